@@ -1,0 +1,1 @@
+# cmake --install: headers, both libraries, the package find_package(Diptych) finds.

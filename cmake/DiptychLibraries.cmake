@@ -1,0 +1,111 @@
+# libdiptych (eager, tape; no LLVM) and libdiptych-compiler (dialect, passes, code generation, jit).
+# The rooms are object libraries, because kernelgen, which makes the eager kernels that libdiptych contains,
+# needs the table and the code generator before libdiptych exists.
+
+function(diptych_glob result)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${ARGN})
+  set(${result} ${files} PARENT_SCOPE)
+endfunction()
+
+file(GLOB ir_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/ir/*.cpp")
+file(GLOB autodiff_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/autodiff/*.cpp")
+file(GLOB codegen_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/codegen/*.cpp" "${PROJECT_SOURCE_DIR}/codegen/*/*.cpp")
+file(GLOB passes_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/passes/*.cpp")
+diptych_glob(runtime_sources "${PROJECT_SOURCE_DIR}/runtime/*.cpp")
+diptych_glob(frontend_sources "${PROJECT_SOURCE_DIR}/frontend/*.cpp")
+file(GLOB kernelgen_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/diptych-kernelgen/*.cpp")
+
+# By name: these files know MLIR, the rest of their rooms do not (tests/structure checks it).
+set(dialect_sources ${ir_sources})
+list(FILTER dialect_sources INCLUDE REGEX "/(Dialect|IrEmitter|IrValue|Folders|Verify)[A-Za-z]*\\.cpp$")
+set(emitter_sources ${ir_sources})
+list(FILTER emitter_sources INCLUDE REGEX "/(Emitter|Value)[A-Za-z]*\\.cpp$")
+set(table_sources ${ir_sources})
+if(dialect_sources OR emitter_sources)
+  list(REMOVE_ITEM table_sources ${dialect_sources} ${emitter_sources})
+endif()
+set(jit_sources ${frontend_sources})
+list(FILTER jit_sources INCLUDE REGEX "/(Jit|Trace)[A-Za-z]*\\.cpp$")
+if(jit_sources)
+  list(REMOVE_ITEM frontend_sources ${jit_sources})
+endif()
+
+set(eager_objects)
+foreach(room IN ITEMS table emitter runtime autodiff frontend)
+  if(${room}_sources)
+    add_library(diptych-${room} OBJECT ${${room}_sources})
+    diptych_room(diptych-${room})
+    list(APPEND eager_objects $<TARGET_OBJECTS:diptych-${room}>)
+  endif()
+endforeach()
+
+if(codegen_sources OR dialect_sources OR passes_sources OR jit_sources OR kernelgen_sources)
+  file(WRITE "${PROJECT_BINARY_DIR}/mlir_pch.cpp" "")
+  add_library(diptych-mlir-pch OBJECT "${PROJECT_BINARY_DIR}/mlir_pch.cpp")
+  diptych_mlir_room(diptych-mlir-pch)
+  target_precompile_headers(diptych-mlir-pch PRIVATE "${PROJECT_SOURCE_DIR}/cmake/mlir_pch.h")
+endif()
+
+set(compiler_objects)
+foreach(room IN ITEMS codegen dialect passes jit)
+  if(${room}_sources)
+    add_library(diptych-${room} OBJECT ${${room}_sources})
+    diptych_mlir_room(diptych-${room})
+    list(APPEND compiler_objects $<TARGET_OBJECTS:diptych-${room}>)
+  endif()
+endforeach()
+
+# Eager kernels: the code generator's own output, one object per x86-64 level, chosen at run time.
+set(kernel_objects)
+if(kernelgen_sources AND TARGET diptych-codegen)
+  # An archive, so that kernelgen takes only what it uses: the kernel registry would ask for the kernels.
+  set(bootstrap_objects $<TARGET_OBJECTS:diptych-codegen>)
+  foreach(room IN ITEMS table emitter runtime)
+    if(TARGET diptych-${room})
+      list(APPEND bootstrap_objects $<TARGET_OBJECTS:diptych-${room}>)
+    endif()
+  endforeach()
+  add_library(diptych-bootstrap STATIC ${bootstrap_objects})
+  set_target_properties(diptych-bootstrap PROPERTIES LINKER_LANGUAGE CXX)
+
+  add_executable(diptych-kernelgen ${kernelgen_sources})
+  diptych_mlir_room(diptych-kernelgen)
+  target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap MLIR LLVM Threads::Threads)
+
+  foreach(level IN ITEMS v3 v4)
+    set(object "${PROJECT_BINARY_DIR}/kernels/kernels_${level}.o")
+    add_custom_command(OUTPUT "${object}"
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/kernels"
+      COMMAND env ASAN_OPTIONS=detect_leaks=0:detect_container_overflow=0
+        $<TARGET_FILE:diptych-kernelgen> --cpu x86-64-${level} --suffix ${level} -o "${object}"
+      DEPENDS diptych-kernelgen
+      COMMENT "Generating eager kernels for x86-64-${level}"
+      VERBATIM)
+    set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    list(APPEND kernel_objects "${object}")
+  endforeach()
+  add_custom_target(diptych-kernels DEPENDS ${kernel_objects})
+endif()
+
+if(eager_objects)
+  add_library(diptych ${eager_objects} ${kernel_objects})
+  add_library(Diptych::diptych ALIAS diptych)
+  set_target_properties(diptych PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME diptych
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_include_directories(diptych INTERFACE
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  target_compile_features(diptych INTERFACE cxx_std_20)
+  target_link_libraries(diptych PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  if(kernel_objects)
+    add_dependencies(diptych diptych-kernels)
+  endif()
+endif()
+
+if(compiler_objects AND TARGET diptych)
+  add_library(diptych-compiler ${compiler_objects})
+  add_library(Diptych::compiler ALIAS diptych-compiler)
+  set_target_properties(diptych-compiler PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME compiler
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_link_libraries(diptych-compiler PUBLIC diptych PRIVATE MLIR LLVM)
+endif()

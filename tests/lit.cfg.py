@@ -1,0 +1,18 @@
+# Textual tests: dialect, passes, code generation and the command line, each by its own tool and FileCheck.
+import os
+
+import lit.formats
+
+config.name = "diptych"
+config.test_format = lit.formats.ShTest(True)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["unit", "ops", "errors", "structure", "install", "fuzz", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = config.diptych_test_build
+
+for folder in (config.llvm_tools, config.diptych_tools):
+    config.environment["PATH"] = os.pathsep.join((folder, config.environment["PATH"]))
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+config.substitutions.append(("%diptych_source", config.diptych_source))
