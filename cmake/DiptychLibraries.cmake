@@ -70,7 +70,7 @@ if(kernelgen_sources AND TARGET diptych-codegen)
 
   add_executable(diptych-kernelgen ${kernelgen_sources})
   diptych_mlir_room(diptych-kernelgen)
-  target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap MLIR LLVM Threads::Threads)
+  target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap ${DIPTYCH_LLVM_LIBRARIES} Threads::Threads)
 
   foreach(level IN ITEMS v3 v4)
     set(object "${PROJECT_BINARY_DIR}/kernels/kernels_${level}.o")
@@ -107,5 +107,5 @@ if(compiler_objects AND TARGET diptych)
   add_library(Diptych::compiler ALIAS diptych-compiler)
   set_target_properties(diptych-compiler PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME compiler
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  target_link_libraries(diptych-compiler PUBLIC diptych PRIVATE MLIR LLVM)
+  target_link_libraries(diptych-compiler PUBLIC diptych PRIVATE ${DIPTYCH_LLVM_LIBRARIES})
 endif()

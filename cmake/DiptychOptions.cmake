@@ -15,6 +15,12 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
 find_package(MLIR REQUIRED CONFIG PATHS /usr/lib/llvm-22/lib/cmake/mlir)
 find_package(Threads REQUIRED)
+# By file, so that the exported targets name nothing of MLIR's.
+set(DIPTYCH_LLVM_LIBRARIES)
+foreach(name IN ITEMS MLIR LLVM)
+  find_library(DIPTYCH_${name}_LIBRARY NAMES ${name} HINTS "${LLVM_LIBRARY_DIR}" NO_DEFAULT_PATH REQUIRED)
+  list(APPEND DIPTYCH_LLVM_LIBRARIES "${DIPTYCH_${name}_LIBRARY}")
+endforeach()
 separate_arguments(DIPTYCH_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 list(TRANSFORM DIPTYCH_LLVM_DEFINITIONS REPLACE "^-D" "")
 

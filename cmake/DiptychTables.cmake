@@ -16,7 +16,7 @@ if(DIPTYCH_TBLGEN_SOURCES)
   target_include_directories(diptych-tblgen PRIVATE "${PROJECT_SOURCE_DIR}")
   target_include_directories(diptych-tblgen SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_definitions(diptych-tblgen PRIVATE ${DIPTYCH_LLVM_DEFINITIONS})
-  target_link_libraries(diptych-tblgen PRIVATE -Wl,--start-group ${archives} -Wl,--end-group LLVM)
+  target_link_libraries(diptych-tblgen PRIVATE -Wl,--start-group ${archives} -Wl,--end-group "${DIPTYCH_LLVM_LIBRARY}")
 endif()
 
 # diptych_tablegen(<tool target> <table> <output, relative to the build folder> <generator flags>...)
