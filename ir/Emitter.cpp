@@ -1,0 +1,31 @@
+// Scopes of emitters and source lines: the only thread-local state of the library.
+#include "ir/Emitter.h"
+
+namespace diptych {
+
+namespace {
+thread_local Emitter* current = nullptr;
+thread_local SourceLocation location;
+} // namespace
+
+Emitter& currentEmitter() { return current ? *current : eagerEmitter(); }
+
+EmitterScope::EmitterScope(Emitter& emitter) : previous_(std::exchange(current, &emitter)) {}
+EmitterScope::~EmitterScope() { current = previous_; }
+
+const SourceLocation& currentLocation() { return location; }
+
+LocationScope::LocationScope(const SourceLocation& where) : owner_(!location.known()) {
+  if (owner_)
+    location = where;
+}
+LocationScope::~LocationScope() {
+  if (owner_)
+    location = {};
+}
+
+LocationOverride::LocationOverride(const SourceLocation& where)
+    : previous_(std::exchange(location, where)) {}
+LocationOverride::~LocationOverride() { location = previous_; }
+
+} // namespace diptych

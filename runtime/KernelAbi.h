@@ -1,0 +1,58 @@
+// What a kernel looks like to whoever calls it: the signature, and for each family of eager kernels
+// the meaning of `args` and `params`. Kernels compiled for a whole graph use the same signature and
+// ignore `params`: their extents and strides are constants.
+//
+// Strides are in elements. A kernel works on the range [lo, hi) of its outermost loop.
+//
+// Pointwise (one operator; the inner loop is vectorised)
+//   args   inputs..., output
+//   params inner extent; then for each arg: outer stride, inner stride
+//   range  the outer loop
+//   variant 0: every inner stride is 1;  variant 1+i: input i has inner stride 0, the others 1
+//   (operators of two or more inputs);  variant kStrided: any strides
+// Iota is Pointwise without inputs; its value is the inner index (outer extent 1), variant 0.
+//
+// Reduction and ArgReduction (one axis; the input is [outer, reduced, inner])
+//   args   input, output
+//   params reduced extent, inner extent; input strides outer, reduced, inner; output strides outer, inner
+//   range  the outer loop
+//   variant kRows: reduced stride 1, vectorised along the reduced axis
+//   variant kColumns: inner stride 1 of input and output, vectorised along the inner axis
+//   variant kStrided: any strides
+//
+// Matmul: C[s,v] = sum over k of S[s,k] V[k,v]
+//   args   S, V, C
+//   params k extent, v extent; strides S(s,k), V(k,v), C(s,v)
+//   range  s
+//   variant kRows: V's v stride and C's v stride are 1
+//   variant kColumns: V's k stride is 1 and C's v stride is 1 (V is transposed in registers)
+//   variant kStrided: any strides
+//
+// Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
+//   args   x, indices, output, status
+//   params n, m, inner
+//   range  outer
+// ScatterAdd (contiguous; output is [outer, n, inner] and holds x; updates [outer, m, inner])
+//   args   indices, updates, output, status
+//   params n, m, inner
+//   range  outer
+// Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes 0).
+#pragma once
+
+#include "ir/OpTable.h"
+
+namespace diptych::runtime {
+
+using KernelFn = void (*)(void* const* args, const int64_t* params, int64_t lo, int64_t hi);
+
+enum Variant : uint8_t { kContiguous = 0, kRows = 100, kColumns = 101, kStrided = 102 };
+
+/// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
+/// of x and y), `out` of the result.
+struct KernelEntry {
+  uint16_t code;
+  uint8_t in, out, variant;
+  KernelFn function;
+};
+
+} // namespace diptych::runtime

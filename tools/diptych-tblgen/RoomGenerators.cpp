@@ -1,0 +1,86 @@
+// What the rooms need from the table: rules, lowerings, the test suite's rows, the docs page.
+#include "Generators.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using llvm::raw_ostream;
+
+namespace diptych::tblgen {
+
+// A missing definition of what is declared here fails at link time, by name.
+void genRuleDecls(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
+  for (const OperatorRecord& op : operators) {
+    if (op.derivative == "Pointwise")
+      os << "struct " << op.code << "Partials : RuleContext { Partials rule() const; };\n";
+    if (op.derivative == "Linear" || op.derivative == "Bilinear")
+      os << "struct " << op.code << "Transpose : RuleContext { Cotangents rule() const; };\n";
+    if (op.derivative == "Custom")
+      os << "struct " << op.code << "Vjp : RuleContext { Cotangents rule() const; };\n"
+         << "struct " << op.code << "Jvp : RuleContext { Value rule() const; };\n";
+  }
+}
+
+void genRuleTable(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen: {partials, cotangents, tangent}.\n";
+  for (const OperatorRecord& op : operators) {
+    std::string partials = "nullptr", cotangents = "nullptr", tangent = "nullptr";
+    if (op.derivative == "Pointwise")
+      partials = "&run<" + op.code + "Partials>";
+    if (op.derivative == "Linear" || op.derivative == "Bilinear")
+      cotangents = "&run<" + op.code + "Transpose>";
+    if (op.derivative == "Custom") {
+      cotangents = "&run<" + op.code + "Vjp>";
+      tangent = "&run<" + op.code + "Jvp>";
+    }
+    os << "{" << partials << ", " << cotangents << ", " << tangent << "}, // " << op.code << "\n";
+  }
+}
+
+void genLoweringDecls(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
+  for (const OperatorRecord& op : operators)
+    if (op.family == "Pointwise")
+      os << "mlir::Value lower" << op.code
+         << "(ScalarBuilder& b, llvm::ArrayRef<mlir::Value> operands);\n";
+}
+
+void genLoweringTable(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
+  for (const OperatorRecord& op : operators)
+    os << (op.family == "Pointwise" ? "&lower" + op.code : std::string("nullptr")) << ",\n";
+}
+
+void genSuite(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen: one row for each operator and dtype.\n";
+  for (const OperatorRecord& op : operators)
+    for (const std::string& dtype : op.dtypes)
+      os << "DIPTYCH_SUITE_ROW(" << op.code << ", " << dtype << ")\n";
+  os << "#undef DIPTYCH_SUITE_ROW\n";
+}
+
+static void genDocsEntry(const OperatorRecord& op, raw_ostream& os) {
+  os << "### " << op.mnemonic << "\n\n" << op.summary << ".\n";
+  if (!op.description.empty())
+    os << "\n" << op.description << "\n";
+  os << "\n| operands | attributes | dtypes | derivative |\n|---|---|---|---|\n| "
+     << llvm::join(op.operands, ", ") << (op.variadic ? ", ..." : "") << " | "
+     << llvm::join(op.attributes, ", ") << " | " << llvm::join(op.dtypes, ", ") << " | "
+     << op.derivative << (op.reason.empty() ? "" : ": " + op.reason) << " |\n\n";
+  if (!op.convention.empty())
+    os << "Convention: " << op.convention << ".\n\n";
+}
+
+void genDocs(const Operators& operators, raw_ostream& os) {
+  os << "# Operators\n\nGenerated from `ir/Ops.td`; `./dev docs` writes it anew. Pointwise operands "
+        "have equal shapes in the IR; the DSL broadcasts as NumPy does.\n\n";
+  std::string family;
+  for (const OperatorRecord& op : operators) {
+    if (op.family != family)
+      os << "## " << (family = op.family) << "\n\n";
+    genDocsEntry(op, os);
+  }
+}
+
+} // namespace diptych::tblgen
