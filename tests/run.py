@@ -85,7 +85,7 @@ def runLit(build, reports):
         return Counts(failed=1)
     report = reports / "lit.xml"
     report.unlink(missing_ok=True)
-    status = run([tool, "-sv", "-j", os.cpu_count(), f"--xunit-xml-output={report}", build / "tests"])
+    status = run([tool, "--test-output=failed", "--print-result-after=failed", "-j", os.cpu_count(), f"--xunit-xml-output={report}", build / "tests"])
     counts = Counts()
     if report.exists():
         for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
