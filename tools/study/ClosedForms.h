@@ -1,0 +1,58 @@
+// Values and derivatives of the workloads, derived on paper and written as loops: the second opinion
+// that automatic differentiation is checked against. Knows no tensor and no tape.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace diptych::study {
+
+/// The softmax factor portfolio. p_t = softmax_n(X_t w / temperature);
+///   R_t = sum_n p_tn Y_tn - cost sum_n sqrt((p_tn - p_{t-1,n})^2 + 1e-8)   (no cost at t = 0)
+///   J   = sqrt(252) mean(R) / std(R), divisor T - 1;   objective = J - ridge |w|^2, to be maximised.
+struct FactorPortfolio {
+  std::size_t T = 0, N = 0, K = 0;
+  std::span<const double> X; ///< [T,N,K]
+  std::span<const double> Y; ///< [T,N]
+  double temperature = 1.0;
+  double cost = 0.0;
+  double ridge = 0.05;
+};
+
+/// All throw Error if sizes disagree, T < 2, temperature <= 0 or the returns R have no spread.
+/// Value, gradient [K] and Hessian [K,K] are exact for cost > 0 as well.
+double portfolioObjective(const FactorPortfolio& problem, std::span<const double> w);
+std::vector<double> portfolioGradient(const FactorPortfolio& problem, std::span<const double> w);
+std::vector<double> portfolioHessian(const FactorPortfolio& problem, std::span<const double> w);
+/// The daily returns R [T], and J without the ridge.
+std::vector<double> portfolioReturns(const FactorPortfolio& problem, std::span<const double> w);
+double portfolioSharpe(const FactorPortfolio& problem, std::span<const double> w);
+
+/// Risk parity: f(x) = x'Sx / 2 - sum_i b_i ln x_i, x > 0, S [n,n] symmetric, b [n] positive.
+double riskParityValue(std::span<const double> S, std::span<const double> b, std::span<const double> x);
+std::vector<double> riskParityGradient(std::span<const double> S, std::span<const double> b,
+                                       std::span<const double> x);
+std::vector<double> riskParityHessian(std::span<const double> S, std::span<const double> b,
+                                      std::span<const double> x);
+
+struct RiskParitySolution {
+  std::vector<double> x;       ///< minimiser of f
+  std::vector<double> weights; ///< x / sum x
+  int iterations = 0;
+  double decrement = 0.0; ///< g' H^-1 g / 2 at the last step
+  double residual = 0.0;  ///< max_i |w_i (Sw)_i / w'Sw - b_i / sum b|
+};
+
+/// Damped Newton from x_i = sqrt(b_i / S_ii): steps of 1, 1/2, 1/4, ... that keep x positive and lower
+/// f by a quarter of what its slope promises. Throws Error if S is not positive definite or the
+/// iteration does not converge.
+RiskParitySolution solveRiskParity(std::span<const double> S, std::span<const double> b,
+                                   int maxIterations = 100);
+
+/// F(w) = sum_ij (r_i - r_j)^2 with r = w o Sw; gradient [n], Hessian [n,n].
+double riskDispersion(std::span<const double> S, std::span<const double> w);
+std::vector<double> riskDispersionGradient(std::span<const double> S, std::span<const double> w);
+std::vector<double> riskDispersionHessian(std::span<const double> S, std::span<const double> w);
+
+} // namespace diptych::study
