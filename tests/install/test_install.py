@@ -36,7 +36,7 @@ class Install(unittest.TestCase):
         cls.prefix = Path(cls.folder.name) / "prefix"
         cls.outside = Path(cls.folder.name) / "build"
         run(["cmake", "--install", BUILD, "--prefix", cls.prefix])
-        run(["cmake", "-S", HERE, "-B", cls.outside, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
+        run(["cmake", "-G", "Ninja", "-S", HERE, "-B", cls.outside, f"-DCMAKE_PREFIX_PATH={cls.prefix}",
              f"-DCMAKE_CXX_COMPILER={cls.compiler}", "-DCMAKE_BUILD_TYPE=Release"])
 
     def test_eager_program_builds_and_runs_without_llvm(self):
@@ -60,7 +60,7 @@ class Install(unittest.TestCase):
         (project / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.16)\nproject(Missing CXX)\n"
             "find_package(Diptych REQUIRED COMPONENTS quantum)\n")
-        result = subprocess.run(["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"],
+        result = subprocess.run(["cmake", "-G", "Ninja", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"],
                                 capture_output=True, text=True)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("quantum", result.stderr)

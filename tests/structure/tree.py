@@ -1,6 +1,7 @@
 """The tree as the structure tests see it: its files, their includes, where an include leads."""
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,13 +12,13 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 def files():
     """What the repository holds: what git knows or would add, or everything but build and dot folders."""
-    if (ROOT / ".git").exists():
+    if (ROOT / ".git").exists() and shutil.which("git"):
         listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
         if listing.returncode == 0:
             return sorted(path for path in map(ROOT.joinpath, set(listing.stdout.splitlines())) if path.is_file())
     found = []
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if name not in ("build", ".git", "__pycache__")]
+        folders[:] = [name for name in folders if name not in ("build", ".git", ".cache", "__pycache__")]
         found += [Path(folder) / name for name in names]
     return sorted(found)
 
