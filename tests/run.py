@@ -1,4 +1,4 @@
-"""Runs every suite and counts. GoogleTest and lit report to files; the folders structure/ and install/ are unittests.
+"""Runs every suite and counts: GoogleTest and lit report to files; structure/ and install/ are unittests.
 
 A suite that crashes, or that reports nothing, counts as a failure.
 """
@@ -85,7 +85,8 @@ def runLit(build, reports):
         return Counts(failed=1)
     report = reports / "lit.xml"
     report.unlink(missing_ok=True)
-    status = run([tool, "--test-output=failed", "--print-result-after=failed", "-j", os.cpu_count(), f"--xunit-xml-output={report}", build / "tests"])
+    status = run([tool, "--test-output=failed", "--print-result-after=failed", "-j", os.cpu_count(),
+                  f"--xunit-xml-output={report}", build / "tests"])
     counts = Counts()
     if report.exists():
         for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):

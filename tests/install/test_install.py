@@ -60,8 +60,9 @@ class Install(unittest.TestCase):
         (project / "CMakeLists.txt").write_text(
             "cmake_minimum_required(VERSION 3.16)\nproject(Missing CXX)\n"
             "find_package(Diptych REQUIRED COMPONENTS quantum)\n")
-        result = subprocess.run(["cmake", "-G", "Ninja", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}"],
-                                capture_output=True, text=True)
+        command = ["cmake", "-G", "Ninja", "-S", project, "-B", project / "build",
+                   f"-DCMAKE_PREFIX_PATH={self.prefix}"]
+        result = subprocess.run(command, capture_output=True, text=True)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("quantum", result.stderr)
 

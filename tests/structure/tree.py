@@ -13,7 +13,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 def files():
     """What the repository holds: what git knows or would add, or everything but build and dot folders."""
     if (ROOT / ".git").exists() and shutil.which("git"):
-        listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+        listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                                 capture_output=True, text=True)
         if listing.returncode == 0:
             return sorted(path for path in map(ROOT.joinpath, set(listing.stdout.splitlines())) if path.is_file())
     found = []
@@ -24,7 +25,8 @@ def files():
 
 
 def sources(*rooms):
-    return [path for path in files() if path.suffix in (".h", ".cpp") and str(path.relative_to(ROOT)).startswith(rooms)]
+    return [path for path in files()
+            if path.suffix in (".h", ".cpp") and str(path.relative_to(ROOT)).startswith(rooms)]
 
 
 def includes(path):
@@ -42,7 +44,7 @@ def resolve(path, target):
 
 
 def chainTo(path, forbidden):
-    """The include chain from path to the first include matching forbidden, through project files; None if there is none."""
+    """The chain of project files from path to an include matching forbidden; None if there is none."""
     seen, queue = {path}, [(path, (path,))]
     while queue:
         current, chain = queue.pop(0)
