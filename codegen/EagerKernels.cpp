@@ -1,0 +1,211 @@
+// Walks the operator table and describes the eager kernels of each family.
+#include "codegen/EagerKernels.h"
+
+namespace diptych::codegen {
+
+using namespace runtime;
+
+namespace {
+
+std::vector<DType> dtypesOf(const OpInfo& op) {
+  std::vector<DType> dtypes;
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (op.takes(static_cast<DType>(i)))
+      dtypes.push_back(static_cast<DType>(i));
+  return dtypes;
+}
+
+// Element types of a pointwise operator's operands for one value of `in`, by its own type rule.
+struct Signature {
+  std::vector<DType> operands;
+  DType result;
+};
+
+Signature signatureOf(const OpInfo& op, DType in, DType out) {
+  Signature signature;
+  for (int i = 0; i < op.operandCount; ++i)
+    signature.operands.push_back(op.code == OpCode::Where && i == 0 ? DType::boolean : in);
+  std::vector<TensorType> types;
+  for (DType dtype : signature.operands)
+    types.push_back({dtype, {}});
+  Attrs attrs;
+  attrs.dtype = out;
+  signature.result = inferType(op.code, types, attrs).dtype;
+  return signature;
+}
+
+// Loops (outer, inner); params: inner extent, then outer and inner stride of each arg.
+KernelSpec pointwiseSpec(const OpInfo& op, const Signature& signature, uint8_t variant, int lanes) {
+  const bool strided = variant == kStrided;
+  NestSpec nest;
+  nest.extents = {Size(0), Size::param(0)};
+  auto access = [&](int arg, DType dtype, bool scalar) {
+    Size inner = strided ? Size::param(2 + 2 * arg) : Size(scalar ? 0 : 1);
+    return Access{arg, dtype, {Size::param(1 + 2 * arg), inner}, 0};
+  };
+  Line::Apply apply{op.code, {}};
+  const int count = static_cast<int>(signature.operands.size());
+  for (int i = 0; i < count; ++i) {
+    nest.lines.push_back(
+        {Line::Load{access(i, signature.operands[i], variant == 1 + i)}, signature.operands[i]});
+    apply.operands.push_back(i);
+  }
+  nest.lines.push_back({apply, signature.result});
+  nest.stores.push_back({count, access(count, signature.result, false)});
+  nest.vectorLoop = strided ? -1 : 1;
+  nest.lanes = strided ? 1 : lanes;
+  return {nest};
+}
+
+KernelSpec iotaSpec(DType dtype, int lanes) {
+  NestSpec nest;
+  nest.extents = {Size(0), Size::param(0)};
+  nest.lines.push_back({Line::Index{1}, DType::i64});
+  nest.lines.push_back({Line::Apply{OpCode::Convert, {0}}, dtype});
+  nest.stores.push_back({1, {0, dtype, {Size::param(1), Size(1)}, 0}});
+  nest.vectorLoop = 1;
+  nest.lanes = lanes;
+  return {nest};
+}
+
+// The input is [outer, reduced, inner]; params: reduced and inner extent, input strides (outer,
+// reduced, inner), output strides (outer, inner). Loops are (outer, inner, reduced).
+struct ReductionLayout {
+  std::vector<Size> extents{Size(0), Size::param(1), Size::param(0)};
+  Access from, to;
+
+  ReductionLayout(DType in, DType out, uint8_t variant)
+      : from{0, in, {Size::param(2), Size::param(4), Size::param(3)}, 0},
+        to{1, out, {Size::param(5), Size::param(6), Size(0)}, 0} {
+    if (variant == kRows)
+      from.strides[2] = 1;
+    if (variant == kColumns)
+      from.strides[1] = to.strides[1] = 1;
+  }
+};
+
+KernelSpec reductionSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
+  ReductionLayout layout(dtype, dtype, variant);
+  NestSpec nest;
+  nest.extents = layout.extents;
+  nest.lines.push_back({Line::Load{layout.from}, dtype});
+  nest.folds.push_back({op.combiner, 0, layout.to});
+  nest.vectorLoop = variant == kRows ? 2 : 1;
+  nest.lanes = variant == kRows ? 16 : variant == kColumns ? lanes : 1;
+  return {nest};
+}
+
+KernelSpec argSpec(const OpInfo& op, DType dtype) {
+  ReductionLayout layout(dtype, DType::i64, kStrided);
+  return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to}};
+}
+
+// Params: s, v, k extents; strides S(s,k), V(k,v), C(s,v).
+KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
+  MatmulSpec spec;
+  spec.dtype = dtype;
+  spec.s = Size::param(0);
+  spec.v = Size::param(1);
+  spec.k = Size::param(2);
+  const bool rows = variant == kRows || variant == kRowsOverV;
+  const Size unit(1);
+  spec.left = {0, dtype, {0, Size::param(3), 0, Size::param(4)}, 0};
+  spec.right = {1, dtype,
+                {0, 0, rows ? unit : Size::param(6), variant == kColumns ? unit : Size::param(5)},
+                0};
+  spec.result = {2, dtype, {0, Size::param(7), variant == kStrided ? Size::param(8) : unit, 0}, 0};
+  spec.rangeOverV = variant != kRows;
+  spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
+  spec.rows = vectorBytes == 64 ? 12 : 4;
+  return {spec};
+}
+
+KernelSpec indexSpec(const OpInfo& op, DType dtype) {
+  return {IndexSpec{op.code == OpCode::ScatterAdd, dtype, Size::param(0), Size::param(1),
+                    Size::param(2)}};
+}
+
+// Collects the kernels of one register width.
+class Collector {
+public:
+  explicit Collector(int vectorBytes) : vectorBytes_(vectorBytes) {}
+  std::vector<EagerKernel> kernels;
+
+  void pointwise(const OpInfo& op) {
+    for (DType in : dtypesOf(op)) {
+      if (op.code != OpCode::Convert) {
+        pointwise(op, in, in);
+        continue;
+      }
+      for (int out = 0; out < kDTypeCount; ++out)
+        pointwise(op, in, static_cast<DType>(out));
+    }
+  }
+  void reduction(const OpInfo& op) {
+    for (DType dtype : dtypesOf(op))
+      for (uint8_t variant : {kRows, kColumns, kStrided})
+        add(op, dtype, dtype, variant, reductionSpec(op, dtype, variant, lanesFor(dtype)));
+  }
+  void matmul(const OpInfo& op) {
+    for (DType dtype : dtypesOf(op))
+      for (uint8_t variant : {kRows, kRowsOverV, kColumns, kStrided})
+        add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
+  }
+  void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {
+    kernels.push_back({op.code, in, out, variant, std::move(spec)});
+  }
+  int lanesFor(DType dtype) const {
+    return vectorBytes_ / static_cast<int>(std::max<int64_t>(4, sizeOf(dtype)));
+  }
+
+private:
+  void pointwise(const OpInfo& op, DType in, DType out) {
+    const Signature signature = signatureOf(op, in, out);
+    int lanes = lanesFor(signature.result);
+    for (DType operand : signature.operands)
+      lanes = std::min(lanes, lanesFor(operand));
+    std::vector<uint8_t> variants{kContiguous, kStrided};
+    for (int i = 0; op.operandCount > 1 && i < op.operandCount; ++i)
+      variants.push_back(static_cast<uint8_t>(1 + i));
+    for (uint8_t variant : variants)
+      add(op, in, signature.result, variant, pointwiseSpec(op, signature, variant, lanes));
+  }
+  int vectorBytes_;
+};
+
+} // namespace
+
+std::string EagerKernel::name() const {
+  return std::string("diptych_") + info(code).name + "_" + diptych::name(in) + "_" +
+         diptych::name(out) + "_" + std::to_string(variant);
+}
+
+std::vector<EagerKernel> eagerKernels(int vectorBytes) {
+  Collector collector(vectorBytes);
+  for (const OpInfo& op : allOperators())
+    switch (op.family) {
+    case Family::Pointwise: collector.pointwise(op); break;
+    case Family::Reduction: collector.reduction(op); break;
+    case Family::Matmul: collector.matmul(op); break;
+    case Family::ArgReduction:
+      for (DType dtype : dtypesOf(op))
+        collector.add(op, dtype, DType::i64, kStrided, argSpec(op, dtype));
+      break;
+    case Family::Gather:
+    case Family::ScatterAdd:
+      for (DType dtype : dtypesOf(op))
+        collector.add(op, dtype, dtype, kContiguous, indexSpec(op, dtype));
+      break;
+    case Family::Creation:
+      if (op.code == OpCode::Iota)
+        for (int i = 0; i < kDTypeCount - 1; ++i) {
+          const auto dtype = static_cast<DType>(i);
+          collector.add(op, dtype, dtype, kContiguous, iotaSpec(dtype, collector.lanesFor(DType::i64)));
+        }
+      break;
+    case Family::Movement: break;  // views and copies
+    }
+  return collector.kernels;
+}
+
+} // namespace diptych::codegen

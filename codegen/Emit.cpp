@@ -1,0 +1,38 @@
+// Chooses the emitter of a kernel description.
+#include "codegen/Emit.h"
+
+#include "codegen/MatmulEmitter.h"
+#include "codegen/NestEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace diptych::codegen {
+
+void loadKernelDialects(mlir::MLIRContext& context) {
+  context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
+                      mlir::scf::SCFDialect, mlir::cf::ControlFlowDialect,
+                      mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
+}
+
+namespace {
+struct Emit {
+  KernelBuilder& kernel;
+  bool contract;
+  void operator()(const NestSpec& spec) { NestEmitter(kernel, spec, contract).emit(); }
+  void operator()(const ArgSpec& spec) { emitArg(kernel, spec); }
+  void operator()(const MatmulSpec& spec) { MatmulEmitter(kernel, spec).emit(); }
+  void operator()(const IndexSpec& spec) { emitIndexed(kernel, spec); }
+};
+} // namespace
+
+void emitKernel(mlir::ModuleOp module, llvm::StringRef name, const KernelSpec& spec) {
+  KernelBuilder kernel(module, name);
+  std::visit(Emit{kernel, spec.contract}, spec.what);
+  kernel.finish();
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,170 @@
+// The kernel's frame, its integer arithmetic and its loops.
+#include "codegen/KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+KernelBuilder::KernelBuilder(ModuleOp module, StringRef name)
+    : builder_(module.getContext()), loc_(UnknownLoc::get(module.getContext())) {
+  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  Type i64 = builder_.getI64Type();
+  builder_.setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(
+      builder_, loc_, name, builder_.getFunctionType({pointer, pointer, i64, i64}, {}));
+  entry_ = function.addEntryBlock();
+  args_ = entry_->getArgument(0);
+  params_ = entry_->getArgument(1);
+  lo_ = entry_->getArgument(2);
+  hi_ = entry_->getArgument(3);
+  builder_.setInsertionPointToStart(entry_);
+  auto end = func::ReturnOp::create(builder_, loc_);
+  builder_.setInsertionPoint(end);
+  // Constants and pointers are created in front of this marker, so that they dominate every use.
+  prologueEnd_ = arith::ConstantOp::create(builder_, loc_, builder_.getI64IntegerAttr(0));
+  constants_[0] = prologueEnd_->getResult(0);
+}
+
+void KernelBuilder::finish() {
+  if (prologueEnd_->use_empty())
+    prologueEnd_->erase();
+}
+
+Value KernelBuilder::pointer(int arg) {
+  Value& slot = pointers_[arg];
+  if (slot)
+    return slot;
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPoint(prologueEnd_);
+  Type type = LLVM::LLVMPointerType::get(builder_.getContext());
+  Value where = args_;
+  if (arg)
+    where = LLVM::GEPOp::create(builder_, loc_, type, type, args_, ArrayRef<LLVM::GEPArg>{arg});
+  return slot = LLVM::LoadOp::create(builder_, loc_, type, where, 8);
+}
+
+Value KernelBuilder::i64(int64_t value) {
+  Value& slot = constants_[value];
+  if (slot)
+    return slot;
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPoint(prologueEnd_);
+  return slot = arith::ConstantOp::create(builder_, loc_, builder_.getI64IntegerAttr(value));
+}
+
+Value KernelBuilder::size(const Size& size) {
+  if (!size.isDynamic())
+    return i64(size.value);
+  Value& slot = slots_[size.slot];
+  if (slot)
+    return slot;
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPoint(prologueEnd_);
+  Type type = LLVM::LLVMPointerType::get(builder_.getContext());
+  Value where = LLVM::GEPOp::create(builder_, loc_, type, builder_.getI64Type(), params_,
+                                    ArrayRef<LLVM::GEPArg>{size.slot});
+  return slot = LLVM::LoadOp::create(builder_, loc_, builder_.getI64Type(), where, 8);
+}
+
+// Folds constants here: kernels with static shapes are full of them.
+static std::optional<int64_t> knownValue(Value value) {
+  IntegerAttr attr;
+  if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+    if ((attr = dyn_cast<IntegerAttr>(constant.getValue())))
+      return attr.getInt();
+  return std::nullopt;
+}
+
+Value KernelBuilder::add(Value x, Value y) {
+  auto a = knownValue(x), b = knownValue(y);
+  if (a && b)
+    return i64(*a + *b);
+  if (a == 0)
+    return y;
+  if (b == 0)
+    return x;
+  return arith::AddIOp::create(builder_, loc_, x, y);
+}
+
+Value KernelBuilder::sub(Value x, Value y) {
+  auto a = knownValue(x), b = knownValue(y);
+  if (a && b)
+    return i64(*a - *b);
+  if (b == 0)
+    return x;
+  return arith::SubIOp::create(builder_, loc_, x, y);
+}
+
+Value KernelBuilder::mul(Value x, Value y) {
+  auto a = knownValue(x), b = knownValue(y);
+  if (a && b)
+    return i64(*a * *b);
+  if (a == 0 || b == 0)
+    return i64(0);
+  if (a == 1)
+    return y;
+  if (b == 1)
+    return x;
+  return arith::MulIOp::create(builder_, loc_, x, y);
+}
+
+Value KernelBuilder::min(Value x, Value y) {
+  auto a = knownValue(x), b = knownValue(y);
+  if (a && b)
+    return i64(std::min(*a, *b));
+  return arith::MinSIOp::create(builder_, loc_, x, y);
+}
+
+Value KernelBuilder::less(Value x, Value y) {
+  return arith::CmpIOp::create(builder_, loc_, arith::CmpIPredicate::slt, x, y);
+}
+
+Value KernelBuilder::roundDown(Value x, int64_t multiple) {
+  if (auto known = knownValue(x))
+    return i64(*known / multiple * multiple);
+  return arith::AndIOp::create(builder_, loc_, x, i64(-multiple));
+}
+
+void KernelBuilder::loop(Value from, Value to, int64_t step, function_ref<void(Value)> body) {
+  loop(from, to, step, {}, [&](Value i, ValueRange) {
+    body(i);
+    return SmallVector<Value>();
+  });
+}
+
+SmallVector<Value>
+KernelBuilder::loop(Value from, Value to, int64_t step, ValueRange init,
+                    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto a = knownValue(from), b = knownValue(to);
+  if (a && b && *a >= *b)
+    return SmallVector<Value>(init);
+  if (a && b && *a + step >= *b)
+    return body(from, init);
+  auto loop = scf::ForOp::create(builder_, loc_, from, to, i64(step), init);
+  OpBuilder::InsertionGuard guard(builder_);
+  if (init.empty())
+    builder_.setInsertionPoint(loop.getBody()->getTerminator());
+  else
+    builder_.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!init.empty())
+    scf::YieldOp::create(builder_, loc_, next);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void KernelBuilder::when(Value condition, function_ref<void()> body) {
+  if (auto known = knownValue(condition)) {
+    if (*known)
+      body();
+    return;
+  }
+  auto branch = scf::IfOp::create(builder_, loc_, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder_);
+  builder_.setInsertionPointToStart(branch.thenBlock());
+  body();
+}
+
+} // namespace diptych::codegen

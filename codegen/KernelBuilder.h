@@ -1,0 +1,88 @@
+// What every kernel emitter needs: the function, its arguments, integer arithmetic, strided memory.
+// Knows the kernel signature; knows no operator.
+#pragma once
+
+#include "codegen/KernelSpec.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace diptych::codegen {
+
+class KernelBuilder {
+public:
+  /// Starts `void name(ptr args, ptr params, i64 lo, i64 hi)` at the end of the module.
+  KernelBuilder(mlir::ModuleOp module, llvm::StringRef name);
+  /// Closes the function.
+  void finish();
+
+  mlir::OpBuilder& builder() { return builder_; }
+  mlir::Location loc() const { return loc_; }
+  mlir::Value lo() const { return lo_; }
+  mlir::Value hi() const { return hi_; }
+  /// Pointer number `arg`, loaded once at the top.
+  mlir::Value pointer(int arg);
+
+  mlir::Value i64(int64_t value);
+  mlir::Value size(const Size& size);
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value sub(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  mlir::Value min(mlir::Value x, mlir::Value y);
+  mlir::Value less(mlir::Value x, mlir::Value y);
+  /// x rounded down to a multiple of a power of two.
+  mlir::Value roundDown(mlir::Value x, int64_t multiple);
+
+  /// for (i = from; i < to; i += step) body(i)
+  void loop(mlir::Value from, mlir::Value to, int64_t step,
+            llvm::function_ref<void(mlir::Value)> body);
+  /// The same with values carried from one iteration to the next.
+  llvm::SmallVector<mlir::Value>
+  loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange init,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
+
+  mlir::Value address(mlir::Value base, DType dtype, mlir::Value offset);
+  mlir::Value loadScalar(mlir::Value address, DType dtype);
+  void storeScalar(mlir::Value value, mlir::Value address, DType dtype);
+  /// Consecutive elements; a null mask means all lanes. Lanes off the mask read as zero.
+  mlir::Value loadVector(mlir::Value address, DType dtype, int lanes, mlir::Value mask);
+  void storeVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value mask);
+  /// Elements `stride` apart.
+  mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
+                           mlir::Value mask);
+  void scatterVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value stride,
+                     mlir::Value mask);
+
+  /// Stack memory for `count` values of `lanes` lanes each; the value's type is the register type.
+  mlir::Value stackSlots(DType dtype, int lanes, int count);
+  mlir::Value loadSlot(mlir::Value slots, mlir::Value index, mlir::Type type);
+  void storeSlot(mlir::Value value, mlir::Value slots, mlir::Value index);
+
+  mlir::Value broadcast(mlir::Value scalar, int lanes);
+  /// 0, 1, 2, ... as i64 lanes.
+  mlir::Value laneIndex(int lanes);
+  /// Lane i is on where i < count.
+  mlir::Value maskBelow(mlir::Value count, int lanes);
+  mlir::VectorType vectorOf(mlir::Type element, int lanes) {
+    return mlir::VectorType::get({lanes}, element);
+  }
+
+private:
+  mlir::Value laneAddresses(mlir::Value address, DType dtype, int lanes, mlir::Value stride);
+  mlir::Value fullMask(mlir::Value mask, int lanes);
+  mlir::Value fromMemory(mlir::Value value, DType dtype);
+  mlir::Value toMemory(mlir::Value value, DType dtype);
+
+  mlir::OpBuilder builder_;
+  mlir::Location loc_;
+  mlir::Value args_, params_, lo_, hi_;
+  mlir::Block* entry_;
+  mlir::Operation* prologueEnd_;  // loads of args and params stand before it
+  llvm::DenseMap<int, mlir::Value> pointers_, slots_;
+  llvm::DenseMap<int64_t, mlir::Value> constants_;
+};
+
+} // namespace diptych::codegen

@@ -1,0 +1,153 @@
+// Loads and stores of kernels: scalars, consecutive lanes, strided lanes.
+#include "codegen/KernelBuilder.h"
+#include "codegen/Lowerings.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+Value KernelBuilder::address(Value base, DType dtype, Value offset) {
+  Type pointer = LLVM::LLVMPointerType::get(builder_.getContext());
+  return LLVM::GEPOp::create(builder_, loc_, pointer, memoryType(builder_.getContext(), dtype),
+                             base, ArrayRef<LLVM::GEPArg>{offset});
+}
+
+Value KernelBuilder::fromMemory(Value value, DType dtype) {
+  if (dtype != DType::boolean)
+    return value;
+  ScalarBuilder b(builder_, loc_, dtype);
+  return b.create<arith::CmpIOp>(arith::CmpIPredicate::ne, value, b.integer(value, 0));
+}
+
+Value KernelBuilder::toMemory(Value value, DType dtype) {
+  if (dtype != DType::boolean)
+    return value;
+  Type type = builder_.getI8Type();
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = VectorType::get(vector.getShape(), type);
+  return arith::ExtUIOp::create(builder_, loc_, type, value);
+}
+
+Value KernelBuilder::loadScalar(Value address, DType dtype) {
+  Type type = memoryType(builder_.getContext(), dtype);
+  return fromMemory(LLVM::LoadOp::create(builder_, loc_, type, address, sizeOf(dtype)), dtype);
+}
+
+void KernelBuilder::storeScalar(Value value, Value address, DType dtype) {
+  LLVM::StoreOp::create(builder_, loc_, toMemory(value, dtype), address, sizeOf(dtype));
+}
+
+static Value zeroOf(OpBuilder& builder, Location loc, Type type) {
+  return arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
+}
+
+Value KernelBuilder::loadVector(Value address, DType dtype, int lanes, Value mask) {
+  VectorType type = vectorOf(memoryType(builder_.getContext(), dtype), lanes);
+  const auto alignment = static_cast<uint32_t>(sizeOf(dtype));
+  if (!mask)
+    return fromMemory(LLVM::LoadOp::create(builder_, loc_, type, address, alignment), dtype);
+  Value zero = zeroOf(builder_, loc_, type);
+  return fromMemory(
+      LLVM::MaskedLoadOp::create(builder_, loc_, type, address, mask, zero, alignment), dtype);
+}
+
+void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value mask) {
+  const auto alignment = static_cast<uint32_t>(sizeOf(dtype));
+  value = toMemory(value, dtype);
+  if (!mask)
+    LLVM::StoreOp::create(builder_, loc_, value, address, alignment);
+  else
+    LLVM::MaskedStoreOp::create(builder_, loc_, value, address, mask, alignment);
+}
+
+Value KernelBuilder::laneAddresses(Value address, DType dtype, int lanes, Value stride) {
+  Value offsets =
+      arith::MulIOp::create(builder_, loc_, laneIndex(lanes), broadcast(stride, lanes));
+  Type pointers =
+      VectorType::get({lanes}, LLVM::LLVMPointerType::get(builder_.getContext()));
+  return LLVM::GEPOp::create(builder_, loc_, pointers, memoryType(builder_.getContext(), dtype),
+                             address, ArrayRef<LLVM::GEPArg>{offsets});
+}
+
+Value KernelBuilder::fullMask(Value mask, int lanes) {
+  if (mask)
+    return mask;
+  VectorType type = vectorOf(builder_.getI1Type(), lanes);
+  return arith::ConstantOp::create(builder_, loc_, DenseElementsAttr::get(type, true));
+}
+
+Value KernelBuilder::gatherVector(Value address, DType dtype, int lanes, Value stride,
+                                  Value mask) {
+  VectorType type = vectorOf(memoryType(builder_.getContext(), dtype), lanes);
+  Value addresses = laneAddresses(address, dtype, lanes, stride);
+  Value zero = zeroOf(builder_, loc_, type);
+  Value loaded = LLVM::masked_gather::create(builder_, loc_, type, addresses,
+                                             fullMask(mask, lanes), ValueRange{zero},
+                                             builder_.getI32IntegerAttr(sizeOf(dtype)));
+  return fromMemory(loaded, dtype);
+}
+
+void KernelBuilder::scatterVector(Value value, Value address, DType dtype, Value stride,
+                                  Value mask) {
+  const int lanes = static_cast<int>(cast<VectorType>(value.getType()).getNumElements());
+  LLVM::masked_scatter::create(builder_, loc_, toMemory(value, dtype),
+                               laneAddresses(address, dtype, lanes, stride),
+                               fullMask(mask, lanes),
+                               builder_.getI32IntegerAttr(sizeOf(dtype)));
+}
+
+Value KernelBuilder::stackSlots(DType dtype, int lanes, int count) {
+  OpBuilder::InsertionGuard guard(builder_);
+  Value slots = i64(count);
+  builder_.setInsertionPointAfterValue(slots);
+  Type type = computeType(builder_.getContext(), dtype);
+  if (lanes > 1)
+    type = vectorOf(type, lanes);
+  return LLVM::AllocaOp::create(builder_, loc_,
+                                LLVM::LLVMPointerType::get(builder_.getContext()), type, slots,
+                                /*alignment=*/64);
+}
+
+Value KernelBuilder::loadSlot(Value slots, Value index, Type type) {
+  Value where = LLVM::GEPOp::create(builder_, loc_, slots.getType(), type, slots,
+                                    ArrayRef<LLVM::GEPArg>{index});
+  return LLVM::LoadOp::create(builder_, loc_, type, where);
+}
+
+void KernelBuilder::storeSlot(Value value, Value slots, Value index) {
+  Value where = LLVM::GEPOp::create(builder_, loc_, slots.getType(), value.getType(), slots,
+                                    ArrayRef<LLVM::GEPArg>{index});
+  LLVM::StoreOp::create(builder_, loc_, value, where);
+}
+
+Value KernelBuilder::broadcast(Value scalar, int lanes) {
+  return vector::BroadcastOp::create(builder_, loc_, vectorOf(scalar.getType(), lanes), scalar);
+}
+
+Value KernelBuilder::laneIndex(int lanes) {
+  SmallVector<int64_t> indices;
+  for (int i = 0; i < lanes; ++i)
+    indices.push_back(i);
+  return arith::ConstantOp::create(
+      builder_, loc_,
+      DenseElementsAttr::get(vectorOf(builder_.getI64Type(), lanes), ArrayRef(indices)));
+}
+
+Value KernelBuilder::maskBelow(Value count, int lanes) {
+  // i32 lanes: half the registers of an i64 comparison.
+  Value clipped = min(count, i64(lanes));
+  Value narrow = arith::TruncIOp::create(builder_, loc_, builder_.getI32Type(), clipped);
+  SmallVector<int32_t> indices;
+  for (int i = 0; i < lanes; ++i)
+    indices.push_back(i);
+  Value lane = arith::ConstantOp::create(
+      builder_, loc_,
+      DenseElementsAttr::get(vectorOf(builder_.getI32Type(), lanes), ArrayRef(indices)));
+  return arith::CmpIOp::create(builder_, loc_, arith::CmpIPredicate::slt, lane,
+                               broadcast(narrow, lanes));
+}
+
+} // namespace diptych::codegen

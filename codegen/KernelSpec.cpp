@@ -1,0 +1,106 @@
+// The text of a kernel description: its identity for deduplication and caches.
+#include "codegen/KernelSpec.h"
+
+#include <bit>
+
+namespace diptych::codegen {
+
+namespace {
+
+// Appends fields separated by spaces; every list carries its length, so texts are unambiguous.
+class Writer {
+public:
+  std::string text;
+
+  void number(int64_t value) { text += std::to_string(value) + ' '; }
+  void size(const Size& size) {
+    text += size.isDynamic() ? '$' : '=';
+    number(size.isDynamic() ? size.slot : size.value);
+  }
+  void sizes(const std::vector<Size>& list) {
+    number(static_cast<int64_t>(list.size()));
+    for (const Size& entry : list)
+      size(entry);
+  }
+  void access(const Access& access) {
+    number(access.arg);
+    number(static_cast<int>(access.dtype));
+    sizes(access.strides);
+    number(access.offset);
+  }
+
+  void operator()(const Line::Load& load) {
+    text += "load ";
+    access(load.from);
+  }
+  void operator()(const Line::Index& index) {
+    text += "index ";
+    number(index.loop);
+  }
+  void operator()(const Line::Constant& constant) {
+    text += constant.value.isInteger ? "int " : "float ";
+    number(constant.value.isInteger ? constant.value.integer
+                                    : std::bit_cast<int64_t>(constant.value.floating));
+  }
+  void operator()(const Line::Apply& apply) {
+    text += info(apply.code).name;
+    text += ' ';
+    number(static_cast<int64_t>(apply.operands.size()));
+    for (int operand : apply.operands)
+      number(operand);
+  }
+
+  void operator()(const NestSpec& nest) {
+    text += "nest ";
+    sizes(nest.extents);
+    for (const Line& line : nest.lines) {
+      number(static_cast<int>(line.dtype));
+      std::visit(*this, line.what);
+    }
+    for (const Store& store : nest.stores) {
+      text += "store ";
+      number(store.line);
+      access(store.to);
+    }
+    for (const Fold& fold : nest.folds) {
+      text += std::string("fold ") + info(fold.combiner).name + ' ';
+      number(fold.line);
+      access(fold.to);
+    }
+    number(nest.vectorLoop);
+    number(nest.lanes);
+  }
+  void operator()(const ArgSpec& spec) {
+    text += spec.greatest ? "argmax " : "argmin ";
+    sizes(spec.extents);
+    access(spec.from);
+    access(spec.to);
+  }
+  void operator()(const MatmulSpec& spec) {
+    text += "matmul ";
+    number(static_cast<int>(spec.dtype));
+    sizes({spec.batch, spec.s, spec.v, spec.k});
+    access(spec.left);
+    access(spec.right);
+    access(spec.result);
+    number(spec.rangeOverV);
+    number(spec.lanes);
+    number(spec.rows);
+  }
+  void operator()(const IndexSpec& spec) {
+    text += spec.scatterAdd ? "scatter_add " : "gather ";
+    number(static_cast<int>(spec.dtype));
+    sizes({spec.n, spec.m, spec.inner});
+  }
+};
+
+} // namespace
+
+std::string KernelSpec::text() const {
+  Writer writer;
+  writer.text = contract ? "contract " : "strict ";
+  std::visit(writer, what);
+  return writer.text;
+}
+
+} // namespace diptych::codegen

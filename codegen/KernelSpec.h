@@ -1,0 +1,104 @@
+// What a kernel computes, as plain data: loops, a scalar program, strided operands. Made from the
+// dialect (jit) or from a table row (eager kernels); emitted for the CPU by NestEmitter and friends.
+// Two kernels with equal text() are the same kernel. Knows no MLIR.
+#pragma once
+
+#include "ir/OpTable.h"
+#include "runtime/KernelAbi.h"
+
+#include <optional>
+#include <variant>
+
+namespace diptych::codegen {
+
+/// A loop extent or stride: a number, or a slot of the kernel's params.
+struct Size {
+  Size(int64_t value = 0) : value(value) {}
+  static Size param(int slot) {
+    Size size;
+    size.slot = slot;
+    return size;
+  }
+  bool isDynamic() const { return slot >= 0; }
+  bool is(int64_t number) const { return !isDynamic() && value == number; }
+
+  int64_t value = 0;
+  int slot = -1;
+};
+
+/// An operand in memory as the loops see it: element offset + sum of index * stride.
+struct Access {
+  int arg = 0;
+  DType dtype = DType::f64;
+  std::vector<Size> strides;  // one a loop
+  int64_t offset = 0;
+};
+
+/// One line of the scalar program. Operands are earlier lines.
+struct Line {
+  struct Load { Access from; };
+  struct Index { int loop; };           // i64
+  struct Constant { Scalar value; };
+  struct Apply { OpCode code; std::vector<int> operands; };
+
+  std::variant<Load, Index, Constant, Apply> what;
+  DType dtype = DType::f64;
+};
+
+struct Store {
+  int line = 0;
+  Access to;
+};
+
+/// Folds `line` over the reduced loop by `combiner` in the canonical order (docs/design.md, Numerics).
+struct Fold {
+  OpCode combiner;
+  int line = 0;
+  Access to;  // stride 0 along the reduced loop
+};
+
+/// Loops around a scalar program. Without folds it is pointwise. With folds the innermost loop is
+/// the reduced one.
+struct NestSpec {
+  std::vector<Size> extents;  // outermost first; the outermost runs over [lo, hi)
+  std::vector<Line> lines;
+  std::vector<Store> stores;
+  std::vector<Fold> folds;
+  int vectorLoop = -1;        // -1: scalar code
+  int lanes = 1;
+};
+
+/// Index of the least or greatest element along the innermost loop; the first of ties, NaN wins.
+struct ArgSpec {
+  std::vector<Size> extents;
+  bool greatest = true;
+  Access from, to;
+};
+
+/// C[s,v] = sum over k of S[s,k] V[k,v]; loops are (batch, s, v, k), strides in that order.
+/// The range [lo, hi) is over the batch if there is one, else over s or v.
+struct MatmulSpec {
+  DType dtype = DType::f64;
+  Size batch = 1, s, v, k;
+  Access left, right, result;
+  bool rangeOverV = false;
+  int lanes = 8;
+  int rows = 8;  // of the register tile
+};
+
+/// x [outer, n, inner] by indices [m], all contiguous; args as in runtime/KernelAbi.h.
+struct IndexSpec {
+  bool scatterAdd = false;
+  DType dtype = DType::f64;
+  Size n, m, inner;
+};
+
+struct KernelSpec {
+  std::variant<NestSpec, ArgSpec, MatmulSpec, IndexSpec> what;
+  bool contract = false;  // numerics `standard`: a*b+c may become one fma
+
+  /// A text that says everything that decides the kernel's code.
+  std::string text() const;
+};
+
+} // namespace diptych::codegen

@@ -1,0 +1,48 @@
+// Emits C[s,v] = sum over k of S[s,k] V[k,v] as register tiles: rows of s by vectors along v.
+// Every element is accumulated by fma in k order within blocks of 1024, block totals added in order,
+// so that all tilings and layouts give the same bits.
+#pragma once
+
+#include "codegen/KernelBuilder.h"
+
+namespace diptych::codegen {
+
+class MatmulEmitter {
+public:
+  MatmulEmitter(KernelBuilder& kernel, const MatmulSpec& spec) : k_(kernel), spec_(spec) {}
+  void emit();
+
+private:
+  struct Tile {
+    mlir::Value s0, v0;
+    int rows, vectors;
+    mlir::Value mask;      // of the only vector, in the tail of v
+    mlir::Value lastLane;  // v index no lane may pass, in the tail
+  };
+  using Vectors = llvm::SmallVector<mlir::Value>;
+
+  void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
+  void panel(mlir::Value k0, mlir::Value k1, bool first);
+  void overRows(Tile tile);
+  void rowTiles(Tile tile, mlir::Value from, mlir::Value to, int rows);
+  void tile(const Tile& tile);
+  Vectors accumulate(const Tile& tile);
+  Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
+  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
+  Vectors multiply(const Tile& tile, mlir::Value k, llvm::ArrayRef<mlir::Value> right,
+                   mlir::ValueRange sums);
+  mlir::Value loadRight(const Tile& tile, int vector, mlir::Value k);
+  Vectors transposeRight(const Tile& tile, int vector, mlir::Value k);
+  void finish(const Tile& tile, const Vectors& sums);
+
+  mlir::Value offset(const Access& access, mlir::Value s, mlir::Value v, mlir::Value k);
+  mlir::Value vIndex(const Tile& tile, int vector);
+  bool transposed() const { return spec_.right.strides[3].is(1) && !spec_.right.strides[2].is(1); }
+
+  KernelBuilder& k_;
+  const MatmulSpec& spec_;
+  mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
+  bool first_ = true;
+};
+
+} // namespace diptych::codegen

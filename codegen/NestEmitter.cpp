@@ -1,0 +1,183 @@
+// Loops and lines of a nest. A line stands at the depth of the innermost loop it depends on, so what
+// a row shares is computed once for the row.
+#include "codegen/NestEmitter.h"
+
+#include "codegen/Lowerings.h"
+
+#include <algorithm>
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+NestEmitter::NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract)
+    : k_(kernel), spec_(spec), contract_(contract),
+      last_(static_cast<int>(spec.extents.size()) - 1), values_(spec.lines.size()),
+      index_(spec.extents.size()) {
+  analyse();
+}
+
+bool NestEmitter::dependsOn(const Line& line, int loop) const {
+  if (auto* load = std::get_if<Line::Load>(&line.what))
+    return !load->from.strides[loop].is(0);
+  if (auto* index = std::get_if<Line::Index>(&line.what))
+    return index->loop == loop;
+  if (auto* apply = std::get_if<Line::Apply>(&line.what))
+    return std::any_of(apply->operands.begin(), apply->operands.end(),
+                       [&](int operand) { return dependsOn(spec_.lines[operand], loop); });
+  return false;
+}
+
+int NestEmitter::depthOf(const Line& line) const {
+  if (auto* apply = std::get_if<Line::Apply>(&line.what)) {
+    int depth = -1;
+    for (int operand : apply->operands)
+      depth = std::max(depth, depth_[operand]);
+    return depth;
+  }
+  for (int loop = last_; loop >= 0; --loop)
+    if (dependsOn(line, loop))
+      return loop;
+  return -1;
+}
+
+void NestEmitter::analyse() {
+  for (const Line& line : spec_.lines) {
+    depth_.push_back(depthOf(line));
+    bool vector = false;
+    if (spec_.vectorLoop >= 0 && spec_.lanes > 1) {
+      if (auto* apply = std::get_if<Line::Apply>(&line.what))
+        for (int operand : apply->operands)
+          vector = vector || isVector_[operand];
+      else
+        vector = dependsOn(line, spec_.vectorLoop);
+    }
+    isVector_.push_back(vector);
+  }
+}
+
+void NestEmitter::emit() {
+  emitLines(-1);
+  level(0);
+}
+
+void NestEmitter::level(int depth) {
+  if (depth == last_ && !spec_.folds.empty()) {
+    spec_.vectorLoop == last_ ? foldRows() : foldColumns();
+    return;
+  }
+  forEach(depth, [&] { body(depth); });
+}
+
+void NestEmitter::body(int depth) {
+  emitLines(depth);
+  if (depth < last_)
+    level(depth + 1);
+  else
+    emitStores();
+}
+
+// One loop; a vector loop ends with a masked tail.
+void NestEmitter::forEach(int depth, function_ref<void()> inner) {
+  Value from = depth == 0 ? k_.lo() : k_.i64(0);
+  Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
+  auto run = [&](Value i) {
+    index_[depth] = i;
+    inner();
+  };
+  if (depth != spec_.vectorLoop || spec_.lanes == 1) {
+    k_.loop(from, to, 1, run);
+    return;
+  }
+  Value mainEnd = k_.add(from, k_.roundDown(k_.sub(to, from), spec_.lanes));
+  mask_ = nullptr;
+  k_.loop(from, mainEnd, spec_.lanes, run);
+  k_.loop(mainEnd, to, spec_.lanes, [&](Value i) {
+    mask_ = k_.maskBelow(k_.sub(to, i), spec_.lanes);
+    run(i);
+  });
+  mask_ = nullptr;
+}
+
+void NestEmitter::emitLines(int depth) {
+  for (size_t i = 0; i < spec_.lines.size(); ++i)
+    if (depth_[i] == depth)
+      values_[i] = evaluate(spec_.lines[i]);
+}
+
+void NestEmitter::emitStores() {
+  for (const Store& store : spec_.stores) {
+    const bool vector = spec_.vectorLoop >= 0 && spec_.lanes > 1;
+    this->store(operandOf(store.line, vector), store.to, vector);
+  }
+}
+
+Value NestEmitter::evaluate(const Line& line) {
+  const bool vector = isVector_[&line - spec_.lines.data()];
+  if (auto* load = std::get_if<Line::Load>(&line.what))
+    return this->load(load->from, vector);
+  if (auto* index = std::get_if<Line::Index>(&line.what)) {
+    Value scalar = index_[index->loop];
+    if (!vector)
+      return scalar;
+    return k_.add(k_.broadcast(scalar, spec_.lanes), k_.laneIndex(spec_.lanes));
+  }
+  ScalarBuilder b(k_.builder(), k_.loc(), line.dtype);
+  if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
+    Type type = computeType(k_.builder().getContext(), line.dtype);
+    TypedAttr attr;
+    if (isFloat(line.dtype))
+      attr = k_.builder().getFloatAttr(type, constant->value.asDouble());
+    else
+      attr = k_.builder().getIntegerAttr(type, constant->value.asInteger());
+    return b.create<arith::ConstantOp>(attr);
+  }
+  const auto& apply = std::get<Line::Apply>(line.what);
+  SmallVector<Value> operands;
+  for (int operand : apply.operands)
+    operands.push_back(operandOf(operand, vector));
+  return this->apply(apply.code, line.dtype, operands);
+}
+
+Value NestEmitter::apply(OpCode code, DType result, ArrayRef<Value> operands) {
+  ScalarBuilder b(k_.builder(), k_.loc(), result, contract_);
+  return lowerPointwise(code, b, operands);
+}
+
+Value NestEmitter::operandOf(int line, bool vector) {
+  Value value = values_[line];
+  return vector && !isVector_[line] ? k_.broadcast(value, spec_.lanes) : value;
+}
+
+Value NestEmitter::offsetOf(const Access& access) {
+  Value offset = k_.i64(access.offset);
+  for (int loop = 0; loop <= last_; ++loop)
+    if (!access.strides[loop].is(0))
+      offset = k_.add(offset, k_.mul(index_[loop], k_.size(access.strides[loop])));
+  return offset;
+}
+
+Value NestEmitter::load(const Access& access, bool vector) {
+  Value address = k_.address(k_.pointer(access.arg), access.dtype, offsetOf(access));
+  if (!vector)
+    return k_.loadScalar(address, access.dtype);
+  const Size& stride = access.strides[spec_.vectorLoop];
+  if (stride.is(1))
+    return k_.loadVector(address, access.dtype, spec_.lanes, mask_);
+  return k_.gatherVector(address, access.dtype, spec_.lanes, k_.size(stride), mask_);
+}
+
+void NestEmitter::store(Value value, const Access& access, bool vector) {
+  Value address = k_.address(k_.pointer(access.arg), access.dtype, offsetOf(access));
+  if (!vector) {
+    k_.storeScalar(value, address, access.dtype);
+    return;
+  }
+  const Size& stride = access.strides[spec_.vectorLoop];
+  if (stride.is(1))
+    k_.storeVector(value, address, access.dtype, mask_);
+  else
+    k_.scatterVector(value, address, access.dtype, k_.size(stride), mask_);
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,60 @@
+// Emits a NestSpec: loops, hoisted lines, vector lanes with masked tails, folds in canonical order.
+// Knows loops and lanes; what an operator means stands in Lowerings.cpp.
+#pragma once
+
+#include "codegen/KernelBuilder.h"
+
+namespace diptych::codegen {
+
+class NestEmitter {
+public:
+  NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract);
+  void emit();
+
+private:
+  using FoldValues = llvm::SmallVector<mlir::Value>;
+
+  // Which loops a line depends on decides where it stands and whether it is a vector.
+  int depthOf(const Line& line) const;
+  bool dependsOn(const Line& line, int loop) const;
+  void analyse();
+
+  void level(int depth);
+  void body(int depth);
+  void forEach(int depth, llvm::function_ref<void()> inner);
+  void emitLines(int depth);
+  void emitStores();
+
+  mlir::Value evaluate(const Line& line);
+  mlir::Value load(const Access& access, bool vector);
+  mlir::Value operandOf(int line, bool vector);
+  void store(mlir::Value value, const Access& access, bool vector);
+  mlir::Value offsetOf(const Access& access);
+  mlir::Value apply(OpCode code, DType result, llvm::ArrayRef<mlir::Value> operands);
+
+  // Folds (NestFolds.cpp).
+  void foldRows();
+  void foldColumns();
+  FoldValues rowBlock(mlir::Value begin, mlir::Value end);
+  FoldValues columnBlock(mlir::Value begin, mlir::Value end);
+  FoldValues unrolledColumns(int64_t extent);
+  void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
+  FoldValues combinePartials(llvm::ArrayRef<mlir::Value> scratch);
+  void overBlocks(llvm::function_ref<FoldValues(mlir::Value, mlir::Value)> block,
+                  const FoldValues& identities, llvm::function_ref<void(const FoldValues&)> done);
+  mlir::Value identity(const Fold& fold, int lanes);
+  mlir::Value combineTree(const Fold& fold, mlir::Value partials);
+  mlir::Value combine(const Fold& fold, mlir::Value x, mlir::Value y);
+  DType dtypeOf(const Fold& fold) const { return spec_.lines[fold.line].dtype; }
+
+  KernelBuilder& k_;
+  const NestSpec& spec_;
+  bool contract_;
+  int last_;
+  std::vector<int> depth_;
+  std::vector<bool> isVector_;
+  std::vector<mlir::Value> values_, index_;
+  mlir::Value mask_;
+};
+
+} // namespace diptych::codegen

@@ -1,0 +1,223 @@
+// Reductions in the canonical order, whatever the layout: blocks of 4096 elements; in a block element
+// r goes to partial r mod 16; partials are combined by halving; block totals are added in order.
+// Along rows the 16 partials are the lanes of one vector; across columns they are 16 vectors.
+#include "codegen/NestEmitter.h"
+
+#include "codegen/Lowerings.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+constexpr int64_t kBlock = 4096;
+constexpr int kPartials = 16;
+constexpr int64_t kUnrollLimit = 16;
+} // namespace
+
+// Value e with e op x = x for the combiners of the table.
+static double identityOf(OpCode combiner) {
+  switch (combiner) {
+  case OpCode::Add: return 0.0;
+  case OpCode::Mul: return 1.0;
+  case OpCode::Maximum: return -std::numeric_limits<double>::infinity();
+  case OpCode::Minimum: return std::numeric_limits<double>::infinity();
+  default: throw Error(std::string("internal: no identity for ") + info(combiner).name);
+  }
+}
+
+static int64_t integerIdentity(OpCode combiner, DType dtype) {
+  const double value = identityOf(combiner);
+  if (std::isfinite(value))
+    return static_cast<int64_t>(value);
+  const bool narrow = dtype == DType::i32;
+  if (value < 0)
+    return narrow ? INT32_MIN : INT64_MIN;
+  return narrow ? INT32_MAX : INT64_MAX;
+}
+
+Value NestEmitter::identity(const Fold& fold, int lanes) {
+  const DType dtype = dtypeOf(fold);
+  Type type = computeType(k_.builder().getContext(), dtype);
+  TypedAttr attr;
+  if (isFloat(dtype))
+    attr = k_.builder().getFloatAttr(type, identityOf(fold.combiner));
+  else
+    attr = k_.builder().getIntegerAttr(type, integerIdentity(fold.combiner, dtype));
+  if (lanes > 1)
+    attr = DenseElementsAttr::get(k_.vectorOf(type, lanes), Attribute(attr));
+  return arith::ConstantOp::create(k_.builder(), k_.loc(), attr);
+}
+
+// A fold's own arithmetic is never contracted: its order and rounding are the operator's definition.
+Value NestEmitter::combine(const Fold& fold, Value x, Value y) {
+  ScalarBuilder b(k_.builder(), k_.loc(), dtypeOf(fold));
+  return lowerPointwise(fold.combiner, b, {x, y});
+}
+
+Value NestEmitter::combineTree(const Fold& fold, Value partials) {
+  for (int64_t width = kPartials / 2; width >= 1; width /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < width; ++i) {
+      low.push_back(i);
+      high.push_back(i + width);
+    }
+    Value x = vector::ShuffleOp::create(k_.builder(), k_.loc(), partials, partials, low);
+    Value y = vector::ShuffleOp::create(k_.builder(), k_.loc(), partials, partials, high);
+    partials = combine(fold, x, y);
+  }
+  return vector::ExtractOp::create(k_.builder(), k_.loc(), partials, ArrayRef<int64_t>{0});
+}
+
+// total = identity; for each block: total = total op block
+void NestEmitter::overBlocks(function_ref<FoldValues(Value, Value)> block,
+                             const FoldValues& identities,
+                             function_ref<void(const FoldValues&)> done) {
+  const Size& extent = spec_.extents[last_];
+  Value to = k_.size(extent);
+  if (!extent.isDynamic() && extent.value <= kBlock) {
+    done(block(k_.i64(0), to));
+    return;
+  }
+  FoldValues totals =
+      k_.loop(k_.i64(0), to, kBlock, identities, [&](Value begin, ValueRange carried) {
+        FoldValues next = block(begin, k_.min(k_.add(begin, k_.i64(kBlock)), to));
+        for (size_t j = 0; j < spec_.folds.size(); ++j)
+          next[j] = combine(spec_.folds[j], carried[j], next[j]);
+        return next;
+      });
+  done(totals);
+}
+
+void NestEmitter::foldRows() {
+  FoldValues identities;
+  for (const Fold& fold : spec_.folds)
+    identities.push_back(identity(fold, 1));
+  overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities,
+             [&](const FoldValues& totals) {
+               for (size_t j = 0; j < totals.size(); ++j)
+                 store(totals[j], spec_.folds[j].to, false);
+             });
+}
+
+NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
+  FoldValues partials;
+  for (const Fold& fold : spec_.folds)
+    partials.push_back(identity(fold, kPartials));
+  auto step = [&](Value r, ValueRange carried) {
+    index_[last_] = r;
+    emitLines(last_);
+    emitStores();
+    FoldValues next;
+    for (size_t j = 0; j < spec_.folds.size(); ++j) {
+      const Fold& fold = spec_.folds[j];
+      Value x = operandOf(fold.line, true);
+      if (mask_)
+        x = arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, identity(fold, kPartials));
+      next.push_back(combine(fold, carried[j], x));
+    }
+    return next;
+  };
+  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
+  partials = k_.loop(begin, mainEnd, kPartials, partials, step);
+  partials = k_.loop(mainEnd, end, kPartials, partials, [&](Value r, ValueRange carried) {
+    mask_ = k_.maskBelow(k_.sub(end, r), kPartials);
+    return step(r, carried);
+  });
+  mask_ = nullptr;
+  for (size_t j = 0; j < partials.size(); ++j)
+    partials[j] = combineTree(spec_.folds[j], partials[j]);
+  return partials;
+}
+
+void NestEmitter::foldColumns() {
+  const bool vector = spec_.lanes > 1;
+  const Size& extent = spec_.extents[last_];
+  auto finish = [&](const FoldValues& totals) {
+    for (size_t j = 0; j < totals.size(); ++j)
+      store(totals[j], spec_.folds[j].to, vector);
+  };
+  if (!extent.isDynamic() && extent.value <= kUnrollLimit && spec_.lines.size() <= kUnrollLimit) {
+    finish(unrolledColumns(extent.value));
+    return;
+  }
+  FoldValues identities;
+  for (const Fold& fold : spec_.folds)
+    identities.push_back(identity(fold, spec_.lanes));
+  overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities, finish);
+}
+
+// Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
+// and drop out of the tree: partials start at the identity, so none is -0.0 and x op e is exact.
+NestEmitter::FoldValues NestEmitter::unrolledColumns(int64_t extent) {
+  std::vector<FoldValues> partials(spec_.folds.size());
+  for (int64_t r = 0; r < extent; ++r) {
+    index_[last_] = k_.i64(r);
+    emitLines(last_);
+    emitStores();
+    for (size_t j = 0; j < spec_.folds.size(); ++j) {
+      const Fold& fold = spec_.folds[j];
+      Value x = operandOf(fold.line, spec_.lanes > 1);
+      partials[j].push_back(combine(fold, identity(fold, spec_.lanes), x));
+    }
+  }
+  FoldValues totals;
+  for (size_t j = 0; j < spec_.folds.size(); ++j) {
+    FoldValues& p = partials[j];
+    if (p.empty())
+      p.push_back(identity(spec_.folds[j], spec_.lanes));
+    for (size_t width = kPartials / 2; width >= 1; width /= 2)
+      for (size_t i = 0; i < width && i + width < p.size(); ++i)
+        p[i] = combine(spec_.folds[j], p[i], p[i + width]);
+    totals.push_back(p[0]);
+  }
+  return totals;
+}
+
+// Partials live in 16 slots of stack memory: element r updates slot r mod 16, so the code of the
+// body stands once and consecutive updates do not wait for each other.
+NestEmitter::FoldValues NestEmitter::columnBlock(Value begin, Value end) {
+  SmallVector<Value> scratch;
+  for (const Fold& fold : spec_.folds)
+    scratch.push_back(k_.stackSlots(dtypeOf(fold), spec_.lanes, kPartials));
+  for (size_t j = 0; j < scratch.size(); ++j)
+    for (int p = 0; p < kPartials; ++p)
+      k_.storeSlot(identity(spec_.folds[j], spec_.lanes), scratch[j], k_.i64(p));
+  k_.loop(begin, end, 1, [&](Value r) {
+    index_[last_] = r;
+    accumulateColumn(scratch);
+  });
+  return combinePartials(scratch);
+}
+
+void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
+  emitLines(last_);
+  emitStores();
+  Value slot = arith::AndIOp::create(k_.builder(), k_.loc(), index_[last_], k_.i64(kPartials - 1));
+  for (size_t j = 0; j < scratch.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    Value x = operandOf(fold.line, spec_.lanes > 1);
+    Value partial = k_.loadSlot(scratch[j], slot, x.getType());
+    k_.storeSlot(combine(fold, partial, x), scratch[j], slot);
+  }
+}
+
+NestEmitter::FoldValues NestEmitter::combinePartials(ArrayRef<Value> scratch) {
+  FoldValues totals;
+  for (size_t j = 0; j < scratch.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    Type type = identity(fold, spec_.lanes).getType();
+    FoldValues p;
+    for (int i = 0; i < kPartials; ++i)
+      p.push_back(k_.loadSlot(scratch[j], k_.i64(i), type));
+    for (int width = kPartials / 2; width >= 1; width /= 2)
+      for (int i = 0; i < width; ++i)
+        p[i] = combine(fold, p[i], p[i + width]);
+    totals.push_back(p[0]);
+  }
+  return totals;
+}
+
+} // namespace diptych::codegen

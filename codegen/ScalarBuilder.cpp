@@ -1,0 +1,73 @@
+// Types, constants and the table behind the lowerings.
+#include "codegen/Lowerings.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+Type computeType(MLIRContext* context, DType dtype) {
+  switch (dtype) {
+  case DType::f32: return Float32Type::get(context);
+  case DType::f64: return Float64Type::get(context);
+  case DType::i32: return IntegerType::get(context, 32);
+  case DType::i64: return IntegerType::get(context, 64);
+  case DType::boolean: return IntegerType::get(context, 1);
+  }
+  throw Error("internal: unknown dtype");
+}
+
+Type memoryType(MLIRContext* context, DType dtype) {
+  return dtype == DType::boolean ? IntegerType::get(context, 8) : computeType(context, dtype);
+}
+
+Value ScalarBuilder::compare(arith::CmpFPredicate floats, arith::CmpIPredicate integers, Value x,
+                             Value y) {
+  if (isFloatLike(x))
+    return create<arith::CmpFOp>(floats, x, y);
+  // Booleans order false before true; as signed i1, true would be -1.
+  const bool boolean = getElementTypeOrSelf(x.getType()).isInteger(1);
+  if (boolean && integers >= arith::CmpIPredicate::slt && integers <= arith::CmpIPredicate::sge)
+    std::swap(x, y);
+  return create<arith::CmpIOp>(integers, x, y);
+}
+
+static TypedAttr splatAttr(Type type, TypedAttr element) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return DenseElementsAttr::get(vector, Attribute(element));
+  return element;
+}
+
+Value ScalarBuilder::constant(Value x, double value) {
+  Type element = getElementTypeOrSelf(x.getType());
+  if (!isa<FloatType>(element))
+    return integer(x, static_cast<int64_t>(value));
+  return create<arith::ConstantOp>(splatAttr(x.getType(), builder_.getFloatAttr(element, value)));
+}
+
+Value ScalarBuilder::integer(Value x, int64_t value) {
+  Type element = getElementTypeOrSelf(x.getType());
+  const APInt bits(element.getIntOrFloatBitWidth(), static_cast<uint64_t>(value), true, true);
+  return create<arith::ConstantOp>(splatAttr(x.getType(), builder_.getIntegerAttr(element, bits)));
+}
+
+Type ScalarBuilder::resultTypeLike(Value x) {
+  Type element = computeType(builder_.getContext(), result_);
+  if (auto vector = dyn_cast<VectorType>(x.getType()))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
+Value lowerPointwise(OpCode code, ScalarBuilder& b, ArrayRef<Value> operands) {
+  using Lowering = Value (*)(ScalarBuilder&, ArrayRef<Value>);
+  static const Lowering table[] = {
+#include "codegen/Lowerings.cpp.inc"
+  };
+  Lowering lowering = table[static_cast<size_t>(code)];
+  if (!lowering)
+    throw Error(std::string("internal: ") + info(code).name + " has no pointwise lowering");
+  return lowering(b, operands);
+}
+
+} // namespace diptych::codegen

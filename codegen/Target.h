@@ -1,0 +1,53 @@
+// From a module of emitted kernels to machine code for one CPU. Knows LLVM; knows no kernel.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm {
+class MemoryBuffer;
+class TargetMachine;
+} // namespace llvm
+
+namespace diptych::codegen {
+
+/// Seconds spent in each stage of code generation.
+struct CodegenTimes {
+  double lower = 0, translate = 0, optimize = 0, codegen = 0;
+};
+
+/// A CPU to generate code for: "native", or a name LLVM knows ("x86-64-v3").
+class Target {
+public:
+  /// Throws Error for a CPU that LLVM does not know.
+  explicit Target(const std::string& cpu);
+
+  std::unique_ptr<llvm::TargetMachine> machine() const;
+  /// Bytes of a vector register: 64, 32 or 16.
+  int vectorBytes() const { return vectorBytes_; }
+  /// CPU and features, for cache keys and reports.
+  std::string text() const { return cpu_ + " " + features_; }
+
+private:
+  std::string cpu_, features_;
+  int vectorBytes_ = 16;
+};
+
+/// Registers what translation to LLVM IR needs; call once for each context.
+void prepareContext(mlir::MLIRContext& context);
+
+/// Lowers emitted kernels (scf, arith, math, vector, llvm) to the LLVM dialect, in place.
+void lowerToLLVM(mlir::ModuleOp module);
+
+/// Object files holding the module's functions, split over `threads` compile threads.
+std::vector<std::unique_ptr<llvm::MemoryBuffer>>
+compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times);
+
+/// LLVM IR or assembly of a lowered module, as text.
+std::string printLLVM(mlir::ModuleOp lowered, const Target& target);
+std::string printAssembly(mlir::ModuleOp lowered, const Target& target);
+
+} // namespace diptych::codegen
