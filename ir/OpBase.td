@@ -20,7 +20,7 @@ def Diptych_Tensor : RankedTensorOf<[F32, F64, I32, I64, I1]>;
 // How an operator is differentiated. There is no default: a record without one fails the build.
 class DerivativeKind<string n> { string kind = n; }
 def Pointwise : DerivativeKind<"Pointwise">;                    // partials; jvp and vjp follow
-def Linear : DerivativeKind<"Linear">;                          // transpose; jvp applies the op again
+def Linear : DerivativeKind<"Linear">;                          // in the float operands: transpose; jvp applies the op again
 def Bilinear : DerivativeKind<"Bilinear">;                      // two transposes, product rule
 def Custom : DerivativeKind<"Custom">;                          // vjp and jvp written out
 def Zero : DerivativeKind<"Zero">;                              // locally constant

@@ -305,7 +305,7 @@ def GatherOp : Diptych_Op<"gather", "Gather"> {
     index below 0 or not below x.shape[axis] is an error.}];
   let arguments = (ins Diptych_Tensor:$x, Diptych_Tensor:$indices, I64Attr:$axis);
   let typeRule = "gather";
-  let derivative = Custom;
+  let derivative = Linear;
   let dslName = "";
   let domain = ["-3.0", "3.0"];
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
@@ -317,7 +317,7 @@ def ScatterAddOp : Diptych_Op<"scatter_add", "ScatterAdd"> {
   let arguments = (ins Diptych_Tensor:$x, Diptych_Tensor:$indices, Diptych_Tensor:$updates, I64Attr:$axis);
   let dtypes = Numbers;
   let typeRule = "scatterAdd";
-  let derivative = Custom;
+  let derivative = Linear;
   let dslName = "";
   let domain = ["-3.0", "3.0"];
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";

@@ -23,7 +23,7 @@ void genRuleDecls(const Operators& operators, raw_ostream& os) {
 }
 
 void genRuleTable(const Operators& operators, raw_ostream& os) {
-  os << "// Generated from ir/Ops.td by diptych-tblgen: {partials, cotangents, tangent}.\n";
+  os << "// Generated from ir/Ops.td by diptych-tblgen: {partials, cotangents, tangent, batching}.\n";
   for (const OperatorRecord& op : operators) {
     std::string partials = "nullptr", cotangents = "nullptr", tangent = "nullptr";
     if (op.derivative == "Pointwise")
@@ -34,7 +34,14 @@ void genRuleTable(const Operators& operators, raw_ostream& os) {
       cotangents = "&run<" + op.code + "Vjp>";
       tangent = "&run<" + op.code + "Jvp>";
     }
-    os << "{" << partials << ", " << cotangents << ", " << tangent << "}, // " << op.code << "\n";
+    // Operators of one shape law are batched alike; what has no operands is never batched.
+    std::string batching = "&batching::" + op.typeRule;
+    if (op.family == "Pointwise")
+      batching = "&batching::pointwise";
+    if (op.family == "Creation")
+      batching = "nullptr";
+    os << "{" << partials << ", " << cotangents << ", " << tangent << ", " << batching << "}, // "
+       << op.code << "\n";
   }
 }
 

@@ -1,0 +1,48 @@
+// Which values depend on the differentiated ones, numbered in program order. Knows no operator.
+#pragma once
+
+#include "autodiff/Sweep.h"
+
+namespace diptych::autodiff {
+
+/// Numbers values by identity. Open addressing; is never iterated, so addresses decide nothing.
+class ValueNumbers {
+public:
+  /// -1 where the value has none.
+  int32_t find(const Value& value) const;
+  /// The value's number, a new one if it had none.
+  int32_t insert(const Value& value);
+  int32_t size() const { return size_; }
+
+private:
+  struct Entry {
+    const ValueImpl* key = nullptr;
+    int32_t number = 0;
+  };
+  size_t place(const ValueImpl* key) const;
+  void grow();
+
+  std::vector<Entry> entries_;
+  int32_t size_ = 0;
+};
+
+/// Active values: those of `wrt` and every float result computed from an active one by an operator
+/// that has derivatives.
+class Activity {
+public:
+  Activity(Nodes nodes, ValueSpan wrt);
+
+  /// -1: not active.
+  int32_t slot(const Value& value) const { return numbers_.find(value); }
+  int32_t count() const { return numbers_.size(); }
+  /// Whether the slot is one of `wrt`.
+  bool isWrt(int32_t slot) const { return slot < wrtCount_; }
+
+private:
+  bool dependsOnActive(const Node& node) const;
+
+  ValueNumbers numbers_;
+  int32_t wrtCount_ = 0;
+};
+
+} // namespace diptych::autodiff

@@ -1,0 +1,73 @@
+// Derivatives of the pointwise operators. No shapes here: operands, result and cotangent have one.
+#include "autodiff/Rules.h"
+
+#include <numbers>
+
+namespace diptych::autodiff {
+
+using namespace emitted;
+
+//===-- Arithmetic ---------------------------------------------------------------------------===//
+
+PARTIALS(Neg) { return {minusOne}; }
+PARTIALS(Add) { return {one, one}; }
+PARTIALS(Sub) { return {one, minusOne}; }
+PARTIALS(Mul) { return {y(), x()}; }
+PARTIALS(Div) {
+  return {over(y()), [this] { return -(out() / y()); }};
+}
+
+// d/dx x^y = y x^(y-1). Where y = 0 and x = 0 (or NaN) that would be 0 * inf: there, 0 * 1^(y-1).
+static Value powerByBase(const Value& x, const Value& y) {
+  const Value regular = logical_or(ne(y, like(y, 0.0)), gt(abs(x), like(x, 0.0)));
+  return where(regular, y, like(y, 0.0)) * pow(where(regular, x, like(x, 1.0)), y - 1.0);
+}
+
+// d/dy x^y = x^y log x. Where x = 0 and y >= 0 that would be 0 * -inf: there, x^y log 1.
+static Value powerByExponent(const Value& x, const Value& y, const Value& power) {
+  const Value zero = logical_and(eq(x, like(x, 0.0)), ge(y, like(y, 0.0)));
+  return power * log(where(zero, like(x, 1.0), x));
+}
+
+PARTIALS(Pow) {
+  return {[this] { return powerByBase(x(), y()); },
+          [this] { return powerByExponent(x(), y(), out()); }};
+}
+
+// NaN has lost to nobody, so a NaN result sends its cotangent to both sides.
+PARTIALS(Maximum) {
+  return {[this] { return sharedAt(eq(x(), y()), lt(x(), y())); },
+          [this] { return sharedAt(eq(x(), y()), gt(x(), y())); }};
+}
+PARTIALS(Minimum) {
+  return {[this] { return sharedAt(eq(x(), y()), gt(x(), y())); },
+          [this] { return sharedAt(eq(x(), y()), lt(x(), y())); }};
+}
+
+//===-- Functions of one variable ------------------------------------------------------------===//
+
+PARTIALS(Exp) { return {out()}; }
+// Not out + 1, which cancels for x << 0.
+PARTIALS(Expm1) { return {exp(x())}; }
+PARTIALS(Log) { return {over(x())}; }
+PARTIALS(Log1p) { return {over(x() + 1.0)}; }
+// sqrt' = 1 / (2 sqrt): +inf at 0.
+PARTIALS(Sqrt) { return {over(2.0 * out())}; }
+// (x^-1/2)' = -1/2 x^-3/2
+PARTIALS(Rsqrt) { return {-0.5 * (out() * out() * out())}; }
+// Uses out, not x: tanh' = 1 - y^2 saves a second tanh.
+PARTIALS(Tanh) { return {1.0 - out() * out()}; }
+PARTIALS(Sigmoid) { return {out() * (1.0 - out())}; }
+PARTIALS(Relu) { return {onlyWhere(gt(x(), like(x(), 0.0)))}; }
+PARTIALS(Sin) { return {cos(x())}; }
+PARTIALS(Cos) { return {-sin(x())}; }
+// erf' = 2/sqrt(pi) exp(-x^2)
+PARTIALS(Erf) { return {2.0 * std::numbers::inv_sqrtpi * exp(-(x() * x()))}; }
+PARTIALS(Abs) { return {sign(x())}; }
+
+//===-- Selection and conversion -------------------------------------------------------------===//
+
+PARTIALS(Where) { return {none, onlyWhere(in(0)), exceptWhere(in(0))}; }
+TRANSPOSE(Convert) { return {convert(cot(), x().dtype())}; }
+
+} // namespace diptych::autodiff

@@ -1,0 +1,98 @@
+// The reverse sweep, and what both sweeps share. Knows node order and accumulation.
+#include "autodiff/Sweep.h"
+
+#include "autodiff/Accumulator.h"
+#include "autodiff/Activity.h"
+
+namespace diptych::autodiff {
+
+Values materialize(Values derivatives, ValueSpan values) {
+  for (size_t i = 0; i < derivatives.size(); ++i)
+    if (!derivatives[i])
+      derivatives[i] = emitted::like(values[i], 0.0);
+  return derivatives;
+}
+
+namespace {
+
+class ReverseSweep {
+public:
+  ReverseSweep(Nodes nodes, ValueSpan wrt)
+      : nodes_(nodes), activity_(nodes, wrt), cotangents_(activity_.count()) {}
+
+  void seed(ValueSpan outputs, ValueSpan cotangents) {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      cotangents_.add(activity_.slot(outputs[i]), outputs[i], cotangents[i]);
+  }
+
+  void run() {
+    for (size_t i = nodes_.size(); i-- > 0;)
+      visit(*nodes_[i]);
+  }
+
+  Value cotangent(const Value& value) const { return cotangents_.at(activity_.slot(value)); }
+
+private:
+  void visit(const Node& node) {
+    bool reached = false;
+    for (const Value& result : node.results)
+      reached |= static_cast<bool>(cotangent(result));
+    if (!reached)
+      return;
+    wanted_.assign(node.operands.size(), false);
+    bool any = false;
+    for (size_t i = 0; i < wanted_.size(); ++i)
+      any |= wanted_[i] = activity_.slot(node.operands[i]) >= 0;
+    if (any) {
+      const LocationOverride location(node.where);
+      const Values contributions =
+          node.callee ? pullCall(node) : pullBack(node, cotangent(node.results[0]), wanted_);
+      for (size_t i = 0; i < contributions.size(); ++i)
+        cotangents_.add(activity_.slot(node.operands[i]), node.operands[i], contributions[i]);
+    }
+    release(node);
+  }
+
+  Values pullCall(const Node& node) {
+    Values inputs(node.operands.begin(), node.operands.end());
+    for (const Value& result : node.results) {
+      const Value own = cotangent(result);
+      inputs.push_back(own ? own : emitted::like(result, 0));
+    }
+    const Values pulled = currentEmitter().call(node.callee->vjp(wanted_), inputs);
+    Values contributions(wanted_.size());
+    size_t next = 0;
+    for (size_t i = 0; i < wanted_.size(); ++i)
+      if (wanted_[i])
+        contributions[i] = pulled.at(next++);
+    return contributions;
+  }
+
+  // All users of the results have been visited: nobody reads their cotangents again.
+  void release(const Node& node) {
+    for (const Value& result : node.results)
+      if (const int32_t slot = activity_.slot(result); slot >= 0 && !activity_.isWrt(slot))
+        cotangents_.clear(slot);
+  }
+
+  const Nodes nodes_;
+  const Activity activity_;
+  Accumulator cotangents_;
+  std::vector<bool> wanted_;
+};
+
+} // namespace
+
+Values reverseSweep(Nodes nodes, ValueSpan outputs, ValueSpan cotangents, ValueSpan wrt) {
+  if (outputs.size() != cotangents.size())
+    throw Error("internal: a reverse sweep needs one cotangent for each output");
+  ReverseSweep sweep(nodes, wrt);
+  sweep.seed(outputs, cotangents);
+  sweep.run();
+  Values results;
+  for (const Value& value : wrt)
+    results.push_back(sweep.cotangent(value));
+  return results;
+}
+
+} // namespace diptych::autodiff

@@ -1,0 +1,110 @@
+// The tangent sweep. Knows node order and accumulation; knows no operator.
+#include "autodiff/Accumulator.h"
+#include "autodiff/Activity.h"
+
+namespace diptych::autodiff {
+
+namespace {
+
+class TangentSweep {
+public:
+  TangentSweep(Nodes nodes, ValueSpan wrt, ValueSpan outputs)
+      : nodes_(nodes), activity_(nodes, wrt), tangents_(activity_.count()),
+        uses_(static_cast<size_t>(activity_.count())), useful_(nodes.size()) {
+    for (const Value& output : outputs)
+      countUse(output);
+    for (size_t i = nodes.size(); i-- > 0;)
+      markUseful(i);
+  }
+
+  void seed(ValueSpan wrt, ValueSpan tangents) {
+    for (size_t i = 0; i < wrt.size(); ++i)
+      tangents_.add(activity_.slot(wrt[i]), wrt[i], tangents[i]);
+  }
+
+  void run() {
+    for (size_t i = 0; i < nodes_.size(); ++i)
+      if (useful_[i])
+        visit(*nodes_[i]);
+  }
+
+  Value tangent(const Value& value) const { return tangents_.at(activity_.slot(value)); }
+
+private:
+  void countUse(const Value& value) {
+    if (const int32_t slot = activity_.slot(value); slot >= 0)
+      ++uses_[static_cast<size_t>(slot)];
+  }
+
+  // Useful: a result has a use among the outputs or in a later useful node.
+  void markUseful(size_t i) {
+    const Node& node = *nodes_[i];
+    if (!propagates(node))
+      return;
+    for (const Value& result : node.results) {
+      const int32_t slot = activity_.slot(result);
+      useful_[i] = useful_[i] || (slot >= 0 && uses_[static_cast<size_t>(slot)] > 0);
+    }
+    if (useful_[i])
+      for (const Value& operand : node.operands)
+        countUse(operand);
+  }
+
+  void visit(const Node& node) {
+    operands_.clear();
+    bool any = false;
+    for (const Value& operand : node.operands) {
+      operands_.push_back(tangent(operand));
+      any |= static_cast<bool>(operands_.back());
+    }
+    if (any) {
+      const LocationOverride location(node.where);
+      const Values results = node.callee ? pushCall(node) : Values{pushForward(node, operands_)};
+      for (size_t i = 0; i < results.size(); ++i)
+        tangents_.add(activity_.slot(node.results[i]), node.results[i], results[i]);
+    }
+    for (const Value& operand : node.operands)
+      release(operand);
+  }
+
+  Values pushCall(const Node& node) const {
+    Values inputs(node.operands.begin(), node.operands.end());
+    std::vector<bool> active;
+    for (const Value& tangent : operands_) {
+      active.push_back(static_cast<bool>(tangent));
+      if (tangent)
+        inputs.push_back(tangent);
+    }
+    return currentEmitter().call(node.callee->jvp(active), inputs);
+  }
+
+  // After its last use nobody reads a tangent again; an output has one use that never ends.
+  void release(const Value& operand) {
+    if (const int32_t slot = activity_.slot(operand); slot >= 0)
+      if (--uses_[static_cast<size_t>(slot)] == 0)
+        tangents_.clear(slot);
+  }
+
+  const Nodes nodes_;
+  const Activity activity_;
+  Accumulator tangents_;
+  std::vector<int32_t> uses_; // by slot: uses still to come
+  std::vector<bool> useful_;  // by node
+  Values operands_;           // tangents of the visited node's operands
+};
+
+} // namespace
+
+Values tangentSweep(Nodes nodes, ValueSpan wrt, ValueSpan tangents, ValueSpan outputs) {
+  if (wrt.size() != tangents.size())
+    throw Error("internal: a tangent sweep needs one tangent for each differentiated value");
+  TangentSweep sweep(nodes, wrt, outputs);
+  sweep.seed(wrt, tangents);
+  sweep.run();
+  Values results;
+  for (const Value& output : outputs)
+    results.push_back(sweep.tangent(output));
+  return results;
+}
+
+} // namespace diptych::autodiff
