@@ -1,0 +1,101 @@
+// The generated tables and the choice between them.
+#include "runtime/KernelRegistry.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+
+// Written by diptych-kernelgen. Weak, so that what needs no kernel links without them.
+extern "C" {
+#define DIPTYCH_KERNEL_TABLE(LEVEL)                                                                \
+  extern const diptych::runtime::KernelEntry diptych_kernel_table_##LEVEL[] __attribute__((weak)); \
+  extern const int64_t diptych_kernel_count_##LEVEL __attribute__((weak));
+DIPTYCH_KERNEL_TABLE(v3)
+DIPTYCH_KERNEL_TABLE(v4)
+#undef DIPTYCH_KERNEL_TABLE
+}
+
+namespace diptych::runtime {
+
+namespace {
+
+std::atomic<const KernelRegistry*> installed{nullptr};
+
+bool hasV3() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
+
+bool hasV4() {
+#if defined(__x86_64__)
+  return hasV3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512cd");
+#else
+  return false;
+#endif
+}
+
+bool wantsV4() {
+  if (!hasV3())
+    throw Error("this CPU has no AVX2 and FMA (x86-64-v3), which the kernels of this build need; "
+                "run on a CPU of 2013 or later");
+  const char* text = std::getenv("DIPTYCH_CPU");
+  const std::string choice = text ? text : "";
+  if (choice == "v3")
+    return false;
+  if (choice == "v4" && !hasV4())
+    throw Error("DIPTYCH_CPU=v4: this CPU has no AVX-512 F, CD, DQ, BW and VL; unset it or use v3");
+  if (!choice.empty() && choice != "v4")
+    throw Error("DIPTYCH_CPU: expected v3 or v4, got \"" + choice +
+                "\"; unset it to let us choose");
+  return hasV4();
+}
+
+std::span<const KernelEntry> tableForThisCpu() {
+  const bool v4 = wantsV4();
+  const KernelEntry* table = v4 ? diptych_kernel_table_v4 : diptych_kernel_table_v3;
+  const int64_t* count = v4 ? &diptych_kernel_count_v4 : &diptych_kernel_count_v3;
+  if (!table || !count)
+    throw Error("internal: this build of the library contains no eager kernels");
+  return {table, static_cast<size_t>(*count)};
+}
+
+const KernelRegistry& builtIn() {
+  static const KernelRegistry registry(tableForThisCpu());
+  return registry;
+}
+
+} // namespace
+
+const KernelRegistry& KernelRegistry::current() {
+  const KernelRegistry* registry = installed.load(std::memory_order_acquire);
+  return registry ? *registry : builtIn();
+}
+
+KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
+    : slots_(new KernelFn[allOperators().size() * kDTypeCount * kDTypeCount * kVariants]()) {
+  for (const KernelEntry& entry : entries) {
+    if (entry.code >= allOperators().size() || entry.in >= kDTypeCount ||
+        entry.out >= kDTypeCount || (entry.variant > 3 && entry.variant < kRows) ||
+        entry.variant > kStrided)
+      throw Error("internal: the table of eager kernels does not fit the operator table");
+    slots_[slot(static_cast<OpCode>(entry.code), static_cast<DType>(entry.in),
+                static_cast<DType>(entry.out), entry.variant)] = entry.function;
+  }
+}
+
+void KernelRegistry::missing(OpCode code, DType in, DType out, uint8_t variant) {
+  throw Error(std::string("internal: no kernel for ") + info(code).name + " from " + name(in) +
+              " to " + name(out) + ", variant " + std::to_string(variant));
+}
+
+KernelRegistryOverride::KernelRegistryOverride(const KernelRegistry& registry)
+    : previous_(installed.exchange(&registry)) {}
+KernelRegistryOverride::~KernelRegistryOverride() { installed.store(previous_); }
+
+} // namespace diptych::runtime

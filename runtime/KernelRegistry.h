@@ -1,0 +1,57 @@
+// Finds the eager kernel of an operator: the table for this CPU, and an O(1) look-up in it.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "runtime/KernelAbi.h"
+
+namespace diptych::runtime {
+
+class KernelRegistry {
+public:
+  /// The kernels for this CPU; the instruction set can be lowered with env DIPTYCH_CPU=v3.
+  /// Throws Error on a CPU below x86-64-v3.
+  static const KernelRegistry& current();
+
+  explicit KernelRegistry(std::span<const KernelEntry> entries);
+
+  /// Null where there is none.
+  KernelFn find(OpCode code, DType in, DType out, uint8_t variant) const {
+    return slots_[slot(code, in, out, variant)];
+  }
+  /// Throws Error where there is none: every kernel the launchers ask for is generated.
+  KernelFn get(OpCode code, DType in, DType out, uint8_t variant) const {
+    KernelFn kernel = find(code, in, out, variant);
+    if (!kernel)
+      missing(code, in, out, variant);
+    return kernel;
+  }
+
+private:
+  friend class KernelRegistryOverride;
+  static constexpr size_t kVariants = 8; // contiguous, three scalar inputs, rows, columns, strided
+  static size_t slot(OpCode code, DType in, DType out, uint8_t variant) {
+    const size_t index = variant < kRows ? variant : variant - kRows + 4;
+    return ((static_cast<size_t>(code) * kDTypeCount + static_cast<size_t>(in)) * kDTypeCount +
+            static_cast<size_t>(out)) *
+               kVariants +
+           index;
+  }
+  [[noreturn]] static void missing(OpCode code, DType in, DType out, uint8_t variant);
+
+  std::unique_ptr<KernelFn[]> slots_;
+};
+
+/// Makes another registry current, on every thread, for a scope: tests bring their own kernels.
+class KernelRegistryOverride {
+public:
+  explicit KernelRegistryOverride(const KernelRegistry& registry);
+  ~KernelRegistryOverride();
+  KernelRegistryOverride(const KernelRegistryOverride&) = delete;
+
+private:
+  const KernelRegistry* previous_;
+};
+
+} // namespace diptych::runtime

@@ -1,0 +1,155 @@
+// Matrix products: which operand is walked along the vectors, what must be copied first, and how
+// batches are looped. fma(a, b, c) = fma(b, a, c): exchanging the operands keeps every bit.
+#include <algorithm>
+
+#include "runtime/Buffer.h"
+#include "runtime/KernelRegistry.h"
+#include "runtime/LaunchNest.h"
+
+namespace diptych::runtime {
+
+namespace {
+
+/// One operand of C[s,v] = sum over k of S[s,k] V[k,v], with its batch strides apart.
+struct Side {
+  const Strided* array;
+  int64_t free, contracted; // strides along s or v, and along k
+  Dims batch;
+};
+
+/// A product as the kernel sees it.
+struct Roles {
+  Side scalar, vector; // S, V
+  int64_t sExtent, vExtent;
+  int64_t cs, cv; // strides of C
+  Dims cBatch;
+
+  // The variant that fits, kStrided where no vector does.
+  uint8_t variant() const {
+    if (cv != 1 && vExtent != 1)
+      return kStrided;
+    if (vector.free == 1)
+      return kRows;
+    return vector.contracted == 1 ? kColumns : kStrided;
+  }
+};
+
+Dims batchOf(const Dims& strides) {
+  return Dims(strides.span().first(static_cast<size_t>(strides.size() - 2)));
+}
+
+Roles assign(const Strided& x, const Strided& y, const Strided& out, bool exchanged) {
+  const Dims &xs = *x.strides, &ys = *y.strides, &cs = *out.strides;
+  const int m = out.type->rank() - 2, n = m + 1;
+  const Side left{&x, xs[m], xs[n], batchOf(xs)}, right{&y, ys[n], ys[m], batchOf(ys)};
+  const Shape& shape = out.type->shape;
+  if (exchanged)
+    return {right, left, shape[n], shape[m], cs[n], cs[m], batchOf(cs)};
+  return {left, right, shape[m], shape[n], cs[m], cs[n], batchOf(cs)};
+}
+
+// Exchanged for matrix times vector: there the rows of the matrix are what a vector can run along.
+bool shouldExchange(const Strided& x, const Strided& y, const Strided& out) {
+  const int m = out.type->rank() - 2;
+  const bool column = out.type->shape[m + 1] == 1 && out.type->shape[m] != 1;
+  return column && assign(x, y, out, true).variant() != kStrided;
+}
+
+/// A contiguous copy of an operand that no variant takes as it lies.
+struct Copy {
+  Buffer buffer;
+  Dims strides;
+  Strided array;
+
+  explicit Copy(const Strided& source)
+      : buffer(Buffer::allocate(source.type->bytes())),
+        strides(contiguousStrides(source.type->shape)),
+        array{buffer.data(), source.type, &strides, true} {
+    launchCopy(source, array);
+  }
+};
+
+// Rows of the nest: batches, then s. Where V repeats over the batch and S and C run on, one s.
+Axes rowAxes(const Roles& roles, const Shape& shape) {
+  Axes rows;
+  rows.operands = 3;
+  for (int a = 0; a < roles.cBatch.size(); ++a) {
+    const int64_t strides[] = {roles.scalar.batch[a], roles.vector.batch[a], roles.cBatch[a]};
+    if (shape[a] != 1)
+      rows.push(shape[a], strides);
+  }
+  const int64_t strides[] = {roles.scalar.free, 0, roles.cs};
+  rows.push(roles.sExtent, strides);
+  rows.coalesce();
+  // The kernel's range moves S and C only: an axis that moves V is looped around it.
+  const int64_t none[] = {0, 0, 0};
+  if (rows.rank && rows.stride[1][rows.rank - 1] != 0)
+    rows.push(1, none);
+  return rows;
+}
+
+// Batches of matrix times one shared vector: the batch joins the axis the vectors run along.
+void mergeIntoVector(Roles& roles, Shape& shape) {
+  while (!roles.cBatch.empty()) {
+    const int a = roles.cBatch.size() - 1;
+    const bool joins = roles.scalar.batch[a] == 0 &&
+                       roles.vector.batch[a] == roles.vector.free * roles.vExtent &&
+                       roles.cBatch[a] == roles.cv * roles.vExtent;
+    if (!joins && shape[a] != 1)
+      return;
+    roles.vExtent *= shape[a];
+    roles.scalar.batch.pop_back();
+    roles.vector.batch.pop_back();
+    roles.cBatch.pop_back();
+    shape.erase(a);
+  }
+}
+
+void runMatmul(Roles roles, int64_t k, const Strided& output) {
+  Shape shape = output.type->shape;
+  mergeIntoVector(roles, shape);
+  NestCall call;
+  call.setOperand(0, *roles.scalar.array);
+  call.setOperand(1, *roles.vector.array);
+  call.setOperand(2, output);
+  call.rows = rowAxes(roles, shape);
+  call.innerExtent = roles.vExtent;
+  call.innerStride[1] = roles.vector.free;
+  call.innerStride[2] = roles.cv;
+  const int64_t params[] = {k,
+                            roles.vExtent,
+                            call.rangeStride(0),
+                            roles.scalar.contracted,
+                            roles.vector.contracted,
+                            roles.vector.free,
+                            call.rangeStride(2),
+                            roles.cv};
+  std::copy(std::begin(params), std::end(params), call.params);
+  call.innerParam = 1;
+  call.innerBlock = 64;
+  call.rowBlock = call.rows.rank == 1 ? 24 : 1;
+  call.workPerElement = k;
+  const DType dtype = output.type->dtype;
+  call.kernel = KernelRegistry::current().get(OpCode::Matmul, dtype, dtype, roles.variant());
+  call.run();
+}
+
+} // namespace
+
+void launchMatmul(const Strided& x, const Strided& y, const Strided& output) {
+  const int64_t k = x.type->shape.back();
+  if (output.type->numel() == 0)
+    return;
+  if (k == 0)
+    return launchFill(Scalar(0), output);
+  const bool exchanged = shouldExchange(x, y, output);
+  const Roles roles = assign(x, y, output, exchanged);
+  if (roles.variant() != kStrided)
+    return runMatmul(roles, k, output);
+  const Copy copy(exchanged ? x : y);
+  const Roles fitting =
+      exchanged ? assign(copy.array, y, output, true) : assign(x, copy.array, output, false);
+  runMatmul(fitting, k, output);
+}
+
+} // namespace diptych::runtime

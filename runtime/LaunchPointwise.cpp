@@ -1,0 +1,187 @@
+// Pointwise operators, copies and fills.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/KernelRegistry.h"
+#include "runtime/LaunchNest.h"
+#include "runtime/ThreadPool.h"
+
+namespace diptych::runtime {
+
+namespace {
+
+bool isSplat(const Strided& operand) {
+  for (int i = 0; i < operand.strides->size(); ++i)
+    if ((*operand.strides)[i] != 0 && operand.type->shape[i] != 1)
+      return false;
+  return true;
+}
+
+/// Inputs and output in one list.
+struct Operands {
+  int count;
+  const Strided* items[kMaxOperands];
+
+  Operands(std::span<const Strided> inputs, const Strided& output)
+      : count(static_cast<int>(inputs.size()) + 1) {
+    if (count > kMaxOperands)
+      throw Error("internal: a pointwise operator of more than three operands");
+    for (int i = 0; i + 1 < count; ++i)
+      items[i] = &inputs[i];
+    items[count - 1] = &output;
+  }
+};
+
+// Strides of the inner axis decide: all 1; all 1 but one input's, which is 0; anything else.
+uint8_t variantFor(const int64_t* inner, int operands) {
+  int scalar = -1;
+  for (int i = 0; i < operands; ++i) {
+    if (inner[i] == 1)
+      continue;
+    if (inner[i] != 0 || scalar >= 0 || i == operands - 1 || operands < 3)
+      return kStrided;
+    scalar = i;
+  }
+  return static_cast<uint8_t>(scalar + 1);
+}
+
+KernelFn kernelFor(OpCode code, const Operands& operands, uint8_t variant) {
+  const DType out = operands.items[operands.count - 1]->type->dtype;
+  const DType in = operands.count > 1 ? operands.items[operands.count - 2]->type->dtype : out;
+  return KernelRegistry::current().get(code, in, out, variant);
+}
+
+// Every operand is one run of elements, or one element repeated.
+bool runFlat(OpCode code, const Operands& operands) {
+  int64_t inner[kMaxOperands];
+  for (int i = 0; i < operands.count; ++i) {
+    if (operands.items[i]->contiguous)
+      inner[i] = 1;
+    else if (i < operands.count - 1 && isSplat(*operands.items[i]))
+      inner[i] = 0;
+    else
+      return false;
+  }
+  const int64_t n = operands.items[operands.count - 1]->type->numel();
+  if (n == 0)
+    return true;
+  const KernelFn kernel = kernelFor(code, operands, variantFor(inner, operands.count));
+  auto piece = [&](int64_t lo, int64_t hi) {
+    void* args[kMaxOperands];
+    int64_t params[1 + 2 * kMaxOperands];
+    params[0] = hi - lo;
+    for (int i = 0; i < operands.count; ++i) {
+      const Strided& operand = *operands.items[i];
+      args[i] = operand.data + lo * inner[i] * sizeOf(operand.type->dtype);
+      params[1 + 2 * i] = 0;
+      params[2 + 2 * i] = inner[i];
+    }
+    kernel(args, params, 0, 1);
+  };
+  if (n < 2 * kParallelGrain) {
+    piece(0, n);
+    return true;
+  }
+  // Pieces of whole 1024-element blocks keep the vectors aligned.
+  constexpr int64_t kBlock = 1024;
+  ThreadPool::global().parallelFor(
+      (n + kBlock - 1) / kBlock, kParallelGrain / kBlock,
+      [&](int64_t lo, int64_t hi) { piece(lo * kBlock, std::min(n, hi * kBlock)); });
+  return true;
+}
+
+void runNest(OpCode code, const Operands& operands) {
+  NestCall call;
+  const Dims* strides[kMaxOperands];
+  for (int i = 0; i < operands.count; ++i) {
+    call.setOperand(i, *operands.items[i]);
+    strides[i] = operands.items[i]->strides;
+  }
+  const std::span<const Dims* const> all(strides, static_cast<size_t>(operands.count));
+  call.rows = Axes(operands.items[operands.count - 1]->type->shape, all);
+  if (call.rows.count() == 0)
+    return;
+  call.rows.coalesce();
+  const int last = call.rows.rank - 1;
+  for (int i = 0; i < operands.count; ++i)
+    call.innerStride[i] = last >= 0 ? call.rows.stride[i][last] : 1;
+  if (last >= 0) {
+    call.innerExtent = call.rows.extent[last];
+    call.rows.erase(last);
+  }
+  call.params[0] = call.innerExtent;
+  for (int i = 0; i < operands.count; ++i) {
+    call.params[1 + 2 * i] = call.rangeStride(i);
+    call.params[2 + 2 * i] = call.innerStride[i];
+  }
+  call.kernel = kernelFor(code, operands, variantFor(call.innerStride, operands.count));
+  call.run();
+}
+
+template <class T> void fillFlat(std::byte* data, int64_t n, const std::byte* value) {
+  T element;
+  std::memcpy(&element, value, sizeof(T));
+  std::fill_n(reinterpret_cast<T*>(data), n, element);
+}
+
+void fillBytes(std::byte* data, int64_t n, const std::byte* value, int64_t size) {
+  if (size == 8)
+    fillFlat<int64_t>(data, n, value);
+  else if (size == 4)
+    fillFlat<int32_t>(data, n, value);
+  else
+    fillFlat<int8_t>(data, n, value);
+}
+
+} // namespace
+
+void launchPointwise(OpCode code, std::span<const Strided> inputs, const Strided& output) {
+  const Operands operands(inputs, output);
+  if (!runFlat(code, operands))
+    runNest(code, operands);
+}
+
+void launchCopy(const Strided& input, const Strided& output) {
+  const int64_t size = sizeOf(output.type->dtype), n = output.type->numel();
+  if (n == 0)
+    return;
+  if (!output.contiguous || !(input.contiguous || isSplat(input)))
+    return launchPointwise(OpCode::StopGradient, {&input, 1}, output);
+  ThreadPool::global().parallelFor(n, 8 * kParallelGrain, [&](int64_t lo, int64_t hi) {
+    if (input.contiguous)
+      std::memcpy(output.data + lo * size, input.data + lo * size,
+                  static_cast<size_t>((hi - lo) * size));
+    else
+      fillBytes(output.data + lo * size, hi - lo, input.data, size);
+  });
+}
+
+void storeScalar(DType dtype, Scalar value, std::byte* where) {
+  auto store = [&](auto element) { std::memcpy(where, &element, sizeof(element)); };
+  switch (dtype) {
+  case DType::f32: return store(static_cast<float>(value.asDouble()));
+  case DType::f64: return store(value.asDouble());
+  case DType::i32: return store(static_cast<int32_t>(value.asInteger()));
+  case DType::i64: return store(value.asInteger());
+  case DType::boolean: return store(static_cast<uint8_t>(value.asInteger() != 0));
+  }
+}
+
+void launchFill(Scalar value, const Strided& output) {
+  alignas(8) std::byte element[8];
+  storeScalar(output.type->dtype, value, element);
+  const Dims zeros(output.type->rank(), 0);
+  launchCopy({element, output.type, &zeros, output.type->numel() == 1}, output);
+}
+
+void launchIota(const Strided& output) {
+  const int64_t n = output.type->numel();
+  const DType dtype = output.type->dtype;
+  if (n == 0)
+    return;
+  void* args[] = {output.data};
+  const int64_t params[] = {n, 0, 1};
+  KernelRegistry::current().get(OpCode::Iota, dtype, dtype, kContiguous)(args, params, 0, 1);
+}
+
+} // namespace diptych::runtime

@@ -1,0 +1,111 @@
+// Reductions and their indices: one axis at a time, innermost first, as the numerics contract says.
+#include <algorithm>
+
+#include "runtime/Buffer.h"
+#include "runtime/KernelRegistry.h"
+#include "runtime/LaunchNest.h"
+
+namespace diptych::runtime {
+
+namespace {
+
+/// An input with one axis set apart; the other axes are those of the output.
+struct OneAxis {
+  int64_t extent, stride;
+  Axes others;
+
+  OneAxis(const Strided& input, int64_t axis, const Strided& output)
+      : extent(input.type->shape[axis]), stride((*input.strides)[axis]) {
+    Dims kept = *input.strides;
+    kept.erase(axis);
+    const Dims* strides[] = {&kept, output.strides};
+    others = Axes(output.type->shape, strides);
+  }
+
+  /// An axis along which both sides are dense, for a kernel that runs along it; -1 if there is
+  /// none.
+  int denseAxis() const {
+    for (int a = others.rank - 1; a >= 0; --a)
+      if (others.stride[0][a] == 1 && others.stride[1][a] == 1)
+        return a;
+    return -1;
+  }
+};
+
+void reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
+  OneAxis parts(input, axis, output);
+  if (parts.others.count() == 0)
+    return;
+  parts.others.coalesce();
+  uint8_t variant = kStrided;
+  NestCall call;
+  const int dense = parts.denseAxis();
+  if (parts.stride == 1 || parts.extent == 1) {
+    variant = kRows;
+  } else if (dense >= 0) {
+    variant = kColumns;
+    call.innerExtent = parts.others.extent[dense];
+    call.innerStride[0] = call.innerStride[1] = 1;
+    parts.others.erase(dense);
+  }
+  call.rows = parts.others;
+  call.setOperand(0, input);
+  call.setOperand(1, output);
+  const int64_t reducedStride = parts.extent == 1 ? 1 : parts.stride;
+  const int64_t inner = variant == kColumns ? 1 : 0;
+  const int64_t params[] = {parts.extent,
+                            call.innerExtent,
+                            call.rangeStride(0),
+                            reducedStride,
+                            inner,
+                            call.rangeStride(1),
+                            inner};
+  std::copy(std::begin(params), std::end(params), call.params);
+  call.innerParam = 1;
+  call.innerBlock = 64;
+  call.workPerElement = std::max<int64_t>(1, parts.extent);
+  call.kernel = KernelRegistry::current().get(code, input.type->dtype, output.type->dtype, variant);
+  call.run();
+}
+
+// The type rule lets only operators with an identity, sum and product, come here.
+void reduceNothing(OpCode code, const Strided& output) {
+  launchFill(Scalar(info(code).combiner == OpCode::Add ? 0 : 1), output);
+}
+
+} // namespace
+
+void launchReduction(OpCode code, const Strided& input, const Dims& axes, const Strided& output) {
+  if (axes.empty())
+    return launchCopy(input, output);
+  Dims order = axes;
+  std::sort(order.begin(), order.end(), std::greater<>());
+  Strided current = input;
+  TensorType types[2];
+  Dims strides[2];
+  Buffer buffers[2];
+  for (int i = 0; i < order.size(); ++i) {
+    const bool final = i + 1 == order.size();
+    const int64_t axis = order[i];
+    Strided target = output;
+    if (!final) {
+      TensorType& type = types[i % 2];
+      type = *current.type;
+      type.shape.erase(axis);
+      strides[i % 2] = contiguousStrides(type.shape);
+      buffers[i % 2] = Buffer::allocate(type.bytes());
+      target = {buffers[i % 2].data(), &type, &strides[i % 2], true};
+    }
+    if (current.type->shape[axis] == 0)
+      reduceNothing(code, target);
+    else
+      reduceAxis(code, current, axis, target);
+    current = target;
+  }
+}
+
+void launchArgReduction(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
+  reduceAxis(code, input, axis, output);
+}
+
+} // namespace diptych::runtime
