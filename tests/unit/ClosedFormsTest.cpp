@@ -40,8 +40,8 @@ void expectNear(const Vector& got, const Vector& expected, double tolerance) {
 }
 
 // Row i of the Hessian against differences of component i of the gradient.
-void expectHessian(const std::function<Vector(const Vector&)>& gradient, const Vector& H, const Vector& x,
-                   double step, double tolerance) {
+void expectHessian(const std::function<Vector(const Vector&)>& gradient, const Vector& H,
+                   const Vector& x, double step, double tolerance) {
   Vector expected;
   for (std::size_t i = 0; i < x.size(); ++i) {
     Vector row = differences([&](const Vector& at) { return gradient(at)[i]; }, x, step);
@@ -53,7 +53,8 @@ void expectHessian(const std::function<Vector(const Vector&)>& gradient, const V
 struct Market {
   Panel panel;
   FactorPortfolio problem;
-  explicit Market(double cost, double temperature = 1.0, std::size_t T = 40, std::size_t N = 9, std::size_t K = 4)
+  explicit Market(double cost, double temperature = 1.0, std::size_t T = 40, std::size_t N = 9,
+                  std::size_t K = 4)
       : panel(makeMarket(T, N, K, 11)), problem{T, N, K, panel.X, panel.Y, temperature, cost} {}
 };
 
@@ -69,13 +70,14 @@ TEST_P(Portfolio, DerivativesAreThoseOfTheValue) {
     auto value = [&](const Vector& at) { return portfolioObjective(market.problem, at); };
     auto gradient = [&](const Vector& at) { return portfolioGradient(market.problem, at); };
     expectNear(gradient(w), differences(value, w, step), step < 1e-4 ? 1e-6 : 1e-8);
-    expectHessian(gradient, portfolioHessian(market.problem, w), w, step, step < 1e-4 ? 1e-6 : 1e-8);
+    expectHessian(gradient, portfolioHessian(market.problem, w), w, step,
+                  step < 1e-4 ? 1e-6 : 1e-8);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(CostAndTemperature, Portfolio,
-                         ::testing::Values(std::pair{0.0, 1.0}, std::pair{0.0, 0.5}, std::pair{0.001, 1.0},
-                                           std::pair{0.01, 2.0}));
+                         ::testing::Values(std::pair{0.0, 1.0}, std::pair{0.0, 0.5},
+                                           std::pair{0.001, 1.0}, std::pair{0.01, 2.0}));
 
 TEST(ClosedForms, ZeroWeightsHoldEveryStockEqually) {
   Market market(0.001);
@@ -89,7 +91,8 @@ TEST(ClosedForms, ZeroWeightsHoldEveryStockEqually) {
 TEST(ClosedForms, ObjectiveIsSharpeLessRidge) {
   Market market(0.0);
   Vector w{1, 2, 3, 4};
-  EXPECT_NEAR(portfolioObjective(market.problem, w), portfolioSharpe(market.problem, w) - 0.05 * 30, 1e-13);
+  EXPECT_NEAR(portfolioObjective(market.problem, w), portfolioSharpe(market.problem, w) - 0.05 * 30,
+              1e-13);
 }
 
 TEST(ClosedForms, PortfolioHessianIsSymmetric) {
@@ -123,9 +126,9 @@ TEST(ClosedForms, PortfolioMisuseIsNamed) {
             "factor portfolio: a Sharpe ratio needs at least 2 days, got 1; take a longer period");
   Vector flat(market.panel.Y.size(), 0.0);
   market.problem.Y = flat;
-  EXPECT_EQ(messageOf(market.problem, Vector(4)),
-            "factor portfolio: the portfolio's returns have no spread, so their Sharpe ratio has no value; "
-            "expected returns that differ from day to day");
+  EXPECT_EQ(messageOf(market.problem, Vector(4)), "factor portfolio: the portfolio's returns have "
+                                                  "no spread, so their Sharpe ratio has no value; "
+                                                  "expected returns that differ from day to day");
   market.problem.temperature = 0.0;
   EXPECT_EQ(messageOf(market.problem, Vector(4)),
             "factor portfolio: expected a temperature above 0, got 0.000000");
@@ -177,10 +180,12 @@ TEST(ClosedForms, RiskParityMisuseIsNamed) {
   EXPECT_EQ(messageOf(Vector{1, 2, 3}, Vector{1, 1}),
             "risk parity: expected a covariance of 2 x 2 values, got 3; pass S[n,n] for n assets");
   EXPECT_EQ(messageOf(Vector{1, 2, 2, 1}, Vector{1, 1}),
-            "risk parity: the covariance is not positive definite; expected the covariance of assets none of which "
+            "risk parity: the covariance is not positive definite; expected the covariance of "
+            "assets none of which "
             "is a combination of others, with more days than assets behind it, or shrink it");
   EXPECT_EQ(messageOf(Vector{1, 0, 0, 1}, Vector{1, 0}),
-            "risk parity: expected positive budgets and positions, got b=0.000000, x=0.000000 for asset 1; "
+            "risk parity: expected positive budgets and positions, got b=0.000000, x=0.000000 for "
+            "asset 1; "
             "leave assets without a budget out");
 }
 

@@ -82,7 +82,8 @@ TEST(Market, MomentumPersistsLongerThanReversal) {
     double sum = 0.0;
     for (std::size_t t = 0; t + 1 < panel.T; ++t)
       for (std::size_t n = 0; n < panel.N; ++n)
-        sum += panel.X[(t * panel.N + n) * panel.K + k] * panel.X[((t + 1) * panel.N + n) * panel.K + k];
+        sum += panel.X[(t * panel.N + n) * panel.K + k] *
+               panel.X[((t + 1) * panel.N + n) * panel.K + k];
     return sum / double((panel.T - 1) * panel.N);
   };
   EXPECT_NEAR(autocorrelation(0), 0.98, 0.01);
@@ -141,7 +142,8 @@ TEST(Market, FlatCrossSectionsScoreZero) {
 
 TEST(Market, EmptySizesAreRefused) {
   EXPECT_EQ(messageOf([] { makeMarket(0, 3, 2, 1); }),
-            "makeMarket: expected at least one day, stock and factor, got T=0, N=3, K=2; pass sizes of 1 or more");
+            "makeMarket: expected at least one day, stock and factor, got T=0, N=3, K=2; pass "
+            "sizes of 1 or more");
   EXPECT_EQ(messageOf([] { makeCovariance(0, 1); }),
             "makeCovariance: expected at least one asset, got n=0; pass a size of 1 or more");
 }

@@ -44,7 +44,8 @@ TEST_F(PriceFile, LongTakesItsColumnsInAnyOrderAndCase) {
 }
 
 TEST_F(PriceFile, BlanksAreMissingAndCounted) {
-  PriceTable table = read("date,A,B,C\n2024-01-02,1,,\n2024-01-03,NA,2,nan\n2024-01-04,3,N/A,null\n2024-01-05,4,5,-\n");
+  PriceTable table = read(
+      "date,A,B,C\n2024-01-02,1,,\n2024-01-03,NA,2,nan\n2024-01-04,3,N/A,null\n2024-01-05,4,5,-\n");
   EXPECT_EQ(table.symbols, (Strings{"A", "B"}));
   EXPECT_EQ(table.close, (Numbers{1, 3, 4, 2, 5}));
   EXPECT_EQ(table.report.blankCloses, 7u);
@@ -54,8 +55,9 @@ TEST_F(PriceFile, BlanksAreMissingAndCounted) {
 }
 
 TEST_F(PriceFile, LongGapsAreSuspendedDays) {
-  PriceTable table = read("symbol,date,close,volume\nA,2024-01-02,1,5\nA,2024-01-03,1,5\nA,2024-01-04,1,5\n"
-                          "B,2024-01-02,1,\nB,2024-01-04,1,0\nC,2024-01-03,,7\nC,2024-01-04,2,8\n");
+  PriceTable table =
+      read("symbol,date,close,volume\nA,2024-01-02,1,5\nA,2024-01-03,1,5\nA,2024-01-04,1,5\n"
+           "B,2024-01-02,1,\nB,2024-01-04,1,0\nC,2024-01-03,,7\nC,2024-01-04,2,8\n");
   EXPECT_EQ(table.report.suspendedDays, 1u); // B on the 3rd
   EXPECT_EQ(table.report.blankCloses, 1u);   // C on the 3rd, before its first close
   EXPECT_EQ(table.report.lateListings, 1u);
@@ -75,13 +77,15 @@ TEST_F(PriceFile, UnsortedRowsAreSortedAndCounted) {
   PriceTable wide = read("date,A\n2024-01-04,3\n2024-01-02,1\n2024-01-03,2\n");
   EXPECT_EQ(wide.close, (Numbers{1, 2, 3}));
   EXPECT_EQ(wide.report.unsortedRows, 1u);
-  PriceTable table = read("date,symbol,close\n2024-01-03,A,2\n2024-01-03,B,5\n2024-01-02,A,1\n2024-01-02,B,4\n");
+  PriceTable table =
+      read("date,symbol,close\n2024-01-03,A,2\n2024-01-03,B,5\n2024-01-02,A,1\n2024-01-02,B,4\n");
   EXPECT_EQ(table.close, (Numbers{1, 2, 4, 5}));
   EXPECT_EQ(table.report.unsortedRows, 2u);
 }
 
 TEST_F(PriceFile, AdjustedCloseScalesTheBar) {
-  PriceTable table = read("symbol,date,open,high,low,close,Adj Close\nA,2024-01-02,8,12,8,10,5\nA,2024-01-03,9,9,9,9,9\n");
+  PriceTable table = read("symbol,date,open,high,low,close,Adj "
+                          "Close\nA,2024-01-02,8,12,8,10,5\nA,2024-01-03,9,9,9,9,9\n");
   EXPECT_TRUE(table.report.adjusted);
   EXPECT_EQ(table.close, (Numbers{5, 9}));
   EXPECT_EQ(table.high, (Numbers{6, 9}));
@@ -90,36 +94,42 @@ TEST_F(PriceFile, AdjustedCloseScalesTheBar) {
 TEST_F(PriceFile, ReturnsLineFeedsAndMarksOfOrderDoNotMatter) {
   Numbers expected{1, 2, 3, 4};
   EXPECT_EQ(read("\xef\xbb\xbf"
-                 "date,A,B\r\n2024-01-02,1,3\r\n\r\n2024-01-03,2,4\r\n").close,
+                 "date,A,B\r\n2024-01-02,1,3\r\n\r\n2024-01-03,2,4\r\n")
+                .close,
             expected);
   EXPECT_EQ(read("date,A,B\r2024-01-02,1,3\r2024-01-03,2,4").close, expected);
   EXPECT_EQ(read(",A,B\n\n2024-01-02, 1 ,3\n2024-01-03,+2,4e0").close, expected);
 }
 
 TEST_F(PriceFile, QuotedFieldsMayHoldCommasQuotesAndLineEnds) {
-  PriceTable table = read("date,\"A, Inc\",\"the \"\"B\"\"\nshare\"\n\"2024-01-02\",\"1\",3\n2024-01-03,2,4\n");
+  PriceTable table =
+      read("date,\"A, Inc\",\"the \"\"B\"\"\nshare\"\n\"2024-01-02\",\"1\",3\n2024-01-03,2,4\n");
   EXPECT_EQ(table.symbols, (Strings{"A, Inc", "the \"B\"\nshare"}));
 }
 
 TEST_F(PriceFile, SymbolsNamedLikeMissingValuesAreSymbols) {
-  PriceTable table = read("symbol,date,close\nNA,2024-01-02,1\nNA,2024-01-03,1\nnan,2024-01-02,1\nBRK.B,2024-01-02,1\n");
+  PriceTable table = read("symbol,date,close\nNA,2024-01-02,1\nNA,2024-01-03,1\nnan,2024-01-02,"
+                          "1\nBRK.B,2024-01-02,1\n");
   EXPECT_EQ(table.symbols, (Strings{"BRK.B", "NA", "nan"}));
 }
 
 TEST_F(PriceFile, DatesComeInFourForms) {
-  for (const char* dates : {"2024-01-02 2024-01-31", "20240102 20240131", "2024/1/2 2024/01/31", "1/2/2024 01/31/2024",
-                            "2024-01-02T00:00:00Z 2024-01-31T00:00:00Z"}) {
+  for (const char* dates : {"2024-01-02 2024-01-31", "20240102 20240131", "2024/1/2 2024/01/31",
+                            "1/2/2024 01/31/2024", "2024-01-02T00:00:00Z 2024-01-31T00:00:00Z"}) {
     std::string text = dates;
     std::size_t space = text.find(' ');
-    PriceTable table = read("date,A\n" + text.substr(0, space) + ",1\n" + text.substr(space + 1) + ",1\n");
+    PriceTable table =
+        read("date,A\n" + text.substr(0, space) + ",1\n" + text.substr(space + 1) + ",1\n");
     EXPECT_EQ(isoDate(table.calendar[0]), "2024-01-02") << dates;
     EXPECT_EQ(isoDate(table.calendar[1]), "2024-01-31") << dates;
   }
-  EXPECT_EQ(read("date,A\n2024-01-02 00:00:00,1\n2024-01-31 00:00:00-05:00,1\n").calendar.size(), 2u);
+  EXPECT_EQ(read("date,A\n2024-01-02 00:00:00,1\n2024-01-31 00:00:00-05:00,1\n").calendar.size(),
+            2u);
 }
 
 TEST_F(PriceFile, InconsistentBarsAreCounted) {
-  PriceTable table = read("symbol,date,open,high,low,close\nA,2024-01-02,8,7,6,8\nA,2024-01-03,8,9,8,8\n");
+  PriceTable table =
+      read("symbol,date,open,high,low,close\nA,2024-01-02,8,7,6,8\nA,2024-01-03,8,9,8,8\n");
   EXPECT_EQ(table.report.inconsistentBars, 1u);
 }
 

@@ -1,5 +1,5 @@
-// Values and derivatives of the workloads, derived on paper and written as loops: the second opinion
-// that automatic differentiation is checked against. Knows no tensor and no tape.
+// Values and derivatives of the workloads, derived on paper and written as loops: the second
+// opinion that automatic differentiation is checked against. Knows no tensor and no tape.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@ namespace diptych::study {
 
 /// The softmax factor portfolio. p_t = softmax_n(X_t w / temperature);
 ///   R_t = sum_n p_tn Y_tn - cost sum_n sqrt((p_tn - p_{t-1,n})^2 + 1e-8)   (no cost at t = 0)
-///   J   = sqrt(252) mean(R) / std(R), divisor T - 1;   objective = J - ridge |w|^2, to be maximised.
+///   J   = sqrt(252) mean(R) / std(R), divisor T - 1;   objective = J - ridge |w|^2, to be
+///   maximised.
 struct FactorPortfolio {
   std::size_t T = 0, N = 0, K = 0;
   std::span<const double> X; ///< [T,N,K]
@@ -30,7 +31,8 @@ std::vector<double> portfolioReturns(const FactorPortfolio& problem, std::span<c
 double portfolioSharpe(const FactorPortfolio& problem, std::span<const double> w);
 
 /// Risk parity: f(x) = x'Sx / 2 - sum_i b_i ln x_i, x > 0, S [n,n] symmetric, b [n] positive.
-double riskParityValue(std::span<const double> S, std::span<const double> b, std::span<const double> x);
+double riskParityValue(std::span<const double> S, std::span<const double> b,
+                       std::span<const double> x);
 std::vector<double> riskParityGradient(std::span<const double> S, std::span<const double> b,
                                        std::span<const double> x);
 std::vector<double> riskParityHessian(std::span<const double> S, std::span<const double> b,
@@ -44,9 +46,9 @@ struct RiskParitySolution {
   double residual = 0.0;  ///< max_i |w_i (Sw)_i / w'Sw - b_i / sum b|
 };
 
-/// Damped Newton from x_i = sqrt(b_i / S_ii): steps of 1, 1/2, 1/4, ... that keep x positive and lower
-/// f by a quarter of what its slope promises. Throws Error if S is not positive definite or the
-/// iteration does not converge.
+/// Damped Newton from x_i = sqrt(b_i / S_ii): steps of 1, 1/2, 1/4, ... that keep x positive and
+/// lower f by a quarter of what its slope promises. Throws Error if S is not positive definite or
+/// the iteration does not converge.
 RiskParitySolution solveRiskParity(std::span<const double> S, std::span<const double> b,
                                    int maxIterations = 100);
 

@@ -1,4 +1,5 @@
-// W1 in closed form. With x' = x - E_p x:  dp/dw = p x' / tau,  d2(sum p z)/dw2 = E_p[(z - E_p z) x' x''] / tau^2.
+// W1 in closed form. With x' = x - E_p x:  dp/dw = p x' / tau,  d2(sum p z)/dw2 = E_p[(z - E_p z)
+// x' x''] / tau^2.
 #include "tools/study/ClosedForms.h"
 
 #include <diptych/Error.h>
@@ -21,8 +22,8 @@ const Real annual = std::sqrt(252.0L);
 
 void check(const FactorPortfolio& problem, std::span<const double> w) {
   auto refuse = [](const std::string& what, std::size_t expected, std::size_t got) {
-    throw Error("factor portfolio: " + what + ": expected " + std::to_string(expected) + " values, got " +
-                std::to_string(got) + "; pass arrays of X[T,N,K], Y[T,N], w[K]");
+    throw Error("factor portfolio: " + what + ": expected " + std::to_string(expected) +
+                " values, got " + std::to_string(got) + "; pass arrays of X[T,N,K], Y[T,N], w[K]");
   };
   if (problem.X.size() != problem.T * problem.N * problem.K)
     refuse("X", problem.T * problem.N * problem.K, problem.X.size());
@@ -31,10 +32,11 @@ void check(const FactorPortfolio& problem, std::span<const double> w) {
   if (w.size() != problem.K)
     refuse("w", problem.K, w.size());
   if (problem.T < 2)
-    throw Error("factor portfolio: a Sharpe ratio needs at least 2 days, got " + std::to_string(problem.T) +
-                "; take a longer period");
+    throw Error("factor portfolio: a Sharpe ratio needs at least 2 days, got " +
+                std::to_string(problem.T) + "; take a longer period");
   if (!(problem.temperature > 0.0))
-    throw Error("factor portfolio: expected a temperature above 0, got " + std::to_string(problem.temperature));
+    throw Error("factor portfolio: expected a temperature above 0, got " +
+                std::to_string(problem.temperature));
 }
 
 /// Everything that the value, the gradient and the Hessian share.
@@ -59,7 +61,8 @@ public:
   /// dJ/dR_t = annual (1/(T s) - m (R_t - m) / ((T-1) s^3)).
   Real sensitivity(std::size_t t) const {
     Real T = problem_.T;
-    return annual * (1.0L / (T * deviation_) - mean_ * (returns_[t] - mean_) / ((T - 1.0L) * cube()));
+    return annual *
+           (1.0L / (T * deviation_) - mean_ * (returns_[t] - mean_) / ((T - 1.0L) * cube()));
   }
 
   std::vector<double> gradient() const;
@@ -132,11 +135,13 @@ void Evaluation::computeMoments() {
     square += (r - mean_) * (r - mean_);
   deviation_ = std::sqrt(square / Real(problem_.T - 1));
   if (!(deviation_ > 0.0L))
-    throw Error("factor portfolio: the portfolio's returns have no spread, so their Sharpe ratio has no value; "
+    throw Error("factor portfolio: the portfolio's returns have no spread, so their Sharpe ratio "
+                "has no value; "
                 "expected returns that differ from day to day");
 }
 
-// z_tn = dJ/dp_tn: what one more unit of p_tn earns, directly and through the trades at t and t + 1.
+// z_tn = dJ/dp_tn: what one more unit of p_tn earns, directly and through the trades at t and t
+// + 1.
 std::vector<Real> Evaluation::payoffs(std::size_t t) const {
   std::vector<Real> z(problem_.N);
   Real today = sensitivity(t), tomorrow = t + 1 < problem_.T ? sensitivity(t + 1) : 0.0L;
@@ -194,7 +199,8 @@ Matrix Evaluation::curvatureOfReturns() const {
     for (std::size_t n = 0; n < N; ++n) {
       mass[Eigen::Index(n)] = static_cast<double>(p[n]);
       weight[Eigen::Index(n)] = static_cast<double>(z[n] - expected);
-      Real u = t > 0 && problem_.cost != 0.0 ? trade(t, n) : 0.0L, root = std::sqrt(u * u + smoothing);
+      Real u = t > 0 && problem_.cost != 0.0 ? trade(t, n) : 0.0L,
+           root = std::sqrt(u * u + smoothing);
       curvature[Eigen::Index(n)] = static_cast<double>(smoothing / (root * root * root));
     }
     Matrix centred = x.rowwise() - Eigen::RowVectorXd(mass.transpose() * x);
@@ -219,19 +225,20 @@ std::vector<Real> Evaluation::returnGradient(std::size_t t) const {
       expected += p[n] * payoff(n);
     for (std::size_t n = 0; n < N; ++n)
       for (std::size_t k = 0; k < K; ++k)
-        sum[k] += p[n] * (payoff(n) - expected) * problem_.X[(day * N + n) * K + k] / problem_.temperature;
+        sum[k] += p[n] * (payoff(n) - expected) * problem_.X[(day * N + n) * K + k] /
+                  problem_.temperature;
   };
   std::vector<Real> sum(K, 0.0L);
-  addDay(sum, t, [&](std::size_t n) {
-    return problem_.Y[t * N + n] - problem_.cost * costSlope(t, n);
-  });
+  addDay(sum, t,
+         [&](std::size_t n) { return problem_.Y[t * N + n] - problem_.cost * costSlope(t, n); });
   if (problem_.cost != 0.0 && t > 0)
     addDay(sum, t - 1, [&](std::size_t n) { return problem_.cost * costSlope(t, n); });
   return sum;
 }
 
 // sum_tu d2J/dR_t dR_u G_t G_u', G_t = dR_t/dw, d_t = R_t - m, q = sum_t d_t G_t, g = mean_t G_t:
-// annual [ -(g q' + q g') / ((T-1) s^3) - m (sum_t G_t G_t' - T g g') / ((T-1) s^3) + 3 m q q' / ((T-1)^2 s^5) ].
+// annual [ -(g q' + q g') / ((T-1) s^3) - m (sum_t G_t G_t' - T g g') / ((T-1) s^3) + 3 m q q' /
+// ((T-1)^2 s^5) ].
 void Evaluation::addCurvatureOfSharpe(Matrix& H) const {
   auto [T, K] = std::array{problem_.T, problem_.K};
   std::vector<Real> G(T * K), g(K, 0.0L), q(K, 0.0L);

@@ -35,7 +35,8 @@ std::vector<FactorDefinition> availableFactors(const PriceTable& prices) {
   return factors;
 }
 
-/// The panel's days: [first, first + count) of the calendar; one more day follows for the last return.
+/// The panel's days: [first, first + count) of the calendar; one more day follows for the last
+/// return.
 struct Period {
   std::size_t first = 0, count = 0;
 };
@@ -47,8 +48,9 @@ Period choosePeriod(const PriceTable& prices, const FactorWindows& windows, std:
 }
 
 /// Stocks with enough closes, at most `limit` of them, in the table's order; names the others.
-std::vector<std::size_t> chooseStocks(const PriceTable& prices, const FactorWindows& windows, Period period,
-                                      const FactorOptions& options, FactorReport& report) {
+std::vector<std::size_t> chooseStocks(const PriceTable& prices, const FactorWindows& windows,
+                                      Period period, const FactorOptions& options,
+                                      FactorReport& report) {
   struct Candidate {
     std::size_t symbol, closes, total;
   };
@@ -62,9 +64,10 @@ std::vector<std::size_t> chooseStocks(const PriceTable& prices, const FactorWind
       report.leftOut.emplace_back(prices.symbols[s], std::to_string(all) + " closes, fewer than " +
                                                          std::to_string(windows.year + 2));
     else if (inside < std::max<std::size_t>(needed, 1))
-      report.leftOut.emplace_back(prices.symbols[s], std::to_string(inside) + " closes in the panel's " +
-                                                         std::to_string(period.count + 1) + " days, fewer than " +
-                                                         std::to_string(needed));
+      report.leftOut.emplace_back(prices.symbols[s],
+                                  std::to_string(inside) + " closes in the panel's " +
+                                      std::to_string(period.count + 1) + " days, fewer than " +
+                                      std::to_string(needed));
     else
       candidates.push_back({s, inside, all});
   }
@@ -86,10 +89,12 @@ std::vector<std::size_t> chooseStocks(const PriceTable& prices, const FactorWind
 
 void checkTable(const PriceTable& prices, const FactorOptions& options) {
   if (prices.calendar.size() < fewestDays)
-    throw Error(prices.report.path + ": factors need at least " + std::to_string(fewestDays) + " days of prices, got " +
-                std::to_string(prices.calendar.size()) + "; give a longer history");
+    throw Error(prices.report.path + ": factors need at least " + std::to_string(fewestDays) +
+                " days of prices, got " + std::to_string(prices.calendar.size()) +
+                "; give a longer history");
   if (!(options.coverage >= 0.0 && options.coverage <= 1.0))
-    throw Error("factors: expected a coverage between 0 and 1, got " + std::to_string(options.coverage));
+    throw Error("factors: expected a coverage between 0 and 1, got " +
+                std::to_string(options.coverage));
   if (options.N == 1)
     throw Error("factors: z-scores need at least 2 stocks, got a limit of N=1; allow 2 or more");
 }
@@ -97,16 +102,18 @@ void checkTable(const PriceTable& prices, const FactorOptions& options) {
 void checkSize(const PriceTable& prices, const Panel& panel, const FactorOptions& options,
                const FactorReport& report) {
   if (panel.N < 2)
-    throw Error(prices.report.path + ": z-scores need at least 2 symbols with a sufficient history, got " +
-                std::to_string(panel.N) + " of " + std::to_string(prices.symbols.size()) +
-                (report.leftOut.empty()
-                     ? ""
-                     : " (" + report.leftOut.front().first + ": " + report.leftOut.front().second + ")") +
-                "; add symbols or lower the coverage");
+    throw Error(
+        prices.report.path + ": z-scores need at least 2 symbols with a sufficient history, got " +
+        std::to_string(panel.N) + " of " + std::to_string(prices.symbols.size()) +
+        (report.leftOut.empty()
+             ? ""
+             : " (" + report.leftOut.front().first + ": " + report.leftOut.front().second + ")") +
+        "; add symbols or lower the coverage");
   if (double(panel.T) * double(panel.N) * double(panel.K) > double(options.maxValues))
     throw Error(prices.report.path + ": a panel of " + std::to_string(panel.T) + " days x " +
-                std::to_string(panel.N) + " stocks x " + std::to_string(panel.K) + " factors exceeds " +
-                std::to_string(options.maxValues) + " values; limit T, N or K");
+                std::to_string(panel.N) + " stocks x " + std::to_string(panel.K) +
+                " factors exceeds " + std::to_string(options.maxValues) +
+                " values; limit T, N or K");
 }
 
 /// Exposures (raw), returns and volume of one stock.
@@ -127,7 +134,8 @@ void fillStock(Panel& panel, std::size_t n, Period period, const StockSeries& st
     report.suspendedReturns += next && !stock.traded[i + 1];
     report.largeReturns += std::fabs(gain) > 0.5;
     if (!panel.volume.empty())
-      panel.volume[t * panel.N + n] = listed && !std::isnan(stock.volume[i]) ? stock.volume[i] : 0.0;
+      panel.volume[t * panel.N + n] =
+          listed && !std::isnan(stock.volume[i]) ? stock.volume[i] : 0.0;
   }
 }
 
@@ -223,9 +231,10 @@ FactorPanel computeFactors(const PriceTable& prices, const FactorOptions& option
 }
 
 std::string FactorReport::text(const Panel& panel) const {
-  std::string text = "panel: " + std::to_string(panel.T) + " days (" + isoDate(panel.dates.front()) + " to " +
-                     isoDate(panel.dates.back()) + "), " + std::to_string(panel.N) + " stocks, " +
-                     std::to_string(panel.K) + " factors, look-back " + std::to_string(windows.year) + " days\n";
+  std::string text = "panel: " + std::to_string(panel.T) + " days (" +
+                     isoDate(panel.dates.front()) + " to " + isoDate(panel.dates.back()) + "), " +
+                     std::to_string(panel.N) + " stocks, " + std::to_string(panel.K) +
+                     " factors, look-back " + std::to_string(windows.year) + " days\n";
   auto note = [&](std::uint64_t count, const char* what) {
     if (count != 0)
       text += "  " + std::to_string(count) + " " + what + "\n";
@@ -240,8 +249,9 @@ std::string FactorReport::text(const Panel& panel) const {
   note(largeReturns, "returns beyond 50 %: used as given");
   for (std::size_t k = 0; k < panel.K; ++k)
     if (missingExposures[k] + winsorised[k] + flatDays[k] != 0)
-      text += "  " + panel.factors[k] + ": " + std::to_string(missingExposures[k]) + " missing (0), " +
-              std::to_string(winsorised[k]) + " winsorised, " + std::to_string(flatDays[k]) + " days without spread\n";
+      text += "  " + panel.factors[k] + ": " + std::to_string(missingExposures[k]) +
+              " missing (0), " + std::to_string(winsorised[k]) + " winsorised, " +
+              std::to_string(flatDays[k]) + " days without spread\n";
   return text;
 }
 

@@ -101,63 +101,74 @@ using Stock = const StockSeries&;
 using Windows = const FactorWindows&;
 using Index = std::size_t;
 
-// clang-format off
 constexpr std::array<FactorDefinition, 16> definitions{{
-    {"momentum", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
+    {"momentum", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) {
        return logRatio(s, i, w.year, w.month); // the last month tends to reverse, so it is left out
      }},
-    {"reversal", FactorNeeds::closes, [](Stock s, Index i, Windows w) { return -logRatio(s, i, w.week); }},
-    {"volatility", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
-       return deviation(moves(s.logMove, i, w.weeks));
-     }},
-    {"liquidity", FactorNeeds::volume, [](Stock s, Index i, Windows w) {
+    {"reversal", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return -logRatio(s, i, w.week); }},
+    {"volatility", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return deviation(moves(s.logMove, i, w.weeks)); }},
+    {"liquidity", FactorNeeds::volume,
+     [](Stock s, Index i, Windows w) {
        return positiveLog(meanOf(i, w.weeks, [&](Index j) { return dollars(s, j); }));
      }},
-    {"beta", FactorNeeds::closes, [](Stock s, Index i, Windows w) { return regress(s, i, w.quarter).slope; }},
-    {"idiosyncratic_volatility", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
-       return regress(s, i, w.quarter).residual;
-     }},
-    {"max_return", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
+    {"beta", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return regress(s, i, w.quarter).slope; }},
+    {"idiosyncratic_volatility", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return regress(s, i, w.quarter).residual; }},
+    {"max_return", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) {
        std::span<const double> last = moves(s.move, i, w.weeks);
        return last.empty() ? missing : *std::max_element(last.begin(), last.end());
      }},
-    {"nearness_to_high", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
+    {"nearness_to_high", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) {
        std::span<const double> year = window(s.close, i, w.year);
-       return year.empty() ? missing : std::log(s.close[i] / *std::max_element(year.begin(), year.end()));
+       return year.empty() ? missing
+                           : std::log(s.close[i] / *std::max_element(year.begin(), year.end()));
      }},
-    {"quarter_momentum", FactorNeeds::closes, [](Stock s, Index i, Windows w) { return logRatio(s, i, w.quarter); }},
-    {"quarter_volatility", FactorNeeds::closes, [](Stock s, Index i, Windows w) {
-       return deviation(moves(s.logMove, i, w.quarter));
-     }},
-    {"skewness", FactorNeeds::closes, [](Stock s, Index i, Windows w) { return skewness(moves(s.logMove, i, w.quarter)); }},
-    {"abnormal_volume", FactorNeeds::volume, [](Stock s, Index i, Windows w) {
+    {"quarter_momentum", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return logRatio(s, i, w.quarter); }},
+    {"quarter_volatility", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return deviation(moves(s.logMove, i, w.quarter)); }},
+    {"skewness", FactorNeeds::closes,
+     [](Stock s, Index i, Windows w) { return skewness(moves(s.logMove, i, w.quarter)); }},
+    {"abnormal_volume", FactorNeeds::volume,
+     [](Stock s, Index i, Windows w) {
        auto volume = [&](Index j) { return s.volume[j]; };
        return positiveLog(meanOf(i, w.week, volume) / meanOf(i, w.quarter, volume));
      }},
-    {"illiquidity", FactorNeeds::volume, [](Stock s, Index i, Windows w) {
+    {"illiquidity", FactorNeeds::volume,
+     [](Stock s, Index i, Windows w) {
        // Amihud: how far a dollar moves the price.
        return positiveLog(meanOf(i, w.weeks, [&](Index j) {
          return dollars(s, j) > 0.0 ? std::fabs(s.move[j]) / dollars(s, j) : missing;
        }));
      }},
-    {"range_volatility", FactorNeeds::bars, [](Stock s, Index i, Windows w) {
+    {"range_volatility", FactorNeeds::bars,
+     [](Stock s, Index i, Windows w) {
        // Parkinson: E log^2(high / low) = 4 ln 2 sigma^2.
        return std::sqrt(meanOf(i, w.weeks, [&](Index j) {
          double range = std::log(s.high[j] / s.low[j]);
          return range * range / (4.0 * std::log(2.0));
        }));
      }},
-    {"close_location", FactorNeeds::bars, [](Stock s, Index i, Windows w) {
+    {"close_location", FactorNeeds::bars,
+     [](Stock s, Index i, Windows w) {
        return meanOf(i, w.week, [&](Index j) {
          double range = s.high[j] - s.low[j];
          return range > 0.0 ? (2.0 * s.close[j] - s.high[j] - s.low[j]) / range : missing;
        });
      }},
-    {"overnight_return", FactorNeeds::bars, [](Stock s, Index i, Windows w) {
-       return meanOf(i, w.weeks, [&](Index j) { return j > 0 ? std::log(s.open[j] / s.close[j - 1]) : missing; });
+    {"overnight_return", FactorNeeds::bars,
+     [](Stock s, Index i, Windows w) {
+       return meanOf(i, w.weeks, [&](Index j) {
+         return j > 0 ? std::log(s.open[j] / s.close[j - 1]) : missing;
+       });
      }},
 }};
-// clang-format on
 
 } // namespace
 

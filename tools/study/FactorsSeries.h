@@ -15,9 +15,9 @@ namespace diptych::study {
 /// Entry i is calendar day first + i, from the first close to the last.
 struct StockSeries {
   std::size_t first = 0;
-  std::vector<double> close;    ///< carried over suspended days
-  std::vector<double> move;     ///< simple return; 0 on suspended days and on the first
-  std::vector<double> logMove;  ///< log return, likewise
+  std::vector<double> close;   ///< carried over suspended days
+  std::vector<double> move;    ///< simple return; 0 on suspended days and on the first
+  std::vector<double> logMove; ///< log return, likewise
   std::vector<std::uint8_t> traded;
   std::vector<double> open, high, low; ///< NaN where missing; empty if the table has none
   std::vector<double> volume;          ///< likewise; 0 on suspended days

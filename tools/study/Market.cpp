@@ -1,5 +1,6 @@
-// The built-in market. Only +, -, *, / and sqrt touch its numbers and every draw is a statement of its
-// own, so that neither libm nor the order of evaluation changes a bit (nor contraction: the build has it off).
+// The built-in market. Only +, -, *, / and sqrt touch its numbers and every draw is a statement of
+// its own, so that neither libm nor the order of evaluation changes a bit (nor contraction: the
+// build has it off).
 #include "tools/study/Market.h"
 
 #include "tools/study/MarketStream.h"
@@ -37,8 +38,8 @@ constexpr std::size_t volatilityIndex = 2, liquidityIndex = 3;
 constexpr double furtherStylePersistence = 0.97;
 
 constexpr double marketDrift = 0.0004, marketVolatility = 0.009; // a day
-constexpr double factorVolatility = 0.008; // a day, of all factors together
-constexpr double factorPremium = 0.06;     // of the first factor, in its own daily volatilities
+constexpr double factorVolatility = 0.008;                       // a day, of all factors together
+constexpr double factorPremium = 0.06; // of the first factor, in its own daily volatilities
 
 double persistence(std::size_t k) {
   return k < styles.size() ? styles[k].persistence : furtherStylePersistence;
@@ -76,7 +77,8 @@ public:
   }
 
   void advance(MarketStream& draw) {
-    // Uniform innovations: the autoregression sums so many of them that the exposures are bell-shaped.
+    // Uniform innovations: the autoregression sums so many of them that the exposures are
+    // bell-shaped.
     for (std::size_t n = 0, i = 0; n < stocks_; ++n)
       for (std::size_t k = 0; k < factors_; ++k, ++i)
         state_[i] = persistence(k) * state_[i] + scale_[k] * draw.centred();
@@ -109,7 +111,8 @@ struct Day {
   std::vector<double> factors;
 };
 
-void writeReturns(Panel& panel, std::size_t t, const Day& day, const Stocks& stocks, MarketStream& draw) {
+void writeReturns(Panel& panel, std::size_t t, const Day& day, const Stocks& stocks,
+                  MarketStream& draw) {
   const double* x = panel.X.data() + t * panel.N * panel.K;
   for (std::size_t n = 0; n < panel.N; ++n, x += panel.K) {
     double explained = day.market;
@@ -158,8 +161,9 @@ std::vector<std::string> stockNames(std::size_t count) {
 
 Panel makeMarket(std::size_t T, std::size_t N, std::size_t K, std::uint64_t seed) {
   if (T == 0 || N == 0 || K == 0)
-    throw Error("makeMarket: expected at least one day, stock and factor, got T=" + std::to_string(T) +
-                ", N=" + std::to_string(N) + ", K=" + std::to_string(K) + "; pass sizes of 1 or more");
+    throw Error(
+        "makeMarket: expected at least one day, stock and factor, got T=" + std::to_string(T) +
+        ", N=" + std::to_string(N) + ", K=" + std::to_string(K) + "; pass sizes of 1 or more");
   MarketStream draw(seed);
   Panel panel{T, N, K, {}, {}, {}, marketFactorNames(K), stockNames(N), weekdays(T)};
   panel.X.resize(T * N * K);
@@ -223,7 +227,7 @@ bool zScore(double* values, std::size_t count, std::size_t stride) {
   }
   double deviation = std::sqrt(square / static_cast<double>(count));
   // Below rounding of the mean the spread is noise: equal numbers must not be blown up to scores.
-  bool flat = !(deviation > 1e-13 * largest);
+  bool flat = !(deviation > 1e-12 * largest);
   for (std::size_t i = 0; i < count; ++i)
     values[i * stride] = flat ? 0.0 : (values[i * stride] - mean) / deviation;
   return !flat;

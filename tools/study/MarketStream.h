@@ -1,5 +1,5 @@
-// Random numbers whose every bit we own: std::mt19937_64 (fixed by the standard) and transforms written
-// out in exact or correctly rounded operations. Refuses std:: distributions and libm.
+// Random numbers whose every bit we own: std::mt19937_64 (fixed by the standard) and transforms
+// written out in exact or correctly rounded operations. Refuses std:: distributions and libm.
 #pragma once
 
 #include <cmath>

@@ -16,12 +16,14 @@ namespace {
 using Order = std::vector<std::uint32_t>;
 
 std::string lines(std::uint64_t first, std::uint64_t second) {
-  return "lines " + std::to_string(std::min(first, second)) + " and " + std::to_string(std::max(first, second));
+  return "lines " + std::to_string(std::min(first, second)) + " and " +
+         std::to_string(std::max(first, second));
 }
 
-/// Entry numbers by symbol (ascending by name), within a symbol by date. Counting sort by symbol keeps
-/// the order of the file, so that an already sorted file costs one pass.
-Order sortedOrder(const PriceRows& rows, const std::vector<std::int32_t>& rank, std::vector<std::size_t>& offsets) {
+/// Entry numbers by symbol (ascending by name), within a symbol by date. Counting sort by symbol
+/// keeps the order of the file, so that an already sorted file costs one pass.
+Order sortedOrder(const PriceRows& rows, const std::vector<std::int32_t>& rank,
+                  std::vector<std::size_t>& offsets) {
   offsets.assign(rows.symbols.size() + 1, 0);
   for (std::int32_t symbol : rows.symbol)
     ++offsets[std::size_t(rank[std::size_t(symbol)]) + 1];
@@ -34,7 +36,8 @@ Order sortedOrder(const PriceRows& rows, const std::vector<std::int32_t>& rank, 
     return rows.date[a] != rows.date[b] ? rows.date[a] < rows.date[b] : a < b;
   };
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
-    auto begin = order.begin() + std::ptrdiff_t(offsets[s]), end = order.begin() + std::ptrdiff_t(offsets[s + 1]);
+    auto begin = order.begin() + std::ptrdiff_t(offsets[s]),
+         end = order.begin() + std::ptrdiff_t(offsets[s + 1]);
     if (!std::is_sorted(begin, end, earlier))
       std::sort(begin, end, earlier);
   }
@@ -46,8 +49,9 @@ void refuseDuplicates(const std::string& path, PriceRows& rows, const Order& ord
     std::uint32_t a = order[i - 1], b = order[i];
     if (rows.symbol[a] == rows.symbol[b] && rows.date[a] == rows.date[b])
       failAt(path, {rows.line[b], 0},
-             "the symbol " + quoted(rows.symbols[std::size_t(rows.symbol[b])]) + " has two rows for " +
-                 isoDate(rows.date[b]) + ", " + lines(rows.line[a], rows.line[b]) + "; keep one of them");
+             "the symbol " + quoted(rows.symbols[std::size_t(rows.symbol[b])]) +
+                 " has two rows for " + isoDate(rows.date[b]) + ", " +
+                 lines(rows.line[a], rows.line[b]) + "; keep one of them");
   }
 }
 
@@ -139,14 +143,19 @@ void countLives(PriceTable& table) {
   std::int32_t lastDay = std::int32_t(table.calendar.size()) - 1;
   for (std::size_t s = 0; s < table.symbols.size(); ++s) {
     std::int32_t first = table.day[table.offsets[s]], last = table.day[table.offsets[s + 1] - 1];
-    report.suspendedDays += std::uint64_t(last - first + 1) - (table.offsets[s + 1] - table.offsets[s]);
+    report.suspendedDays +=
+        std::uint64_t(last - first + 1) - (table.offsets[s + 1] - table.offsets[s]);
     report.lateListings += first > 0;
     report.earlyEnds += last < lastDay;
   }
-  auto at = [](const std::vector<double>& values, std::size_t i) { return values.empty() ? NAN : values[i]; };
+  auto at = [](const std::vector<double>& values, std::size_t i) {
+    return values.empty() ? NAN : values[i];
+  };
   for (std::size_t i = 0; i < table.close.size(); ++i) {
-    double high = at(table.high, i), low = at(table.low, i), open = at(table.open, i), close = table.close[i];
-    // Adjusted prices carry rounding: a part in 10^9 is no inconsistency. Comparisons with NaN are false.
+    double high = at(table.high, i), low = at(table.low, i), open = at(table.open, i),
+           close = table.close[i];
+    // Adjusted prices carry rounding: a part in 10^9 is no inconsistency. Comparisons with NaN are
+    // false.
     double up = high * (1 + 1e-9), down = low * (1 - 1e-9);
     report.inconsistentBars += up < low || up < open || up < close || down > open || down > close;
     report.zeroVolumes += at(table.volume, i) == 0.0;
@@ -172,13 +181,15 @@ PriceTable assemble(PriceRows rows, PriceReport report) {
   refuseDuplicates(report.path, rows, order);
   table.calendar = tradingDays(rows, report);
   if (table.calendar.size() < 2)
-    failAt(report.path, {}, "expected prices of at least 2 days, got " + std::to_string(table.calendar.size()) +
-                                "; a return needs two closes");
+    failAt(report.path, {},
+           "expected prices of at least 2 days, got " + std::to_string(table.calendar.size()) +
+               "; a return needs two closes");
   dropBlankCloses(rows, order, table.offsets);
   table.day.reserve(order.size());
   for (std::uint32_t i : order)
-    table.day.push_back(std::int32_t(
-        std::lower_bound(table.calendar.begin(), table.calendar.end(), rows.date[i]) - table.calendar.begin()));
+    table.day.push_back(
+        std::int32_t(std::lower_bound(table.calendar.begin(), table.calendar.end(), rows.date[i]) -
+                     table.calendar.begin()));
   table.close = gather(rows.close, order);
   table.open = gather(rows.open, order);
   table.high = gather(rows.high, order);
@@ -199,8 +210,11 @@ PriceTable readPrices(const std::string& path, const PriceReadOptions& options) 
   CsvFile file(path);
   std::function<void(const CsvProgress&)> onProgress;
   if (options.progress)
-    onProgress = [&](const CsvProgress& at) { options.progress({at.bytesRead, at.bytesTotal, report.rows}); };
-  file.read([&](std::span<const std::string_view> fields, std::uint64_t line) { reader.row(fields, line); },
+    onProgress = [&](const CsvProgress& at) {
+      options.progress({at.bytesRead, at.bytesTotal, report.rows});
+    };
+  file.read([&](std::span<const std::string_view> fields,
+                std::uint64_t line) { reader.row(fields, line); },
             onProgress);
   report.gzip = file.gzip();
   PriceRows rows = reader.finish();

@@ -1,12 +1,15 @@
-// Prices from a CSV file: wide (a date column, then one column of closes per symbol) or long (one row
-// per symbol and day: symbol, date, close and, if given, open, high, low, volume), plain or gzip.
-// Refuses whatever it cannot read as that; nothing is dropped without being counted in the report.
+// Prices from a CSV file: wide (a date column, then one column of closes per symbol) or long (one
+// row per symbol and day: symbol, date, close and, if given, open, high, low, volume), plain or
+// gzip. Refuses whatever it cannot read as that; nothing is dropped without being counted in the
+// report.
 //
 // Treatment
-//   layout          long if the header has a symbol, a date and a close column (any order, any case);
+//   layout          long if the header has a symbol, a date and a close column (any order, any
+//   case);
 //                   wide if it has a date column (or an unnamed first one) and no symbol column
-//   blank, NA, NaN  missing (also N/A, #N/A, null, none, - and . ; any case). A symbol may be called NA
-//   missing day     a day on which other symbols have a close and this one, within its life, has none:
+//   blank, NA, NaN  missing (also N/A, #N/A, null, none, - and . ; any case). A symbol may be
+//   called NA missing day     a day on which other symbols have a close and this one, within its
+//   life, has none:
 //                   suspended. The life of a symbol runs from its first to its last close
 //   empty day       a date on which no symbol has a close is not a trading day
 //   adjusted close  used in place of the close; open, high and low are scaled by the same ratio
@@ -14,7 +17,8 @@
 //   unsorted rows   are sorted
 //   price           must be a finite number above 0; volume a finite number of at least 0
 //   duplicates      a (symbol, date) given twice is an error, blank or not
-//   dates           YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or M/D/YYYY, one form per file, a midnight time
+//   dates           YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or M/D/YYYY, one form per file, a midnight
+//   time
 //                   may follow; M/D/YYYY must be proven by some day above 12
 #pragma once
 
@@ -52,13 +56,13 @@ struct PriceReport {
   std::uint64_t closes = 0;                    ///< prices kept
   std::uint64_t blankCloses = 0;               ///< wide: blank cells; long: rows without a close
   std::uint64_t blankOthers = 0;               ///< blank open, high, low, volume beside a close
-  std::uint64_t suspendedDays = 0;             ///< (symbol, day) pairs without a close within a life
-  std::uint64_t emptyDays = 0;                 ///< dates without any close, not in the calendar
-  std::uint64_t unsortedRows = 0;              ///< rows dated before an earlier row (of their symbol)
-  std::uint64_t inconsistentBars = 0;          ///< high below, or low above, another price; used as given
-  std::uint64_t zeroVolumes = 0;               ///< a close with volume 0; used as given
-  std::uint64_t lateListings = 0;              ///< symbols that begin after the first day
-  std::uint64_t earlyEnds = 0;                 ///< symbols that end before the last day
+  std::uint64_t suspendedDays = 0;    ///< (symbol, day) pairs without a close within a life
+  std::uint64_t emptyDays = 0;        ///< dates without any close, not in the calendar
+  std::uint64_t unsortedRows = 0;     ///< rows dated before an earlier row (of their symbol)
+  std::uint64_t inconsistentBars = 0; ///< high below, or low above, another price; used as given
+  std::uint64_t zeroVolumes = 0;      ///< a close with volume 0; used as given
+  std::uint64_t lateListings = 0;     ///< symbols that begin after the first day
+  std::uint64_t earlyEnds = 0;        ///< symbols that end before the last day
   std::vector<std::string> symbolsWithoutPrices; ///< in the file, but blank throughout; left out
 
   /// Several lines for a person: what was read, then one line per treatment that occurred.
@@ -72,7 +76,8 @@ struct PriceTable {
   std::vector<std::size_t> offsets;   ///< [symbols + 1]
   std::vector<std::int32_t> day;      ///< index into the calendar
   std::vector<double> close;
-  std::vector<double> open, high, low, volume; ///< empty if the file has no such column; NaN if blank
+  std::vector<double> open, high, low,
+      volume; ///< empty if the file has no such column; NaN if blank
   PriceReport report;
 };
 

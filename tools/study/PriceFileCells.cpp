@@ -109,7 +109,8 @@ bool isMissing(std::string_view cell) {
     return true;
   if (isDigit(cell.front()))
     return false;
-  static constexpr std::array<std::string_view, 8> words{"na", "nan", "n/a", "#n/a", "null", "none", "-", "."};
+  static constexpr std::array<std::string_view, 8> words{"na",   "nan",  "n/a", "#n/a",
+                                                         "null", "none", "-",   "."};
   for (std::string_view word : words)
     if (equalsIgnoringCase(cell, word))
       return true;
@@ -121,7 +122,8 @@ CellNumber parseNumber(std::string_view cell) {
     cell.remove_prefix(1);
   CellNumber number;
   auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), number.value);
-  if (code == std::errc::invalid_argument || end != cell.data() + cell.size() || std::isnan(number.value))
+  if (code == std::errc::invalid_argument || end != cell.data() + cell.size() ||
+      std::isnan(number.value))
     return {};
   number.kind = code == std::errc::result_out_of_range ? CellNumber::Kind::tooLarge
                 : std::isinf(number.value)             ? CellNumber::Kind::infinite
@@ -131,16 +133,11 @@ CellNumber parseNumber(std::string_view cell) {
 
 const char* describe(DateForm form) {
   switch (form) {
-  case DateForm::dashed:
-    return "YYYY-MM-DD";
-  case DateForm::compact:
-    return "YYYYMMDD";
-  case DateForm::slashed:
-    return "YYYY/MM/DD";
-  case DateForm::monthFirst:
-    return "M/D/YYYY";
-  case DateForm::none:
-    break;
+  case DateForm::dashed: return "YYYY-MM-DD";
+  case DateForm::compact: return "YYYYMMDD";
+  case DateForm::slashed: return "YYYY/MM/DD";
+  case DateForm::monthFirst: return "M/D/YYYY";
+  case DateForm::none: break;
   }
   return "none";
 }
@@ -154,7 +151,8 @@ CellDate parseDate(std::string_view cell) {
   date.problem = checkTime(rest);
   if (date.problem != CellDate::Problem::none)
     return date;
-  std::chrono::year_month_day check{std::chrono::year(parts.year), std::chrono::month(unsigned(parts.month)),
+  std::chrono::year_month_day check{std::chrono::year(parts.year),
+                                    std::chrono::month(unsigned(parts.month)),
                                     std::chrono::day(unsigned(parts.day))};
   if (!check.ok() || parts.year < 1700 || parts.year > 2299) {
     date.problem = CellDate::Problem::noSuchDay;

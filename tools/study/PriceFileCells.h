@@ -1,5 +1,5 @@
-// One cell of a price file as a number or a date. Says whether it can be read; where it stands and what
-// to tell the user is the caller's business.
+// One cell of a price file as a number or a date. Says whether it can be read; where it stands and
+// what to tell the user is the caller's business.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ const char* describe(DateForm form); ///< "YYYY-MM-DD", ...
 struct CellDate {
   enum class Problem { none, form, noSuchDay, timeOfDay } problem = Problem::form;
   DateForm form = DateForm::none;
-  std::int32_t day = 0;    ///< days since 1970-01-01
+  std::int32_t day = 0; ///< days since 1970-01-01
   int dayOfMonth = 0;
 };
 CellDate parseDate(std::string_view cell);

@@ -34,7 +34,8 @@ void PriceRowReader::header(std::span<const std::string_view> fields, std::uint6
   for (std::string_view field : fields)
     names_.emplace_back(field);
   longHeader(fields);
-  bool isLong = column(Role::symbol) != none && column(Role::date) != none && column(Role::close) != none;
+  bool isLong =
+      column(Role::symbol) != none && column(Role::date) != none && column(Role::close) != none;
   if (wanted_ == PriceLayout::automatic)
     report_.layout = isLong ? PriceLayout::longOhlcv : PriceLayout::wide;
   else
@@ -48,8 +49,9 @@ void PriceRowReader::header(std::span<const std::string_view> fields, std::uint6
   for (std::size_t i = fields.size(); i-- > 0;)
     if (isDateName(plainName(fields[i])) || (i == 0 && fields[i].empty() && dateColumn == none))
       dateColumn = i;
-  bool bars = column(Role::close) != none &&
-              (column(Role::open) != none || column(Role::high) != none || column(Role::volume) != none);
+  bool bars =
+      column(Role::close) != none &&
+      (column(Role::open) != none || column(Role::high) != none || column(Role::volume) != none);
   bool neither = bars || (column(Role::symbol) != none && names_[column(Role::symbol)] != "NAME");
   if (dateColumn == none || fields.size() < 2 || (neither && wanted_ == PriceLayout::automatic))
     refuseHeader(fields);
@@ -63,14 +65,15 @@ void PriceRowReader::longHeader(std::span<const std::string_view> fields) {
     const char* label;
     std::initializer_list<const char*> names;
   };
-  static const std::array<Names, 8> table{{{Role::date, "date", {"date", "datetime", "timestamp", "day"}},
-                                           {Role::symbol, "symbol", {"symbol", "ticker", "instrument", "name"}},
-                                           {Role::close, "close", {"close"}},
-                                           {Role::adjusted, "adjusted close", {"adjclose", "adjustedclose"}},
-                                           {Role::open, "open", {"open"}},
-                                           {Role::high, "high", {"high"}},
-                                           {Role::low, "low", {"low"}},
-                                           {Role::volume, "volume", {"volume", "vol"}}}};
+  static const std::array<Names, 8> table{
+      {{Role::date, "date", {"date", "datetime", "timestamp", "day"}},
+       {Role::symbol, "symbol", {"symbol", "ticker", "instrument", "name"}},
+       {Role::close, "close", {"close"}},
+       {Role::adjusted, "adjusted close", {"adjclose", "adjustedclose"}},
+       {Role::open, "open", {"open"}},
+       {Role::high, "high", {"high"}},
+       {Role::low, "low", {"low"}},
+       {Role::volume, "volume", {"volume", "vol"}}}};
   std::vector<bool> used(fields.size(), false);
   for (const Names& entry : table)
     for (const char* name : entry.names) // the first name that occurs has the role
@@ -80,7 +83,8 @@ void PriceRowReader::longHeader(std::span<const std::string_view> fields) {
           continue;
         if (place != none)
           fail(i + 1, "the column " + quoted(fields[i]) + " is named twice, in fields " +
-                          std::to_string(place + 1) + " and " + std::to_string(i + 1) + "; keep one of them");
+                          std::to_string(place + 1) + " and " + std::to_string(i + 1) +
+                          "; keep one of them");
         place = i;
       }
   report_.columns.clear();
@@ -107,11 +111,13 @@ void PriceRowReader::wideHeader(std::span<const std::string_view> fields, std::s
     if (i == dateColumn)
       continue;
     if (fields[i].empty())
-      fail(i + 1, "expected a symbol as the name of the column, got a blank; name it or take the column out");
+      fail(i + 1, "expected a symbol as the name of the column, got a blank; name it or take the "
+                  "column out");
     auto [other, fresh] = seen.emplace(fields[i], i + 1);
     if (!fresh)
       fail(i + 1, "the symbol " + quoted(fields[i]) + " names two columns, fields " +
-                      std::to_string(other->second) + " and " + std::to_string(i + 1) + "; keep one of them");
+                      std::to_string(other->second) + " and " + std::to_string(i + 1) +
+                      "; keep one of them");
     rows_.symbols.emplace_back(fields[i]);
   }
 }
@@ -120,8 +126,10 @@ void PriceRowReader::refuseHeader(std::span<const std::string_view> fields) {
   bool bars = column(Role::close) != none && column(Role::date) != none;
   if (bars && column(Role::symbol) == none)
     fail(0, "the header has prices of one symbol (" + listed(fields) +
-                ") but no symbol column; add a column 'symbol', or give closes as 'date,SYMBOL,SYMBOL,...'");
-  fail(0, "expected a header such as 'date,AAPL,MSFT,...' (closes) or 'symbol,date,open,high,low,close,volume', "
+                ") but no symbol column; add a column 'symbol', or give closes as "
+                "'date,SYMBOL,SYMBOL,...'");
+  fail(0, "expected a header such as 'date,AAPL,MSFT,...' (closes) or "
+          "'symbol,date,open,high,low,close,volume', "
           "got " +
               listed(fields) + "; add the header line or rename its columns");
 }

@@ -20,8 +20,9 @@ std::string joined(const std::vector<std::string>& names, std::size_t most = 10)
 
 std::string PriceReport::text() const {
   std::string text = path + ": " + (layout == PriceLayout::wide ? "wide" : "long") + " layout" +
-                     (gzip ? ", gzip" : "") + ", " + std::to_string(rows) + " rows, " + std::to_string(closes) +
-                     " closes, dates " + dateForm + ", columns " + joined(columns) + "\n";
+                     (gzip ? ", gzip" : "") + ", " + std::to_string(rows) + " rows, " +
+                     std::to_string(closes) + " closes, dates " + dateForm + ", columns " +
+                     joined(columns) + "\n";
   auto note = [&](std::uint64_t count, const char* what) {
     if (count != 0)
       text += "  " + std::to_string(count) + " " + what + "\n";

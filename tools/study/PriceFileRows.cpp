@@ -51,7 +51,8 @@ void PriceRowReader::wideRow(std::span<const std::string_view> fields, std::int3
 void PriceRowReader::longRow(std::span<const std::string_view> fields, std::int32_t day) {
   std::string_view name = fields[column(Role::symbol)];
   if (name.empty())
-    fail(column(Role::symbol) + 1, "symbol: expected a name, got a blank; complete the row or take it out");
+    fail(column(Role::symbol) + 1,
+         "symbol: expected a name, got a blank; complete the row or take it out");
   std::int32_t symbol = intern(name);
   if (day < lastDate_[std::size_t(symbol)])
     ++report_.unsortedRows;
@@ -108,8 +109,9 @@ std::int32_t PriceRowReader::date(std::string_view cell, std::size_t column) {
     dateLine_ = line_;
     report_.dateForm = describe(date.form);
   } else if (dateForm_ != date.form) {
-    fail(column + 1, std::string("expected a date of the form ") + describe(dateForm_) + " as in line " +
-                         std::to_string(dateLine_) + ", got " + quoted(cell) + "; write all dates in one form");
+    fail(column + 1, std::string("expected a date of the form ") + describe(dateForm_) +
+                         " as in line " + std::to_string(dateLine_) + ", got " + quoted(cell) +
+                         "; write all dates in one form");
   }
   dayAbove12_ = dayAbove12_ || date.dayOfMonth > 12;
   return date.day;
@@ -118,11 +120,13 @@ std::int32_t PriceRowReader::date(std::string_view cell, std::size_t column) {
 void PriceRowReader::failDate(std::string_view cell, std::size_t column, const CellDate& date) {
   std::string got = ", got " + quoted(cell);
   if (date.problem == CellDate::Problem::timeOfDay)
-    fail(column + 1, "expected one row per day" + got + " with a time of day; keep the day's last price only");
+    fail(column + 1,
+         "expected one row per day" + got + " with a time of day; keep the day's last price only");
   if (date.problem == CellDate::Problem::noSuchDay && date.form == DateForm::monthFirst)
     fail(column + 1, "expected a date with the month first" + got + "; write days as YYYY-MM-DD");
   if (date.problem == CellDate::Problem::noSuchDay)
-    fail(column + 1, "expected a day of the calendar between 1700 and 2299" + got + "; correct the date");
+    fail(column + 1,
+         "expected a day of the calendar between 1700 and 2299" + got + "; correct the date");
   fail(column + 1, "expected a date such as 2024-01-31" + got + "; write days as YYYY-MM-DD");
 }
 
@@ -130,7 +134,9 @@ double PriceRowReader::number(std::string_view cell, std::size_t column, const c
   CellNumber number = parseNumber(cell);
   std::string expected = names_[column] + ": expected " + what + ", got " + quoted(cell);
   if (number.kind == CellNumber::Kind::notANumber)
-    fail(column + 1, expected + "; write a plain number such as 12.34, or leave the cell blank if it is missing");
+    fail(column + 1,
+         expected +
+             "; write a plain number such as 12.34, or leave the cell blank if it is missing");
   if (number.kind != CellNumber::Kind::finite)
     fail(column + 1, expected + ", which is not finite; leave the cell blank if it is missing");
   return number.value;
@@ -158,9 +164,12 @@ double PriceRowReader::volume(std::string_view cell, std::size_t column) {
 
 PriceRows PriceRowReader::finish() {
   if (headerLine_ == 0)
-    failAt(path_, {}, "the file is empty; expected a header line such as 'date,AAPL,MSFT,...' and rows of prices");
+    failAt(path_, {},
+           "the file is empty; expected a header line such as 'date,AAPL,MSFT,...' and rows of "
+           "prices");
   if (report_.rows == 0)
-    failAt(path_, {}, "the file has a header only; expected rows of prices for at least 2 days below it");
+    failAt(path_, {},
+           "the file has a header only; expected rows of prices for at least 2 days below it");
   if (dateForm_ == DateForm::monthFirst && !dayAbove12_)
     failAt(path_, {dateLine_, column(Role::date) + 1},
            "no date tells whether the month or the day comes first; write days as YYYY-MM-DD");

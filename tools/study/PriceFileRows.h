@@ -15,8 +15,9 @@
 
 namespace diptych::study {
 
-/// One entry per (symbol, date) met, in the order of the file. A blank close is kept as NaN in a long
-/// file (it takes part in the search for duplicates); blank cells of a wide file have no entry.
+/// One entry per (symbol, date) met, in the order of the file. A blank close is kept as NaN in a
+/// long file (it takes part in the search for duplicates); blank cells of a wide file have no
+/// entry.
 struct PriceRows {
   std::vector<std::string> symbols; ///< in the order of their first appearance
   std::vector<std::int32_t> symbol, date;
@@ -61,7 +62,7 @@ private:
   PriceRows rows_;
   std::uint64_t line_ = 0;
   std::uint64_t headerLine_ = 0;
-  std::vector<std::string> names_;                      // the header
+  std::vector<std::string> names_; // the header
   std::size_t columns_[roles] = {none, none, none, none, none, none, none, none, none};
   std::vector<std::int32_t> lastDate_;                  // by symbol; one entry in a wide file
   std::unordered_map<std::string, std::int32_t> index_; // symbol to its number

@@ -22,12 +22,13 @@ namespace {
 constexpr std::size_t chunkBytes = std::size_t(1) << 20;
 constexpr std::uint64_t progressBytes = std::uint64_t(4) << 20;
 // A quote that is never closed would swallow the rest of the file into one field.
-constexpr std::size_t longestRow = std::size_t(16) << 20;
+constexpr std::size_t longestField = std::size_t(1) << 20;
 
 /// libcsv with its rows gathered: fields are copied into one buffer, then seen as string views.
 class RowParser {
 public:
-  RowParser(const std::string& path, const CsvFile::RowHandler& onRow) : path_(path), onRow_(onRow) {
+  RowParser(const std::string& path, const CsvFile::RowHandler& onRow)
+      : path_(path), onRow_(onRow) {
     if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) != 0)
       throw Error("internal: libcsv cannot be initialised");
     csv_set_blk_size(&parser_, 4096);
@@ -62,19 +63,22 @@ private:
   static bool isBlank(std::string_view text) {
     return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
   }
-  char previous(const char* text, const char* stop) const { return stop - text >= 2 ? stop[-2] : last_; }
+  char previous(const char* text, const char* stop) const {
+    return stop - text >= 2 ? stop[-2] : last_;
+  }
 
   void parse(const char* text, std::size_t size) {
-    if (unfinished_ == 0)
+    if (!midRow_)
       startLine_ = line_;
-    rowEnded_ = false;
-    std::size_t done = csv_parse(&parser_, text, size, &RowParser::onField, &RowParser::onRow, this);
+    rowEnded_ = fieldEnded_ = false;
+    std::size_t done =
+        csv_parse(&parser_, text, size, &RowParser::onField, &RowParser::onRow, this);
     rethrow();
     if (done != size)
       failSyntax();
-    bool between = rowEnded_ || (unfinished_ == 0 && isBlank({text, size}));
-    unfinished_ = between ? 0 : unfinished_ + size;
-    if (unfinished_ > longestRow)
+    midRow_ = !rowEnded_ && (midRow_ || !isBlank({text, size}));
+    unfinished_ = midRow_ && !fieldEnded_ ? unfinished_ + size : 0;
+    if (unfinished_ > longestField)
       failQuote();
   }
 
@@ -82,7 +86,8 @@ private:
     int code = csv_error(&parser_);
     if (code == CSV_EPARSE)
       failAt(path_, {line_, ends_.size() + 1},
-             "a quotation mark stands inside a field; expected quotes around a whole field, with any quote "
+             "a quotation mark stands inside a field; expected quotes around a whole field, with "
+             "any quote "
              "inside doubled, as in \"a \"\"b\"\" c\"");
     failAt(path_, {line_, 0}, std::string("the CSV reader stopped: ") + csv_strerror(code));
   }
@@ -97,7 +102,9 @@ private:
   static void onField(void* field, std::size_t size, void* self) {
     static_cast<RowParser*>(self)->addField(static_cast<const char*>(field), size);
   }
-  static void onRow(int terminator, void* self) { static_cast<RowParser*>(self)->endRow(terminator); }
+  static void onRow(int terminator, void* self) {
+    static_cast<RowParser*>(self)->endRow(terminator);
+  }
 
   // No exception may pass through libcsv, which is C: it waits in error_.
   void addField(const char* field, std::size_t size) noexcept {
@@ -108,6 +115,7 @@ private:
         rowLine_ = line_;
       text_.append(field, size);
       ends_.push_back(text_.size());
+      fieldEnded_ = true;
     } catch (...) {
       error_ = std::current_exception();
     }
@@ -144,7 +152,7 @@ private:
   const CsvFile::RowHandler& onRow_;
   csv_parser parser_;
   std::uint64_t line_ = 1, rowLine_ = 1, startLine_ = 1;
-  bool endedByReturn_ = false, rowEnded_ = false;
+  bool endedByReturn_ = false, rowEnded_ = false, fieldEnded_ = false, midRow_ = false;
   char last_ = 0;
   std::size_t unfinished_ = 0;
   std::string text_;
@@ -159,13 +167,16 @@ public:
   explicit GzipReader(const std::string& path) : path_(path) {
     struct stat status{};
     if (stat(path.c_str(), &status) != 0)
-      throw Error(path + ": cannot open the price file: " + std::strerror(errno) + "; check the path");
+      throw Error(path + ": cannot open the price file: " + std::strerror(errno) +
+                  "; check the path");
     if (S_ISDIR(status.st_mode))
-      throw Error(path + ": expected a price file, got a directory; name the .csv or .csv.gz file in it");
+      throw Error(path +
+                  ": expected a price file, got a directory; name the .csv or .csv.gz file in it");
     total_ = S_ISREG(status.st_mode) ? std::uint64_t(status.st_size) : 0;
     file_ = gzopen(path.c_str(), "rb");
     if (!file_)
-      throw Error(path + ": cannot open the price file: " + std::strerror(errno) + "; check its permissions");
+      throw Error(path + ": cannot open the price file: " + std::strerror(errno) +
+                  "; check its permissions");
     gzbuffer(file_, 256 << 10);
   }
   ~GzipReader() { gzclose_r(file_); }
@@ -193,7 +204,9 @@ private:
   std::uint64_t total_ = 0;
 };
 
-bool startsWith(std::string_view text, std::string_view magic) { return text.substr(0, magic.size()) == magic; }
+bool startsWith(std::string_view text, std::string_view magic) {
+  return text.substr(0, magic.size()) == magic;
+}
 
 void refuseOtherFormats(const std::string& path, std::string_view start) {
   using namespace std::string_view_literals;
@@ -242,7 +255,8 @@ std::string quoted(std::string_view cell) {
   return result + (cell.size() > 40 ? "...'" : "'");
 }
 
-void CsvFile::read(const RowHandler& onRow, const std::function<void(const CsvProgress&)>& onProgress) {
+void CsvFile::read(const RowHandler& onRow,
+                   const std::function<void(const CsvProgress&)>& onProgress) {
   GzipReader reader(path_);
   RowParser parser(path_, onRow);
   std::vector<char> buffer(chunkBytes);

@@ -27,7 +27,8 @@ struct CsvProgress {
 
 class CsvFile {
 public:
-  using RowHandler = std::function<void(std::span<const std::string_view> fields, std::uint64_t line)>;
+  using RowHandler =
+      std::function<void(std::span<const std::string_view> fields, std::uint64_t line)>;
 
   explicit CsvFile(std::string path) : path_(std::move(path)) {}
 
