@@ -13,9 +13,19 @@ def Diptych_Dialect : Dialect {
   let summary = "tensor programs: traced, differentiated, fused, compiled";
   let usePropertiesForAttributes = 1;
   let hasConstantMaterializer = 1;
+  let extraClassDeclaration = [{
+    std::optional<OpCode> codeOf(::mlir::OperationName name) const;
+    ::mlir::OperationName nameOf(OpCode code) const { return names_[static_cast<size_t>(code)]; }
+
+  private:
+    ::llvm::SmallVector<::mlir::OperationName, 0> names_;
+    ::llvm::DenseMap<::mlir::OperationName, OpCode> codes_;
+
+  public:
+  }];
 }
 
-def Diptych_Tensor : RankedTensorOf<[F32, F64, I32, I64, I1]>;
+def Diptych_Tensor : StaticShapeTensorOf<[F32, F64, I32, I64, I1]>;
 
 // How an operator is differentiated. There is no default: a record without one fails the build.
 class DerivativeKind<string n> { string kind = n; }
@@ -42,6 +52,7 @@ class Diptych_Op<string mnemonic, string familyName, list<Trait> traits = []>
   DTypes dtypes = AnyDType;         // of the operands
   string typeRule = ?;              // function in TypeRules.cpp
   list<string> domain = [];         // where the suite samples floats: ["low", "high"]
+  int cost = 1;                     // floating-point operations an element, roughly
   string dslName = mnemonic;        // empty: the DSL function is written by hand
   string combiner = "";             // the pointwise operator a reduction repeats
   string convention = "";           // what happens at degenerate points, for the docs page
@@ -66,11 +77,13 @@ class Diptych_Binary<string mnemonic, list<Trait> traits = []> : Diptych_Op<mnem
 class Diptych_Comparison<string mnemonic> : Diptych_Binary<mnemonic> {
   let typeRule = "comparison";
   let derivative = Zero;
+  let hasFolder = 1;
 }
 
 class Diptych_Logical<string mnemonic> : Diptych_Binary<mnemonic> {
   let dtypes = Booleans;
   let derivative = Zero;
+  let hasFolder = 1;
 }
 
 class Diptych_Reduction<string mnemonic, string combinerOp> : Diptych_Op<mnemonic, "Reduction"> {

@@ -34,6 +34,7 @@ def MulOp : Diptych_Binary<"mul", [Commutative]> {
 }
 def DivOp : Diptych_Binary<"div"> {
   let summary = "x / y, elementwise, IEEE; floats only";
+  let cost = 4;
   let dtypes = Floats;
   let derivative = Pointwise;
   let domain = ["0.5", "3.0"];
@@ -42,6 +43,7 @@ def DivOp : Diptych_Binary<"div"> {
 }
 def PowOp : Diptych_Binary<"pow"> {
   let summary = "x to the power y, elementwise; floats only";
+  let cost = 80;
   let dtypes = Floats;
   let derivative = Pointwise;
   let domain = ["0.3", "2.5"];
@@ -64,43 +66,51 @@ def MinimumOp : Diptych_Binary<"minimum", [Commutative]> {
 
 def ExpOp : Diptych_Unary<"exp"> {
   let summary = "e to the x, elementwise";
+  let cost = 20;
   let derivative = Pointwise;
   let domain = ["-4.0", "4.0"];
 }
 def Expm1Op : Diptych_Unary<"expm1"> {
   let summary = "exp(x) - 1 without cancellation near 0, elementwise";
+  let cost = 25;
   let derivative = Pointwise;
   let domain = ["-4.0", "4.0"];
 }
 def LogOp : Diptych_Unary<"log"> {
   let summary = "natural logarithm, elementwise";
+  let cost = 25;
   let derivative = Pointwise;
   let domain = ["0.1", "8.0"];
   let convention = "log(0) is -infinity, log of a negative number is NaN";
 }
 def Log1pOp : Diptych_Unary<"log1p"> {
   let summary = "log(1 + x) without cancellation near 0, elementwise";
+  let cost = 30;
   let derivative = Pointwise;
   let domain = ["-0.8", "8.0"];
 }
 def SqrtOp : Diptych_Unary<"sqrt"> {
   let summary = "square root, elementwise, correctly rounded";
+  let cost = 6;
   let derivative = Pointwise;
   let domain = ["0.1", "8.0"];
   let convention = "the derivative at 0 is +infinity";
 }
 def RsqrtOp : Diptych_Unary<"rsqrt"> {
   let summary = "1 / sqrt(x), elementwise";
+  let cost = 10;
   let derivative = Pointwise;
   let domain = ["0.1", "8.0"];
 }
 def TanhOp : Diptych_Unary<"tanh"> {
   let summary = "hyperbolic tangent, elementwise";
+  let cost = 30;
   let derivative = Pointwise;
   let domain = ["-4.0", "4.0"];
 }
 def SigmoidOp : Diptych_Unary<"sigmoid"> {
   let summary = "1 / (1 + exp(-x)), elementwise";
+  let cost = 25;
   let derivative = Pointwise;
   let domain = ["-6.0", "6.0"];
 }
@@ -112,16 +122,19 @@ def ReluOp : Diptych_Unary<"relu"> {
 }
 def SinOp : Diptych_Unary<"sin"> {
   let summary = "sine of x in radians, elementwise";
+  let cost = 30;
   let derivative = Pointwise;
   let domain = ["-6.0", "6.0"];
 }
 def CosOp : Diptych_Unary<"cos"> {
   let summary = "cosine of x in radians, elementwise";
+  let cost = 30;
   let derivative = Pointwise;
   let domain = ["-6.0", "6.0"];
 }
 def ErfOp : Diptych_Unary<"erf"> {
   let summary = "error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, elementwise";
+  let cost = 40;
   let derivative = Pointwise;
   let domain = ["-3.0", "3.0"];
 }
@@ -160,6 +173,7 @@ def LogicalNotOp : Diptych_Unary<"logical_not"> {
   let summary = "not x, elementwise";
   let dtypes = Booleans;
   let derivative = Zero;
+  let hasFolder = 1;
 }
 
 def WhereOp : Diptych_Op<"where", "Pointwise"> {
@@ -193,7 +207,8 @@ def StopGradientOp : Diptych_Unary<"stop_gradient"> {
 
 //===-- Creation -----------------------------------------------------------------------------===//
 
-def ConstantOp : Diptych_Op<"constant", "Creation", [ConstantLike]> {
+def ConstantOp : Diptych_Op<"constant", "Creation",
+                            [ConstantLike, AllTypesMatch<["value", "result"]>]> {
   let summary = "a tensor of known values";
   let arguments = (ins ElementsAttr:$value);
   let typeRule = "creation";

@@ -1,0 +1,85 @@
+// The dialect as mlir-tblgen sees it: the operator table, and the structure around it.
+// What stands here is no operator: it has no row in the table, no kernel and no derivative rule.
+#ifndef DIPTYCH_DIALECT
+#define DIPTYCH_DIALECT
+
+include "ir/Ops.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+class Diptych_Structure<string mnemonic, list<Trait> traits = []>
+    : Op<Diptych_Dialect, mnemonic, traits # [Pure]>;
+
+class Diptych_Derivative<string mnemonic>
+    : Diptych_Structure<mnemonic, [AttrSizedOperandSegments,
+                                   DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let results = (outs Variadic<Diptych_Tensor>:$results);
+}
+
+def VjpOp : Diptych_Derivative<"vjp"> {
+  let summary = "a function's outputs, and cotangents of its outputs pulled back to inputs `wrt`";
+  let description = [{
+    Results are the callee's outputs, then one cotangent for each input in `wrt`, of that input's type.
+    With `batch` n > 0 every cotangent, given or returned, carries a leading axis of size n.
+
+    ```mlir
+    %y, %dx = diptych.vjp @f(%x) cotangents(%dy) wrt [0]
+        : (tensor<3xf64>, tensor<f64>) -> (tensor<f64>, tensor<3xf64>)
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Diptych_Tensor>:$inputs,
+                   Variadic<Diptych_Tensor>:$cotangents, DenseI64ArrayAttr:$wrt,
+                   DefaultValuedAttr<I64Attr, "0">:$batch);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` `cotangents` `(` $cotangents `)` `wrt` $wrt (`batch` $batch^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def JvpOp : Diptych_Derivative<"jvp"> {
+  let summary = "a function's outputs, and tangents of its inputs `wrt` pushed forward to them";
+  let description = [{
+    Results are the callee's outputs, then one tangent for each output, of that output's type.
+    With `batch` n > 0 every tangent, given or returned, carries a leading axis of size n.
+
+    ```mlir
+    %y, %dy = diptych.jvp @f(%x) tangents(%dx) wrt [0]
+        : (tensor<3xf64>, tensor<3xf64>) -> (tensor<f64>, tensor<f64>)
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Diptych_Tensor>:$inputs,
+                   Variadic<Diptych_Tensor>:$tangents, DenseI64ArrayAttr:$wrt,
+                   DefaultValuedAttr<I64Attr, "0">:$batch);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` `tangents` `(` $tangents `)` `wrt` $wrt (`batch` $batch^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+}
+
+def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
+  let summary = "operators that become one kernel";
+  let description = [{
+    The region's arguments are the operands. `kind` is "pointwise" (pointwise, creation and movement
+    operators) or "reduction" (these, and reductions).
+
+    ```mlir
+    %r = diptych.fusion "pointwise" (%a = %x : tensor<4xf64>) -> (tensor<4xf64>) {
+      %e = diptych.exp %a : tensor<4xf64> -> tensor<4xf64>
+      diptych.yield %e : tensor<4xf64>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Diptych_Tensor>:$captures, StrAttr:$kind);
+  let results = (outs Variadic<Diptych_Tensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def YieldOp : Diptych_Structure<"yield", [Terminator, HasParent<"FusionOp">]> {
+  let summary = "ends a fusion and gives its results";
+  let arguments = (ins Variadic<Diptych_Tensor>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+#endif

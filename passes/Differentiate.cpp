@@ -1,0 +1,151 @@
+// Expands vjp and jvp operations. Knows which function is differentiated when, and where the
+// program that comes of it goes; the derivative itself is the sweep's.
+#include "ir/Emitter.h"
+#include "passes/DifferentiateProgram.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/SymbolTable.h"
+
+namespace diptych::passes {
+
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "passes/Passes.h.inc"
+
+namespace {
+using namespace ir;
+
+class Expansion {
+public:
+  Expansion(mlir::ModuleOp module, Numerics numerics)
+      : module_(module), functions_(module), numerics_(numerics) {}
+
+  void run() {
+    const llvm::SmallVector<mlir::func::FuncOp> all(module_.getOps<mlir::func::FuncOp>());
+    for (mlir::func::FuncOp function : all)
+      if (!function.isPrivate() || called(function))
+        expand(function);
+    eraseUnused();
+  }
+
+private:
+  enum class State { open, done };
+
+  // A private function that only derivatives use may be gone when they are.
+  bool called(mlir::func::FuncOp function) {
+    const auto uses = mlir::SymbolTable::getSymbolUses(function.getNameAttr(), module_);
+    return uses && llvm::any_of(*uses, [](const mlir::SymbolTable::SymbolUse& use) {
+             return !llvm::isa<VjpOp, JvpOp>(use.getUser());
+           });
+  }
+
+  void expand(mlir::func::FuncOp function) {
+    if (function.isDeclaration())
+      return;
+    const auto [entry, fresh] = states_.try_emplace(function, State::open);
+    if (!fresh) {
+      if (entry->second == State::open)
+        throw Error("@" + function.getName().str() +
+                    " asks for its own derivative; a recursive function has none");
+      return;
+    }
+    // A dead derivative is not worth expanding.
+    eraseDeadOperations(function);
+    const llvm::SmallVector<mlir::Operation*> asks = derivativesIn(function);
+    for (mlir::Operation* op : asks) {
+      const SourceLocation where = sourceLocationOf(op->getLoc());
+      const LocationOverride location(where);
+      try {
+        expand(op);
+      } catch (const Error& error) {
+        if (error.where().known())
+          throw;
+        throw Error(where, error.what());
+      }
+    }
+    states_[function] = State::done;
+  }
+
+  static llvm::SmallVector<mlir::Operation*> derivativesIn(mlir::func::FuncOp function) {
+    llvm::SmallVector<mlir::Operation*> result;
+    for (mlir::Operation& op : function.getBody().front())
+      if (llvm::isa<VjpOp, JvpOp>(op))
+        result.push_back(&op);
+    return result;
+  }
+
+  void expand(mlir::Operation* op) {
+    const auto name = op->getAttrOfType<mlir::FlatSymbolRefAttr>("callee");
+    auto callee = functions_.lookup<mlir::func::FuncOp>(name.getAttr());
+    if (!callee || callee.isDeclaration())
+      throw Error("@" + name.getValue().str() + " has no body to differentiate");
+    expand(callee);
+    prepare(callee);
+    // A program of its own first: at the call site two inputs may be one value, and the derivative
+    // by one of them would count the other's part too.
+    mlir::OwningOpRef<mlir::func::FuncOp> program = callee.clone();
+    if (auto vjp = llvm::dyn_cast<VjpOp>(op))
+      appendVjp(*program, vjp.getWrt(), static_cast<int64_t>(vjp.getBatch()));
+    else
+      appendJvp(*program, llvm::cast<JvpOp>(op).getWrt(),
+                static_cast<int64_t>(llvm::cast<JvpOp>(op).getBatch()));
+    inlineAt(op, *program);
+  }
+
+  // Each order triples a program that is not simplified; strict must keep the order of additions.
+  void prepare(mlir::func::FuncOp callee) {
+    if (!prepared_.insert(callee).second)
+      return;
+    if (numerics_ == Numerics::strict)
+      eraseDeadOperations(callee);
+    else
+      simplify(callee, numerics_);
+  }
+
+  static void inlineAt(mlir::Operation* op, mlir::func::FuncOp program) {
+    mlir::Block& body = program.getBody().front();
+    for (const auto& [argument, operand] : llvm::zip_equal(body.getArguments(), op->getOperands()))
+      argument.replaceAllUsesWith(operand);
+    mlir::Operation* terminator = body.getTerminator();
+    op->replaceAllUsesWith(terminator->getOperands());
+    terminator->erase();
+    op->getBlock()->getOperations().splice(mlir::Block::iterator(op), body.getOperations());
+    op->erase();
+  }
+
+  void eraseUnused() {
+    llvm::DenseSet<mlir::StringAttr> used;
+    if (const auto uses = mlir::SymbolTable::getSymbolUses(module_))
+      for (const mlir::SymbolTable::SymbolUse& use : *uses)
+        used.insert(use.getSymbolRef().getRootReference());
+    for (mlir::func::FuncOp function :
+         llvm::make_early_inc_range(module_.getOps<mlir::func::FuncOp>()))
+      if (function.isPrivate() && !function.isDeclaration() &&
+          !used.contains(function.getNameAttr()))
+        function.erase();
+  }
+
+  mlir::ModuleOp module_;
+  mlir::SymbolTable functions_;
+  Numerics numerics_;
+  llvm::DenseMap<mlir::Operation*, State> states_;
+  llvm::DenseSet<mlir::Operation*> prepared_;
+};
+
+struct DifferentiatePass : impl::DifferentiateBase<DifferentiatePass> {
+  using DifferentiateBase::DifferentiateBase;
+  void runOnOperation() override {
+    try {
+      differentiate(getOperation(), numerics);
+    } catch (const Error& error) {
+      const mlir::Location where = error.where().known() ? locationOf(&getContext(), error.where())
+                                                         : getOperation().getLoc();
+      mlir::emitError(where) << error.what();
+      signalPassFailure();
+    }
+  }
+};
+} // namespace
+
+void differentiate(mlir::ModuleOp module, Numerics numerics) { Expansion(module, numerics).run(); }
+
+} // namespace diptych::passes

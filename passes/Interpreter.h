@@ -1,0 +1,16 @@
+// The meaning of the dialect: replays a function through the current emitter, one operator at a
+// time. Knows no operator; what an operator does is the emitter's to know.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <diptych/Value.h>
+
+namespace diptych::passes {
+
+/// Results of the function at `inputs`. Fusions run as their bodies; vjp and jvp go to the emitter
+/// with the callee as a function of values. Throws Error with the line of the operation that
+/// failed.
+Values interpret(mlir::func::FuncOp function, ValueSpan inputs);
+
+} // namespace diptych::passes

@@ -1,0 +1,44 @@
+// Folding, merging and dead code. The folds themselves belong to the dialect; algebra that changes
+// bits is in SimplifyAlgebra.cpp and is used in standard numerics only.
+#include "passes/Passes.h"
+
+#include "passes/SimplifyAlgebra.h"
+
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace diptych::passes {
+
+#define GEN_PASS_DEF_SIMPLIFY
+#include "passes/Passes.h.inc"
+
+void eraseDeadOperations(mlir::func::FuncOp function) {
+  for (mlir::Block& block : function.getBody())
+    for (mlir::Operation& op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (mlir::isOpTriviallyDead(&op))
+        op.erase();
+}
+
+void simplify(mlir::func::FuncOp function, Numerics numerics) {
+  mlir::RewritePatternSet patterns(function.getContext());
+  if (numerics != Numerics::strict)
+    populateAlgebra(patterns);
+  mlir::GreedyRewriteConfig config;
+  config.setRegionSimplificationLevel(mlir::GreedySimplifyRegionLevel::Disabled);
+  // Not converging is no failure: what was rewritten is right.
+  (void)mlir::applyPatternsGreedily(function, std::move(patterns), config);
+  mlir::IRRewriter rewriter(function.getContext());
+  mlir::DominanceInfo dominance(function);
+  mlir::eliminateCommonSubExpressions(rewriter, dominance, function);
+  eraseDeadOperations(function);
+}
+
+namespace {
+struct SimplifyPass : impl::SimplifyBase<SimplifyPass> {
+  using SimplifyBase::SimplifyBase;
+  void runOnOperation() override { simplify(getOperation(), numerics); }
+};
+} // namespace
+
+} // namespace diptych::passes

@@ -1,0 +1,10 @@
+// Algebra that holds for real numbers and keeps errors of the same order, but not every bit.
+#pragma once
+
+#include "mlir/IR/PatternMatch.h"
+
+namespace diptych::passes {
+
+void populateAlgebra(mlir::RewritePatternSet& patterns);
+
+} // namespace diptych::passes
