@@ -1,0 +1,30 @@
+// The passes of this room, as passes for tools and as functions for the compiler.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <diptych/Numerics.h>
+
+#include "ir/Dialect.h"
+
+namespace diptych::passes {
+
+/// Folds, merges equal operations, erases dead ones; algebra too where numerics allow it.
+void simplify(mlir::func::FuncOp function, Numerics numerics);
+/// Erases operations whose results nobody uses; changes nothing else.
+void eraseDeadOperations(mlir::func::FuncOp function);
+/// Expands every vjp and jvp of the module, innermost first, and erases private functions nobody
+/// uses any more. Throws Error where something can't be differentiated.
+void differentiate(mlir::ModuleOp module, Numerics numerics);
+
+/// Groups operators into diptych.fusion operations, one a kernel.
+void formFusions(mlir::func::FuncOp function);
+
+#define GEN_PASS_DECL
+#include "passes/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "passes/Passes.h.inc"
+
+} // namespace diptych::passes

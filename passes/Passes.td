@@ -1,0 +1,69 @@
+// Passes on the dialect, each one sentence. Why they stand in an order is said in Pipelines.cpp.
+#ifndef DIPTYCH_PASSES
+#define DIPTYCH_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+class Diptych_NumericsPass<string argument, string operation> : Pass<argument, operation> {
+  let options = [
+    Option<"numerics", "numerics", "::diptych::Numerics", "::diptych::Numerics::strict",
+           "What rewrites may do to the numbers",
+           [{::llvm::cl::values(
+             clEnumValN(::diptych::Numerics::strict, "strict", "keep every bit"),
+             clEnumValN(::diptych::Numerics::standard, "standard", "errors of the same order"),
+             clEnumValN(::diptych::Numerics::fast, "fast", "as standard"))}]>
+  ];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
+def Simplify : Diptych_NumericsPass<"diptych-simplify", "::mlir::func::FuncOp"> {
+  let summary = "Fold, merge equal operations, erase what nobody uses";
+  let description = [{
+    Strict numerics keep every bit; standard numerics add algebra.
+    ```mlir
+    %a = diptych.neg %x : tensor<3xf64> -> tensor<3xf64>       // before
+    %b = diptych.neg %a : tensor<3xf64> -> tensor<3xf64>
+    return %b : tensor<3xf64>
+
+    return %x : tensor<3xf64>                                  // after
+    ```
+  }];
+}
+
+def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Replace vjp and jvp operations by the programs they ask for, innermost first";
+  let description = [{
+    ```mlir
+    %y, %dx = diptych.vjp @sine(%x) cotangents(%dy) wrt [0]    // before
+        : (tensor<f64>, tensor<f64>) -> (tensor<f64>, tensor<f64>)
+
+    %y = diptych.sin %x : tensor<f64> -> tensor<f64>           // after
+    %c = diptych.cos %x : tensor<f64> -> tensor<f64>
+    %dx = diptych.mul %dy, %c : tensor<f64>, tensor<f64> -> tensor<f64>
+    ```
+    Standard numerics simplify each program before it is differentiated again: otherwise every order
+    triples it. Strict numerics only drop dead code there, to keep the order of accumulation.
+  }];
+}
+
+def FormFusions : Pass<"diptych-form-fusions", "::mlir::func::FuncOp"> {
+  let summary = "Group operators that become one kernel";
+  let description = [{
+    Pointwise operators join the kernel of their consumer; a reduction takes in what it reduces. What
+    several kernels need is computed again where that is cheap and stored where it is not.
+    ```mlir
+    %a = diptych.exp %x : tensor<4x8xf64> -> tensor<4x8xf64>            // before
+    %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+
+    %s = diptych.fusion "reduction" (%c = %x : tensor<4x8xf64>) -> (tensor<4xf64>) {  // after
+      %a = diptych.exp %c : tensor<4x8xf64> -> tensor<4x8xf64>
+      %t = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+      diptych.yield %t : tensor<4xf64>
+    }
+    ```
+    Reductions over several axes become one for each axis, innermost first: the canonical order.
+  }];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
+#endif
