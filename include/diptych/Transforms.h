@@ -1,0 +1,379 @@
+// Transforms: functions of functions. Each takes any callable over tensors (and trees of them) and
+// returns a callable; they nest in any order and run wherever their arguments are, eager or traced.
+#pragma once
+
+#include <diptych/Autograd.h>
+#include <diptych/Ops.h>
+#include <diptych/Tree.h>
+
+namespace diptych {
+
+namespace detail {
+
+/// Which transform was asked for, and on which line: for messages.
+struct Request {
+  const char* transform;
+  SourceLocation where;
+};
+
+struct Swept {
+  Values outputs, derivatives;
+};
+
+/// Leaves [begin, end) of a call belong to one of its arguments.
+struct LeafRange {
+  int begin, end;
+};
+
+/// Derivative of output 0, which has one element, with respect to the inputs `wrt`. Further outputs
+/// are an error unless `auxiliary`.
+Swept gradient(const Request& request, const Function& f, ValueSpan inputs,
+               const std::vector<int>& wrt, bool auxiliary);
+/// One cotangent for each output in; one for each input of `wrt` out.
+Swept pullback(const Request& request, const Function& f, ValueSpan inputs,
+               const std::vector<int>& wrt, ValueSpan cotangents);
+/// One tangent for each input of `wrt` in; one for each output out.
+Swept pushforward(const Request& request, const Function& f, ValueSpan inputs,
+                  const std::vector<int>& wrt, ValueSpan tangents);
+/// Derivatives of every output with respect to one input: output.shape + input.shape.
+Swept forwardJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt);
+Swept reverseJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt);
+/// The one leaf of argument `argnum`; Error where the argument does not exist or is not one tensor.
+int leafOf(const Request& request, const std::vector<LeafRange>& arguments, int argnum);
+
+template <class T>
+concept ConvertsToTensor = !TreeLike<T> && std::is_convertible_v<T, Tensor>;
+
+template <class A> struct ParameterOf {
+  using Plain = std::remove_cvref_t<A>;
+  // Trees by value, since their tensors are exchanged; what holds no tensor is passed as it came.
+  using type = std::conditional_t<
+      TreeLike<Plain>, Plain,
+      std::conditional_t<ConvertsToTensor<Plain>, Tensor, std::remove_reference_t<A>&>>;
+};
+template <class A> using Parameter = typename ParameterOf<A>::type;
+
+template <class R>
+using TreeResult =
+    std::conditional_t<ConvertsToTensor<std::remove_cvref_t<R>>, Tensor, std::remove_cvref_t<R>>;
+
+template <class T> constexpr bool holdsTensors = TreeLike<T> || ConvertsToTensor<T>;
+
+/// A call f(arguments...) seen as a function of its tensors.
+template <class F, class... Args> class Call {
+public:
+  using Parameters = std::tuple<Parameter<Args>...>;
+  static_assert(std::is_invocable_v<F&, std::add_lvalue_reference_t<Parameter<Args>>...>,
+                "the function cannot be called with these arguments");
+  using Result =
+      TreeResult<std::invoke_result_t<F&, std::add_lvalue_reference_t<Parameter<Args>>...>>;
+  static_assert(TreeLike<Result>, "a transformed function returns tensors: a Tensor, or a pair, "
+                                  "tuple, vector, array or map of them (see Tree.h)");
+  template <size_t i> using ParameterAt = std::tuple_element_t<i, Parameters>;
+
+  Call(F& f, Args&... arguments) : f_(f), parameters_(arguments...) {
+    std::apply([&](auto&... parameter) { (collect(parameter), ...); }, parameters_);
+  }
+
+  ValueSpan inputs() const { return inputs_; }
+  const std::vector<LeafRange>& ranges() const { return ranges_; }
+
+  /// f as a function of the tensors. Keeps the structure of its result for result().
+  Function function() {
+    return [this](ValueSpan inputs) {
+      Parameters parameters = parameters_;
+      size_t next = 0;
+      std::apply([&](auto&... parameter) { (exchange(parameter, inputs, next), ...); }, parameters);
+      result_ =
+          std::apply([&](auto&... parameter) -> Result { return f_(parameter...); }, parameters);
+      Values outputs;
+      flattenTree(*result_, outputs);
+      return outputs;
+    };
+  }
+
+  /// `values` in the structure of what f returned, and in that of argument i.
+  Result result(ValueSpan values) const { return unflattenTree(*result_, values); }
+  template <size_t i> auto likeArgument(ValueSpan values) const {
+    static_assert(TreeLike<ParameterAt<i>>, "only an argument that holds tensors can be "
+                                            "differentiated; choose another by its number");
+    return unflattenTree(std::get<i>(parameters_), values);
+  }
+
+private:
+  template <class P> void collect(const P& parameter) {
+    const int begin = static_cast<int>(inputs_.size());
+    if constexpr (TreeLike<P>)
+      flattenTree(parameter, inputs_);
+    ranges_.push_back({begin, static_cast<int>(inputs_.size())});
+  }
+  template <class P> static void exchange(P& parameter, ValueSpan inputs, size_t& next) {
+    if constexpr (TreeLike<P>)
+      forEachLeaf(parameter, [&](Tensor& tensor) { tensor = Tensor(inputs[next++]); });
+  }
+
+  F& f_;
+  Parameters parameters_;
+  Values inputs_;
+  std::vector<LeafRange> ranges_;
+  std::optional<Result> result_;
+};
+
+/// Argument 0, whatever tree it is; its gradient has its type.
+struct FirstArgument {
+  template <class Call> std::vector<int> leaves(const Request&, const Call& call) const {
+    std::vector<int> leaves;
+    for (int leaf = call.ranges()[0].begin; leaf < call.ranges()[0].end; ++leaf)
+      leaves.push_back(leaf);
+    return leaves;
+  }
+  template <class Call> auto pack(const Call& call, ValueSpan values) const {
+    return call.template likeArgument<0>(values);
+  }
+};
+
+/// One argument by its number; it is a single tensor.
+struct OneArgument {
+  int argnum;
+  template <class Call> std::vector<int> leaves(const Request& request, const Call& call) const {
+    return {leafOf(request, call.ranges(), argnum)};
+  }
+  template <class Call> Tensor pack(const Call&, ValueSpan values) const {
+    return Tensor(values[0]);
+  }
+};
+
+/// Several arguments by their numbers, each a single tensor.
+struct ManyArguments {
+  std::vector<int> argnums;
+  template <class Call> std::vector<int> leaves(const Request& request, const Call& call) const {
+    std::vector<int> leaves;
+    for (int argnum : argnums)
+      leaves.push_back(leafOf(request, call.ranges(), argnum));
+    return leaves;
+  }
+  template <class Call> std::vector<Tensor> pack(const Call&, ValueSpan values) const {
+    std::vector<Tensor> tensors;
+    for (const Value& value : values)
+      tensors.emplace_back(value);
+    return tensors;
+  }
+};
+
+// The callable is held by value: nothing dangles. It is mutable so that a jitted function or a
+// lambda with state can be called through a const transform.
+template <class F, class Which> class GradFunction {
+public:
+  GradFunction(F f, Which which, Request request)
+      : f_(std::move(f)), which_(std::move(which)), request_(request) {}
+
+  template <class... Args> auto operator()(Args&&... arguments) const {
+    static_assert(sizeof...(Args) > 0, "a gradient needs an argument to differentiate");
+    Call<F, Args...> call(f_, arguments...);
+    const Swept swept =
+        gradient(request_, call.function(), call.inputs(), which_.leaves(request_, call), false);
+    return which_.pack(call, swept.derivatives);
+  }
+
+private:
+  mutable F f_;
+  Which which_;
+  Request request_;
+};
+
+template <class F, class Which> class ValueAndGradFunction {
+public:
+  ValueAndGradFunction(F f, Which which, bool auxiliary, Request request)
+      : f_(std::move(f)), which_(std::move(which)), auxiliary_(auxiliary), request_(request) {}
+
+  template <class... Args> auto operator()(Args&&... arguments) const {
+    static_assert(sizeof...(Args) > 0, "a gradient needs an argument to differentiate");
+    Call<F, Args...> call(f_, arguments...);
+    const Swept swept = gradient(request_, call.function(), call.inputs(),
+                                 which_.leaves(request_, call), auxiliary_);
+    return std::pair(call.result(swept.outputs), which_.pack(call, swept.derivatives));
+  }
+
+private:
+  mutable F f_;
+  Which which_;
+  bool auxiliary_;
+  Request request_;
+};
+
+// A call (x, seed, rest...) of vjp or jvp is the call f(x, rest...) and a seed.
+template <class F> class VjpFunction {
+public:
+  VjpFunction(F f, Request request) : f_(std::move(f)), request_(request) {}
+
+  template <class X, class Seed, class... Rest>
+  auto operator()(X&& x, const Seed& cotangent, Rest&&... rest) const {
+    static_assert(holdsTensors<Seed>, "the cotangent comes second: f's result has its structure");
+    Call<F, X, Rest...> call(f_, x, rest...);
+    Values seeds;
+    flattenTree<TreeResult<Seed>>(cotangent, seeds);
+    const Swept swept = pullback(request_, call.function(), call.inputs(),
+                                 FirstArgument{}.leaves(request_, call), seeds);
+    return std::pair(call.result(swept.outputs), call.template likeArgument<0>(swept.derivatives));
+  }
+
+private:
+  mutable F f_;
+  Request request_;
+};
+
+template <class F> class JvpFunction {
+public:
+  JvpFunction(F f, Request request) : f_(std::move(f)), request_(request) {}
+
+  template <class X, class Seed, class... Rest>
+  auto operator()(X&& x, const Seed& tangent, Rest&&... rest) const {
+    static_assert(holdsTensors<Seed>, "the tangent comes second, with the first one's structure");
+    Call<F, X, Rest...> call(f_, x, rest...);
+    Values seeds;
+    flattenTree<TreeResult<Seed>>(tangent, seeds);
+    const Swept swept = pushforward(request_, call.function(), call.inputs(),
+                                    FirstArgument{}.leaves(request_, call), seeds);
+    return std::pair(call.result(swept.outputs), call.result(swept.derivatives));
+  }
+
+private:
+  mutable F f_;
+  Request request_;
+};
+
+template <class F> class HvpFunction {
+public:
+  HvpFunction(F f, Request request)
+      : gradient_(GradFunction<F, FirstArgument>(std::move(f), {}, request), request) {}
+
+  template <class X, class Seed, class... Rest>
+  auto operator()(X&& x, const Seed& vector, Rest&&... rest) const {
+    return gradient_(x, vector, rest...).second;
+  }
+
+private:
+  JvpFunction<GradFunction<F, FirstArgument>> gradient_;
+};
+
+template <class F, auto jacobian> class JacobianFunction {
+public:
+  JacobianFunction(F f, int argnum, Request request)
+      : f_(std::move(f)), argnum_(argnum), request_(request) {}
+
+  template <class... Args> auto operator()(Args&&... arguments) const {
+    Call<F, Args...> call(f_, arguments...);
+    const Swept swept = jacobian(request_, call.function(), call.inputs(),
+                                 leafOf(request_, call.ranges(), argnum_));
+    return call.result(swept.derivatives);
+  }
+
+private:
+  mutable F f_;
+  int argnum_;
+  Request request_;
+};
+
+// A function to be transformed: not itself a tensor or a tree of them.
+template <class F>
+concept Callable = !TreeLike<F> && !ConvertsToTensor<std::decay_t<F>>;
+
+} // namespace detail
+
+/// In value_and_grad(f, has_aux): f's first tensor is the value, what follows it is carried along.
+struct HasAux {};
+inline constexpr HasAux has_aux{};
+
+/// The gradient of a function whose result has one element (f32 or f64; else Error), as a function
+/// of the same arguments. Without a number it is taken with respect to argument 0, which may be a
+/// tree, and has that argument's type.
+template <detail::Callable F>
+auto grad(F&& f, std::source_location where = std::source_location::current()) {
+  return detail::GradFunction<std::decay_t<F>, detail::FirstArgument>(std::forward<F>(f), {},
+                                                                      {"grad", where});
+}
+/// With respect to argument `argnum`, counted from 0: a Tensor.
+template <detail::Callable F>
+auto grad(F&& f, int argnum, std::source_location where = std::source_location::current()) {
+  return detail::GradFunction<std::decay_t<F>, detail::OneArgument>(std::forward<F>(f), {argnum},
+                                                                    {"grad", where});
+}
+/// With respect to several arguments: a std::vector<Tensor> in the order of `argnums`.
+template <detail::Callable F>
+auto grad(F&& f, std::vector<int> argnums,
+          std::source_location where = std::source_location::current()) {
+  return detail::GradFunction<std::decay_t<F>, detail::ManyArguments>(
+      std::forward<F>(f), {std::move(argnums)}, {"grad", where});
+}
+
+/// std::pair(f's result, its gradient); arguments are chosen as in grad.
+template <detail::Callable F>
+auto value_and_grad(F&& f, std::source_location where = std::source_location::current()) {
+  return detail::ValueAndGradFunction<std::decay_t<F>, detail::FirstArgument>(
+      std::forward<F>(f), {}, false, {"value_and_grad", where});
+}
+template <detail::Callable F>
+auto value_and_grad(F&& f, int argnum,
+                    std::source_location where = std::source_location::current()) {
+  return detail::ValueAndGradFunction<std::decay_t<F>, detail::OneArgument>(
+      std::forward<F>(f), {argnum}, false, {"value_and_grad", where});
+}
+template <detail::Callable F>
+auto value_and_grad(F&& f, std::vector<int> argnums,
+                    std::source_location where = std::source_location::current()) {
+  return detail::ValueAndGradFunction<std::decay_t<F>, detail::ManyArguments>(
+      std::forward<F>(f), {std::move(argnums)}, false, {"value_and_grad", where});
+}
+/// For an f that returns the value and more: auto [result, g] = value_and_grad(f, has_aux)(w);
+/// the gradient is that of result's first tensor.
+template <detail::Callable F>
+auto value_and_grad(F&& f, HasAux, std::source_location where = std::source_location::current()) {
+  return detail::ValueAndGradFunction<std::decay_t<F>, detail::FirstArgument>(
+      std::forward<F>(f), {}, true, {"value_and_grad", where});
+}
+
+/// vjp(f)(x, u, rest...) is std::pair(f(x, rest...), Jᵀu), J the Jacobian in x: u has the
+/// structure, shapes and dtypes of f's result, Jᵀu those of x.
+template <detail::Callable F>
+auto vjp(F&& f, std::source_location where = std::source_location::current()) {
+  return detail::VjpFunction<std::decay_t<F>>(std::forward<F>(f), {"vjp", where});
+}
+
+/// jvp(f)(x, v, rest...) is std::pair(f(x, rest...), Jv): v has the structure, shapes and dtypes of
+/// x, Jv those of f's result.
+template <detail::Callable F>
+auto jvp(F&& f, std::source_location where = std::source_location::current()) {
+  return detail::JvpFunction<std::decay_t<F>>(std::forward<F>(f), {"jvp", where});
+}
+
+/// hvp(f)(w, v, rest...) is Hv, H the Hessian of a scalar f in w, by the tangent of the gradient:
+/// it costs a few evaluations of f, however long w is.
+template <detail::Callable F>
+auto hvp(F&& f, std::source_location where = std::source_location::current()) {
+  return detail::HvpFunction<std::decay_t<F>>(std::forward<F>(f), {"hvp", where});
+}
+
+/// The Jacobian with respect to one argument, a single tensor: for every output a tensor of shape
+/// output.shape + argument.shape. All columns in one batched tangent sweep: for few inputs.
+template <detail::Callable F>
+auto jacfwd(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+  return detail::JacobianFunction<std::decay_t<F>, &detail::forwardJacobian>(
+      std::forward<F>(f), argnum, {"jacfwd", where});
+}
+/// The same by one batched reverse sweep over all rows: for few outputs.
+template <detail::Callable F>
+auto jacrev(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+  return detail::JacobianFunction<std::decay_t<F>, &detail::reverseJacobian>(
+      std::forward<F>(f), argnum, {"jacrev", where});
+}
+
+/// The Hessian of a scalar function in one argument: shape argument.shape + argument.shape. The
+/// batched tangent of the gradient, all columns in one sweep.
+template <detail::Callable F>
+auto hessian(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+  using Gradient = detail::GradFunction<std::decay_t<F>, detail::OneArgument>;
+  return detail::JacobianFunction<Gradient, &detail::forwardJacobian>(
+      Gradient(std::forward<F>(f), {argnum}, {"hessian", where}), argnum, {"hessian", where});
+}
+
+} // namespace diptych

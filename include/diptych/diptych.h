@@ -1,0 +1,15 @@
+// The whole public interface: tensors, operators, transforms, and jit, which needs no compiler here
+// but libdiptych-compiler at link time.
+#pragma once
+
+#include <diptych/Autograd.h>
+#include <diptych/Composites.h>
+#include <diptych/Error.h>
+#include <diptych/Factories.h>
+#include <diptych/Ops.h>
+#include <diptych/Tensor.h>
+#include <diptych/Transforms.h>
+#include <diptych/Tree.h>
+#if __has_include(<diptych/Jit.h>)
+#include <diptych/Jit.h>
+#endif
