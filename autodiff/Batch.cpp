@@ -44,7 +44,7 @@ bool BatchEmitter::isBatched(const Value& value) const {
   return own && own->level == level_;
 }
 
-const Value& BatchEmitter::innerOf(const Value& value) const {
+Value BatchEmitter::innerOf(const Value& value) const {
   return isBatched(value) ? static_cast<const BatchValue*>(value.impl())->inner : value;
 }
 

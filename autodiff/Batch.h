@@ -30,7 +30,7 @@ public:
 private:
   BatchEmitter(Emitter& inner, int64_t batch, int64_t level);
   /// The inner emitter's value: with a batch axis if batched, else the value itself.
-  const Value& innerOf(const Value& value) const;
+  Value innerOf(const Value& value) const;
   Function onInner(const Function& f, std::vector<bool> marked) const;
   Seeds seedsOnInner(const Seeds& seeds) const;
   Derivatives wrapDerivatives(Derivatives inner, bool seedAxis) const;

@@ -47,19 +47,19 @@ def PowOp : Diptych_Binary<"pow"> {
   let dtypes = Floats;
   let derivative = Pointwise;
   let domain = ["0.3", "2.5"];
-  let convention = "pow(x, 0) = 1 for every x; d/dx at y = 0 is 0; d/dy at x = 0, y > 0 is 0";
+  let convention = "pow(x, 0) = 1 for every x; d/dx at y = 0 is 0; d/dy at x = 0, y >= 0 is 0";
 }
 def MaximumOp : Diptych_Binary<"maximum", [Commutative]> {
   let summary = "the larger of x and y, elementwise; NaN if either is NaN";
   let derivative = Pointwise;
   let domain = ["-3.0", "3.0"];
-  let convention = "at a tie each side has derivative 1/2";
+  let convention = "at a tie each side has derivative 1/2; where either is NaN, each has 1";
 }
 def MinimumOp : Diptych_Binary<"minimum", [Commutative]> {
   let summary = "the smaller of x and y, elementwise; NaN if either is NaN";
   let derivative = Pointwise;
   let domain = ["-3.0", "3.0"];
-  let convention = "at a tie each side has derivative 1/2";
+  let convention = "at a tie each side has derivative 1/2; where either is NaN, each has 1";
 }
 
 //===-- Pointwise: functions of one variable -------------------------------------------------===//
@@ -287,13 +287,13 @@ def MaxOp : Diptych_Reduction<"max", "Maximum"> {
   let summary = "maximum over axes; NaN if any element is NaN";
   let derivative = Custom;
   let domain = ["-3.0", "3.0"];
-  let convention = "tied elements share the derivative equally";
+  let convention = "tied elements share the derivative equally, and so do all where the result is NaN";
 }
 def MinOp : Diptych_Reduction<"min", "Minimum"> {
   let summary = "minimum over axes; NaN if any element is NaN";
   let derivative = Custom;
   let domain = ["-3.0", "3.0"];
-  let convention = "tied elements share the derivative equally";
+  let convention = "tied elements share the derivative equally, and so do all where the result is NaN";
 }
 def ArgmaxOp : Diptych_ArgReduction<"argmax"> {
   let summary = "i64 index of the maximum along an axis; the first of ties; the first NaN wins";

@@ -1,0 +1,364 @@
+// Operators by their definitions, element by element.
+#include "ReferenceEmitter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "autodiff/Batch.h"
+
+namespace diptych::reference {
+
+namespace {
+
+using Data = std::vector<double>;
+using Scalars = const double*;
+
+// Calls visit(index) for every index of a shape, in row-major order.
+template <class F> void forEachIndex(const Shape& shape, F visit) {
+  Dims index(shape.size(), 0);
+  for (int64_t n = 0, count = shape.product(); n < count; ++n) {
+    visit(index);
+    for (int axis = shape.size() - 1; axis >= 0; --axis) {
+      if (++index[axis] < shape[axis])
+        break;
+      index[axis] = 0;
+    }
+  }
+}
+
+size_t offset(const Shape& shape, const Dims& index) {
+  int64_t at = 0;
+  for (int i = 0; i < shape.size(); ++i)
+    at = at * shape[i] + index[i];
+  return static_cast<size_t>(at);
+}
+
+double at(const Value& x, const Dims& index) { return dataOf(x)[offset(x.shape(), index)]; }
+
+double stored(DType dtype, double value) {
+  if (dtype == DType::f32)
+    return static_cast<float>(value);
+  if (dtype == DType::boolean)
+    return value != 0;
+  return isFloat(dtype) ? value : std::trunc(value);
+}
+
+double larger(double x, double y) { return std::isnan(x) ? x : std::isnan(y) ? y : std::max(x, y); }
+double lesser(double x, double y) { return std::isnan(x) ? x : std::isnan(y) ? y : std::min(x, y); }
+
+using ScalarFunction = double (*)(Scalars);
+
+const std::map<OpCode, ScalarFunction>& pointwise() {
+  static const std::map<OpCode, ScalarFunction> functions{
+      {OpCode::Neg, [](Scalars v) { return -v[0]; }},
+      {OpCode::Add, [](Scalars v) { return v[0] + v[1]; }},
+      {OpCode::Sub, [](Scalars v) { return v[0] - v[1]; }},
+      {OpCode::Mul, [](Scalars v) { return v[0] * v[1]; }},
+      {OpCode::Div, [](Scalars v) { return v[0] / v[1]; }},
+      {OpCode::Pow, [](Scalars v) { return std::pow(v[0], v[1]); }},
+      {OpCode::Maximum, [](Scalars v) { return larger(v[0], v[1]); }},
+      {OpCode::Minimum, [](Scalars v) { return lesser(v[0], v[1]); }},
+      {OpCode::Exp, [](Scalars v) { return std::exp(v[0]); }},
+      {OpCode::Expm1, [](Scalars v) { return std::expm1(v[0]); }},
+      {OpCode::Log, [](Scalars v) { return std::log(v[0]); }},
+      {OpCode::Log1p, [](Scalars v) { return std::log1p(v[0]); }},
+      {OpCode::Sqrt, [](Scalars v) { return std::sqrt(v[0]); }},
+      {OpCode::Rsqrt, [](Scalars v) { return 1 / std::sqrt(v[0]); }},
+      {OpCode::Tanh, [](Scalars v) { return std::tanh(v[0]); }},
+      {OpCode::Sigmoid, [](Scalars v) { return 1 / (1 + std::exp(-v[0])); }},
+      {OpCode::Relu, [](Scalars v) { return v[0] > 0 || std::isnan(v[0]) ? v[0] : 0; }},
+      {OpCode::Sin, [](Scalars v) { return std::sin(v[0]); }},
+      {OpCode::Cos, [](Scalars v) { return std::cos(v[0]); }},
+      {OpCode::Erf, [](Scalars v) { return std::erf(v[0]); }},
+      {OpCode::Abs, [](Scalars v) { return std::abs(v[0]); }},
+      {OpCode::Sign, [](Scalars v) { return v[0] > 0   ? 1
+                                            : v[0] < 0 ? -1
+                                                       : v[0]; }},
+      {OpCode::Floor, [](Scalars v) { return std::floor(v[0]); }},
+      {OpCode::Eq, [](Scalars v) { return double(v[0] == v[1]); }},
+      {OpCode::Ne, [](Scalars v) { return double(v[0] != v[1]); }},
+      {OpCode::Lt, [](Scalars v) { return double(v[0] < v[1]); }},
+      {OpCode::Le, [](Scalars v) { return double(v[0] <= v[1]); }},
+      {OpCode::Gt, [](Scalars v) { return double(v[0] > v[1]); }},
+      {OpCode::Ge, [](Scalars v) { return double(v[0] >= v[1]); }},
+      {OpCode::LogicalAnd, [](Scalars v) { return double(v[0] != 0 && v[1] != 0); }},
+      {OpCode::LogicalOr, [](Scalars v) { return double(v[0] != 0 || v[1] != 0); }},
+      {OpCode::LogicalXor, [](Scalars v) { return double(v[0] != v[1]); }},
+      {OpCode::LogicalNot, [](Scalars v) { return double(v[0] == 0); }},
+      {OpCode::Where, [](Scalars v) { return v[0] != 0 ? v[1] : v[2]; }},
+      {OpCode::Convert, [](Scalars v) { return v[0]; }},
+      {OpCode::StopGradient, [](Scalars v) { return v[0]; }},
+  };
+  return functions;
+}
+
+Data evalPointwise(OpCode code, ValueSpan in, const TensorType& type) {
+  const ScalarFunction function = pointwise().at(code);
+  Data out(static_cast<size_t>(type.numel()));
+  for (size_t i = 0; i < out.size(); ++i) {
+    double operands[3] = {};
+    for (size_t k = 0; k < in.size(); ++k)
+      operands[k] = dataOf(in[k])[i];
+    out[i] = function(operands);
+  }
+  return out;
+}
+
+// out[to(index)] = x[index] for the operators that spread their operand out.
+template <class F> void spread(const Value& x, Data& out, const Shape& shape, F to) {
+  forEachIndex(x.shape(), [&](const Dims& index) { out[offset(shape, to(index))] = at(x, index); });
+}
+
+// The element of operand 0 that comes to stand at `index`.
+double moved(OpCode code, ValueSpan in, const Attrs& attrs, Dims index) {
+  Dims from(in[0].rank(), 0);
+  for (int i = 0; i < from.size(); ++i) {
+    if (code == OpCode::Broadcast)
+      from[i] = index[attrs.axes[i]];
+    if (code == OpCode::Transpose)
+      from[attrs.axes[i]] = index[i];
+    if (code == OpCode::Slice)
+      from[i] = attrs.starts[i] + index[i] * attrs.strides[i];
+    if (code == OpCode::Reverse)
+      from[i] = attrs.axes.contains(i) ? in[0].shape()[i] - 1 - index[i] : index[i];
+  }
+  return at(in[0], from);
+}
+
+Data evalMovement(OpCode code, ValueSpan in, const Attrs& attrs, const TensorType& type) {
+  Data out(static_cast<size_t>(type.numel()), attrs.value.asDouble());
+  if (code == OpCode::Reshape)
+    return dataOf(in[0]);
+  if (code == OpCode::Pad) {
+    spread(in[0], out, type.shape, [&](Dims index) {
+      for (int i = 0; i < index.size(); ++i)
+        index[i] = attrs.low[i] + index[i] * (attrs.interior[i] + 1);
+      return index;
+    });
+    return out;
+  }
+  if (code == OpCode::Concatenate) {
+    int64_t begin = 0;
+    for (const Value& x : in) {
+      spread(x, out, type.shape, [&](Dims index) {
+        index[attrs.axis] += begin;
+        return index;
+      });
+      begin += x.shape()[attrs.axis];
+    }
+    return out;
+  }
+  size_t n = 0;
+  forEachIndex(type.shape, [&](const Dims& index) { out[n++] = moved(code, in, attrs, index); });
+  return out;
+}
+
+Data evalReduction(OpCode code, const Value& x, const Dims& axes, const TensorType& type) {
+  const ScalarFunction combine = pointwise().at(info(code).combiner);
+  const double start = code == OpCode::Prod ? 1 : 0;
+  Data out(static_cast<size_t>(type.numel()), start);
+  std::vector<bool> begun(out.size(), code == OpCode::Sum || code == OpCode::Prod);
+  forEachIndex(x.shape(), [&](const Dims& index) {
+    Dims kept;
+    for (int i = 0; i < index.size(); ++i)
+      if (!axes.contains(i))
+        kept.push_back(index[i]);
+    const size_t place = offset(type.shape, kept);
+    const double operands[2] = {out[place], at(x, index)};
+    out[place] = begun[place] ? combine(operands) : operands[1];
+    begun[place] = true;
+  });
+  return out;
+}
+
+Data evalArgReduction(OpCode code, const Value& x, int64_t axis, const TensorType& type) {
+  Data out;
+  forEachIndex(type.shape, [&](Dims index) {
+    index.insert(axis, 0);
+    int64_t best = 0;
+    double extreme = at(x, index);
+    for (int64_t i = 1; i < x.shape()[axis]; ++i) {
+      index[axis] = i;
+      const double value = at(x, index);
+      const bool wins = code == OpCode::Argmax ? value > extreme : value < extreme;
+      if (!std::isnan(extreme) && (wins || std::isnan(value))) {
+        best = i;
+        extreme = value;
+      }
+    }
+    out.push_back(static_cast<double>(best));
+  });
+  return out;
+}
+
+Data evalMatmul(const Value& x, const Value& y, const TensorType& type) {
+  const int rank = type.rank();
+  Data out;
+  forEachIndex(type.shape, [&](const Dims& index) {
+    Dims left = index, right = index;
+    double total = 0;
+    for (int64_t k = 0; k < x.shape()[rank - 1]; ++k) {
+      left[rank - 1] = right[rank - 2] = k;
+      total = std::fma(at(x, left), at(y, right), total);
+    }
+    out.push_back(total);
+  });
+  return out;
+}
+
+// Where in x the row `index` of a gathered tensor comes from.
+Dims gatheredFrom(const Value& indices, int64_t axis, const Dims& index, int64_t extent) {
+  Dims chosen, from;
+  for (int64_t i = 0; i < index.size(); ++i)
+    (i >= axis && i < axis + indices.rank() ? chosen : from).push_back(index[i]);
+  const auto row = static_cast<int64_t>(at(indices, chosen));
+  if (row < 0 || row >= extent)
+    throw Error("index " + std::to_string(row) + " is out of range");
+  from.insert(axis, row);
+  return from;
+}
+
+Data evalIndexing(OpCode code, ValueSpan in, int64_t axis, const TensorType& type) {
+  const int64_t extent = in[0].shape()[axis];
+  Data out;
+  if (code == OpCode::Gather) {
+    forEachIndex(type.shape, [&](const Dims& index) {
+      out.push_back(at(in[0], gatheredFrom(in[1], axis, index, extent)));
+    });
+    return out;
+  }
+  out = dataOf(in[0]);
+  forEachIndex(in[2].shape(), [&](const Dims& index) {
+    out[offset(type.shape, gatheredFrom(in[1], axis, index, extent))] += at(in[2], index);
+  });
+  return out;
+}
+
+Data evalCreation(OpCode code, const Attrs& attrs, const TensorType& type) {
+  Data out(static_cast<size_t>(type.numel()), attrs.value.asDouble());
+  if (code == OpCode::Iota) {
+    size_t n = 0;
+    forEachIndex(type.shape,
+                 [&](const Dims& index) { out[n++] = static_cast<double>(index[attrs.axis]); });
+  }
+  return out;
+}
+
+Data evaluate(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorType& type) {
+  switch (op.family) {
+  case Family::Pointwise: return evalPointwise(op.code, in, type);
+  case Family::Creation: return evalCreation(op.code, attrs, type);
+  case Family::Movement: return evalMovement(op.code, in, attrs, type);
+  case Family::Reduction: return evalReduction(op.code, in[0], attrs.axes, type);
+  case Family::ArgReduction: return evalArgReduction(op.code, in[0], attrs.axis, type);
+  case Family::Matmul: return evalMatmul(in[0], in[1], type);
+  case Family::Gather:
+  case Family::ScatterAdd: return evalIndexing(op.code, in, attrs.axis, type);
+  }
+  throw Error("internal: unknown family");
+}
+
+} // namespace
+
+Value tensor(const TensorType& type, const std::vector<double>& data) {
+  if (static_cast<int64_t>(data.size()) != type.numel())
+    throw Error("internal: " + std::to_string(data.size()) + " numbers for " + type.str());
+  std::vector<double> numbers;
+  for (double value : data)
+    numbers.push_back(stored(type.dtype, value));
+  return Value(new ReferenceValue(type, std::move(numbers)));
+}
+
+const std::vector<double>& dataOf(const Value& value) {
+  return dynamic_cast<const ReferenceValue&>(*value.impl()).data;
+}
+
+Value ReferenceEmitter::emit(OpCode code, ValueSpan operands, const Attrs& attrs) {
+  std::vector<TensorType> types;
+  for (const Value& operand : operands)
+    types.push_back(operand.type());
+  const TensorType type = inferType(code, types, attrs);
+  const Value result = tensor(type, evaluate(info(code), operands, attrs, type));
+  record(code, operands, {result}, attrs, nullptr);
+  return result;
+}
+
+Values ReferenceEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan inputs) {
+  Values results = callee->run(inputs);
+  record({}, inputs, results, {}, callee);
+  return results;
+}
+
+void ReferenceEmitter::record(OpCode code, ValueSpan operands, Values results, const Attrs& attrs,
+                              std::shared_ptr<Callee> callee) {
+  steps_.push_back({{operands.begin(), operands.end()}, std::move(results), attrs, {}});
+  Step& step = steps_.back();
+  step.node = {code,        step.operands,     step.results,
+               &step.attrs, std::move(callee), currentLocation()};
+}
+
+std::vector<const autodiff::Node*> ReferenceEmitter::nodes(size_t begin) const {
+  std::vector<const autodiff::Node*> list;
+  for (size_t i = begin; i < steps_.size(); ++i)
+    list.push_back(&steps_[i].node);
+  return list;
+}
+
+static Values select(ValueSpan values, std::span<const int> which) {
+  Values chosen;
+  for (int i : which)
+    chosen.push_back(values[static_cast<size_t>(i)]);
+  return chosen;
+}
+
+static Values withAxis(Values zeros, int64_t batch) {
+  if (batch > 0)
+    for (Value& value : zeros) {
+      Shape shape = value.shape();
+      shape.insert(0, batch);
+      value = emitted::constant({value.dtype(), shape}, 0.0);
+    }
+  return zeros;
+}
+
+Derivatives ReferenceEmitter::vjp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
+                                  const std::function<Seeds(std::span<const TensorType>)>& seeds) {
+  const EmitterScope scope(*this);
+  const size_t begin = size();
+  Derivatives result;
+  result.outputs = f(inputs);
+  const auto list = nodes(begin);
+  std::vector<TensorType> types;
+  for (const Value& output : result.outputs)
+    types.push_back(output.type());
+  const Seeds given = seeds(types);
+  const Values chosen = select(inputs, wrt);
+  result.derivatives =
+      given.batch > 0
+          ? autodiff::batchedReverseSweep(list, result.outputs, given.values, chosen, given.batch)
+          : autodiff::reverseSweep(list, result.outputs, given.values, chosen);
+  const Values zeros = withAxis(chosen, given.batch);
+  result.derivatives = autodiff::materialize(std::move(result.derivatives), zeros);
+  return result;
+}
+
+Derivatives ReferenceEmitter::jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
+                                  const Seeds& tangents) {
+  const EmitterScope scope(*this);
+  const size_t begin = size();
+  Derivatives result;
+  result.outputs = f(inputs);
+  const auto list = nodes(begin);
+  const Values chosen = select(inputs, wrt);
+  result.derivatives = tangents.batch > 0
+                           ? autodiff::batchedTangentSweep(list, chosen, tangents.values,
+                                                           result.outputs, tangents.batch)
+                           : autodiff::tangentSweep(list, chosen, tangents.values, result.outputs);
+  const Values zeros = withAxis(result.outputs, tangents.batch);
+  result.derivatives = autodiff::materialize(std::move(result.derivatives), zeros);
+  return result;
+}
+
+} // namespace diptych::reference
