@@ -1,0 +1,125 @@
+// From an operator to a tensor: type rule, kernel, tape.
+#include "frontend/EagerEmitter.h"
+
+#include <algorithm>
+
+#include "ir/TypeRules.h"
+
+namespace diptych {
+
+Emitter& eagerEmitter() {
+  static EagerEmitter emitter;
+  return emitter;
+}
+
+namespace {
+
+using runtime::Strided;
+
+TensorType inferGeneral(OpCode code, ValueSpan operands, const Attrs& attrs) {
+  std::vector<TensorType> types;
+  for (const Value& operand : operands)
+    types.push_back(operand.type());
+  return inferType(code, types, attrs);
+}
+
+// The commonest rules, without copying types; whatever looks wrong goes to the rule itself.
+TensorType infer(const OpInfo& op, ValueSpan operands, const Attrs& attrs) {
+  const bool comparison = op.typeRule == &typerules::comparison;
+  if ((!comparison && op.typeRule != &typerules::sameType) ||
+      operands.size() != static_cast<size_t>(op.operandCount))
+    return inferGeneral(op.code, operands, attrs);
+  const TensorType& first = operands[0].type();
+  bool fits = op.takes(first.dtype);
+  for (size_t i = 1; i < operands.size(); ++i)
+    fits = fits && operands[i].type() == first;
+  if (!fits)
+    return inferGeneral(op.code, operands, attrs);
+  return {comparison ? DType::boolean : first.dtype, first.shape};
+}
+
+void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, const Strided& out) {
+  switch (op.family) {
+  case Family::Pointwise: return runtime::launchPointwise(op.code, in, out);
+  case Family::Reduction: return runtime::launchReduction(op.code, in[0], attrs.axes, out);
+  case Family::ArgReduction: return runtime::launchArgReduction(op.code, in[0], attrs.axis, out);
+  case Family::Matmul: return runtime::launchMatmul(in[0], in[1], out);
+  case Family::Gather: return runtime::launchGather(in[0], in[1], attrs.axis, out);
+  case Family::ScatterAdd: return runtime::launchScatterAdd(in[0], in[1], in[2], attrs.axis, out);
+  case Family::Creation:
+  case Family::Movement: break;
+  }
+  throw Error(std::string("internal: nothing runs ") + op.name + " eagerly");
+}
+
+Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs) {
+  const TensorType type = infer(op, operands, attrs);
+  if (const eager::Handler handler = eager::handlerOf(op.code))
+    return handler(type, operands, attrs);
+  constexpr size_t kMost = 3;
+  Strided inputs[kMost];
+  if (operands.size() > kMost)
+    throw Error(std::string("internal: ") + op.name + " has too many operands");
+  for (size_t i = 0; i < operands.size(); ++i)
+    inputs[i] = static_cast<const TensorImpl*>(operands[i].impl())->strided();
+  auto* output = new TensorImpl(type);
+  Value result(output);
+  launch(op, {inputs, operands.size()}, attrs, output->strided());
+  return result;
+}
+
+// Whether the operands do not say what the result is.
+bool keepsAttrs(const OpInfo& op) {
+  return !op.attributes.empty() || op.typeRule == &typerules::convert ||
+         op.typeRule == &typerules::reshape;
+}
+
+Value run(OpCode code, ValueSpan operands, const Attrs& attrs) {
+  const OpInfo& op = info(code);
+  bool wanted = false;
+  for (const Value& operand : operands)
+    wanted |= eagerTensor(operand).requiresGrad();
+  Value result = evaluate(op, operands, attrs);
+  if (wanted && GradMode::enabled() && op.derivative != DerivativeKind::Zero &&
+      isFloat(result.dtype())) {
+    const NodeRef node = TapeNode::make(code, operands, keepsAttrs(op) ? &attrs : nullptr);
+    TapeNode::addResult(node, *static_cast<TensorImpl*>(result.impl()), 0);
+  }
+  return result;
+}
+
+// Outputs that a callee made for us alone; others are aliased, since they get a history here.
+Values runCallee(const std::shared_ptr<Callee>& callee, ValueSpan inputs) {
+  const GradModeScope recording(false);
+  Values outputs = callee->run(inputs);
+  for (Value& output : outputs)
+    if (eagerTensor(output).requiresGrad() || output.useCount() != 1)
+      output = detached(output);
+  return outputs;
+}
+
+} // namespace
+
+Value EagerEmitter::emit(OpCode code, ValueSpan operands, const Attrs& attrs) {
+  return located([&] { return run(code, operands, attrs); });
+}
+
+Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan inputs) {
+  return located([&] {
+    bool wanted = false;
+    for (const Value& input : inputs)
+      wanted |= eagerTensor(input).requiresGrad();
+    Values outputs = runCallee(callee, inputs);
+    const bool floats = std::any_of(outputs.begin(), outputs.end(),
+                                    [](const Value& output) { return isFloat(output.dtype()); });
+    if (!wanted || !floats || !GradMode::enabled())
+      return outputs;
+    const NodeRef node = TapeNode::make(callee, inputs);
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (isFloat(outputs[i].dtype()))
+        TapeNode::addResult(node, eagerTensor(outputs[i]), static_cast<int>(i));
+    return outputs;
+  });
+}
+
+} // namespace diptych

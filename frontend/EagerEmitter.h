@@ -1,0 +1,27 @@
+// Runs every operator at once and records it on the tape where a gradient is wanted.
+#pragma once
+
+#include "frontend/Tape.h"
+
+namespace diptych {
+
+class EagerEmitter final : public Emitter {
+public:
+  Value emit(OpCode code, ValueSpan operands, const Attrs& attrs) override;
+  Values call(const std::shared_ptr<Callee>& callee, ValueSpan inputs) override;
+  Derivatives vjp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
+                  const std::function<Seeds(std::span<const TensorType>)>& seeds) override;
+  Derivatives jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
+                  const Seeds& tangents) override;
+};
+
+namespace eager {
+
+/// An operator that is a view, a strided copy or a new tensor rather than one kernel. Operands are
+/// eager and fit; the result is a fresh tensor of type `type`.
+using Handler = Value (*)(const TensorType& type, ValueSpan operands, const Attrs& attrs);
+/// Null where kernels do the work.
+Handler handlerOf(OpCode code);
+
+} // namespace eager
+} // namespace diptych

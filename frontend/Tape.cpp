@@ -1,0 +1,229 @@
+// Nodes: recording, teardown without recursion, walks from outputs back.
+#include "frontend/Tape.h"
+
+#include <algorithm>
+#include <string>
+
+namespace diptych {
+
+namespace {
+thread_local bool recording = true;
+std::atomic<uint64_t> sequences{1};
+std::atomic<uint64_t> transforms{1};
+} // namespace
+
+bool GradMode::enabled() { return recording; }
+void GradMode::set(bool on) { recording = on; }
+uint64_t nextSequence() { return sequences.load(std::memory_order_relaxed); }
+uint64_t freshTransform() { return transforms.fetch_add(1, std::memory_order_relaxed); }
+
+//===-- Nodes --------------------------------------------------------------------------------===//
+
+/// What few nodes have.
+struct TapeNode::Extra {
+  bool hasAttrs = false;
+  Attrs attrs;
+  std::shared_ptr<Callee> callee;
+  std::vector<TensorType> types;    // of a call's results
+  std::vector<TensorImpl*> results; // of a call
+  Values operands;                  // where they are more than kInline
+};
+
+TapeNode::TapeNode(OpCode code, ValueSpan operands)
+    : code_(code), operandCount_(static_cast<uint32_t>(operands.size())),
+      sequence_(sequences.fetch_add(1, std::memory_order_relaxed)), where_(currentLocation()) {
+  if (operands.size() <= kInline) {
+    std::copy(operands.begin(), operands.end(), inline_);
+    return;
+  }
+  extra_ = std::make_unique<Extra>();
+  extra_->operands.assign(operands.begin(), operands.end());
+  operands_ = extra_->operands.data();
+}
+
+TapeNode::~TapeNode() = default;
+
+void* TapeNode::operator new(size_t) { return TapePool<sizeof(TapeNode)>::take(); }
+void TapeNode::operator delete(void* memory) noexcept { TapePool<sizeof(TapeNode)>::give(memory); }
+
+NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
+  auto* node = new TapeNode(code, operands);
+  NodeRef result(node);
+  if (attrs) {
+    if (!node->extra_)
+      node->extra_ = std::make_unique<Extra>();
+    node->extra_->attrs = *attrs;
+    node->extra_->hasAttrs = true;
+  }
+  return result;
+}
+
+NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands) {
+  auto* node = new TapeNode(OpCode{}, operands);
+  NodeRef result(node);
+  if (!node->extra_)
+    node->extra_ = std::make_unique<Extra>();
+  node->extra_->callee = callee;
+  node->extra_->types = callee->outputTypes();
+  node->extra_->results.resize(node->extra_->types.size());
+  return result;
+}
+
+void TapeNode::addResult(const NodeRef& node, TensorImpl& result, int index) {
+  if (node->extra_ && node->extra_->callee)
+    node->extra_->results.at(static_cast<size_t>(index)) = &result;
+  else
+    node->result_ = &result;
+  result.setNode(node, index);
+}
+
+void TapeNode::forgetResult(int index) noexcept {
+  if (extra_ && index < static_cast<int>(extra_->results.size()))
+    extra_->results[static_cast<size_t>(index)] = nullptr;
+  else
+    result_ = nullptr;
+}
+
+// A node's operands own the nodes before it. Whatever dies while one node is destroyed waits in a
+// list, so the stack holds one node however long the chain.
+void TapeNode::destroy(TapeNode* node) noexcept {
+  thread_local constinit TapeNode* waiting = nullptr;
+  thread_local constinit bool draining = false;
+  node->next_ = waiting;
+  waiting = node;
+  if (draining)
+    return;
+  draining = true;
+  while (TapeNode* next = waiting) {
+    waiting = next->next_;
+    delete next;
+  }
+  draining = false;
+}
+
+void TapeNode::free() {
+  freed_ = true;
+  for (Value& operand : inline_)
+    operand = {};
+  operandCount_ = 0;
+  operands_ = inline_;
+  if (!extra_)
+    return;
+  extra_->operands.clear();
+  extra_->hasAttrs = false;
+  extra_->callee.reset();
+}
+
+// Results are alive while something after them is: it owns them as operands. Only of a call with
+// several results can one have died.
+size_t TapeNode::appendResults(Values& values) const {
+  if (!extra_ || !extra_->callee) {
+    values.emplace_back(result_);
+    return 1;
+  }
+  for (size_t i = 0; i < extra_->results.size(); ++i)
+    values.push_back(extra_->results[i] ? Value(extra_->results[i])
+                                        : splat(extra_->types[i], Scalar(0)));
+  return extra_->results.size();
+}
+
+autodiff::Node TapeNode::view(ValueSpan results) const {
+  autodiff::Node node;
+  node.code = code_;
+  node.operands = operands();
+  node.results = results;
+  node.where = where_;
+  if (extra_) {
+    node.attributes = extra_->hasAttrs ? &extra_->attrs : nullptr;
+    node.callee = extra_->callee;
+  }
+  return node;
+}
+
+//===-- Segments -----------------------------------------------------------------------------===//
+
+TapeSegment::TapeSegment(ValueSpan outputs, uint64_t since, uint64_t transform) {
+  walk(outputs, since, transform);
+  order();
+  describe();
+}
+
+[[noreturn]] static void failFreed(const TapeNode& node) {
+  std::string step;
+  if (node.where().known()) {
+    const std::string file = node.where().file;
+    step = ": the step at " + file.substr(file.rfind('/') + 1) + ":" +
+           std::to_string(node.where().line) + " is gone";
+  }
+  throw Error("this tape was freed by an earlier backward" + step +
+              "; pass retain_graph or create_graph to that backward, or compute the tensor again");
+}
+
+// Marks are shared with walks of other threads, so that something can be met twice: uniqueness is
+// restored afterwards.
+void TapeSegment::walk(ValueSpan outputs, uint64_t since, uint64_t transform) {
+  const uint64_t walk = freshTransform();
+  std::vector<TapeNode*> pending;
+  auto reach = [&](const Value& value) {
+    TensorImpl* tensor = findTensor(value);
+    if (!tensor || !tensor->requiresGrad() || (transform && tensor->transform == transform))
+      return;
+    TapeNode* node = tensor->node().get();
+    if (!node) {
+      if (tensor->visit(walk))
+        leaves_.push_back(value);
+    } else if (node->sequence() < since) {
+      outside_ = true;
+    } else if (node->visit(walk)) {
+      if (node->isFreed())
+        failFreed(*node);
+      tape_.push_back(tensor->node());
+      pending.push_back(node);
+    }
+  };
+  for (const Value& output : outputs)
+    reach(output);
+  while (!pending.empty()) {
+    TapeNode* node = pending.back();
+    pending.pop_back();
+    for (const Value& operand : node->operands())
+      reach(operand);
+  }
+}
+
+// Nodes in program order, each once; leaves each once.
+void TapeSegment::order() {
+  auto older = [](const NodeRef& a, const NodeRef& b) { return a->sequence() < b->sequence(); };
+  auto same = [](const NodeRef& a, const NodeRef& b) { return a.get() == b.get(); };
+  std::sort(tape_.begin(), tape_.end(), older);
+  tape_.erase(std::unique(tape_.begin(), tape_.end(), same), tape_.end());
+  auto before = [](const Value& a, const Value& b) { return a.impl() < b.impl(); };
+  std::sort(leaves_.begin(), leaves_.end(), before);
+  leaves_.erase(std::unique(leaves_.begin(), leaves_.end()), leaves_.end());
+}
+
+void TapeSegment::describe() {
+  std::vector<size_t> counts;
+  counts.reserve(tape_.size());
+  for (const NodeRef& node : tape_)
+    counts.push_back(node->appendResults(results_));
+  size_t next = 0;
+  views_.reserve(tape_.size());
+  pointers_.reserve(tape_.size());
+  for (size_t i = 0; i < tape_.size(); ++i) {
+    views_.push_back(tape_[i]->view(ValueSpan(results_).subspan(next, counts[i])));
+    pointers_.push_back(&views_.back());
+    next += counts[i];
+  }
+}
+
+// Here the memory of saved operands goes back.
+void TapeSegment::free() {
+  pointers_.clear();
+  views_.clear();
+  results_.clear();
+  for (const NodeRef& node : tape_)
+    node->free();
+}
+
+} // namespace diptych

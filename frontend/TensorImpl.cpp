@@ -1,0 +1,66 @@
+// Making eager tensors and views of them.
+#include "frontend/TensorImpl.h"
+
+#include "frontend/Tape.h"
+
+namespace diptych {
+
+TensorImpl::TensorImpl(const TensorType& type)
+    : ValueImpl(type), buffer_(runtime::Buffer::allocate(type.bytes())), data_(buffer_.data()),
+      strides_(contiguousStrides(type.shape)), contiguous_(true) {}
+
+TensorImpl::~TensorImpl() {
+  if (node_)
+    node_->forgetResult(resultIndex_);
+}
+
+void* TensorImpl::operator new(size_t) { return TapePool<sizeof(TensorImpl)>::take(); }
+void TensorImpl::operator delete(void* memory) noexcept {
+  TapePool<sizeof(TensorImpl)>::give(memory);
+}
+
+TensorImpl& eagerTensor(const Value& value) {
+  if (TensorImpl* tensor = findTensor(value))
+    return *tensor;
+  if (!value)
+    throw Error("internal: an operand without a value");
+  throw Error("this tensor (" + value.type().str() +
+              ") belongs to a trace or to a transform and has no numbers here; use it only inside "
+              "the function that is being traced, and return it from there");
+}
+
+Value newTensor(const TensorType& type) { return Value(new TensorImpl(type)); }
+
+Value viewOf(const TensorImpl& x, const TensorType& type, const Dims& strides, int64_t offset) {
+  return Value(new TensorImpl(type, x.buffer(), x.data() + offset * sizeOf(type.dtype), strides));
+}
+
+Value detached(const Value& x) {
+  const TensorImpl& tensor = eagerTensor(x);
+  return viewOf(tensor, tensor.type, tensor.strides());
+}
+
+Value contiguousCopy(const Value& x) {
+  const TensorImpl& tensor = eagerTensor(x);
+  if (tensor.isContiguous())
+    return x;
+  auto* copy = new TensorImpl(tensor.type);
+  const Value result(copy);
+  runtime::launchCopy(tensor.strided(), copy->strided());
+  return result;
+}
+
+Value splat(const TensorType& type, Scalar value) {
+  runtime::Buffer buffer = runtime::Buffer::allocate(sizeOf(type.dtype));
+  std::byte* data = buffer.data();
+  runtime::storeScalar(type.dtype, value, data);
+  return Value(new TensorImpl(type, std::move(buffer), data, Dims(type.rank(), 0)));
+}
+
+Value fromMemory(const TensorType& type, void* data, std::function<void(void*)> deleter) {
+  runtime::Buffer buffer = runtime::Buffer::external(data, type.bytes(), std::move(deleter));
+  return Value(new TensorImpl(type, std::move(buffer), static_cast<std::byte*>(data),
+                              contiguousStrides(type.shape)));
+}
+
+} // namespace diptych
