@@ -62,7 +62,7 @@ def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
     operators) or "reduction" (these, and reductions).
 
     ```mlir
-    %r = diptych.fusion "pointwise" (%a = %x : tensor<4xf64>) -> (tensor<4xf64>) {
+    %r = diptych.fusion "pointwise" (%a = %x : tensor<4xf64>) -> tensor<4xf64> {
       %e = diptych.exp %a : tensor<4xf64> -> tensor<4xf64>
       diptych.yield %e : tensor<4xf64>
     }
