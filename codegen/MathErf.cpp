@@ -39,15 +39,15 @@ static Num erfWide(Num x) {
 
 /// Relative error 2^-35: expm1 carries the accuracy of x P(x) down to zero.
 static Num erfNarrow(Num x) {
-  Num a = atMost(abs(x), 3.95);
+  Num a = widen(atMost(abs(x), 3.95));
   Num p = polynomial(a, {0x1.20dd75040dde3p+0, 0x1.45f3070011ecbp-1, 0x1.a4f4c582878adp-4,
                          -0x1.3961f28cf352dp-6, -0x1.c255ed4c31f15p-13, 0x1.c0e9ce0fd30c5p-10,
                          -0x1.44dca9182559fp-11, 0x1.f54ac6841e9dbp-15, 0x1.55901b702a4aep-15,
                          -0x1.6d00b5c818c64p-16, 0x1.5f1bf8228b044p-18, -0x1.664047619be04p-21,
                          0x1.38504daf4a913p-25});
   ExpReduction reduced = reduceExp(-(a * p));
-  Num power = scaleNormal({x.scope, x.scope->constant(1.0)}, reduced.count);
-  return copysign(fma(power, expm1Narrow(reduced.r), power - 1.0), x);
+  Num power = scaleNormal(constantLike(a, 1.0), reduced.count);
+  return copysign(narrow(fma(power, expm1ReducedNarrow(reduced.r), power - 1.0)), x);
 }
 
 } // namespace math

@@ -41,7 +41,7 @@ Num expRemainder(Num r) {
                         0x1.af655d501537cp-26, 0x1.1fee9a2653fcep-29});
 }
 
-Num expm1Narrow(Num r) {
+Num expm1ReducedNarrow(Num r) {
   Num remainder = polynomial(r, {0x1.fffffffff45a4p-2, 0x1.55555573995f3p-3, 0x1.5555557d17fbep-5,
                                  0x1.1110b19e0513fp-7, 0x1.6c1638727b96ep-10, 0x1.a170357f88de5p-13,
                                  0x1.a175d86c4beb5p-16});
@@ -71,17 +71,23 @@ static Num expWide(Num x) {
 
 Num expNarrowCore(Num x) {
   ExpReduction reduced = reduceExp(x);
-  return scaleNormal(expm1Narrow(reduced.r) + 1.0, reduced.count);
+  Num y = polynomial(reduced.r, {0x1.ffffffffab691p-1, 0x1.000000010c612p+0, 0x1.0000005a0fdb0p-1,
+                                 0x1.55555342645bep-3, 0x1.555467f91a850p-5, 0x1.1112fb2bb263fp-7,
+                                 0x1.6da51204d254cp-10, 0x1.9eb6c5cb54086p-13});
+  return scaleNormal(y, reduced.count);
 }
 
-static Num expNarrow(Num x) { return expNarrowCore(atLeast(atMost(x, 89.0), -104.0)); }
+// e^-104 rounds to zero and e^89 to infinity; f64 holds both.
+static Num expNarrow(Num x) {
+  return narrow(expNarrowCore(widen(atLeast(atMost(x, 89.0), -104.0))));
+}
 
-/// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57; power is a power of
-/// two.
-static Pair expm1Pair(const ExpPairReduction& reduced, Num power, NumArg one) {
+/// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57. `less` = power -
+/// one, rounded; `power` is a power of two.
+static Pair expm1Pair(const ExpPairReduction& reduced, Num power, Num less) {
   Num r = reduced.r;
   Num rest = fma(r * r, expRemainder(r), reduced.tail);
-  Pair sum = fastTwoSum(power - one, power * r);
+  Pair sum = fastTwoSum(less, power * r);
   return fastTwoSum(sum.hi, fma(power, rest, sum.lo));
 }
 
@@ -90,16 +96,16 @@ static Pair expm1Pair(const ExpPairReduction& reduced, Num power, NumArg one) {
 static Num expm1Wide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atLeast(atMost(x, 710.0), -40.0));
   Num half = number((reduced.count << 52) + std::bit_cast<int64_t>(0.5));
-  Pair halved = expm1Pair(reduced, half, 0.5);
+  Pair halved = expm1Pair(reduced, half, half - 0.5);
   Num y = halved.hi * 2.0;
   // Keeps the sign of zero and the last bit of denormals.
   return select(abs(x) < 0x1p-54, x, y);
 }
 
-static Num expm1NarrowFunction(Num x) {
-  ExpReduction reduced = reduceExp(atLeast(atMost(x, 89.0), -20.0));
+static Num expm1Narrow(Num x) {
+  ExpReduction reduced = reduceExp(widen(atLeast(atMost(x, 89.0), -20.0)));
   Num power = powerOfTwo(reduced.count);
-  Num y = fma(power, expm1Narrow(reduced.r), power - 1.0);
+  Num y = narrow(fma(power, expm1ReducedNarrow(reduced.r), power - 1.0));
   return select(x == 0.0, x, y);
 }
 
@@ -114,16 +120,19 @@ static Num divide(Pair a, Pair b) {
 // tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. About 0.6 ulp.
 static Num tanhWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atMost(abs(x), 20.0) * -2.0);
-  Pair e = expm1Pair(reduced, powerOfTwo(reduced.count), 1.0);
+  Num power = powerOfTwo(reduced.count);
+  Pair less = fastTwoSum(-1.0, power);
+  Pair e = expm1Pair(reduced, power, less.hi);
+  e.lo = e.lo + less.lo;
   Pair denominator = fastTwoSum(2.0, e.hi);
   return copysign(divide(e, {denominator.hi, denominator.lo + e.lo}), x);
 }
 
 static Num tanhNarrow(Num x) {
-  ExpReduction reduced = reduceExp(atMost(abs(x), 20.0) * -2.0);
+  ExpReduction reduced = reduceExp(widen(atMost(abs(x), 20.0) * -2.0));
   Num power = powerOfTwo(reduced.count);
-  Num e = fma(power, expm1Narrow(reduced.r), power - 1.0);
-  return copysign(e / (e + 2.0), x);
+  Num e = fma(power, expm1ReducedNarrow(reduced.r), power - 1.0);
+  return copysign(narrow(e / (e + 2.0)), x);
 }
 
 // With e = exp(-|x|) = 2^n m as a pair: 1 / (1 + e), or 2^n (m / (1 + e)) where x < 0, so a
@@ -143,8 +152,8 @@ static Num sigmoidWide(Num x) {
 }
 
 static Num sigmoidNarrow(Num x) {
-  Num e = expNarrowCore(-atLeast(atMost(x, 104.0), -104.0));
-  return 1.0 / (1.0 + e);
+  Num e = expNarrowCore(widen(atLeast(-abs(x), -104.0)));
+  return narrow(select(x >= 0.0, 1.0, e) / (e + 1.0));
 }
 
 } // namespace math
@@ -153,7 +162,7 @@ mlir::Value MathBuilder::exp(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::expWide, math::expNarrow);
 }
 mlir::Value MathBuilder::expm1(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::expm1Wide, math::expm1NarrowFunction);
+  return math::expand(builder_, loc_, x, math::expm1Wide, math::expm1Narrow);
 }
 mlir::Value MathBuilder::tanh(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::tanhWide, math::tanhNarrow);

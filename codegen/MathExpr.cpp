@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace diptych::codegen::math {
 
@@ -19,38 +20,40 @@ static mlir::Value splat(const Scope& scope, mlir::TypedAttr element) {
   return arith::ConstantOp::create(scope.builder, scope.loc, element);
 }
 
-mlir::Value Scope::constant(double value) const {
-  return splat(*this, builder.getF64FloatAttr(value));
-}
-
 mlir::Value Scope::constant(int64_t value) const {
   return splat(*this, builder.getI64IntegerAttr(value));
+}
+
+mlir::Value Scope::constant(mlir::Type type, double value) const {
+  return splat(*this, builder.getFloatAttr(mlir::getElementTypeOrSelf(type), value));
 }
 
 /// Result of an operation whose operands are a and b in a's scope.
 template <typename Op, typename Left, typename Right> static Left binary(Left a, const Right& b) {
   const Scope& scope = *a.scope;
-  return {&scope, Op::create(scope.builder, scope.loc, a.value, b.in(scope))};
+  return {&scope, Op::create(scope.builder, scope.loc, a.value, b.beside(a))};
 }
 
 template <typename Op> static Num unary(Num a) {
   return {a.scope, Op::create(a.scope->builder, a.scope->loc, a.value)};
 }
 
-static Num literal(const Scope* scope, double value) { return {scope, scope->constant(value)}; }
+Num constantLike(Num like, double value) {
+  return {like.scope, like.scope->constant(like.value.getType(), value)};
+}
 
 Num operator+(Num a, NumArg b) { return binary<arith::AddFOp>(a, b); }
 Num operator-(Num a, NumArg b) { return binary<arith::SubFOp>(a, b); }
 Num operator*(Num a, NumArg b) { return binary<arith::MulFOp>(a, b); }
 Num operator/(Num a, NumArg b) { return binary<arith::DivFOp>(a, b); }
-Num operator-(double a, Num b) { return literal(b.scope, a) - b; }
-Num operator/(double a, Num b) { return literal(b.scope, a) / b; }
+Num operator-(double a, Num b) { return constantLike(b, a) - b; }
+Num operator/(double a, Num b) { return constantLike(b, a) / b; }
 Num operator-(Num a) { return unary<arith::NegFOp>(a); }
 
 Num fma(Num a, NumArg b, NumArg c) {
   const Scope& scope = *a.scope;
   return {&scope,
-          mlir::math::FmaOp::create(scope.builder, scope.loc, a.value, b.in(scope), c.in(scope))};
+          mlir::math::FmaOp::create(scope.builder, scope.loc, a.value, b.beside(a), c.beside(a))};
 }
 
 Num sqrt(Num a) { return unary<mlir::math::SqrtOp>(a); }
@@ -60,7 +63,7 @@ Num copysign(Num a, Num b) { return binary<mlir::math::CopySignOp>(a, NumArg(b))
 
 static Mask compare(arith::CmpFPredicate predicate, Num a, NumArg b) {
   const Scope& scope = *a.scope;
-  return {&scope, arith::CmpFOp::create(scope.builder, scope.loc, predicate, a.value, b.in(scope))};
+  return {&scope, arith::CmpFOp::create(scope.builder, scope.loc, predicate, a.value, b.beside(a))};
 }
 
 Mask operator<(Num a, NumArg b) { return compare(arith::CmpFPredicate::OLT, a, b); }
@@ -81,10 +84,26 @@ Mask operator!(Mask a) {
   return logical<arith::XOrIOp>(a, {a.scope, splat(*a.scope, a.scope->builder.getBoolAttr(true))});
 }
 
-Num select(Mask which, NumArg a, NumArg b) {
+static Num selectValues(Mask which, mlir::Value a, mlir::Value b) {
   const Scope& scope = *which.scope;
-  return {&scope,
-          arith::SelectOp::create(scope.builder, scope.loc, which.value, a.in(scope), b.in(scope))};
+  return {&scope, arith::SelectOp::create(scope.builder, scope.loc, which.value, a, b)};
+}
+
+Num select(Mask which, Num a, NumArg b) { return selectValues(which, a.value, b.beside(a)); }
+Num select(Mask which, double a, Num b) {
+  return selectValues(which, constantLike(b, a).value, b.value);
+}
+
+Num widen(Num a) {
+  const Scope& scope = *a.scope;
+  mlir::Type type = scope.laned(scope.builder.getF64Type());
+  return {&scope, arith::ExtFOp::create(scope.builder, scope.loc, type, a.value)};
+}
+
+Num narrow(Num a) {
+  const Scope& scope = *a.scope;
+  mlir::Type type = scope.laned(scope.builder.getF32Type());
+  return {&scope, arith::TruncFOp::create(scope.builder, scope.loc, type, a.value)};
 }
 
 Int operator+(Int a, IntArg b) { return binary<arith::AddIOp>(a, b); }
@@ -98,7 +117,7 @@ Int operator>>(Int a, int64_t count) { return binary<arith::ShRUIOp>(a, IntArg(c
 Mask operator!=(Int a, IntArg b) {
   const Scope& scope = *a.scope;
   return {&scope, arith::CmpIOp::create(scope.builder, scope.loc, arith::CmpIPredicate::ne, a.value,
-                                        b.in(scope))};
+                                        b.beside(a))};
 }
 
 static mlir::Value bitcast(const Scope& scope, mlir::Value value, mlir::Type element) {
@@ -108,36 +127,44 @@ static mlir::Value bitcast(const Scope& scope, mlir::Value value, mlir::Type ele
 Int bits(Num a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getI64Type())}; }
 Num number(Int a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getF64Type())}; }
 
-/// Evaluates `body` on the f64 values of `operands`; f32 operands are widened and the result is
-/// rounded.
-template <typename Body>
-static mlir::Value expandWith(mlir::OpBuilder& builder, mlir::Location loc,
-                              mlir::ValueRange operands, Body body) {
-  mlir::Type type = operands.front().getType();
-  Scope scope{builder, loc, mlir::dyn_cast<mlir::VectorType>(type)};
-  bool narrow = mlir::getElementTypeOrSelf(type).isF32();
-  llvm::SmallVector<Num, 2> nums;
-  for (mlir::Value operand : operands) {
-    if (narrow)
-      operand = arith::ExtFOp::create(builder, loc, scope.laned(builder.getF64Type()), operand);
-    nums.push_back({&scope, operand});
+static Num estrin(Num x, llvm::ArrayRef<double> c) {
+  llvm::SmallVector<Num> terms;
+  for (size_t i = 0; i + 1 < c.size(); i += 2)
+    terms.push_back(fma(x, c[i + 1], c[i]));
+  if (c.size() % 2)
+    terms.push_back(constantLike(x, c.back()));
+  for (Num power = x; terms.size() > 1;) {
+    power = power * power;
+    size_t half = terms.size() / 2, odd = terms.size() % 2;
+    for (size_t i = 0; i < half; ++i)
+      terms[i] = fma(terms[2 * i + 1], power, terms[2 * i]);
+    if (odd)
+      terms[half] = terms.back();
+    terms.truncate(half + odd);
   }
-  mlir::Value result = body(nums, narrow).value;
-  return narrow ? arith::TruncFOp::create(builder, loc, type, result) : result;
+  return terms.front();
+}
+
+Num polynomial(Num x, llvm::ArrayRef<double> c) {
+  size_t leading = std::min<size_t>(3, c.size() - 1);
+  Num sum = estrin(x, c.drop_front(leading));
+  for (size_t i = leading; i-- > 0;)
+    sum = fma(sum, x, c[i]);
+  return sum;
 }
 
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, UnaryExpansion wide,
                    UnaryExpansion narrow) {
-  return expandWith(builder, loc, x, [&](llvm::ArrayRef<Num> nums, bool isNarrow) {
-    return isNarrow ? narrow(nums[0]) : wide(nums[0]);
-  });
+  Scope scope{builder, loc, mlir::dyn_cast<mlir::VectorType>(x.getType())};
+  bool isNarrow = mlir::getElementTypeOrSelf(x.getType()).isF32();
+  return (isNarrow ? narrow : wide)({&scope, x}).value;
 }
 
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, mlir::Value y,
                    BinaryExpansion wide, BinaryExpansion narrow) {
-  return expandWith(builder, loc, {x, y}, [&](llvm::ArrayRef<Num> nums, bool isNarrow) {
-    return isNarrow ? narrow(nums[0], nums[1]) : wide(nums[0], nums[1]);
-  });
+  Scope scope{builder, loc, mlir::dyn_cast<mlir::VectorType>(x.getType())};
+  bool isNarrow = mlir::getElementTypeOrSelf(x.getType()).isF32();
+  return (isNarrow ? narrow : wide)({&scope, x}, {&scope, y}).value;
 }
 
 } // namespace diptych::codegen::math

@@ -1,5 +1,5 @@
 // Lets the expansions read like mathematics: operators on values that create MLIR operations.
-// Knows the shape (scalar or vector of f64) and nothing about any function.
+// Knows the shape (scalar or vector) and nothing about any function.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,12 @@ struct Scope {
 
   /// The type with this element and the scope's lanes.
   mlir::Type laned(mlir::Type element) const;
-  mlir::Value constant(double value) const;
   mlir::Value constant(int64_t value) const;
+  /// A constant of `type`, f32 or f64 and the scope's lanes.
+  mlir::Value constant(mlir::Type type, double value) const;
 };
 
-/// A f64 per lane.
+/// A f64 or f32 per lane.
 struct Num {
   const Scope* scope;
   mlir::Value value;
@@ -45,7 +46,10 @@ class NumArg {
 public:
   NumArg(Num num) : num_(num.value) {}
   NumArg(double literal) : literal_(literal) {}
-  mlir::Value in(const Scope& scope) const { return num_ ? num_ : scope.constant(literal_); }
+  /// The value beside one of `like`'s type.
+  mlir::Value beside(Num like) const {
+    return num_ ? num_ : like.scope->constant(like.value.getType(), literal_);
+  }
 
 private:
   mlir::Value num_;
@@ -56,8 +60,8 @@ class IntArg {
 public:
   IntArg(Int integer) : integer_(integer.value) {}
   IntArg(int64_t literal) : literal_(literal) {}
-  mlir::Value in(const Scope& scope) const {
-    return integer_ ? integer_ : scope.constant(literal_);
+  mlir::Value beside(Int like) const {
+    return integer_ ? integer_ : like.scope->constant(literal_);
   }
 
 private:
@@ -97,7 +101,15 @@ Mask operator|(Mask a, Mask b);
 Mask operator^(Mask a, Mask b);
 Mask operator!(Mask a);
 
-Num select(Mask which, NumArg a, NumArg b);
+Num select(Mask which, Num a, NumArg b);
+Num select(Mask which, double a, Num b);
+inline Num select(Mask which, Num a, Num b) { return select(which, a, NumArg(b)); }
+
+/// f32 to f64, exactly, and back, rounded.
+Num widen(Num a);
+Num narrow(Num a);
+/// `value` in every lane, in the type of `like`.
+Num constantLike(Num like, double value);
 
 Int operator+(Int a, IntArg b);
 Int operator-(Int a, IntArg b);
@@ -108,7 +120,7 @@ Int operator<<(Int a, int64_t count);
 Int operator>>(Int a, int64_t count);
 Mask operator!=(Int a, IntArg b);
 
-/// The same 64 bits, read the other way.
+/// The same 64 bits, read the other way; f64 only.
 Int bits(Num a);
 Num number(Int a);
 
@@ -116,14 +128,9 @@ Num number(Int a);
 inline Num atMost(Num a, double bound) { return select(a > bound, bound, a); }
 inline Num atLeast(Num a, double bound) { return select(a < bound, bound, a); }
 
-/// Horner's scheme: c[0] + c[1] x + c[2] x^2 + ..., one fma a coefficient.
-template <int N> Num polynomial(Num x, const double (&c)[N]) {
-  static_assert(N >= 2);
-  Num sum = fma(x, c[N - 1], c[N - 2]);
-  for (int i = N - 3; i >= 0; --i)
-    sum = fma(sum, x, c[i]);
-  return sum;
-}
+/// c[0] + c[1] x + c[2] x^2 + ...: Horner's scheme for the leading coefficients, where errors
+/// count, Estrin's (pairs, then pairs of pairs) for the rest, where the length of the chain does.
+Num polynomial(Num x, llvm::ArrayRef<double> c);
 
 /// An unevaluated sum hi + lo, |lo| <= ulp(hi) / 2 where normalised.
 struct Pair {
@@ -174,7 +181,7 @@ ExpPairReduction reduceExpPair(Num x, Num xTail);
 /// (e^r - 1 - r) / r^2 on |r| <= ln2 / 2: relative error of e^r - 1 below 2^-57.
 Num expRemainder(Num r);
 /// e^r - 1 for f32 results: relative error below 2^-37.
-Num expm1Narrow(Num r);
+Num expm1ReducedNarrow(Num r);
 /// y * 2^n for a result that stays normal.
 Num scaleNormal(Num y, Int count);
 /// The factors 2^a and 2^b, a + b = n in [-1100, 1100], both normal: y * first * second rounds
@@ -184,7 +191,7 @@ struct Scaling {
 };
 Scaling twoStepScaling(Int count);
 
-/// e^x for |x| <= 104, result normal in f64 and good for f32.
+/// e^x for |x| <= 700, relative error 2^-34.
 Num expNarrowCore(Num x);
 
 /// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)).
@@ -196,7 +203,7 @@ LogReduction reduceNormalLog(Num x); // x >= 2^-1022
 /// The result of a logarithm with its pole at `pole`, given `value` on the open domain.
 Num logSpecials(Num x, Num value, double pole);
 
-/// Widens f32 to f64, applies `narrow`, rounds; applies `wide` to f64 as it stands.
+/// Applies `wide` to f64 and `narrow` to f32; each returns its operands' type.
 using UnaryExpansion = Num (*)(Num);
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, UnaryExpansion wide,
                    UnaryExpansion narrow);

@@ -29,13 +29,13 @@ LogReduction reduceNormalLog(Num x) { return splitExponent(x, 0x1p52 + 1023); }
 
 LogReduction reduceLog(Num x) {
   Mask denormal = x < std::numeric_limits<double>::min();
-  Num bias = select(denormal, 0x1p52 + 1023 + 54, 0x1p52 + 1023);
+  Num bias = select(denormal, constantLike(x, 0x1p52 + 1023 + 54), 0x1p52 + 1023);
   return splitExponent(select(denormal, x * 0x1p54, x), bias);
 }
 
 Num logSpecials(Num x, Num value, double pole) {
   Num finite = select(x < kInfinity, value, x);
-  return select(x <= pole, select(x == pole, -kInfinity, kNan), finite);
+  return select(x <= pole, select(x == pole, constantLike(x, -kInfinity), kNan), finite);
 }
 
 /// log(1 + f) = f - (h - s (h + R)), h = f^2 / 2: s (h + R) is small, so its errors are.
@@ -59,7 +59,7 @@ static Num logWide(Num x) {
 // u = 1 + x rounds; log(1 + x) = log(u) + c / u with c the rounding error. For u near 1, f = x
 // itself is exact.
 static Num log1pWide(Num x) {
-  Pair sum = twoSum(x, {x.scope, x.scope->constant(1.0)});
+  Pair sum = twoSum(x, constantLike(x, 1.0));
   LogReduction reduced = reduceNormalLog(sum.hi);
   Mask near = reduced.e == 0.0;
   Num correction = select(near, 0.0, sum.lo / sum.hi);
@@ -78,12 +78,15 @@ static Num logNarrowCore(LogReduction reduced) {
   return fma(reduced.e, kLn2Hi, f * p);
 }
 
-static Num logNarrow(Num x) { return logSpecials(x, logNarrowCore(reduceNormalLog(x)), 0.0); }
+static Num logNarrow(Num x) {
+  return logSpecials(x, narrow(logNarrowCore(reduceNormalLog(widen(x)))), 0.0);
+}
 
 static Num log1pNarrow(Num x) {
-  LogReduction reduced = reduceNormalLog(x + 1.0);
-  Num y = logNarrowCore({reduced.e, select(reduced.e == 0.0, x, reduced.f)});
-  return select(x == 0.0, x, logSpecials(x, y, -1.0));
+  Num exact = widen(x);
+  LogReduction reduced = reduceNormalLog(exact + 1.0);
+  Num y = logNarrowCore({reduced.e, select(reduced.e == 0.0, exact, reduced.f)});
+  return select(x == 0.0, x, logSpecials(x, narrow(y), -1.0));
 }
 
 } // namespace math

@@ -58,13 +58,13 @@ static Num powWideCore(Num magnitude, Num y) {
 
 /// The same for f32: log with relative error 2^-44 in plain f64.
 static Num powNarrowCore(Num magnitude, Num y) {
-  LogReduction reduced = reduceNormalLog(magnitude);
+  LogReduction reduced = reduceNormalLog(widen(magnitude));
   Num s = reduced.f / (reduced.f + 2.0);
   Num z = s * s;
   Num p = polynomial(z, {0x1.555555561e472p-1, 0x1.999996a940241p-2, 0x1.249411f242d1bp-2,
                          0x1.c62b135db918ap-3, 0x1.9115a096f7184p-3});
   Num l = fma(reduced.e, kLn2Hi, fma(s * z, p, s + s));
-  return expNarrowCore(atLeast(atMost(l * y, 90.0), -160.0));
+  return narrow(expNarrowCore(atLeast(atMost(l * widen(y), 90.0), -160.0)));
 }
 
 /// The cases of Annex F around `core`.
@@ -73,11 +73,12 @@ static Num powWith(BinaryExpansion core, Num x, Num y) {
   // |y| > 2^70 decides between 0, 1 and infinity already; clamping keeps the products finite.
   Num value = core(magnitude, atLeast(atMost(y, 0x1p70), -0x1p70));
   Mask pole = (magnitude == 0.0) | (magnitude == kInfinity);
-  value = select(pole, select((magnitude == 0.0) ^ (y < 0.0), 0.0, kInfinity), value);
+  value =
+      select(pole, select((magnitude == 0.0) ^ (y < 0.0), constantLike(x, 0.0), kInfinity), value);
   Mask integer = floor(y) == y;
   Num half = y * 0.5;
   Mask odd = integer & !(floor(half) == half);
-  Mask negative = (bits(x) >> 63) != 0;
+  Mask negative = copysign(constantLike(x, 1.0), x) < 0.0;
   value = select(odd & negative, -value, value);
   Mask undefined = (x < 0.0) & (x > -kInfinity) & !integer;
   value = select(undefined, kNan, value);

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/SymbolTable.h"
 
 namespace diptych::codegen {
 namespace math {
@@ -22,14 +23,15 @@ static constexpr double kPiHalf[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54
                                      -0x1.f1976b7ed8fbcp-110};
 static constexpr double kLargeArgument = 0x1p30;
 
-/// 2/pi times 2^1280, rounded down, least significant word first.
-static constexpr unsigned kTwoOverPiBits = 1280;
-static constexpr uint64_t kTwoOverPi[kTwoOverPiBits / 64] = {
+/// 2/pi times 2^1280, rounded down, least significant word first, and a word of the integer part.
+static constexpr int64_t kTwoOverPiBits = 1280;
+static constexpr uint64_t kTwoOverPi[kTwoOverPiBits / 64 + 1] = {
     0xf0cfbc209af4361d, 0x56033046fc7b6bab, 0x6bfb5fb11f8d5d08, 0x3d0739f78a5292ea,
     0x7527bac7ebe5f17b, 0x4f463f669e5fea2d, 0x6d367ecf27cb09b7, 0xef2f118b5a0a6d1f,
     0x1ff897ffde05980f, 0x9c845f8bbdf9283b, 0x3991d639835339f4, 0xe99c7026b45f7e41,
     0xe88235f52ebb4484, 0xfe1deb1cb129a73e, 0x06492eea09d1921c, 0xb7246e3a424dd2e0,
-    0xfe5163abdebbc561, 0xdb6295993c439041, 0xfc2757d1f534ddc0, 0xa2f9836e4e441529};
+    0xfe5163abdebbc561, 0xdb6295993c439041, 0xfc2757d1f534ddc0, 0xa2f9836e4e441529,
+    0x0000000000000000};
 
 /// x = k pi/2 + r + tail, |r| <= pi/4; `quadrant` holds k in its low two bits.
 struct TrigReduction {
@@ -48,87 +50,115 @@ static TrigReduction reduceModerate(Num x) {
   return {r.hi, fma(n, -kPiHalf[2], r.lo - second.lo), bits(shifted)};
 }
 
-/// Wide integers for the large reduction; scalars only.
+/// The address of kTwoOverPi in the module around the insertion point, which holds it once.
+static mlir::Value twoOverPiTable(const Scope& scope) {
+  static constexpr llvm::StringLiteral name = "diptych_two_over_pi";
+  mlir::OpBuilder& builder = scope.builder;
+  mlir::Operation* module =
+      mlir::SymbolTable::getNearestSymbolTable(builder.getInsertionBlock()->getParentOp());
+  if (!mlir::SymbolTable::lookupSymbolIn(module, name)) {
+    mlir::OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&module->getRegion(0).front());
+    auto words = llvm::ArrayRef<uint64_t>(kTwoOverPi);
+    auto tensor =
+        mlir::RankedTensorType::get({static_cast<int64_t>(words.size())}, builder.getI64Type());
+    LLVM::GlobalOp::create(builder, scope.loc,
+                           LLVM::LLVMArrayType::get(builder.getI64Type(), words.size()),
+                           /*isConstant=*/true, LLVM::Linkage::Internal, name,
+                           mlir::DenseElementsAttr::get(tensor, words));
+  }
+  auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  return LLVM::AddressOfOp::create(builder, scope.loc, pointer, name);
+}
+
+/// Scalar integer arithmetic the vector kinds lack: 128 bits and table loads.
 struct Wide {
   mlir::OpBuilder& builder;
   mlir::Location loc;
 
-  mlir::Type type(unsigned width) const { return builder.getIntegerType(width); }
-  mlir::Value constant(const llvm::APInt& value) const {
-    auto attribute = builder.getIntegerAttr(type(value.getBitWidth()), value);
-    return arith::ConstantOp::create(builder, loc, attribute);
-  }
-  mlir::Value constant(unsigned width, uint64_t value) const {
-    return constant(llvm::APInt(width, value));
-  }
-  template <typename Op> mlir::Value apply(mlir::Value a, mlir::Value b) const {
-    return Op::create(builder, loc, a, b);
-  }
-  mlir::Value shift(mlir::Value a, unsigned count) const {
-    return apply<arith::ShRUIOp>(a, constant(a.getType().getIntOrFloatBitWidth(), count));
-  }
   mlir::Value resize(mlir::Value a, unsigned width) const {
+    mlir::Type type = builder.getIntegerType(width);
     if (width < a.getType().getIntOrFloatBitWidth())
-      return arith::TruncIOp::create(builder, loc, type(width), a);
-    return arith::ExtUIOp::create(builder, loc, type(width), a);
+      return arith::TruncIOp::create(builder, loc, type, a);
+    return arith::ExtUIOp::create(builder, loc, type, a);
+  }
+  mlir::Value constant(unsigned width, int64_t value) const {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getIntegerAttr(builder.getIntegerType(width), value));
+  }
+  /// The upper half of an i128.
+  mlir::Value upper(mlir::Value a) const {
+    return resize(arith::ShRUIOp::create(builder, loc, a, constant(128, 64)), 64);
+  }
+  /// a * b + carry for i64, as an i128.
+  mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value carry) const {
+    mlir::Value product = arith::MulIOp::create(builder, loc, resize(a, 128), resize(b, 128));
+    return arith::AddIOp::create(builder, loc, product, resize(carry, 128));
   }
 };
 
-/// |x| 2/pi modulo 4 in units of 2^-190, as an i192, for |x| >= 2^30. Error below 2^-136.
-static mlir::Value turnsModuloFour(const Wide& wide, mlir::Value xBits) {
-  mlir::Value exponent = wide.apply<arith::AndIOp>(wide.shift(xBits, 52), wide.constant(64, 0x7ff));
-  mlir::Value mantissa = wide.apply<arith::AndIOp>(xBits, wide.constant(64, (1ull << 52) - 1));
-  mantissa = wide.apply<arith::OrIOp>(mantissa, wide.constant(64, 1ull << 52));
-  // |x| = mantissa 2^(exponent - 1075): keep the bits of 2/pi from weight 2^-190 / 2^(exponent -
-  // 1075) up.
-  mlir::Value drop =
-      wide.apply<arith::SubIOp>(wide.constant(64, kTwoOverPiBits - 190 + 1075), exponent);
-  // Lanes that are not large land here too and are discarded; a shift too far would be poison.
-  drop = wide.apply<arith::MinUIOp>(drop, wide.constant(64, kTwoOverPiBits - 1));
-  mlir::Value table = wide.constant(llvm::APInt(kTwoOverPiBits, kTwoOverPi));
-  mlir::Value window = wide.apply<arith::ShRUIOp>(table, wide.resize(drop, kTwoOverPiBits));
-  return wide.apply<arith::MulIOp>(wide.resize(window, 192), wide.resize(mantissa, 192));
+/// |x| 2/pi modulo 4 in units of 2^-126, as high and low words, for |x| >= 2^30.
+static std::pair<Int, Int> turnsModuloFour(const Scope& scope, Int xBits) {
+  mlir::OpBuilder& builder = scope.builder;
+  mlir::Location loc = scope.loc;
+  Wide wide{builder, loc};
+  Int exponent = (xBits >> 52) & 0x7ff;
+  Int mantissa = (xBits & 0x000fffffffffffff) | 0x0010000000000000;
+  // |x| = mantissa 2^(exponent - 1075): of 2/pi, only 192 bits from this one up can matter.
+  Int first = (exponent ^ -1) + (kTwoOverPiBits - 190 + 1075 + 1);
+  // Lanes that are not large are computed too, and dropped: keep their loads inside the table.
+  first.value =
+      arith::MinUIOp::create(builder, loc, first.value, scope.constant(kTwoOverPiBits - 190 + 22));
+  mlir::Value table = twoOverPiTable(scope);
+  mlir::Value words[4], window[3];
+  for (int i = 0; i < 4; ++i) {
+    Int index = (first >> 6) + i;
+    mlir::Value address = LLVM::GEPOp::create(builder, loc, table.getType(), builder.getI64Type(),
+                                              table, mlir::ValueRange{index.value});
+    words[i] = LLVM::LoadOp::create(builder, loc, builder.getI64Type(), address, 8);
+  }
+  for (int i = 0; i < 3; ++i)
+    window[i] = LLVM::FshrOp::create(builder, loc, words[i + 1], words[i], first.value);
+  mlir::Value low = wide.multiplyAdd(window[0], mantissa.value, wide.constant(64, 0));
+  mlir::Value middle = wide.multiplyAdd(window[1], mantissa.value, wide.upper(low));
+  mlir::Value high = wide.multiplyAdd(window[2], mantissa.value, wide.upper(middle));
+  return {{&scope, wide.resize(high, 64)}, {&scope, wide.resize(middle, 64)}};
 }
 
 /// The reduction of one large lane; garbage for other lanes.
 static TrigReduction reduceLarge(const Scope& scope, mlir::Value x) {
-  Wide wide{scope.builder, scope.loc};
-  Num argument{&scope, x};
-  Int xBits = bits(argument);
-  mlir::Value turns = turnsModuloFour(wide, xBits.value);
-  // Nearest quadrant, then the signed rest: the top two bits drop out by wrapping.
-  mlir::Value nearest =
-      wide.apply<arith::AddIOp>(turns, wide.constant(llvm::APInt::getOneBitSet(192, 189)));
-  Int quadrant{&scope, wide.resize(wide.shift(nearest, 190), 64)};
-  mlir::Value rest = wide.apply<arith::ShLIOp>(turns, wide.constant(192, 2));
-  mlir::Value zero = wide.constant(192, 0);
-  mlir::Value below =
-      arith::CmpIOp::create(scope.builder, scope.loc, arith::CmpIPredicate::slt, rest, zero);
-  Mask negative{&scope, below};
-  rest = arith::SelectOp::create(scope.builder, scope.loc, below,
-                                 wide.apply<arith::SubIOp>(zero, rest), rest);
-  // 150 bits of |rest| / 2^192 as three exact pieces; at most 62 of them are leading zeros.
-  auto piece = [&](unsigned shift, double weight) {
-    mlir::Value low = wide.resize(wide.shift(rest, shift), 64);
-    low = wide.apply<arith::AndIOp>(low, wide.constant(64, (1ull << 50) - 1));
-    mlir::Value converted =
-        arith::SIToFPOp::create(scope.builder, scope.loc, scope.builder.getF64Type(), low);
-    return Num{&scope, converted} * weight;
+  mlir::OpBuilder& builder = scope.builder;
+  Int xBits = bits(Num{&scope, x});
+  auto [high, low] = turnsModuloFour(scope, xBits);
+  // Nearest quadrant; what is left of it, signed, has the binary point before its first bit.
+  Int quadrant = (high + (int64_t(1) << 61)) >> 62;
+  Int restHigh = (high << 2) | (low >> 62), restLow = low << 2;
+  // One's complement stands for negation: off by 2^-128, where the rest is at least 2^-63.
+  Int sign{&scope,
+           arith::ShRSIOp::create(builder, scope.loc, restHigh.value, scope.constant(int64_t(63)))};
+  restHigh = restHigh ^ sign;
+  restLow = restLow ^ sign;
+  auto piece = [&](Int bitsOfRest, double weight) {
+    return Num{&scope, arith::SIToFPOp::create(builder, scope.loc, builder.getF64Type(),
+                                               bitsOfRest.value)} *
+           weight;
   };
-  Pair turn = fastTwoSum(piece(142, 0x1p-50), piece(92, 0x1p-100));
-  turn = fastTwoSum(turn.hi, turn.lo + piece(42, 0x1p-150));
+  // 53, 43 and 32 bits: each converts exactly.
+  Pair turn = fastTwoSum(piece(restHigh >> 11, 0x1p-53),
+                         piece(((restHigh & 0x7ff) << 32) | (restLow >> 32), 0x1p-96));
+  turn = fastTwoSum(turn.hi, turn.lo + piece(restLow & 0xffffffff, 0x1p-128));
   Pair angle = twoProduct(turn.hi, kPiHalf[0]);
   angle.lo = fma(turn.hi, kPiHalf[1], fma(turn.lo, kPiHalf[0], angle.lo));
   angle = fastTwoSum(angle.hi, angle.lo);
-  // sin and cos of -x in terms of x: negate the angle and the quadrant.
-  Mask flipped = (xBits >> 63) != 0;
-  Mask minus = negative ^ flipped;
-  Num signedQuadrant = select(flipped, number((quadrant ^ -1) + 1), number(quadrant));
-  return {select(minus, -angle.hi, angle.hi), select(minus, -angle.lo, angle.lo),
-          bits(signedQuadrant)};
+  // The angle and the quadrant of -x are those of x negated.
+  Int flip = (sign ^ xBits) & std::numeric_limits<int64_t>::min();
+  Int negative = xBits >> 63;
+  Int all = (negative ^ -1) + 1;
+  return {number(bits(angle.hi) ^ flip), number(bits(angle.lo) ^ flip),
+          (quadrant ^ all) + negative};
 }
 
-/// Replaces the lanes of `moderate` where `large` holds, one at a time.
+/// `moderate` with the lanes of `large` reduced again, one at a time.
 static TrigReduction replaceLargeLanes(Num x, Mask large, TrigReduction moderate) {
   const Scope& scope = *x.scope;
   mlir::OpBuilder& builder = scope.builder;
@@ -138,30 +168,26 @@ static TrigReduction replaceLargeLanes(Num x, Mask large, TrigReduction moderate
     TrigReduction other = reduceLarge(lane, x.value);
     return {{&scope, other.r.value}, {&scope, other.tail.value}, {&scope, other.quadrant.value}};
   }
-  auto index = [&](int64_t i) -> mlir::Value {
-    return arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(i));
-  };
-  mlir::Value state[] = {moderate.r.value, moderate.tail.value, moderate.quadrant.value};
-  auto loop = scf::ForOp::create(builder, loc, index(0), index(scope.shape.getNumElements()),
-                                 index(1), state);
+  mlir::Value kept[] = {moderate.r.value, moderate.tail.value, moderate.quadrant.value};
+  auto loop = scf::ForOp::create(builder, loc, lane.constant(int64_t(0)),
+                                 lane.constant(scope.shape.getNumElements()),
+                                 lane.constant(int64_t(1)), kept);
   {
     mlir::OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(loop.getBody());
     mlir::Value i = loop.getInductionVar();
-    auto extract = [&](mlir::Value from) -> mlir::Value {
-      return LLVM::ExtractElementOp::create(builder, loc, from, i);
-    };
-    TrigReduction other = reduceLarge(lane, extract(x.value));
-    mlir::Value isLarge = extract(large.value);
+    TrigReduction other =
+        reduceLarge(lane, LLVM::ExtractElementOp::create(builder, loc, x.value, i));
     mlir::Value fresh[] = {other.r.value, other.tail.value, other.quadrant.value};
     llvm::SmallVector<mlir::Value> next;
-    for (auto [value, carried] : llvm::zip(fresh, loop.getRegionIterArgs())) {
-      mlir::Value kept = arith::SelectOp::create(builder, loc, isLarge, value, extract(carried));
-      next.push_back(LLVM::InsertElementOp::create(builder, loc, carried, kept, i));
-    }
+    for (auto [value, carried] : llvm::zip(fresh, loop.getRegionIterArgs()))
+      next.push_back(LLVM::InsertElementOp::create(builder, loc, carried, value, i));
     scf::YieldOp::create(builder, loc, next);
   }
-  return {{&scope, loop.getResult(0)}, {&scope, loop.getResult(1)}, {&scope, loop.getResult(2)}};
+  auto merged = [&](int part) -> mlir::Value {
+    return arith::SelectOp::create(builder, loc, large.value, loop.getResult(part), kept[part]);
+  };
+  return {{&scope, merged(0)}, {&scope, merged(1)}, {&scope, merged(2)}};
 }
 
 static TrigReduction reduceTrig(Num x) {
@@ -217,23 +243,34 @@ static Num cosKernelNarrow(Num z) {
   return fma(z, fma(z, c, -0.5), 1.0);
 }
 
-/// sin(x + shift pi/2): odd quadrants take the cosine, quadrants 2 and 3 the opposite sign.
-static Num trig(Num x, int64_t shift, bool narrow) {
-  TrigReduction reduced = reduceTrig(x);
-  Int quadrant = reduced.quadrant + shift;
-  Num z = reduced.r * reduced.r;
-  Num sine = narrow ? sinKernelNarrow(reduced.r, z) : sinKernel(reduced.r, reduced.tail, z);
-  Num cosine = narrow ? cosKernelNarrow(z) : cosKernel(reduced.r, reduced.tail, z);
-  Num y = select((quadrant & 1) != 0, cosine, sine);
-  y = number(bits(y) ^ ((quadrant << 62) & std::numeric_limits<int64_t>::min()));
-  // Infinities have no angle; NaN stays NaN.
+/// Infinities have no angle; NaN stays NaN.
+static Num finiteOrNan(Num x, Num y) {
   return select(abs(x) < std::numeric_limits<double>::infinity(), y, x - x);
 }
 
-static Num sinWide(Num x) { return select(x == 0.0, x, trig(x, 0, false)); }
-static Num sinNarrow(Num x) { return select(x == 0.0, x, trig(x, 0, true)); }
-static Num cosWide(Num x) { return trig(x, 1, false); }
-static Num cosNarrow(Num x) { return trig(x, 1, true); }
+/// Picks sin(x + shift pi/2): odd quadrants take the cosine, quadrants 2 and 3 the opposite sign.
+static Num choose(Int quadrant, Num sine, Num cosine) {
+  Num y = select((quadrant & 1) != 0, cosine, sine);
+  return number(bits(y) ^ ((quadrant << 62) & std::numeric_limits<int64_t>::min()));
+}
+
+static Num trigWide(Num x, int64_t shift) {
+  auto [r, tail, quadrant] = reduceTrig(x);
+  Num z = r * r;
+  return finiteOrNan(x, choose(quadrant + shift, sinKernel(r, tail, z), cosKernel(r, tail, z)));
+}
+
+static Num trigNarrow(Num x, int64_t shift) {
+  auto [r, tail, quadrant] = reduceTrig(widen(x));
+  Num z = r * r;
+  return finiteOrNan(x,
+                     narrow(choose(quadrant + shift, sinKernelNarrow(r, z), cosKernelNarrow(z))));
+}
+
+static Num sinWide(Num x) { return select(x == 0.0, x, trigWide(x, 0)); }
+static Num sinNarrow(Num x) { return select(x == 0.0, x, trigNarrow(x, 0)); }
+static Num cosWide(Num x) { return trigWide(x, 1); }
+static Num cosNarrow(Num x) { return trigNarrow(x, 1); }
 
 } // namespace math
 

@@ -166,7 +166,7 @@ std::unique_ptr<llvm::TargetMachine> targetMachine(const std::string& cpu,
 /// Every case, dtype and width compiled for one instruction set.
 class Kernels {
 public:
-  Kernels(const std::string& cpu, llvm::ArrayRef<int> widths,
+  Kernels(llvm::ArrayRef<Case> cases, const std::string& cpu, llvm::ArrayRef<int> widths,
           llvm::FPOpFusion::FPOpFusionMode fusion = llvm::FPOpFusion::Strict) {
     mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
     context.loadDialect<arith::ArithDialect, mlir::math::MathDialect, mlir::scf::SCFDialect,
@@ -176,7 +176,7 @@ public:
     mlir::registerLLVMDialectTranslation(context);
     mlir::OwningOpRef<mlir::ModuleOp> module =
         mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
-    for (const Case& test : kCases)
+    for (const Case& test : cases)
       for (bool wide : {true, false})
         for (int width : widths)
           emitKernel(*module, test, wide, width);
@@ -197,11 +197,15 @@ public:
         std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), "math", false)));
   }
 
+  llvm::orc::ExecutorAddr address(const Case& test, bool wide, int width) const {
+    return llvm::cantFail(jit_->lookup(kernelName(test, wide, width)));
+  }
+
   template <typename T>
   std::vector<T> run(const Case& test, int width, const std::vector<T>& x,
                      const std::vector<T>& y) const {
-    auto address = llvm::cantFail(jit_->lookup(kernelName(test, sizeof(T) == 8, width)));
-    auto kernel = address.toPtr<void (*)(const T*, const T*, T*, int64_t)>();
+    auto kernel =
+        address(test, sizeof(T) == 8, width).toPtr<void(const T*, const T*, T*, int64_t)>();
     std::vector<T> out(x.size());
     kernel(x.data(), y.data(), out.data(), static_cast<int64_t>(x.size()));
     return out;
@@ -212,7 +216,7 @@ private:
 };
 
 const Kernels& native() {
-  static const Kernels kernels(llvm::sys::getHostCPUName().str(), kWidths);
+  static const Kernels kernels(kCases, llvm::sys::getHostCPUName().str(), kWidths);
   return kernels;
 }
 
