@@ -24,8 +24,10 @@ template <class Body> auto located(const SourceLocation& where, Body&& body) {
 [[noreturn]] void misuse(const char* op, const std::string& expected, const std::string& got,
                          const std::string& remedy);
 
-/// A result as the user gets it: without history under a NoGradGuard.
+/// A result as the user gets it: without a derivative under a NoGradGuard.
 Tensor wrap(Value value);
+/// Whether wrap() takes derivatives away on this thread.
+bool& tracesConstants();
 
 /// Whether the value holds numbers of this process; false for every kind of traced value.
 bool isEager(const Value& value);

@@ -22,8 +22,15 @@ void throwEmpty() {
 bool isEager(const Value& value) { return findTensor(value) != nullptr; }
 bool emitsEagerly() { return &currentEmitter() == &eagerEmitter(); }
 
+// Under a trace or a batch there is no tape to switch off: results lose their derivative instead.
+// Only for guards made inside it, so that tracing under an eager guard traces the same program.
+bool& tracesConstants() {
+  static thread_local bool on = false;
+  return on;
+}
+
 Tensor wrap(Value value) {
-  if (!GradMode::enabled() && isFloat(value.dtype()) && !isEager(value))
+  if (tracesConstants() && isFloat(value.dtype()))
     value = emitted::stop_gradient(value);
   return Tensor(std::move(value));
 }
@@ -141,19 +148,14 @@ Tensor Tensor::contiguous(SourceLocation where) const {
       return *this;
     if (!requires_grad())
       return Tensor(contiguousCopy(value()));
-    // A conversion to its own dtype: a copy that the tape knows how to differentiate.
-    Attrs attrs;
-    attrs.dtype = dtype();
-    return wrap(emitted::emit(OpCode::Convert, {value()}, attrs));
+    // The one operator that always copies, and that the tape knows how to differentiate.
+    const Value operands[] = {value()};
+    return wrap(emitted::concatenate(operands, 0));
   });
 }
 
 Tensor Tensor::detach(SourceLocation where) const {
-  return located(where, [&] {
-    if (detail::isEager(value()) && detail::emitsEagerly())
-      return Tensor(detached(value()));
-    return Tensor(emitted::stop_gradient(value()));
-  });
+  return located(where, [&] { return Tensor(emitted::stop_gradient(value())); });
 }
 
 } // namespace diptych

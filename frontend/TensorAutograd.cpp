@@ -115,9 +115,18 @@ Tensor grad(const Tensor& output, const Tensor& input, GraphOptions options, Sou
   return grad(std::vector{output}, std::vector{input}, options, {}, where)[0];
 }
 
-bool is_grad_enabled() { return GradMode::enabled(); }
+NoGradGuard::NoGradGuard() : recorded_(GradMode::enabled()), constants_(detail::tracesConstants()) {
+  if (detail::emitsEagerly())
+    GradMode::set(false);
+  else
+    detail::tracesConstants() = true;
+}
 
-NoGradGuard::NoGradGuard() : previous_(GradMode::enabled()) { GradMode::set(false); }
-NoGradGuard::~NoGradGuard() { GradMode::set(previous_); }
+NoGradGuard::~NoGradGuard() {
+  GradMode::set(recorded_);
+  detail::tracesConstants() = constants_;
+}
+
+bool is_grad_enabled() { return GradMode::enabled() && !detail::tracesConstants(); }
 
 } // namespace diptych

@@ -42,10 +42,17 @@ void requireFits(const Request& request, const char* seed, const TensorType& exp
            std::string("a ") + seed + " has the shape and dtype of what it belongs to");
 }
 
+struct ConstantsScope {
+  ConstantsScope() : previous(std::exchange(tracesConstants(), false)) {}
+  ~ConstantsScope() { tracesConstants() = previous; }
+  bool previous;
+};
+
 // A NoGradGuard around a transform does not reach into it: only one inside the function does.
 Function recording(const Function& f) {
   return [&f](ValueSpan inputs) {
     const GradModeScope mode(true);
+    const ConstantsScope scope;
     return f(inputs);
   };
 }

@@ -28,7 +28,7 @@ public:
   NoGradGuard& operator=(const NoGradGuard&) = delete;
 
 private:
-  bool previous_;
+  bool recorded_, constants_;
 };
 
 } // namespace diptych
