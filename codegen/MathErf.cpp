@@ -45,7 +45,7 @@ static Num erfNarrow(Num x) {
                          -0x1.44dca9182559fp-11, 0x1.f54ac6841e9dbp-15, 0x1.55901b702a4aep-15,
                          -0x1.6d00b5c818c64p-16, 0x1.5f1bf8228b044p-18, -0x1.664047619be04p-21,
                          0x1.38504daf4a913p-25});
-  ExpReduction reduced = reduceExp(-(a * p));
+  ExpReduction reduced = reduceExpNarrow(-(a * p));
   Num power = scaleNormal(constantLike(a, 1.0), reduced.count);
   return copysign(narrow(fma(power, expm1ReducedNarrow(reduced.r), power - 1.0)), x);
 }

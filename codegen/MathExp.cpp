@@ -19,7 +19,12 @@ ExpReduction reduceExp(Num x) {
   Num n = shifted - kRound;
   // x - n ln2Hi is exact: both are multiples of 2^-54 and the difference is below 0.35.
   Num r = fma(n, -kLn2Lo, fma(n, -kLn2Hi, x));
-  return {n, r, bits(shifted)};
+  return {r, bits(shifted)};
+}
+
+ExpReduction reduceExpNarrow(Num x) {
+  Num shifted = fma(x, kLog2E, kRound);
+  return {fma(shifted - kRound, -kLn2Hi, x), bits(shifted)};
 }
 
 static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
@@ -70,7 +75,7 @@ static Num expWide(Num x) {
 }
 
 Num expNarrowCore(Num x) {
-  ExpReduction reduced = reduceExp(x);
+  ExpReduction reduced = reduceExpNarrow(x);
   Num y = polynomial(reduced.r, {0x1.ffffffffab691p-1, 0x1.000000010c612p+0, 0x1.0000005a0fdb0p-1,
                                  0x1.55555342645bep-3, 0x1.555467f91a850p-5, 0x1.1112fb2bb263fp-7,
                                  0x1.6da51204d254cp-10, 0x1.9eb6c5cb54086p-13});
@@ -103,7 +108,7 @@ static Num expm1Wide(Num x) {
 }
 
 static Num expm1Narrow(Num x) {
-  ExpReduction reduced = reduceExp(widen(atLeast(atMost(x, 89.0), -20.0)));
+  ExpReduction reduced = reduceExpNarrow(widen(atLeast(atMost(x, 89.0), -20.0)));
   Num power = powerOfTwo(reduced.count);
   Num y = narrow(fma(power, expm1ReducedNarrow(reduced.r), power - 1.0));
   return select(x == 0.0, x, y);
@@ -129,7 +134,7 @@ static Num tanhWide(Num x) {
 }
 
 static Num tanhNarrow(Num x) {
-  ExpReduction reduced = reduceExp(widen(atMost(abs(x), 20.0) * -2.0));
+  ExpReduction reduced = reduceExpNarrow(widen(atMost(abs(x), 20.0) * -2.0));
   Num power = powerOfTwo(reduced.count);
   Num e = fma(power, expm1ReducedNarrow(reduced.r), power - 1.0);
   return copysign(narrow(e / (e + 2.0)), x);

@@ -166,11 +166,13 @@ constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
 
 /// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n in its low 51 bits.
 struct ExpReduction {
-  Num n, r;
+  Num r;
   Int count;
 };
-/// Needs |x| < 2^40. `x` may carry a tail: the reduced r includes it.
+/// r to its last bit, for |x| < 1100.
 ExpReduction reduceExp(Num x);
+/// r to 2^-46, enough for f32.
+ExpReduction reduceExpNarrow(Num x);
 /// The reduction with r unevaluated, r + tail, for x + xTail.
 struct ExpPairReduction {
   Num r, tail;
