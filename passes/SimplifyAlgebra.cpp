@@ -110,6 +110,8 @@ struct SumOfBroadcast : mlir::OpRewritePattern<SumOp> {
     for (int64_t axis : summed)
       if (!llvm::is_contained(placed, axis))
         copies *= wide.shape[axis];
+    if (copies == 0)
+      return rewriter.notifyMatchFailure(op, "a sum of nothing is 0 whatever x is");
     for (const auto& [index, axis] : llvm::enumerate(placed)) {
       if (llvm::is_contained(summed, axis))
         sums.axes.push_back(static_cast<int64_t>(index));

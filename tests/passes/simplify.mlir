@@ -1,0 +1,130 @@
+// Strict numerics fold, merge and drop; standard numerics add algebra.
+// RUN: diptych-opt %s --diptych-simplify | FileCheck %s --check-prefixes=CHECK,STRICT
+// RUN: diptych-opt %s --diptych-simplify=numerics=standard | FileCheck %s --check-prefixes=CHECK,STANDARD
+
+// CHECK-LABEL: @merges_equal_operations
+// CHECK: %[[E:.*]] = diptych.exp
+// CHECK-NEXT: diptych.mul %[[E]], %[[E]]
+func.func @merges_equal_operations(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %a = diptych.exp %x : tensor<3xf64> -> tensor<3xf64>
+  %b = diptych.exp %x : tensor<3xf64> -> tensor<3xf64>
+  %c = diptych.mul %a, %b : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  return %c : tensor<3xf64>
+}
+
+// CHECK-LABEL: @drops_dead_operations
+// CHECK-SAME: (%[[X:[a-z0-9]+]]: tensor<3xf64>
+// CHECK-NEXT: return %[[X]]
+func.func @drops_dead_operations(%x: tensor<3xf64>, %i: tensor<2xi64>) -> tensor<3xf64> {
+  %a = diptych.exp %x : tensor<3xf64> -> tensor<3xf64>
+  %b = diptych.gather %a, %i {axis = 0 : i64} : tensor<3xf64>, tensor<2xi64> -> tensor<2xf64>
+  return %x : tensor<3xf64>
+}
+
+// Derivatives still to be taken see it.
+// CHECK-LABEL: @keeps_stop_gradient
+// CHECK: diptych.stop_gradient
+func.func @keeps_stop_gradient(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %a = diptych.stop_gradient %x : tensor<3xf64> -> tensor<3xf64>
+  return %a : tensor<3xf64>
+}
+
+// CHECK-LABEL: @add_positive_zero
+// CHECK-SAME: (%[[X:.*]]: tensor<3xf64>)
+// STRICT: diptych.add
+// STANDARD-NEXT: return %[[X]]
+func.func @add_positive_zero(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %z = diptych.constant dense<0.0> : tensor<3xf64>
+  %a = diptych.add %x, %z : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  return %a : tensor<3xf64>
+}
+
+// CHECK-LABEL: @signs
+// CHECK-SAME: (%[[X:.*]]: tensor<3xf64>, %[[Y:.*]]: tensor<3xf64>)
+// STRICT-COUNT-2: diptych.neg
+// STANDARD-NEXT: %[[A:.*]] = diptych.sub %[[Y]], %[[X]]
+// STANDARD-NEXT: %[[B:.*]] = diptych.add %[[A]], %[[X]]
+// STANDARD-NEXT: return %[[B]]
+func.func @signs(%x: tensor<3xf64>, %y: tensor<3xf64>) -> tensor<3xf64> {
+  %n = diptych.neg %x : tensor<3xf64> -> tensor<3xf64>
+  %a = diptych.add %n, %y : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  %z = diptych.constant dense<0.0> : tensor<3xf64>
+  %m = diptych.sub %z, %x : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  %k = diptych.neg %m : tensor<3xf64> -> tensor<3xf64>
+  %b = diptych.add %a, %k : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  return %b : tensor<3xf64>
+}
+
+// CHECK-LABEL: @scales
+// STRICT-COUNT-2: diptych.mul
+// STANDARD: %[[C:.*]] = diptych.constant dense<-6.000000e+00>
+// STANDARD-NEXT: %[[R:.*]] = diptych.mul %{{.*}}, %[[C]]
+// STANDARD-NEXT: return %[[R]]
+func.func @scales(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %a = diptych.constant dense<2.0> : tensor<3xf64>
+  %b = diptych.constant dense<3.0> : tensor<3xf64>
+  %n = diptych.neg %x : tensor<3xf64> -> tensor<3xf64>
+  %c = diptych.mul %n, %a : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  %d = diptych.mul %c, %b : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  return %d : tensor<3xf64>
+}
+
+// 1e-200 * 1e-200 is no number of the same order.
+// CHECK-LABEL: @keeps_scales_that_vanish
+// CHECK-COUNT-2: diptych.mul
+func.func @keeps_scales_that_vanish(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %a = diptych.constant dense<1.0e-200> : tensor<3xf64>
+  %c = diptych.mul %x, %a : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  %d = diptych.mul %c, %a : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
+  return %d : tensor<3xf64>
+}
+
+// New axes multiply, the operand's own axes are summed, the rest is repeated.
+// CHECK-LABEL: @sum_of_broadcast
+// CHECK-SAME: (%[[X:.*]]: tensor<3x5xf64>)
+// STRICT: diptych.sum {{.*}} : tensor<4x3x2x5xf64>
+// STANDARD-DAG: %[[N:.*]] = diptych.constant dense<4.000000e+00> : tensor<3xf64>
+// STANDARD-DAG: %[[S:.*]] = diptych.sum %[[X]] {axes = array<i64: 1>} : tensor<3x5xf64> -> tensor<3xf64>
+// STANDARD: %[[M:.*]] = diptych.mul %[[S]], %[[N]]
+// STANDARD-NEXT: %[[B:.*]] = diptych.broadcast %[[M]] {axes = array<i64: 0>} : tensor<3xf64> -> tensor<3x2xf64>
+// STANDARD-NEXT: return %[[B]]
+func.func @sum_of_broadcast(%x: tensor<3x5xf64>) -> tensor<3x2xf64> {
+  %b = diptych.broadcast %x {axes = array<i64: 1, 3>} : tensor<3x5xf64> -> tensor<4x3x2x5xf64>
+  %s = diptych.sum %b {axes = array<i64: 0, 3>} : tensor<4x3x2x5xf64> -> tensor<3x2xf64>
+  return %s : tensor<3x2xf64>
+}
+
+// CHECK-LABEL: @pointwise_of_broadcasts
+// CHECK-SAME: (%[[X:.*]]: tensor<3xf64>, %[[Y:.*]]: tensor<3xf64>)
+// STRICT-COUNT-2: diptych.broadcast
+// STANDARD: %[[A:.*]] = diptych.add %[[X]], %[[Y]] : tensor<3xf64>
+// STANDARD: %[[M:.*]] = diptych.mul %[[A]], %{{.*}} : tensor<3xf64>
+// STANDARD: %[[B:.*]] = diptych.broadcast %[[M]] {axes = array<i64: 1>}
+// STANDARD-NEXT: return %[[B]]
+func.func @pointwise_of_broadcasts(%x: tensor<3xf64>, %y: tensor<3xf64>) -> tensor<2x3xf64> {
+  %k = diptych.constant dense<3.0> : tensor<2x3xf64>
+  %a = diptych.broadcast %x {axes = array<i64: 1>} : tensor<3xf64> -> tensor<2x3xf64>
+  %b = diptych.broadcast %y {axes = array<i64: 1>} : tensor<3xf64> -> tensor<2x3xf64>
+  %c = diptych.add %a, %b : tensor<2x3xf64>, tensor<2x3xf64> -> tensor<2x3xf64>
+  %d = diptych.mul %c, %k : tensor<2x3xf64>, tensor<2x3xf64> -> tensor<2x3xf64>
+  return %d : tensor<2x3xf64>
+}
+
+// CHECK-LABEL: @keeps_broadcasts_along_different_axes
+// CHECK-COUNT-2: diptych.broadcast
+// CHECK: diptych.add
+func.func @keeps_broadcasts_along_different_axes(%x: tensor<3xf64>, %y: tensor<3xf64>) -> tensor<3x3xf64> {
+  %a = diptych.broadcast %x {axes = array<i64: 0>} : tensor<3xf64> -> tensor<3x3xf64>
+  %b = diptych.broadcast %y {axes = array<i64: 1>} : tensor<3xf64> -> tensor<3x3xf64>
+  %c = diptych.add %a, %b : tensor<3x3xf64>, tensor<3x3xf64> -> tensor<3x3xf64>
+  return %c : tensor<3x3xf64>
+}
+
+// A sum of nothing is 0, even of a NaN.
+// CHECK-LABEL: @keeps_sum_of_no_copies
+// CHECK: diptych.sum {{.*}} : tensor<0x3xf64>
+func.func @keeps_sum_of_no_copies(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %b = diptych.broadcast %x {axes = array<i64: 1>} : tensor<3xf64> -> tensor<0x3xf64>
+  %s = diptych.sum %b {axes = array<i64: 0>} : tensor<0x3xf64> -> tensor<3xf64>
+  return %s : tensor<3xf64>
+}
