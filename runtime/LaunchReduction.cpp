@@ -40,9 +40,11 @@ void reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   uint8_t variant = kStrided;
   NestCall call;
   const int dense = parts.denseAxis();
-  if (parts.stride == 1 || parts.extent == 1) {
+  // Indices of extremes have one kernel, for any strides.
+  const bool vectors = info(code).isReduction();
+  if (vectors && (parts.stride == 1 || parts.extent == 1)) {
     variant = kRows;
-  } else if (dense >= 0) {
+  } else if (vectors && dense >= 0) {
     variant = kColumns;
     call.innerExtent = parts.others.extent[dense];
     call.innerStride[0] = call.innerStride[1] = 1;
