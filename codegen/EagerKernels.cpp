@@ -100,21 +100,20 @@ KernelSpec argSpec(const OpInfo& op, DType dtype) {
   return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to}};
 }
 
-// Params: s, v, k extents; strides S(s,k), V(k,v), C(s,v).
+// Params: k and v extent; strides S(s,k), V(k,v), C(s,v). The range is s, so its extent is not read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
   spec.dtype = dtype;
-  spec.s = Size::param(0);
+  spec.k = Size::param(0);
   spec.v = Size::param(1);
-  spec.k = Size::param(2);
-  const bool rows = variant == kRows || variant == kRowsOverV;
+  spec.s = Size::param(0);
   const Size unit(1);
-  spec.left = {0, dtype, {0, Size::param(3), 0, Size::param(4)}, 0};
+  spec.left = {0, dtype, {0, Size::param(2), 0, Size::param(3)}, 0};
   spec.right = {1, dtype,
-                {0, 0, rows ? unit : Size::param(6), variant == kColumns ? unit : Size::param(5)},
+                {0, 0, variant == kRows ? unit : Size::param(5),
+                 variant == kColumns ? unit : Size::param(4)},
                 0};
-  spec.result = {2, dtype, {0, Size::param(7), variant == kStrided ? Size::param(8) : unit, 0}, 0};
-  spec.rangeOverV = variant != kRows;
+  spec.result = {2, dtype, {0, Size::param(6), variant == kStrided ? Size::param(7) : unit, 0}, 0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = vectorBytes == 64 ? 12 : 4;
   return {spec};
@@ -148,7 +147,7 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kRowsOverV, kColumns, kStrided})
+      for (uint8_t variant : {kRows, kColumns, kStrided})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {

@@ -14,8 +14,9 @@ namespace diptych::codegen {
 /// Operands are f32, f64 or one-dimensional vectors of them; the result has the operand's type.
 /// Every expansion is a fixed sequence of IEEE operations on each lane, so scalars and vectors of
 /// any width give the same bits. f64 results lie within 1.5 ulp; f32 is evaluated in f64 and
-/// rounded once. Special values follow C99 Annex F. The payload of a NaN is not part of the
-/// contract.
+/// rounded once (square roots apart), within 0.501 ulp. Special values follow C99 Annex F. The
+/// payload of a NaN is not part of the contract. sin and cos put a table into the enclosing module
+/// and a branch around the insertion point.
 class MathBuilder {
 public:
   MathBuilder(mlir::OpBuilder& builder, mlir::Location loc) : builder_(builder), loc_(loc) {}
@@ -26,7 +27,7 @@ public:
   mlir::Value log1p(mlir::Value x);
   mlir::Value pow(mlir::Value x, mlir::Value y);
   mlir::Value sqrt(mlir::Value x);
-  /// 1 / sqrt(x): two correctly rounded operations.
+  /// 1 / sqrt(x): two correctly rounded operations, 1.5 ulp in all.
   mlir::Value rsqrt(mlir::Value x);
   mlir::Value tanh(mlir::Value x);
   /// 1 / (1 + exp(-x)), denormal results included.

@@ -7,7 +7,7 @@
 namespace diptych::codegen {
 namespace math {
 
-/// erf(x) = x + x (P(x^2) - 1), |x| <= 1: relative error 2^-56 and one visible rounding.
+/// erf(x) = x + x (P(x^2) - 1), |x| <= 1: degree 11 in x^2, relative error 2^-56; below 1.2 ulp.
 static Num erfNear(Num x) {
   Num p =
       polynomial(x * x, {0x1.06eba8214db68p-3, -0x1.812746b03799dp-2, 0x1.ce2f21a03f8b9p-4,
@@ -17,7 +17,8 @@ static Num erfNear(Num x) {
   return fma(x, p, x);
 }
 
-/// 1 - exp(-Q(a)), a >= 1; 1 from 5.93 on. An error of Q counts erfc(a) / erf(a) < 0.19 times.
+/// 1 - exp(-Q(a)), a >= 1; 1 from 5.93 on. Q has degree 17 and error 2^-56; an error of Q counts
+/// erfc(a) / erf(a) < 0.19 times.
 static Num erfFar(Num a) {
   Num q = polynomial(atMost(a, 5.93) - 1.25,
                      {0x1.48050902770fdp+1, 0x1.88ab2d9950133p+1, 0x1.bddad46f505e9p-1,
@@ -37,7 +38,7 @@ static Num erfWide(Num x) {
   return select(a >= 1.0, copysign(erfFar(a), x), erfNear(x));
 }
 
-/// Relative error 2^-35: expm1 carries the accuracy of x P(x) down to zero.
+/// P of degree 12, relative error 2^-35: expm1 carries the accuracy of x P(x) down to zero.
 static Num erfNarrow(Num x) {
   Num a = widen(atMost(abs(x), 3.95));
   Num p = polynomial(a, {0x1.20dd75040dde3p+0, 0x1.45f3070011ecbp-1, 0x1.a4f4c582878adp-4,

@@ -39,6 +39,7 @@ static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
 ExpPairReduction reduceExpPair(Num x) { return reduceExpWith(x, nullptr); }
 ExpPairReduction reduceExpPair(Num x, Num xTail) { return reduceExpWith(x, &xTail); }
 
+// Degree 10, so 12 for e^r; the leading 1/2 is exact.
 Num expRemainder(Num r) {
   return polynomial(r, {0x1.0000000000000p-1, 0x1.5555555555559p-3, 0x1.5555555555556p-5,
                         0x1.111111110f5c5p-7, 0x1.6c16c16c158bcp-10, 0x1.a01a01b0875b8p-13,
@@ -46,6 +47,7 @@ Num expRemainder(Num r) {
                         0x1.af655d501537cp-26, 0x1.1fee9a2653fcep-29});
 }
 
+// Degree 6, so 8 for e^r.
 Num expm1ReducedNarrow(Num r) {
   Num remainder = polynomial(r, {0x1.fffffffff45a4p-2, 0x1.55555573995f3p-3, 0x1.5555557d17fbep-5,
                                  0x1.1110b19e0513fp-7, 0x1.6c1638727b96ep-10, 0x1.a170357f88de5p-13,
@@ -74,6 +76,7 @@ static Num expWide(Num x) {
   return y * scaling.first * scaling.second;
 }
 
+// Degree 7, relative error 2^-34.5: an f32 is misrounded about once in 2000.
 Num expNarrowCore(Num x) {
   ExpReduction reduced = reduceExpNarrow(x);
   Num y = polynomial(reduced.r, {0x1.ffffffffab691p-1, 0x1.000000010c612p+0, 0x1.0000005a0fdb0p-1,
@@ -96,8 +99,8 @@ static Pair expm1Pair(const ExpPairReduction& reduced, Num power, Num less) {
   return fastTwoSum(sum.hi, fma(power, rest, sum.lo));
 }
 
-// Halved throughout, so that 2^1024 is not needed; 2^n - 1 and the product are summed exactly.
-// About 0.6 ulp.
+// Halved throughout, so that 2^1024 is not needed; the product joins 2^n - 1 in an exact sum.
+// Below 0.7 ulp near zero, below 1.2 ulp anywhere (2^n - 1 rounds from n = 54 on).
 static Num expm1Wide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atLeast(atMost(x, 710.0), -40.0));
   Num half = number((reduced.count << 52) + std::bit_cast<int64_t>(0.5));
@@ -122,7 +125,7 @@ static Num divide(Pair a, Pair b) {
   return fma(fma(-quotient, b.lo, remainder), reciprocal, quotient);
 }
 
-// tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. About 0.6 ulp.
+// tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. Below 0.9 ulp.
 static Num tanhWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atMost(abs(x), 20.0) * -2.0);
   Num power = powerOfTwo(reduced.count);
@@ -141,7 +144,7 @@ static Num tanhNarrow(Num x) {
 }
 
 // With e = exp(-|x|) = 2^n m as a pair: 1 / (1 + e), or 2^n (m / (1 + e)) where x < 0, so a
-// denormal result rounds once. About 0.6 ulp.
+// denormal result rounds once. Below 0.8 ulp.
 static Num sigmoidWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atLeast(-abs(x), -746.0));
   Num r = reduced.r;

@@ -7,6 +7,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/ArrayRef.h"
 
 namespace diptych::codegen::math {
 
@@ -160,7 +161,7 @@ inline Pair twoProduct(Num a, NumArg b) {
   return {product, fma(a, b, -product)};
 }
 
-// Expansion shared between families; each states its range.
+// Expansions shared between families; each states its range.
 
 constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
 

@@ -1,8 +1,10 @@
 // sin, cos over the full range. |x| < 2^30: three-part reduction by pi/2 in fma arithmetic, exact
 // to 2^-120. Beyond: x times 2/pi modulo 4 in integers (Payne and Hanek), one lane at a time under
-// a branch no other lane can feel.
+// a branch no other lane can feel. Kernels on |r| <= pi/4: our own Remez fits.
 #include <bit>
 #include <limits>
+
+#include <diptych/Error.h>
 
 #include "codegen/Math.h"
 #include "codegen/MathExpr.h"
@@ -56,6 +58,8 @@ static mlir::Value twoOverPiTable(const Scope& scope) {
   mlir::OpBuilder& builder = scope.builder;
   mlir::Operation* module =
       mlir::SymbolTable::getNearestSymbolTable(builder.getInsertionBlock()->getParentOp());
+  if (!module)
+    throw Error("internal: sin and cos need a module for their table");
   if (!mlir::SymbolTable::lookupSymbolIn(module, name)) {
     mlir::OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&module->getRegion(0).front());
@@ -215,14 +219,15 @@ static TrigReduction reduceTrig(Num x) {
       {&scope, branch.getResult(0)}, {&scope, branch.getResult(1)}, {&scope, branch.getResult(2)}};
 }
 
-/// sin(r + tail): relative error 2^-58 before the last rounding.
+/// sin(r + tail): r^3 times degree 5 in z = r^2, relative error 2^-58; below 0.8 ulp.
 static Num sinKernel(Num r, Num tail, Num z) {
   Num s = polynomial(z, {-0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141bbp-13,
                          0x1.71de3578eea44p-19, -0x1.ae5e66a5d06f3p-26, 0x1.5d9301c363eabp-33});
   return r + fma(r * z, s, fma(tail * z, -0.5, tail));
 }
 
-/// cos(r + tail) = 1 - z/2 + z^2 C(z) - r tail, the rounding of 1 - z/2 recovered.
+/// cos(r + tail) = 1 - z/2 + z^2 C(z) - r tail, the rounding of 1 - z/2 recovered; C of degree 5,
+/// error 2^-64; below 0.8 ulp.
 static Num cosKernel(Num r, Num tail, Num z) {
   Num c = polynomial(z, {0x1.555555555554cp-5, -0x1.6c16c16c15217p-10, 0x1.a01a019cbe0a3p-16,
                          -0x1.27e4f8116c5f6p-22, 0x1.1ee9f044f7a2ep-29, -0x1.8fb0917ce95e2p-37});
@@ -231,6 +236,7 @@ static Num cosKernel(Num r, Num tail, Num z) {
   return main.hi + (main.lo + fma(z * z, c, r * -tail));
 }
 
+// For f32: degree 3 in z each, relative errors 2^-37 and 2^-43.
 static Num sinKernelNarrow(Num r, Num z) {
   Num s = polynomial(z, {-0x1.5555554cb204ap-3, 0x1.1111089060c90p-7, -0x1.a00f98c1a551bp-13,
                          0x1.6cd725f5e05fap-19});

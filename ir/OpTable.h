@@ -52,6 +52,7 @@ struct OpInfo {
   uint8_t dtypes;    // bit i: DType(i) is allowed for the operands
   std::span<const AttrField> attributes;
   OpCode combiner;   // of a reduction: the pointwise operator it repeats
+  int cost;          // floating-point operations an element, roughly
   double domainLow, domainHigh;
   const char* summary;
   const char* convention;

@@ -22,11 +22,11 @@
 //
 // Matmul: C[s,v] = sum over k of S[s,k] V[k,v]
 //   args   S, V, C
-//   params s extent, v extent, k extent; strides S(s,k), V(k,v), C(s,v)
-//   variant kRows: V's and C's v strides are 1; range s
-//   variant kRowsOverV: the same with range v
-//   variant kColumns: V's k stride is 1 (V is transposed in registers); range v
-//   variant kStrided: any strides; range v
+//   params k extent, v extent; strides S(s,k), V(k,v), C(s,v)
+//   range  s
+//   variant kRows: V's v stride and C's v stride are 1
+//   variant kColumns: V's k stride is 1 and C's v stride is 1 (V is transposed in registers)
+//   variant kStrided: any strides
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
@@ -45,7 +45,7 @@ namespace diptych::runtime {
 
 using KernelFn = void (*)(void* const* args, const int64_t* params, int64_t lo, int64_t hi);
 
-enum Variant : uint8_t { kContiguous = 0, kRows = 100, kColumns = 101, kStrided = 102, kRowsOverV = 103 };
+enum Variant : uint8_t { kContiguous = 0, kRows = 100, kColumns = 101, kStrided = 102 };
 
 /// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
 /// of x and y), `out` of the result.

@@ -92,6 +92,7 @@ public:
     };
   }
 
+  bool hasRun() const { return result_.has_value(); }
   /// `values` in the structure of what f returned, and in that of argument i.
   Result result(ValueSpan values) const { return unflattenTree(*result_, values); }
   template <size_t i> auto likeArgument(ValueSpan values) const {

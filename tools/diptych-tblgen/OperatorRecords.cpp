@@ -60,6 +60,7 @@ static OperatorRecord readOperator(const Record& record) {
   // `domain` holds floats as strings of TableGen code: TableGen has no float type.
   for (StringRef bound : record.getValueAsListOfStrings("domain"))
     op.domain.push_back(std::stod(bound.str()));
+  op.cost = static_cast<int>(record.getValueAsInt("cost"));
   readArguments(record, op);
   return op;
 }

@@ -17,6 +17,7 @@ struct OperatorRecord {
   std::string summary, description, convention;
   std::vector<std::string> dtypes, operands, attributes;
   bool variadic = false;
+  int cost = 1;
   std::vector<double> domain;
 };
 

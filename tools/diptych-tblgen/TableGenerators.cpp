@@ -39,7 +39,7 @@ static void genRow(const OperatorRecord& op, raw_ostream& os) {
      << ", DerivativeKind::" << op.derivative << ", " << op.operands.size() << ", "
      << (op.variadic ? "true" : "false") << ", " << mask << ", "
      << (op.attributes.empty() ? std::string("{}") : "attributesOf" + op.code) << ", OpCode::"
-     << (op.combiner.empty() ? op.code : op.combiner) << ", " << low << ", " << high << ",\n  "
+     << (op.combiner.empty() ? op.code : op.combiner) << ", " << op.cost << ", " << low << ", " << high << ",\n  "
      << quoted(op.summary) << ",\n  " << quoted(op.convention) << ", " << quoted(op.reason)
      << ", &typerules::" << op.typeRule << "},\n";
 }

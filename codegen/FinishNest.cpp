@@ -1,0 +1,103 @@
+// The last decisions about a nest: fewer loops, the vector loop, the number of lanes.
+#include "codegen/FusionLowering.h"
+
+#include <algorithm>
+
+namespace diptych::codegen {
+
+namespace {
+
+// Bodies longer than this fill the registers with one vector of the native width.
+constexpr size_t kShortBody = 6;
+constexpr int kFoldLanes = 16;  // partials of the canonical order
+
+void forEachAccess(NestSpec& nest, auto visit) {
+  for (Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      visit(load->from);
+  for (Store& store : nest.stores)
+    visit(store.to);
+  for (Fold& fold : nest.folds)
+    visit(fold.to);
+}
+
+bool isIndexed(const NestSpec& nest, int loop) {
+  return std::any_of(nest.lines.begin(), nest.lines.end(), [&](const Line& line) {
+    auto* index = std::get_if<Line::Index>(&line.what);
+    return index && index->loop == loop;
+  });
+}
+
+void eraseLoop(NestSpec& nest, int loop) {
+  nest.extents.erase(nest.extents.begin() + loop);
+  forEachAccess(nest, [&](Access& access) { access.strides.erase(access.strides.begin() + loop); });
+  for (Line& line : nest.lines)
+    if (auto* index = std::get_if<Line::Index>(&line.what); index && index->loop > loop)
+      --index->loop;
+}
+
+// Loop i and i+1 walk memory as one where every stride of i is extent times the stride of i+1.
+bool mergesWithNext(NestSpec& nest, int loop) {
+  if (isIndexed(nest, loop) || isIndexed(nest, loop + 1))
+    return false;
+  bool merges = true;
+  forEachAccess(nest, [&](Access& access) {
+    merges = merges && access.strides[loop].value ==
+                           access.strides[loop + 1].value * nest.extents[loop + 1].value;
+  });
+  return merges;
+}
+
+void simplifyLoops(NestSpec& nest) {
+  const int fixed = nest.folds.empty() ? 0 : 1;  // the reduced loop stays what it is
+  for (int loop = static_cast<int>(nest.extents.size()) - 1 - fixed; loop >= 0; --loop)
+    if (nest.extents[loop].is(1) && !isIndexed(nest, loop))
+      eraseLoop(nest, loop);
+  for (int loop = static_cast<int>(nest.extents.size()) - 2 - fixed; loop >= 0; --loop)
+    if (mergesWithNext(nest, loop)) {
+      nest.extents[loop + 1].value *= nest.extents[loop].value;
+      eraseLoop(nest, loop);
+    }
+}
+
+int countUnitLoads(NestSpec& nest, int loop) {
+  int count = 0;
+  for (Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      count += load->from.strides[loop].is(1);
+  return count;
+}
+
+int nativeLanes(const NestSpec& nest, int vectorBytes) {
+  int64_t widest = 4;
+  size_t applied = 0;
+  for (const Line& line : nest.lines) {
+    widest = std::max(widest, sizeOf(line.dtype));
+    applied += std::holds_alternative<Line::Apply>(line.what);
+  }
+  const int lanes = vectorBytes / static_cast<int>(widest);
+  return applied <= kShortBody ? 2 * lanes : lanes;
+}
+
+} // namespace
+
+void finishNest(NestSpec& nest, int vectorBytes) {
+  simplifyLoops(nest);
+  const int last = static_cast<int>(nest.extents.size()) - 1;
+  if (nest.folds.empty()) {
+    nest.vectorLoop = last;
+    nest.lanes = last < 0 || nest.extents[last].value == 1 ? 1 : nativeLanes(nest, vectorBytes);
+    if (last < 0) {
+      nest.extents.push_back(1);
+      forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });
+    }
+    return;
+  }
+  // Any choice gives the same bits: 16 partials are lanes of a row or slots of a column.
+  const bool rows =
+      last == 0 || countUnitLoads(nest, last) >= std::max(1, countUnitLoads(nest, last - 1));
+  nest.vectorLoop = rows ? last : last - 1;
+  nest.lanes = rows ? kFoldLanes : nativeLanes(nest, vectorBytes);
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,178 @@
+// Walks a fusion from its results and writes one line for each value and each index map it is
+// needed under.
+#include "codegen/FusionLowering.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+FusionLowering::FusionLowering(ir::FusionOp fusion, std::span<const Storage> captures,
+                               std::span<const Storage> results, const ScheduleOptions& options)
+    : fusion_(fusion), captures_(captures), results_(results), options_(options) {}
+
+LoweredNest FusionLowering::lower() {
+  Operation* reduction = nullptr;
+  for (Operation& op : fusion_.getBody().front())
+    if (std::optional<OpCode> code = ir::opCodeOf(&op); code && info(*code).isReduction())
+      reduction = &op;
+  ValueRange yielded = fusion_.getBody().front().getTerminator()->getOperands();
+  if (reduction)
+    lowerReduction(yielded, reduction);
+  else
+    lowerPointwise(yielded);
+  double points = 1;
+  for (const Size& extent : out_.nest.extents)
+    points *= static_cast<double>(extent.value);
+  out_.flops *= points;
+  finishNest(out_.nest, options_.vectorBytes);
+  return std::move(out_);
+}
+
+void FusionLowering::lowerPointwise(ValueRange yielded) {
+  const Shape& space = results_[0].type.shape;
+  for (int64_t extent : space)
+    out_.nest.extents.push_back(extent);
+  const IndexMap identity = IndexMap::identity(space.size());
+  for (size_t i = 0; i < results_.size(); ++i) {
+    const int value = line(yielded[i], identity);
+    out_.nest.stores.push_back({value, access(results_[i], identity)});
+  }
+}
+
+// Kept axes stand outside in their order, the reduced one inside.
+void FusionLowering::lowerReduction(ValueRange yielded, Operation* reduction) {
+  const OpInfo& row = info(*ir::opCodeOf(reduction));
+  const int64_t reduced = ir::attrsOf(reduction).axes[0];
+  Value operand = reduction->getOperand(0);
+  const Shape space = ir::tensorTypeOf(operand.getType()).shape;
+  IndexMap full, kept;
+  for (int axis = 0; axis < space.size(); ++axis)
+    if (axis != reduced) {
+      full.axes.push_back({static_cast<int>(kept.axes.size()), 1, 0});
+      kept.axes.push_back(full.axes.back());
+      out_.nest.extents.push_back(space[axis]);
+    }
+  full.axes.insert(full.axes.begin() + reduced, {static_cast<int>(kept.axes.size()), 1, 0});
+  out_.nest.extents.push_back(space[reduced]);
+  for (size_t i = 0; i < results_.size(); ++i) {
+    if (yielded[i] == reduction->getResult(0)) {
+      const int value = line(operand, full);
+      out_.nest.folds.push_back({row.combiner, value, access(results_[i], kept)});
+      out_.flops += 1;
+      out_.name = row.name + (out_.name.empty() ? "" : "+" + out_.name);
+    } else {
+      const int value = line(yielded[i], full);
+      out_.nest.stores.push_back({value, access(results_[i], full)});
+    }
+  }
+}
+
+int FusionLowering::line(Value value, const IndexMap& map) {
+  for (const auto& [known, line] : lines_[value])
+    if (known == map)
+      return line;
+  const int made = newLine(value, map);
+  lines_[value].push_back({map, made});
+  return made;
+}
+
+int FusionLowering::newLine(Value value, const IndexMap& map) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return load(captures_[argument.getArgNumber()], map);
+  Operation* op = value.getDefiningOp();
+  const OpCode code = *ir::opCodeOf(op);
+  const OpInfo& row = info(code);
+  if (row.family == Family::Movement)
+    return line(op->getOperand(0),
+                throughMovement(code, ir::attrsOf(op),
+                                ir::tensorTypeOf(op->getOperand(0).getType()).shape, map));
+  if (code == OpCode::Iota)
+    return index(op, map);
+  const DType dtype = ir::tensorTypeOf(value.getType()).dtype;
+  if (row.family == Family::Creation)
+    return constant(dtype, ir::attrsOf(op).value);
+  std::vector<int> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(line(operand, map));
+  if (code == OpCode::StopGradient)
+    return operands[0];
+  out_.name += (out_.name.empty() ? "" : "+") + std::string(row.name);
+  return apply(code, dtype, std::move(operands));
+}
+
+int FusionLowering::append(Line line) {
+  out_.nest.lines.push_back(std::move(line));
+  return static_cast<int>(out_.nest.lines.size()) - 1;
+}
+
+int FusionLowering::constant(DType dtype, Scalar value) {
+  return append({Line::Constant{value}, dtype});
+}
+
+int FusionLowering::apply(OpCode code, DType dtype, std::vector<int> operands) {
+  out_.flops += info(code).cost;
+  return append({Line::Apply{code, std::move(operands)}, dtype});
+}
+
+int FusionLowering::load(const Storage& storage, const IndexMap& map) {
+  if (storage.splat)
+    return constant(storage.type.dtype, *storage.splat);
+  return append({Line::Load{access(storage, map)}, storage.type.dtype});
+}
+
+int FusionLowering::index(Operation* iota, const IndexMap& map) {
+  const DType dtype = ir::tensorTypeOf(iota->getResult(0).getType()).dtype;
+  const IndexMap::Axis& axis = map.axes[ir::attrsOf(iota).axis];
+  int value = constant(DType::i64, axis.offset);
+  if (axis.loop >= 0) {
+    const int loop = append({Line::Index{axis.loop}, DType::i64});
+    const int scaled = axis.scale == 1 ? loop
+                                       : apply(OpCode::Mul, DType::i64,
+                                               {loop, constant(DType::i64, axis.scale)});
+    value = axis.offset == 0 ? scaled : apply(OpCode::Add, DType::i64, {scaled, value});
+  }
+  return dtype == DType::i64 ? value : apply(OpCode::Convert, dtype, {value});
+}
+
+int FusionLowering::argOf(int buffer) {
+  for (size_t i = 0; i < out_.buffers.size(); ++i)
+    if (out_.buffers[i] == buffer)
+      return static_cast<int>(i);
+  out_.buffers.push_back(buffer);
+  return static_cast<int>(out_.buffers.size()) - 1;
+}
+
+Access FusionLowering::access(const Storage& storage, const IndexMap& map) {
+  Access access{argOf(storage.buffer), storage.type.dtype,
+                std::vector<Size>(out_.nest.extents.size(), Size(0)), storage.offset};
+  for (size_t i = 0; i < map.axes.size(); ++i) {
+    const IndexMap::Axis& axis = map.axes[i];
+    access.offset += storage.strides[static_cast<int64_t>(i)] * axis.offset;
+    if (axis.loop >= 0)
+      access.strides[axis.loop].value += storage.strides[static_cast<int64_t>(i)] * axis.scale;
+  }
+  return access;
+}
+
+LoweredNest copyNest(const Storage& from, const Storage& to, const ScheduleOptions& options) {
+  LoweredNest out;
+  out.name = from.splat ? "fill" : "copy";
+  auto access = [&](const Storage& storage) {
+    Access access{static_cast<int>(out.buffers.size()), storage.type.dtype, {}, storage.offset};
+    out.buffers.push_back(storage.buffer);
+    for (int64_t stride : storage.strides)
+      access.strides.push_back(stride);
+    return access;
+  };
+  for (int64_t extent : to.type.shape)
+    out.nest.extents.push_back(extent);
+  if (from.splat)
+    out.nest.lines.push_back({Line::Constant{*from.splat}, to.type.dtype});
+  else
+    out.nest.lines.push_back({Line::Load{access(from)}, to.type.dtype});
+  out.nest.stores.push_back({0, access(to)});
+  finishNest(out.nest, options.vectorBytes);
+  return out;
+}
+
+} // namespace diptych::codegen

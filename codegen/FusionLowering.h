@@ -1,0 +1,50 @@
+// A diptych.fusion as one loop nest: operators become lines, movements become strides.
+#pragma once
+
+#include "codegen/Schedule.h"
+
+namespace diptych::codegen {
+
+/// A nest and the buffers its accesses number.
+struct LoweredNest {
+  NestSpec nest;
+  std::vector<int> buffers;
+  double flops = 0;  // of one run
+  std::string name;
+};
+
+class FusionLowering {
+public:
+  /// `captures` are where the operands lie, `results` where the results shall.
+  FusionLowering(ir::FusionOp fusion, std::span<const Storage> captures,
+                 std::span<const Storage> results, const ScheduleOptions& options);
+  LoweredNest lower();
+
+private:
+  int line(mlir::Value value, const IndexMap& map);
+  int newLine(mlir::Value value, const IndexMap& map);
+  int load(const Storage& storage, const IndexMap& map);
+  int index(mlir::Operation* iota, const IndexMap& map);
+  int constant(DType dtype, Scalar value);
+  int apply(OpCode code, DType dtype, std::vector<int> operands);
+  int append(Line line);
+  Access access(const Storage& storage, const IndexMap& map);
+  int argOf(int buffer);
+  void lowerPointwise(mlir::ValueRange yielded);
+  void lowerReduction(mlir::ValueRange yielded, mlir::Operation* reduction);
+
+  ir::FusionOp fusion_;
+  std::span<const Storage> captures_, results_;
+  const ScheduleOptions& options_;
+  LoweredNest out_;
+  llvm::DenseMap<mlir::Value, std::vector<std::pair<IndexMap, int>>> lines_;
+};
+
+/// Drops loops of extent 1 and merges loops that all accesses walk as one, then chooses the vector
+/// loop and its lanes.
+void finishNest(NestSpec& nest, int vectorBytes);
+
+/// A copy between two storages of one shape, or a splat written to one.
+LoweredNest copyNest(const Storage& from, const Storage& to, const ScheduleOptions& options);
+
+} // namespace diptych::codegen

@@ -1,0 +1,43 @@
+// Machine code for kernel descriptions, compiled once a process and CPU. Owns the ORC session.
+#pragma once
+
+#include "codegen/KernelSpec.h"
+#include "codegen/Schedule.h"
+#include "runtime/Program.h"
+
+#include <memory>
+
+namespace diptych::codegen {
+
+/// Seconds by stage, and what was compiled.
+struct KernelTimes {
+  double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
+  int64_t compiled = 0, reused = 0, objectBytes = 0;
+};
+
+class KernelCompiler {
+public:
+  /// The compiler for this machine's CPU, made at first use.
+  static KernelCompiler& native();
+
+  /// One function for each description, in order; equal descriptions share one. Safe to call from
+  /// several threads. Code lives as long as the process.
+  std::vector<runtime::KernelFn> compile(std::span<const KernelSpec* const> kernels,
+                                         KernelTimes& times);
+  int vectorBytes() const;
+
+  /// The kernels as text: "kernels" (MLIR), "llvm" (LLVM IR) or "asm".
+  std::string print(std::span<const KernelSpec* const> kernels, const std::string& stage);
+
+  ~KernelCompiler();
+
+private:
+  KernelCompiler();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The schedule with code behind it.
+std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times);
+
+} // namespace diptych::codegen

@@ -1,0 +1,189 @@
+// Buffers, copies and the order of calls.
+#include "codegen/Schedule.h"
+
+#include "codegen/Scheduler.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+// Work (operations, weighed) below which a piece is not worth another thread.
+constexpr double kPieceWork = 32768;
+} // namespace
+
+Schedule schedule(func::FuncOp function, const ScheduleOptions& options) {
+  return Scheduler(function, options).run();
+}
+
+Schedule Scheduler::run() {
+  for (BlockArgument argument : function_.getArguments()) {
+    const TensorType type = ir::tensorTypeOf(argument.getType());
+    Storage storage = newStorage(type, PlannedBuffer::Kind::Input);
+    schedule_.buffers[storage.buffer].index = static_cast<int>(argument.getArgNumber());
+    storages_[argument] = storage;
+    schedule_.inputs.push_back(type);
+  }
+  for (Operation& op : function_.getBody().front())
+    visit(&op);
+  planMemory(schedule_);
+  return std::move(schedule_);
+}
+
+void Scheduler::visit(Operation* op) {
+  current_ = op;
+  if (auto fused = dyn_cast<ir::FusionOp>(op))
+    return fusion(fused);
+  if (isa<func::ReturnOp>(op))
+    return finish(op);
+  std::optional<OpCode> code = ir::opCodeOf(op);
+  if (!code)
+    throw Error("internal: no kernel for " + op->getName().getStringRef().str());
+  switch (info(*code).family) {
+  case Family::Creation: return creation(op);
+  case Family::Movement: return movement(op, *code);
+  case Family::ArgReduction: return argReduction(op, *code);
+  case Family::Matmul: return matmul(op);
+  case Family::Gather: return gather(op);
+  case Family::ScatterAdd: return scatterAdd(op);
+  case Family::Pointwise:
+  case Family::Reduction: break;
+  }
+  throw Error(std::string("internal: ") + info(*code).name + " stands outside a fusion");
+}
+
+Storage& Scheduler::at(Value value) { return storages_.find(value)->second; }
+
+int Scheduler::newBuffer(PlannedBuffer::Kind kind, int64_t bytes) {
+  PlannedBuffer buffer;
+  buffer.kind = kind;
+  buffer.bytes = bytes;
+  schedule_.buffers.push_back(buffer);
+  return static_cast<int>(schedule_.buffers.size()) - 1;
+}
+
+Storage Scheduler::newStorage(const TensorType& type, PlannedBuffer::Kind kind) {
+  Storage storage;
+  storage.buffer = newBuffer(kind, type.bytes());
+  storage.type = type;
+  storage.strides = contiguousStrides(type.shape);
+  return storage;
+}
+
+const Storage& Scheduler::allocateResult(Operation* op) {
+  Value result = op->getResult(0);
+  return storages_[result] = newStorage(ir::tensorTypeOf(result.getType()));
+}
+
+Storage Scheduler::contiguous(const Storage& storage) {
+  if (storage.isContiguous())
+    return storage;
+  Storage made = newStorage(storage.type);
+  copy(storage, made);
+  return made;
+}
+
+Storage Scheduler::converted(const Storage& storage, DType dtype) {
+  if (storage.type.dtype == dtype)
+    return storage;
+  Storage made = newStorage({dtype, storage.type.shape});
+  LoweredNest nest = copyNest(storage, made, options_);
+  nest.nest.lines.push_back({Line::Apply{OpCode::Convert, {0}}, dtype});
+  nest.nest.stores[0].line = 1;
+  call(std::move(nest));
+  return made;
+}
+
+void Scheduler::copy(const Storage& from, const Storage& to) { call(copyNest(from, to, options_)); }
+
+void Scheduler::call(LoweredNest nest) {
+  ScheduledCall call;
+  call.buffers = std::move(nest.buffers);
+  call.flops = nest.flops;
+  call.name = std::move(nest.name);
+  double points = 1;
+  for (const Size& extent : nest.nest.extents)
+    points *= static_cast<double>(extent.value);
+  const bool oneRow = nest.nest.extents.size() == 1 && !nest.nest.folds.empty();
+  call.range = oneRow ? 1 : nest.nest.extents[0].value;
+  const double work = (points + call.flops) / static_cast<double>(std::max<int64_t>(1, call.range));
+  call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
+  call.kernel = {std::move(nest.nest), options_.contract};
+  this->call(std::move(call));
+}
+
+void Scheduler::call(ScheduledCall call) {
+  if (call.range == 0)
+    return;
+  call.where = ir::sourceLocationOf(current_->getLoc());
+  for (int id : call.buffers)
+    call.bytes += static_cast<double>(schedule_.buffers[id].bytes);
+  schedule_.calls.push_back(std::move(call));
+}
+
+void Scheduler::fusion(ir::FusionOp op) {
+  std::vector<Storage> captures, results;
+  for (Value capture : op->getOperands())
+    captures.push_back(at(capture));
+  for (Value result : op->getResults()) {
+    results.push_back(newStorage(ir::tensorTypeOf(result.getType())));
+    storages_[result] = results.back();
+  }
+  call(FusionLowering(op, captures, results, options_).lower());
+}
+
+void Scheduler::creation(Operation* op) {
+  const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
+  const Attrs attrs = ir::attrsOf(op);
+  if (*ir::opCodeOf(op) == OpCode::Iota) {
+    // One axis counts; the others repeat it.
+    Storage line = newStorage({type.dtype, {type.shape[attrs.axis]}});
+    LoweredNest nest;
+    nest.name = "iota";
+    nest.buffers = {line.buffer};
+    nest.nest.extents = {line.type.shape[0]};
+    nest.nest.lines = {{Line::Index{0}, DType::i64}, {Line::Apply{OpCode::Convert, {0}}, type.dtype}};
+    nest.nest.stores = {{1, {0, type.dtype, {1}, 0}}};
+    finishNest(nest.nest, options_.vectorBytes);
+    call(std::move(nest));
+    Storage repeated = line;
+    repeated.type = type;
+    repeated.strides = Dims(type.rank(), 0);
+    repeated.strides[attrs.axis] = 1;
+    storages_[op->getResult(0)] = repeated;
+    return;
+  }
+  Storage storage;
+  if (attrs.literal) {
+    storage = newStorage(type, PlannedBuffer::Kind::Constant);
+    schedule_.buffers[storage.buffer].literal = attrs.literal;
+  } else {
+    storage.type = type;
+    storage.splat = attrs.value;
+    storage.strides = Dims(type.rank(), 0);
+  }
+  storages_[op->getResult(0)] = storage;
+}
+
+// An output's buffer becomes the caller's, unless somebody else has a claim on it.
+void Scheduler::finish(Operation* returnOp) {
+  for (OpOperand& operand : returnOp->getOpOperands()) {
+    Storage storage = at(operand.get());
+    const bool own = !storage.splat && storage.isContiguous() && storage.offset == 0 &&
+                     schedule_.buffers[storage.buffer].kind == PlannedBuffer::Kind::Temporary &&
+                     schedule_.buffers[storage.buffer].bytes == storage.type.bytes();
+    if (!own) {
+      Storage made = newStorage(storage.type);
+      copy(storage, made);
+      storage = made;
+    }
+    PlannedBuffer& buffer = schedule_.buffers[storage.buffer];
+    buffer.kind = PlannedBuffer::Kind::Output;
+    buffer.index = static_cast<int>(operand.getOperandNumber());
+    schedule_.outputs.push_back(storage.type);
+  }
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,53 @@
+// A function as a list of kernel calls over planned buffers: what runs, in which order, on what.
+#pragma once
+
+#include "codegen/KernelSpec.h"
+#include "codegen/Storage.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <diptych/Numerics.h>
+
+namespace diptych::codegen {
+
+struct PlannedBuffer {
+  enum class Kind { Input, Output, Temporary, Constant };
+  Kind kind = Kind::Temporary;
+  int index = 0;                            // which input or output
+  int64_t bytes = 0;
+  int64_t arenaOffset = 0;                  // of a temporary
+  int firstStep = -1, lastStep = -1;
+  std::shared_ptr<const Literal> literal;   // of a constant
+};
+
+struct ScheduledCall {
+  KernelSpec kernel;
+  std::vector<int> buffers;  // args, in order
+  int64_t range = 1;         // the outermost loop
+  int64_t grain = 1;         // least piece of it worth a thread
+  bool checksIndices = false;  // the last arg is a status
+  double flops = 0, bytes = 0;
+  std::string name;          // for reports: "sum+exp+sub"
+  SourceLocation where;
+};
+
+struct Schedule {
+  std::vector<PlannedBuffer> buffers;
+  std::vector<ScheduledCall> calls;
+  std::vector<TensorType> inputs, outputs;
+  int64_t arenaBytes = 0;
+};
+
+/// What shapes the code of kernels.
+struct ScheduleOptions {
+  int vectorBytes = 64;
+  bool contract = false;
+};
+
+/// The function must be expanded and fused: table operators and diptych.fusion only.
+Schedule schedule(mlir::func::FuncOp function, const ScheduleOptions& options);
+
+/// Gives every temporary a place in one arena: first fit over live ranges.
+void planMemory(Schedule& schedule);
+
+} // namespace diptych::codegen

@@ -1,0 +1,48 @@
+// The walk over a function that makes its schedule. Internal to Schedule*.cpp.
+#pragma once
+
+#include "codegen/FusionLowering.h"
+
+namespace diptych::codegen {
+
+class Scheduler {
+public:
+  Scheduler(mlir::func::FuncOp function, const ScheduleOptions& options)
+      : function_(function), options_(options) {}
+  Schedule run();
+
+private:
+  void visit(mlir::Operation* op);
+  void fusion(ir::FusionOp op);
+  void movement(mlir::Operation* op, OpCode code);
+  void pad(mlir::Operation* op);
+  void concatenate(mlir::Operation* op);
+  void creation(mlir::Operation* op);
+  void matmul(mlir::Operation* op);
+  void argReduction(mlir::Operation* op, OpCode code);
+  void gather(mlir::Operation* op);
+  void scatterAdd(mlir::Operation* op);
+  void finish(mlir::Operation* returnOp);
+
+  Storage& at(mlir::Value value);
+  int newBuffer(PlannedBuffer::Kind kind, int64_t bytes);
+  Storage newStorage(const TensorType& type,
+                     PlannedBuffer::Kind kind = PlannedBuffer::Kind::Temporary);
+  /// The result's own contiguous memory.
+  const Storage& allocateResult(mlir::Operation* op);
+  /// The value, row-major without gaps; copied where it is not.
+  Storage contiguous(const Storage& storage);
+  Storage converted(const Storage& storage, DType dtype);
+  void copy(const Storage& from, const Storage& to);
+  void call(LoweredNest nest);
+  void call(ScheduledCall call);
+  ScheduledCall indexCall(mlir::Operation* op, const IndexSpec& spec, int64_t outer);
+
+  mlir::func::FuncOp function_;
+  ScheduleOptions options_;
+  Schedule schedule_;
+  llvm::DenseMap<mlir::Value, Storage> storages_;
+  mlir::Operation* current_ = nullptr;
+};
+
+} // namespace diptych::codegen

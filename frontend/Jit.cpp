@@ -1,0 +1,125 @@
+// The cache behind a jitted function: which program serves a call, and why one had to be made.
+#include <diptych/Jit.h>
+
+#include "frontend/JitPipeline.h"
+#include "frontend/JitProgram.h"
+
+namespace diptych::detail {
+
+namespace {
+
+struct Entry {
+  std::shared_ptr<JitProgram> program;
+  Values captures;
+  std::any structure;
+  std::string kind;  // for messages: "f64[3], f64[2,2]"
+};
+
+std::string kindOf(ValueSpan inputs) {
+  std::string kind;
+  for (const Value& input : inputs)
+    kind += (kind.empty() ? "" : ", ") + input.type().str();
+  return kind;
+}
+
+} // namespace
+
+class JitCache {
+public:
+  JitCache(const JitOptions& options, const SourceLocation& where)
+      : options(options), where(where), shared(std::make_shared<SharedStats>()) {}
+
+  Entry& entryFor(const Function& f, ValueSpan inputs, const std::string& numbers) {
+    std::lock_guard lock(traceMutex());
+    const std::string kind = kindOf(inputs), key = kind + "|" + numbers;
+    auto found = entries_.find(key);
+    {
+      std::lock_guard statsLock(shared->mutex);
+      ++shared->stats.calls;
+      shared->stats.cacheHits += found != entries_.end();
+    }
+    if (found != entries_.end())
+      return *(latest_ = found->second.get());
+    checkVariants(kind);
+    auto entry = makeEntry(f, inputs, kind);
+    noteCompilation(kind);
+    return *(latest_ = (entries_[key] = std::move(entry)).get());
+  }
+
+  JitProgram& latest() const {
+    std::lock_guard lock(traceMutex());
+    if (!latest_)
+      throw Error(where, "jit: nothing has been compiled yet; call the function first");
+    return *latest_->program;
+  }
+
+  const JitOptions options;
+  const SourceLocation where;
+  const std::shared_ptr<SharedStats> shared;
+
+private:
+  // Inserted by the caller only when this has succeeded.
+  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs, const std::string& kind) {
+    std::vector<TensorType> types;
+    for (const Value& input : inputs)
+      types.push_back(input.type());
+    const double start = milliseconds();
+    TracedModule traced = traceFunction(f, types);
+    const double took = milliseconds() - start;
+    auto entry = std::make_unique<Entry>();
+    entry->captures = std::move(traced.captures);
+    entry->kind = kind;
+    entry->program = std::make_shared<JitProgram>(std::move(traced.module), options, shared);
+    entry->program->prepare();
+    std::lock_guard lock(shared->mutex);
+    shared->stats.trace += took;
+    return entry;
+  }
+
+  void noteCompilation(const std::string& kind) {
+    std::lock_guard lock(shared->mutex);
+    ++shared->stats.compilations;
+    if (!latest_)
+      return;
+    shared->stats.recompilations.push_back(
+        latest_->kind == kind ? std::string("other numbers among the arguments")
+                              : "arguments of types (" + kind + ") after (" + latest_->kind + ")");
+  }
+
+  void checkVariants(const std::string& kind) const {
+    if (entries_.size() < static_cast<size_t>(options.maxVariants))
+      return;
+    throw Error(where, "jit: expected at most " + std::to_string(options.maxVariants) +
+                           " kinds of arguments, got one more: (" + kind +
+                           "); pass changing numbers as tensors, pad changing shapes, or raise "
+                           "JitOptions::maxVariants");
+  }
+
+  std::map<std::string, std::unique_ptr<Entry>> entries_;
+  Entry* latest_ = nullptr;
+};
+
+std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLocation& where) {
+  return std::make_shared<JitCache>(options, where);
+}
+
+JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const std::string& numbers) {
+  // Traced in line: the outer program is what gets compiled.
+  if (&currentEmitter() != &eagerEmitter())
+    return {f(inputs), nullptr};
+  Entry& entry = cache.entryFor(f, inputs, numbers);
+  Values all(inputs.begin(), inputs.end());
+  all.insert(all.end(), entry.captures.begin(), entry.captures.end());
+  return {eagerEmitter().call(entry.program, all), &entry.structure};
+}
+
+JitStats jitStats(const JitCache& cache) {
+  std::lock_guard lock(cache.shared->mutex);
+  return cache.shared->stats;
+}
+
+std::string jitText(const JitCache& cache, const std::string& stage) {
+  return cache.latest().text(stage);
+}
+
+} // namespace diptych::detail

@@ -1,0 +1,22 @@
+// The stages between a traced module and a schedule, each timed.
+#pragma once
+
+#include <diptych/Jit.h>
+
+#include "codegen/Schedule.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace diptych {
+
+/// Expands, simplifies, fuses and schedules @main of `module`, which is changed. Stops after
+/// `until` ("differentiated", "simplified", "fused"; empty: all the way).
+codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
+                              const std::string& until = "");
+
+/// Buffers, calls and arguments, one line each.
+std::string printPlan(const codegen::Schedule& schedule);
+
+double milliseconds();
+
+} // namespace diptych

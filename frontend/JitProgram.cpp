@@ -1,0 +1,233 @@
+// Compiling, running and deriving programs.
+#include "frontend/JitProgram.h"
+
+#include "autodiff/Batch.h"
+#include "frontend/JitPipeline.h"
+#include "frontend/TensorImpl.h"
+#include "passes/Interpreter.h"
+#include "passes/Passes.h"
+
+namespace diptych {
+
+JitProgram::JitProgram(mlir::OwningOpRef<mlir::ModuleOp> module, const JitOptions& options,
+                       std::shared_ptr<SharedStats> stats)
+    : module_(std::move(module)), options_(options), stats_(std::move(stats)) {}
+
+JitProgram::~JitProgram() {
+  std::lock_guard lock(traceMutex());
+  module_ = nullptr;
+}
+
+mlir::func::FuncOp JitProgram::main() const {
+  return module_.get().lookupSymbol<mlir::func::FuncOp>("main");
+}
+
+std::vector<TensorType> JitProgram::outputTypes() const {
+  std::lock_guard lock(traceMutex());
+  return ir::tensorTypesOf(main().getResultTypes());
+}
+
+static void addTimes(JitStats& stats, const JitStats& own, const codegen::KernelTimes& times) {
+  stats.differentiate += own.differentiate;
+  stats.simplify += own.simplify;
+  stats.fuse += own.fuse;
+  stats.schedule += own.schedule;
+  stats.emit += 1e3 * times.emit;
+  stats.lower += 1e3 * times.lower;
+  stats.translate += 1e3 * times.translate;
+  stats.codegen += 1e3 * times.codegen;
+  stats.link += 1e3 * times.link;
+  stats.kernelsCompiled += times.compiled;
+  stats.kernelsReused += times.reused;
+  stats.objectBytes += times.objectBytes;
+}
+
+void JitProgram::prepare() {
+  std::call_once(compiled_, [this] {
+    JitStats own;
+    codegen::KernelTimes times;
+    codegen::Schedule schedule;
+    {
+      std::lock_guard lock(traceMutex());
+      mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
+      schedule = runPipeline(*copy, options_.numerics, own);
+    }
+    program_ = codegen::assemble(schedule, times);
+    std::lock_guard lock(stats_->mutex);
+    addTimes(stats_->stats, own, times);
+  });
+}
+
+Values JitProgram::run(ValueSpan inputs) {
+  prepare();
+  std::vector<Value> held;
+  std::vector<void*> inputData, outputData;
+  for (const Value& input : inputs) {
+    held.push_back(contiguousCopy(input));
+    inputData.push_back(eagerTensor(held.back()).data());
+  }
+  Values outputs;
+  for (const TensorType& type : program_->outputs) {
+    outputs.push_back(newTensor(type));
+    outputData.push_back(eagerTensor(outputs.back()).data());
+  }
+  const double start = milliseconds();
+  program_->run(inputData, outputData);
+  const double took = milliseconds() - start;
+  std::lock_guard lock(stats_->mutex);
+  JitStats& stats = stats_->stats;
+  if (stats.firstRun == 0)
+    stats.firstRun = took;
+  stats.lastRun = took;
+  stats.kernelCalls = static_cast<int64_t>(program_->steps.size());
+  stats.arenaBytes = program_->arenaBytes;
+  stats.flops = 0;
+  for (const runtime::ProgramStep& step : program_->steps)
+    stats.flops += step.flops;
+  return outputs;
+}
+
+std::shared_ptr<Callee> JitProgram::derived(const std::string& kind, const std::vector<bool>& mask,
+                                            int64_t batch, Derive derive) {
+  std::string key = kind + std::to_string(batch) + ":";
+  for (bool bit : mask)
+    key += bit ? '1' : '0';
+  std::lock_guard lock(traceMutex());
+  std::shared_ptr<Callee>& slot = derived_[key];
+  if (!slot)
+    slot = (this->*derive)(mask, batch);
+  return slot;
+}
+
+std::shared_ptr<Callee> JitProgram::vjp(const std::vector<bool>& wanted) {
+  return derived("vjp", wanted, 0, &JitProgram::deriveVjp);
+}
+std::shared_ptr<Callee> JitProgram::jvp(const std::vector<bool>& active) {
+  return derived("jvp", active, 0, &JitProgram::deriveJvp);
+}
+std::shared_ptr<Callee> JitProgram::batched(const std::vector<bool>& marked, int64_t batch) {
+  return derived("batched", marked, batch, &JitProgram::deriveBatched);
+}
+
+JitProgram::Copy JitProgram::asCallee() const {
+  Copy copy{module_.get().clone(), {}};
+  std::string name = "program";
+  while (copy.module->lookupSymbol(name))
+    name += "_";
+  copy.callee = copy.module->lookupSymbol<mlir::func::FuncOp>("main");
+  copy.callee.setName(name);
+  copy.callee.setPrivate();
+  return copy;
+}
+
+std::shared_ptr<Callee> JitProgram::make(mlir::OwningOpRef<mlir::ModuleOp> module) const {
+  return std::make_shared<JitProgram>(std::move(module), options_, stats_);
+}
+
+namespace {
+
+llvm::SmallVector<int64_t> positions(const std::vector<bool>& mask) {
+  llvm::SmallVector<int64_t> list;
+  for (size_t i = 0; i < mask.size(); ++i)
+    if (mask[i])
+      list.push_back(static_cast<int64_t>(i));
+  return list;
+}
+
+template <class List> llvm::SmallVector<mlir::Type> typesAt(const List& types, auto& positions) {
+  llvm::SmallVector<mlir::Type> chosen;
+  for (int64_t position : positions)
+    chosen.push_back(types[position]);
+  return chosen;
+}
+
+// func @main(inputs, seeds) { results = derivative(...); return those that are derivatives }
+template <class Op>
+void addDerivative(mlir::ModuleOp module, mlir::func::FuncOp callee, mlir::TypeRange seeds,
+                   mlir::TypeRange derivatives, llvm::ArrayRef<int64_t> wrt) {
+  auto builder = mlir::OpBuilder::atBlockEnd(module.getBody());
+  llvm::SmallVector<mlir::Type> inputs(callee.getArgumentTypes());
+  const size_t count = inputs.size();
+  inputs.append(seeds.begin(), seeds.end());
+  auto main = mlir::func::FuncOp::create(builder, callee.getLoc(), "main",
+                                         builder.getFunctionType(inputs, derivatives));
+  builder.setInsertionPointToStart(main.addEntryBlock());
+  llvm::SmallVector<mlir::Type> results(callee.getResultTypes());
+  const size_t outputs = results.size();
+  results.append(derivatives.begin(), derivatives.end());
+  auto arguments = main.getArguments();
+  auto op = Op::create(builder, callee.getLoc(), results, callee.getName(),
+                       arguments.take_front(count), arguments.drop_front(count), wrt, 0);
+  mlir::func::ReturnOp::create(builder, callee.getLoc(), op->getResults().drop_front(outputs));
+}
+
+} // namespace
+
+std::shared_ptr<Callee> JitProgram::deriveVjp(const std::vector<bool>& wanted, int64_t) {
+  auto [module, callee] = asCallee();
+  const auto wrt = positions(wanted);
+  addDerivative<ir::VjpOp>(*module, callee, callee.getResultTypes(),
+                           typesAt(callee.getArgumentTypes(), wrt), wrt);
+  return make(std::move(module));
+}
+
+std::shared_ptr<Callee> JitProgram::deriveJvp(const std::vector<bool>& active, int64_t) {
+  auto [module, callee] = asCallee();
+  const auto wrt = positions(active);
+  addDerivative<ir::JvpOp>(*module, callee, typesAt(callee.getArgumentTypes(), wrt),
+                           callee.getResultTypes(), wrt);
+  return make(std::move(module));
+}
+
+// The expanded program, replayed on a batch of examples and traced anew.
+std::shared_ptr<Callee> JitProgram::deriveBatched(const std::vector<bool>& marked, int64_t batch) {
+  mlir::OwningOpRef<mlir::ModuleOp> expanded = module_.get().clone();
+  passes::differentiate(*expanded, options_.numerics);
+  auto body = expanded->lookupSymbol<mlir::func::FuncOp>("main");
+  std::vector<TensorType> inputs = ir::tensorTypesOf(body.getArgumentTypes());
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (marked[i])
+      inputs[i].shape.insert(0, batch);
+  TracedModule traced = traceFunction(
+      [&](ValueSpan values) {
+        autodiff::BatchEmitter batching(currentEmitter(), batch);
+        Values examples;
+        for (size_t i = 0; i < values.size(); ++i)
+          examples.push_back(marked[i] ? batching.wrapBatched(values[i]) : values[i]);
+        Values outputs;
+        EmitterScope scope(batching);
+        for (const Value& output : passes::interpret(body, examples))
+          outputs.push_back(batching.unwrap(output));
+        return outputs;
+      },
+      inputs);
+  return make(std::move(traced.module));
+}
+
+std::string JitProgram::text(const std::string& stage) {
+  std::lock_guard lock(traceMutex());
+  mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
+  JitStats unused;
+  const bool dialect = stage == "traced" || stage == "differentiated" || stage == "simplified" ||
+                       stage == "fused";
+  if (!dialect && stage != "plan" && stage != "kernels" && stage != "llvm" && stage != "asm")
+    throw Error("ir: expected traced, differentiated, simplified, fused, plan, kernels, llvm or "
+                "asm, got '" + stage + "'");
+  if (dialect) {
+    if (stage != "traced")
+      runPipeline(*copy, options_.numerics, unused, stage);
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    copy->print(stream);
+    return text;
+  }
+  const codegen::Schedule schedule = runPipeline(*copy, options_.numerics, unused);
+  if (stage == "plan")
+    return printPlan(schedule);
+  std::vector<const codegen::KernelSpec*> kernels;
+  for (const codegen::ScheduledCall& call : schedule.calls)
+    kernels.push_back(&call.kernel);
+  return codegen::KernelCompiler::native().print(kernels, stage);
+}
+
+} // namespace diptych

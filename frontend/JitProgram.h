@@ -1,0 +1,64 @@
+// A traced function behind machine code: compiled at first use, and so is every function derived
+// from it. The only room-crossing class: it joins trace, passes, code generation and runtime.
+#pragma once
+
+#include <diptych/Jit.h>
+
+#include "codegen/KernelCompiler.h"
+#include "frontend/Trace.h"
+#include "runtime/Program.h"
+
+#include <map>
+#include <mutex>
+
+namespace diptych {
+
+/// Stats of a jitted function, shared by all programs derived from it.
+struct SharedStats {
+  mutable std::mutex mutex;
+  JitStats stats;
+};
+
+class JitProgram final : public Callee {
+public:
+  /// `module` holds the function @main, and what it calls.
+  JitProgram(mlir::OwningOpRef<mlir::ModuleOp> module, const JitOptions& options,
+             std::shared_ptr<SharedStats> stats);
+  ~JitProgram() override;
+
+  std::vector<TensorType> outputTypes() const override;
+  Values run(ValueSpan inputs) override;
+  std::shared_ptr<Callee> vjp(const std::vector<bool>& wanted) override;
+  std::shared_ptr<Callee> jvp(const std::vector<bool>& active) override;
+  std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) override;
+
+  /// Compiles now rather than at the first run.
+  void prepare();
+  /// See JitFunction::ir.
+  std::string text(const std::string& stage);
+
+private:
+  using Derive = std::shared_ptr<Callee> (JitProgram::*)(const std::vector<bool>&, int64_t);
+  std::shared_ptr<Callee> derived(const std::string& kind, const std::vector<bool>& mask,
+                                  int64_t batch, Derive derive);
+  std::shared_ptr<Callee> deriveVjp(const std::vector<bool>& wanted, int64_t);
+  std::shared_ptr<Callee> deriveJvp(const std::vector<bool>& active, int64_t);
+  std::shared_ptr<Callee> deriveBatched(const std::vector<bool>& marked, int64_t batch);
+  /// A copy of the module in which @main has become a private function under another name.
+  struct Copy {
+    mlir::OwningOpRef<mlir::ModuleOp> module;
+    mlir::func::FuncOp callee;
+  };
+  Copy asCallee() const;
+  std::shared_ptr<Callee> make(mlir::OwningOpRef<mlir::ModuleOp> module) const;
+  mlir::func::FuncOp main() const;
+
+  mlir::OwningOpRef<mlir::ModuleOp> module_;
+  JitOptions options_;
+  std::shared_ptr<SharedStats> stats_;
+  std::once_flag compiled_;
+  std::shared_ptr<runtime::Program> program_;
+  std::map<std::string, std::shared_ptr<Callee>> derived_;
+};
+
+} // namespace diptych

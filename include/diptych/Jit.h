@@ -1,0 +1,114 @@
+// jit: a function traced once for each kind of argument, compiled, and called like the original.
+// A template shell; the compiler behind it is in libdiptych-compiler.
+#pragma once
+
+#include <any>
+
+#include <diptych/Numerics.h>
+#include <diptych/Transforms.h>
+
+namespace diptych {
+
+struct JitOptions {
+  /// What may happen to the numbers. `standard` is the default; `strict` gives eager's bits.
+  Numerics numerics = Numerics::standard;
+  /// Compiled variants one jitted function may hold; one more is an Error, which names the reasons
+  /// of all recompilations. Guards against a function that is compiled anew at every call.
+  int maxVariants = 64;
+};
+
+/// What a jitted function has cost so far. Times are in milliseconds, summed over compilations.
+struct JitStats {
+  double trace = 0, differentiate = 0, simplify = 0, fuse = 0, schedule = 0;
+  double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
+  double firstRun = 0;   // the first execution, after compiling
+  double lastRun = 0;    // the latest execution
+  int64_t calls = 0, cacheHits = 0, compilations = 0;
+  int64_t kernelsCompiled = 0, kernelsReused = 0, objectBytes = 0;
+  int64_t kernelCalls = 0;  // in one execution of the latest program
+  int64_t arenaBytes = 0;   // planned temporaries of the latest program
+  double flops = 0;         // of one execution of the latest program, by the cost table
+  /// Why each compilation after the first was needed.
+  std::vector<std::string> recompilations;
+
+  /// All stages before the first execution.
+  double compile() const {
+    return trace + differentiate + simplify + fuse + schedule + emit + lower + translate + codegen +
+           link;
+  }
+};
+
+namespace detail {
+
+/// One entry for each kind of arguments; shared by the copies of a jitted function.
+class JitCache;
+
+std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLocation& where);
+
+struct JitCall {
+  Values outputs;
+  std::any* structure = nullptr;  // of the result; set by whoever traced
+};
+/// Runs the entry for these inputs, making it first if there is none. Inside a trace, or inside an
+/// eager transform's batch, f simply runs where it is. `numbers` are arguments that are no tensors.
+JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const std::string& numbers);
+JitStats jitStats(const JitCache& cache);
+/// Text of the latest entry at a stage; see JitFunction::ir.
+std::string jitText(const JitCache& cache, const std::string& stage);
+
+template <class T> void appendNumber(std::string& numbers, const T& argument) {
+  if constexpr (!holdsTensors<T>) {
+    static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>,
+                  "an argument of a jitted function is a tensor, a tree of tensors or a number; "
+                  "capture anything else in the function");
+    numbers += std::to_string(sizeof(T)) + ':';
+    numbers.append(reinterpret_cast<const char*>(&argument), sizeof(T));
+  }
+}
+
+} // namespace detail
+
+/// What jit returns. Copies share the compiled programs. Calls from several threads are safe.
+template <class F> class JitFunction {
+public:
+  JitFunction(F f, const JitOptions& options, const SourceLocation& where)
+      : f_(std::move(f)), cache_(detail::makeJitCache(options, where)) {}
+
+  /// As f itself. Arguments that are no tensors are numbers, and part of the kind of a call. Tensors
+  /// that f captures are inputs of the program: the ones captured when it was traced. If an input
+  /// requires grad, the call is one node of the tape, whose derivatives are compiled too.
+  template <class... Args> auto operator()(Args&&... arguments) const {
+    detail::Call<F, Args...> call(f_, arguments...);
+    using Result = typename detail::Call<F, Args...>::Result;
+    std::string numbers;
+    (detail::appendNumber<std::remove_cvref_t<Args>>(numbers, arguments), ...);
+    detail::JitCall done = detail::callJit(*cache_, call.function(), call.inputs(), numbers);
+    if (!done.structure)
+      return call.result(done.outputs);
+    if (call.hasRun())
+      *done.structure = call.result(Values(done.outputs.size()));
+    return unflattenTree(std::any_cast<const Result&>(*done.structure), done.outputs);
+  }
+
+  JitStats stats() const { return detail::jitStats(*cache_); }
+  /// The latest program as text: "traced", "differentiated", "simplified", "fused" (our dialect),
+  /// "plan" (calls and buffers), "kernels" (MLIR), "llvm" or "asm". Error before the first call.
+  std::string ir(const std::string& stage = "fused") const {
+    return detail::jitText(*cache_, stage);
+  }
+
+private:
+  mutable F f_;
+  std::shared_ptr<detail::JitCache> cache_;
+};
+
+/// A compiled version of f: traced at the first call for each kind of arguments (shapes, dtypes,
+/// structure, numbers), then compiled for this CPU. f must compute with tensors only: what depends
+/// on an element's value in C++ throws Error while tracing, and nothing is kept of such a trace.
+template <detail::Callable F>
+auto jit(F&& f, JitOptions options = {},
+         std::source_location where = std::source_location::current()) {
+  return JitFunction<std::decay_t<F>>(std::forward<F>(f), options, where);
+}
+
+} // namespace diptych

@@ -1,0 +1,225 @@
+// Grouping. A value that several kernels need is computed again where that costs no more memory
+// traffic than reading it; otherwise one of them stores it.
+#include "passes/FusionGroups.h"
+
+namespace diptych::passes {
+
+using namespace mlir;
+
+namespace {
+// Recomputing more than this many operations an element costs more than a load.
+constexpr int kCheap = 4;
+constexpr size_t kMaxCopies = 3;
+constexpr size_t kMaxMembers = 64;
+} // namespace
+
+static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
+
+// A reshape that adds or drops axes of size 1.
+static bool isUnitReshape(Operation* op) {
+  auto squeezed = [](const Shape& shape) {
+    Shape rest;
+    for (int64_t extent : shape)
+      if (extent != 1)
+        rest.push_back(extent);
+    return rest;
+  };
+  return squeezed(shapeOf(op->getOperand(0))) == squeezed(shapeOf(op->getResult(0)));
+}
+
+bool isIndexMap(Operation* op) {
+  std::optional<OpCode> code = ir::opCodeOf(op);
+  if (!code || info(*code).family != Family::Movement)
+    return false;
+  if (*code == OpCode::Pad || *code == OpCode::Concatenate)
+    return false;
+  return *code != OpCode::Reshape || isUnitReshape(op);
+}
+
+namespace {
+
+enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction };
+
+Role roleOf(Operation* op) {
+  std::optional<OpCode> code = ir::opCodeOf(op);
+  if (!code)
+    return Role::Barrier;
+  const OpInfo& row = info(*code);
+  if (row.isPointwise())
+    return Role::Pointwise;
+  if (row.isReduction())
+    return Role::Reduction;
+  if (row.family == Family::Creation) {
+    auto constant = op->getAttrOfType<ElementsAttr>("value");
+    return !constant || constant.isSplat() ? Role::Creation : Role::Barrier;
+  }
+  return isIndexMap(op) ? Role::IndexMap : Role::Barrier;
+}
+
+class Grouping {
+public:
+  explicit Grouping(Block& block) : block_(block) {}
+
+  std::vector<std::unique_ptr<FusionGroup>> run() {
+    for (Operation& op : llvm::reverse(block_.without_terminator()))
+      visit(&op);
+    for (auto& group : groups_)
+      sortMembers(*group);
+    return std::move(groups_);
+  }
+
+private:
+  void visit(Operation* op) {
+    switch (roleOf(op)) {
+    case Role::Barrier: return;
+    case Role::Reduction: start(op, shapeOf(op->getOperand(0)), true); return;
+    case Role::Creation:
+    case Role::IndexMap:
+      for (FusionGroup* group : userGroups(op))
+        if (!closesCycle(*group, op, false))
+          join(*group, op, false);
+      return;
+    case Role::Pointwise: visitPointwise(op); return;
+    }
+  }
+
+  void visitPointwise(Operation* op) {
+    llvm::SetVector<FusionGroup*> users = userGroups(op);
+    const bool outside = hasOutsideUse(op);
+    const bool once = users.size() == 1 || isCheap(op, users);
+    if (!outside && once && !users.empty()) {
+      const bool fits = llvm::none_of(users, [&](FusionGroup* group) {
+        return group->members.size() >= kMaxMembers || closesCycle(*group, op, false);
+      });
+      if (fits) {
+        for (FusionGroup* group : users)
+          join(*group, op, false);
+        return;
+      }
+    }
+    for (FusionGroup* group : users)
+      if (canStore(*group, op)) {
+        join(*group, op, true);
+        return;
+      }
+    start(op, shapeOf(op->getResult(0)), false);
+  }
+
+  // Reads at most one array of the result's size, so recomputing it reads no more than loading it.
+  bool isCheap(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
+    if (info(*ir::opCodeOf(op)).cost > kCheap || users.size() > kMaxCopies)
+      return false;
+    int large = 0;
+    for (Value operand : op->getOperands()) {
+      Operation* source = operand.getDefiningOp();
+      std::optional<OpCode> code = source ? ir::opCodeOf(source) : std::nullopt;
+      const bool small =
+          code && (info(*code).family == Family::Creation || *code == OpCode::Broadcast);
+      large += !small;
+    }
+    return large <= 1;
+  }
+
+  bool canStore(FusionGroup& group, Operation* op) {
+    return group.members.size() < kMaxMembers && group.space == shapeOf(op->getResult(0)) &&
+           isAlignedIn(group, op) && !closesCycle(group, op, true);
+  }
+
+  // Some aligned member reads it without an index map in between.
+  bool isAlignedIn(FusionGroup& group, Operation* op) {
+    return llvm::any_of(op->getUsers(), [&](Operation* user) {
+      return group.aligned.contains(user) && roleOf(user) != Role::IndexMap;
+    });
+  }
+
+  void start(Operation* op, const Shape& space, bool reduction) {
+    groups_.push_back(std::make_unique<FusionGroup>());
+    FusionGroup& group = *groups_.back();
+    group.space = space;
+    group.reduction = reduction;
+    add(group, op, true);
+    group.aligned.insert(op);
+  }
+
+  void join(FusionGroup& group, Operation* op, bool store) {
+    if (isAlignedIn(group, op))
+      group.aligned.insert(op);
+    add(group, op, store);
+  }
+
+  void add(FusionGroup& group, Operation* op, bool store) {
+    group.members.insert(op);
+    groupsOf_[op].push_back(&group);
+    if (store)
+      group.stored.insert(op);
+  }
+
+  llvm::SetVector<FusionGroup*> userGroups(Operation* op) {
+    llvm::SetVector<FusionGroup*> users;
+    for (Operation* user : op->getUsers())
+      for (FusionGroup* group : groupsOf_.lookup(user))
+        users.insert(group);
+    return users;
+  }
+
+  // A use that reads memory: by no group, or by an operator that also stands outside its groups.
+  bool hasOutsideUse(Operation* op) {
+    return llvm::any_of(op->getUsers(), [&](Operation* user) {
+      return !groupsOf_.count(user) || standsOutside(user);
+    });
+  }
+  bool standsOutside(Operation* op) {
+    const Role role = roleOf(op);
+    return (role == Role::IndexMap || role == Role::Creation) && hasOutsideUse(op);
+  }
+
+  // A kernel runs as a whole: nothing outside may lie between two of its members.
+  bool closesCycle(FusionGroup& group, Operation* op, bool store) {
+    if (group.stored.size() + store < 2)
+      return false;
+    llvm::DenseSet<Operation*> seen;
+    SmallVector<Operation*> pending(group.stored.begin(), group.stored.end());
+    if (store)
+      pending.push_back(op);
+    auto inside = [&](Operation* other) { return other == op || group.members.contains(other); };
+    while (!pending.empty()) {
+      Operation* source = pending.pop_back_val();
+      for (Operation* user : source->getUsers()) {
+        if (inside(user)) {
+          if (!inside(source))
+            return true;
+          continue;
+        }
+        if (!seen.insert(user).second)
+          continue;
+        pending.push_back(user);
+        for (FusionGroup* other : groupsOf_.lookup(user))
+          for (Operation* stored : other->stored)
+            if (!inside(stored) && seen.insert(stored).second)
+              pending.push_back(stored);
+      }
+    }
+    return false;
+  }
+
+  void sortMembers(FusionGroup& group) {
+    SmallVector<Operation*> members = group.members.takeVector();
+    llvm::sort(members, [](Operation* a, Operation* b) { return a->isBeforeInBlock(b); });
+    group.members.insert(members.begin(), members.end());
+    SmallVector<Operation*> stored = group.stored.takeVector();
+    llvm::sort(stored, [](Operation* a, Operation* b) { return a->isBeforeInBlock(b); });
+    group.stored.insert(stored.begin(), stored.end());
+  }
+
+  Block& block_;
+  std::vector<std::unique_ptr<FusionGroup>> groups_;
+  llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;
+};
+
+} // namespace
+
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(Block& block) {
+  return Grouping(block).run();
+}
+
+} // namespace diptych::passes

@@ -1,0 +1,28 @@
+// Decides which operators share a kernel. Changes no IR.
+#pragma once
+
+#include "ir/Dialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <memory>
+
+namespace diptych::passes {
+
+/// Operators that become one kernel, in program order. `stored` are those whose results leave it.
+struct FusionGroup {
+  llvm::SetVector<mlir::Operation*> members;
+  llvm::SetVector<mlir::Operation*> stored;
+  llvm::DenseSet<mlir::Operation*> aligned; // computed once per point of the kernel's loops
+  Shape space;                              // of those loops
+  bool reduction = false;
+};
+
+/// Walks the block from its end: an operator joins the groups of its users, or starts one.
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block);
+
+/// A movement that only renames loop indices: it needs no kernel inside a group.
+bool isIndexMap(mlir::Operation* op);
+
+} // namespace diptych::passes

@@ -1,0 +1,44 @@
+// A compiled program at run time: kernels called in order on planned memory. Knows no compiler.
+#pragma once
+
+#include "runtime/Buffer.h"
+#include "runtime/KernelAbi.h"
+
+#include <memory>
+#include <string>
+
+namespace diptych::runtime {
+
+/// Where a kernel argument lies.
+struct ArgPlace {
+  enum class Kind : uint8_t { Input, Output, Arena, Constant };
+  Kind kind = Kind::Arena;
+  int64_t position = 0;  // number of the input, output or constant; byte offset in the arena
+};
+
+struct ProgramStep {
+  KernelFn kernel = nullptr;
+  std::vector<ArgPlace> args;
+  int64_t range = 1;
+  int64_t grain = 1;
+  bool checksIndices = false;  // the last arg is an i64 status; see KernelAbi.h
+  double flops = 0, bytes = 0;
+  std::string name;
+  SourceLocation where;
+};
+
+/// Immutable once made; may run on several threads at once.
+struct Program {
+  std::vector<TensorType> inputs, outputs;
+  std::vector<ProgramStep> steps;
+  std::vector<std::shared_ptr<const Literal>> constants;
+  int64_t arenaBytes = 0;
+  int64_t kernelCount = 0;
+  std::shared_ptr<void> code;  // keeps the machine code alive
+
+  /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
+  /// Throws Error where an index is out of range.
+  void run(std::span<void* const> inputs, std::span<void* const> outputs) const;
+};
+
+} // namespace diptych::runtime
