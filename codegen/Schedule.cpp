@@ -54,7 +54,12 @@ void Scheduler::visit(Operation* op) {
   throw Error(std::string("internal: ") + info(*code).name + " stands outside a fusion");
 }
 
-Storage& Scheduler::at(Value value) { return storages_.find(value)->second; }
+Storage& Scheduler::at(Value value) {
+  auto found = storages_.find(value);
+  if (found == storages_.end())
+    throw Error("internal: an operation is scheduled before its operand");
+  return found->second;
+}
 
 int Scheduler::newBuffer(PlannedBuffer::Kind kind, int64_t bytes) {
   PlannedBuffer buffer;

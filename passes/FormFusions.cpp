@@ -75,7 +75,8 @@ void formFusions(func::FuncOp function) {
   for (auto& group : groupOperators(block))
     build(*group);
   eraseDeadOperations(function);
-  sortTopologically(&block);
+  if (!sortTopologically(&block))
+    throw Error("internal: fused kernels depend on each other in a circle");
 }
 
 namespace {

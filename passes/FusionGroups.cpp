@@ -185,14 +185,15 @@ private:
     while (!pending.empty()) {
       Operation* source = pending.pop_back_val();
       for (Operation* user : source->getUsers()) {
-        if (inside(user)) {
-          if (!inside(source))
-            return true;
-          continue;
-        }
+        const bool within = inside(user);
+        if (within && !inside(source))
+          return true;
         if (!seen.insert(user).second)
           continue;
+        // A member may have a copy elsewhere, whose users depend on this group too.
         pending.push_back(user);
+        if (within)
+          continue;
         for (FusionGroup* other : groupsOf_.lookup(user))
           for (Operation* stored : other->stored)
             if (!inside(stored) && seen.insert(stored).second)
