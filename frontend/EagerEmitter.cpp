@@ -82,8 +82,8 @@ Value run(OpCode code, ValueSpan operands, const Attrs& attrs) {
   Value result = evaluate(op, operands, attrs);
   if (wanted && GradMode::enabled() && op.derivative != DerivativeKind::Zero &&
       isFloat(result.dtype())) {
-    const NodeRef node = TapeNode::make(code, operands, keepsAttrs(op) ? &attrs : nullptr);
-    TapeNode::addResult(node, *static_cast<TensorImpl*>(result.impl()), 0);
+    TapeNode::addResult(TapeNode::make(code, operands, keepsAttrs(op) ? &attrs : nullptr),
+                        *static_cast<TensorImpl*>(result.impl()), 0);
   }
   return result;
 }

@@ -8,13 +8,15 @@ namespace diptych {
 
 namespace {
 thread_local bool recording = true;
-std::atomic<uint64_t> sequences{1};
+// Of this thread. A node of another thread's tape may have a larger number than later ones here;
+// what depends on it takes a number above it.
+thread_local uint64_t lastSequence = 0;
 std::atomic<uint64_t> transforms{1};
 } // namespace
 
 bool GradMode::enabled() { return recording; }
 void GradMode::set(bool on) { recording = on; }
-uint64_t nextSequence() { return sequences.load(std::memory_order_relaxed); }
+uint64_t nextSequence() { return lastSequence + 1; }
 uint64_t freshTransform() { return transforms.fetch_add(1, std::memory_order_relaxed); }
 
 //===-- Nodes --------------------------------------------------------------------------------===//
@@ -29,9 +31,17 @@ struct TapeNode::Extra {
   Values operands;                  // where they are more than kInline
 };
 
+static uint64_t takeSequence(ValueSpan operands) {
+  uint64_t& last = lastSequence;
+  for (const Value& operand : operands)
+    if (const NodeRef& node = static_cast<const TensorImpl*>(operand.impl())->node())
+      last = std::max(last, node->sequence());
+  return ++last;
+}
+
 TapeNode::TapeNode(OpCode code, ValueSpan operands)
     : code_(code), operandCount_(static_cast<uint32_t>(operands.size())),
-      sequence_(sequences.fetch_add(1, std::memory_order_relaxed)), where_(currentLocation()) {
+      sequence_(takeSequence(operands)), where_(currentLocation()) {
   if (operands.size() <= kInline) {
     std::copy(operands.begin(), operands.end(), inline_);
     return;
@@ -48,7 +58,7 @@ void TapeNode::operator delete(void* memory) noexcept { TapePool<sizeof(TapeNode
 
 NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
   auto* node = new TapeNode(code, operands);
-  NodeRef result(node);
+  NodeRef result = NodeRef::adopt(node);
   if (attrs) {
     if (!node->extra_)
       node->extra_ = std::make_unique<Extra>();
@@ -60,7 +70,7 @@ NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
 
 NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands) {
   auto* node = new TapeNode(OpCode{}, operands);
-  NodeRef result(node);
+  NodeRef result = NodeRef::adopt(node);
   if (!node->extra_)
     node->extra_ = std::make_unique<Extra>();
   node->extra_->callee = callee;
@@ -69,12 +79,12 @@ NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands
   return result;
 }
 
-void TapeNode::addResult(const NodeRef& node, TensorImpl& result, int index) {
+void TapeNode::addResult(NodeRef node, TensorImpl& result, int index) {
   if (node->extra_ && node->extra_->callee)
     node->extra_->results.at(static_cast<size_t>(index)) = &result;
   else
     node->result_ = &result;
-  result.setNode(node, index);
+  result.setNode(std::move(node), index);
 }
 
 void TapeNode::forgetResult(int index) noexcept {
@@ -177,7 +187,7 @@ void TapeSegment::walk(ValueSpan outputs, uint64_t since, uint64_t transform) {
     } else if (node->visit(walk)) {
       if (node->isFreed())
         failFreed(*node);
-      tape_.push_back(tensor->node());
+      tape_.push_back({node->sequence(), tensor->node()});
       pending.push_back(node);
     }
   };
@@ -193,9 +203,15 @@ void TapeSegment::walk(ValueSpan outputs, uint64_t since, uint64_t transform) {
 
 // Nodes in program order, each once; leaves each once.
 void TapeSegment::order() {
-  auto older = [](const NodeRef& a, const NodeRef& b) { return a->sequence() < b->sequence(); };
-  auto same = [](const NodeRef& a, const NodeRef& b) { return a.get() == b.get(); };
-  std::sort(tape_.begin(), tape_.end(), older);
+  // Walked backwards, a chain comes in falling order: often nothing is left to sort.
+  std::reverse(tape_.begin(), tape_.end());
+  // Nodes of different threads may share a number; they do not depend on each other then.
+  auto older = [](const Step& a, const Step& b) {
+    return a.sequence != b.sequence ? a.sequence < b.sequence : a.node.get() < b.node.get();
+  };
+  if (!std::is_sorted(tape_.begin(), tape_.end(), older))
+    std::sort(tape_.begin(), tape_.end(), older);
+  auto same = [](const Step& a, const Step& b) { return a.node.get() == b.node.get(); };
   tape_.erase(std::unique(tape_.begin(), tape_.end(), same), tape_.end());
   auto before = [](const Value& a, const Value& b) { return a.impl() < b.impl(); };
   std::sort(leaves_.begin(), leaves_.end(), before);
@@ -205,13 +221,13 @@ void TapeSegment::order() {
 void TapeSegment::describe() {
   std::vector<size_t> counts;
   counts.reserve(tape_.size());
-  for (const NodeRef& node : tape_)
-    counts.push_back(node->appendResults(results_));
+  for (const Step& step : tape_)
+    counts.push_back(step.node->appendResults(results_));
   size_t next = 0;
   views_.reserve(tape_.size());
   pointers_.reserve(tape_.size());
   for (size_t i = 0; i < tape_.size(); ++i) {
-    views_.push_back(tape_[i]->view(ValueSpan(results_).subspan(next, counts[i])));
+    views_.push_back(tape_[i].node->view(ValueSpan(results_).subspan(next, counts[i])));
     pointers_.push_back(&views_.back());
     next += counts[i];
   }
@@ -222,8 +238,8 @@ void TapeSegment::free() {
   pointers_.clear();
   views_.clear();
   results_.clear();
-  for (const NodeRef& node : tape_)
-    node->free();
+  for (const Step& step : tape_)
+    step.node->free();
 }
 
 } // namespace diptych

@@ -43,7 +43,7 @@ public:
   static NodeRef make(OpCode code, ValueSpan operands, const Attrs* attrs);
   static NodeRef make(const std::shared_ptr<Callee>& callee, ValueSpan operands);
   /// Makes `result` (a fresh tensor) result number `index` of `node`.
-  static void addResult(const NodeRef& node, TensorImpl& result, int index);
+  static void addResult(NodeRef node, TensorImpl& result, int index);
 
   /// Larger than that of every node it depends on.
   uint64_t sequence() const { return sequence_; }
@@ -81,7 +81,7 @@ private:
   void forgetResult(int index) noexcept;
   static void destroy(TapeNode* node) noexcept;
 
-  std::atomic<int32_t> references_{0};
+  std::atomic<int32_t> references_{1};
   OpCode code_;
   bool freed_ = false;
   uint32_t operandCount_;
@@ -100,7 +100,8 @@ inline void NodeRef::retain() {
     node_->references_.fetch_add(1, std::memory_order_relaxed);
 }
 inline void NodeRef::release() noexcept {
-  if (node_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+  if (node_->references_.load(std::memory_order_acquire) == 1 ||
+      node_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     TapeNode::destroy(node_);
 }
 
@@ -120,18 +121,22 @@ public:
   void free();
 
 private:
+  struct Step {
+    uint64_t sequence;
+    NodeRef node;
+  };
   void walk(ValueSpan outputs, uint64_t since, uint64_t transform);
   void order();
   void describe();
 
-  std::vector<NodeRef> tape_;
+  std::vector<Step> tape_;
   Values results_, leaves_;
   std::vector<autodiff::Node> views_;
   std::vector<const autodiff::Node*> pointers_;
   bool outside_ = false;
 };
 
-/// Number of the next node that this process records.
+/// Not above that of any node this thread records from now on, above that of any it recorded.
 uint64_t nextSequence();
 /// A number no other walk or transform has.
 uint64_t freshTransform();

@@ -16,7 +16,12 @@ class TapeNode;
 class NodeRef {
 public:
   NodeRef() = default;
-  explicit NodeRef(TapeNode* node) : node_(node) { retain(); }
+  /// Takes over the reference that a new node is born with.
+  static NodeRef adopt(TapeNode* node) {
+    NodeRef result;
+    result.node_ = node;
+    return result;
+  }
   NodeRef(const NodeRef& other) : node_(other.node_) { retain(); }
   NodeRef(NodeRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   NodeRef& operator=(NodeRef other) noexcept {

@@ -2,6 +2,7 @@
 // half of itself to the common cache; what exceeds the common cache's bound goes to the system.
 #include "runtime/Allocator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdlib>
@@ -33,6 +34,7 @@ constexpr int kLinearClasses = 16;                  // multiples of 64 up to 1 K
 constexpr int kThreadClasses = kLinearClasses + 24; // up to 64 KiB: kept by threads
 constexpr int kClasses = kLinearClasses + 4 * 38;
 constexpr int64_t kBinBytes = 256 << 10;
+constexpr int64_t kPendingBytes = 64 << 10;
 constexpr int64_t kHugePage = 2 << 20;
 
 // Class 0 holds up to 64 bytes; above 1 KiB a power of two has four classes (at most 25 % unused).
@@ -109,7 +111,8 @@ Common& common() {
 struct ThreadCache {
   Bin bins[kThreadClasses];
   std::atomic<int64_t> allocations{0}; // written by its thread only
-  std::atomic<int64_t> bytes{0};       // written by its thread only
+  std::atomic<int64_t> bytes{0};       // cached; written by its thread only
+  std::atomic<int64_t> pending{0};     // of Common::current; written by its thread only
   ThreadCache *next = nullptr, **link = nullptr;
 
   ThreadCache();
@@ -119,8 +122,9 @@ struct ThreadCache {
     for (int i = 0; i < kThreadClasses; ++i)
       flush(i, 0);
   }
-  void addBytes(int64_t delta) {
-    bytes.store(bytes.load(std::memory_order_relaxed) + delta, std::memory_order_relaxed);
+  // Of counters that one thread writes and others read: no locked instruction.
+  static void add(std::atomic<int64_t>& counter, int64_t delta) {
+    counter.store(counter.load(std::memory_order_relaxed) + delta, std::memory_order_relaxed);
   }
 };
 
@@ -128,7 +132,16 @@ enum class ThreadState : uint8_t { Fresh, Live, Ended };
 thread_local ThreadState threadState = ThreadState::Fresh;
 thread_local ThreadCache* threadCache = nullptr;
 
-void* systemAllocate(int64_t size) {
+// Small blocks come from malloc, several times as fast as aligned_alloc; where malloc's memory
+// begins is kept at the end of the header.
+void* systemAllocate(int index, int64_t size) {
+  if (index < kLinearClasses) {
+    void* memory = std::malloc(static_cast<size_t>(size + 63));
+    const uintptr_t block = (reinterpret_cast<uintptr_t>(memory) + 63) & ~uintptr_t{63};
+    if (memory)
+      *reinterpret_cast<void**>(block + kOwnerBytes) = memory;
+    return memory ? reinterpret_cast<void*>(block) : nullptr;
+  }
   const bool huge = size >= 2 * kHugePage;
   const int64_t alignment = huge ? kHugePage : 64;
   const int64_t rounded = (size + alignment - 1) / alignment * alignment;
@@ -140,10 +153,16 @@ void* systemAllocate(int64_t size) {
   return block;
 }
 
+void systemFree(int index, void* block) noexcept {
+  if (index < kLinearClasses)
+    block = *reinterpret_cast<void**>(static_cast<char*>(block) + kOwnerBytes);
+  std::free(block);
+}
+
 // The common cache keeps the block, or the system gets it. `mutex` is held.
 void keepOrFree(Common& shared, int index, void* block) {
   if (shared.bytes + sizeOfClass(index) > shared.limit)
-    return std::free(block);
+    return systemFree(index, block);
   shared.bins[index].push(block);
   shared.bytes += sizeOfClass(index);
 }
@@ -166,6 +185,7 @@ ThreadCache::~ThreadCache() {
   if (next)
     next->link = link;
   shared.retiredAllocations += allocations.load(std::memory_order_relaxed);
+  shared.current.fetch_add(pending.load(std::memory_order_relaxed), std::memory_order_relaxed);
   threadState = ThreadState::Ended;
   threadCache = nullptr;
 }
@@ -177,7 +197,7 @@ void ThreadCache::flush(int index, int32_t keep) {
   std::lock_guard lock(shared.mutex);
   while (bins[index].count > keep) {
     keepOrFree(shared, index, bins[index].pop());
-    addBytes(-sizeOfClass(index));
+    add(bytes, -sizeOfClass(index));
   }
 }
 
@@ -206,7 +226,7 @@ void* refill(ThreadCache* cache, int index) {
   if (cache && index < kThreadClasses) {
     for (const int32_t most = binLimit(index) / 2; source.head && moved < most; ++moved)
       cache->bins[index].push(source.pop());
-    cache->addBytes((moved - 1) * sizeOfClass(index));
+    ThreadCache::add(cache->bytes, (moved - 1) * sizeOfClass(index));
   }
   shared.bytes -= moved * sizeOfClass(index);
   return block;
@@ -218,30 +238,51 @@ void* allocateSlow(ThreadCache* cache, int index, int64_t bytes) {
       return block;
   // Without a cache the block is as long as was asked for, so that a sanitizer sees its end.
   const int64_t size = (kCaching ? sizeOfClass(index) : bytes) + kBlockHeader;
-  void* block = systemAllocate(size);
+  void* block = systemAllocate(index, size);
   if (!block) {
     releaseCached();
-    block = systemAllocate(size);
+    block = systemAllocate(index, size);
   }
   if (!block)
     throw Error("out of memory: " + std::to_string(bytes) + " bytes were asked for while " +
-                std::to_string(common().current.load()) +
+                std::to_string(memoryStats().currentBytes) +
                 " are in use; use smaller tensors or free some");
   return block;
 }
 
-void countAllocation(ThreadCache* cache, int64_t bytes) {
-  Common& shared = common();
-  if (cache)
-    cache->allocations.store(cache->allocations.load(std::memory_order_relaxed) + 1,
-                             std::memory_order_relaxed);
-  else
-    shared.lateAllocations.fetch_add(1, std::memory_order_relaxed);
-  const int64_t now = shared.current.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+void raiseHighWater(Common& shared, int64_t now) {
   int64_t high = shared.highWater.load(std::memory_order_relaxed);
   while (now > high &&
          !shared.highWater.compare_exchange_weak(high, now, std::memory_order_relaxed)) {
   }
+}
+
+// A thread publishes what it has in use in steps of kPendingBytes; the high-water mark counts its
+// own rest exactly and may miss that much of every other thread.
+void countInUse(ThreadCache* cache, int64_t delta) {
+  Common& shared = common();
+  if (!cache) {
+    const int64_t now = shared.current.fetch_add(delta, std::memory_order_relaxed) + delta;
+    return raiseHighWater(shared, now);
+  }
+  ThreadCache::add(cache->pending, delta);
+  int64_t rest = cache->pending.load(std::memory_order_relaxed);
+  int64_t published = shared.current.load(std::memory_order_relaxed);
+  if (rest > kPendingBytes || rest < -kPendingBytes) {
+    published = shared.current.fetch_add(rest, std::memory_order_relaxed) + rest;
+    cache->pending.store(0, std::memory_order_relaxed);
+    rest = 0;
+  }
+  if (delta > 0)
+    raiseHighWater(shared, published + rest);
+}
+
+// `mutex` is held.
+int64_t bytesInUse(Common& shared) {
+  int64_t bytes = shared.current.load();
+  for (const ThreadCache* cache = shared.threads; cache; cache = cache->next)
+    bytes += cache->pending.load(std::memory_order_relaxed);
+  return bytes;
 }
 
 } // namespace
@@ -254,28 +295,32 @@ void* allocateBlock(int64_t bytes) {
   void* block;
   if (kCaching && cache && index < kThreadClasses && cache->bins[index].head) {
     block = cache->bins[index].pop();
-    cache->addBytes(-sizeOfClass(index));
+    ThreadCache::add(cache->bytes, -sizeOfClass(index));
   } else {
     block = allocateSlow(cache, index, bytes);
   }
-  countAllocation(cache, bytes);
+  countInUse(cache, bytes);
+  if (cache)
+    ThreadCache::add(cache->allocations, 1);
+  else
+    common().lateAllocations.fetch_add(1, std::memory_order_relaxed);
   return static_cast<char*>(block) + kBlockHeader;
 }
 
 void freeBlock(void* payload, int64_t bytes) noexcept {
   void* block = static_cast<char*>(payload) - kBlockHeader;
-  Common& shared = common();
-  shared.current.fetch_sub(bytes, std::memory_order_relaxed);
-  if (!kCaching)
-    return std::free(block);
-  const int index = classOf(bytes);
   ThreadCache* cache = cacheOfThread();
+  countInUse(cache, -bytes);
+  const int index = classOf(bytes);
+  if (!kCaching)
+    return systemFree(index, block);
   if (!cache || index >= kThreadClasses) {
+    Common& shared = common();
     std::lock_guard lock(shared.mutex);
     return keepOrFree(shared, index, block);
   }
   cache->bins[index].push(block);
-  cache->addBytes(sizeOfClass(index));
+  ThreadCache::add(cache->bytes, sizeOfClass(index));
   if (cache->bins[index].count > binLimit(index))
     cache->flush(index, binLimit(index) / 2);
 }
@@ -283,7 +328,8 @@ void freeBlock(void* payload, int64_t bytes) noexcept {
 MemoryStats memoryStats() {
   Common& shared = common();
   std::lock_guard lock(shared.mutex);
-  MemoryStats stats{shared.current.load(), shared.highWater.load(), shared.bytes,
+  const int64_t inUse = bytesInUse(shared);
+  MemoryStats stats{inUse, std::max(inUse, shared.highWater.load()), shared.bytes,
                     shared.retiredAllocations + shared.lateAllocations.load()};
   for (const ThreadCache* cache = shared.threads; cache; cache = cache->next) {
     stats.cachedBytes += cache->bytes.load(std::memory_order_relaxed);
@@ -292,16 +338,20 @@ MemoryStats memoryStats() {
   return stats;
 }
 
-void resetHighWater() { common().highWater.store(common().current.load()); }
+void resetHighWater() {
+  Common& shared = common();
+  std::lock_guard lock(shared.mutex);
+  shared.highWater.store(bytesInUse(shared));
+}
 
 void releaseCached() {
   if (ThreadCache* cache = cacheOfThread())
     cache->flushAll();
   Common& shared = common();
   std::lock_guard lock(shared.mutex);
-  for (Bin& bin : shared.bins)
-    while (bin.head)
-      std::free(bin.pop());
+  for (int index = 0; index < kClasses; ++index)
+    while (shared.bins[index].head)
+      systemFree(index, shared.bins[index].pop());
   shared.bytes = 0;
 }
 

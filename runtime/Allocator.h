@@ -8,16 +8,18 @@ namespace diptych::runtime {
 
 struct MemoryStats {
   int64_t currentBytes;   // asked for and not yet given back
-  int64_t highWaterBytes; // largest currentBytes since the last resetHighWater()
+  int64_t highWaterBytes; // largest currentBytes since the last resetHighWater(); with several
+                          // threads it may miss up to 64 KiB of each
   int64_t cachedBytes;    // free, kept for later
   int64_t allocations;    // since the start of the program
 };
 
-/// Room in front of every block, for its owner's header.
+/// In front of every block lie this many bytes; the first kOwnerBytes of them are the caller's.
 constexpr int64_t kBlockHeader = 64;
+constexpr int64_t kOwnerBytes = 56;
 
-/// A block of at least `bytes`, 64-byte aligned, behind kBlockHeader bytes that are the caller's
-/// too. Throws Error where memory runs out even with the cache given back.
+/// A block of at least `bytes`, 64-byte aligned, behind its header.
+/// Throws Error where memory runs out even with the cache given back.
 void* allocateBlock(int64_t bytes);
 /// `bytes` as it was asked for.
 void freeBlock(void* block, int64_t bytes) noexcept;

@@ -12,7 +12,7 @@ struct Buffer::ExternalBlock : Block {
 };
 
 Buffer Buffer::allocate(int64_t bytes) {
-  static_assert(sizeof(Block) <= kBlockHeader);
+  static_assert(sizeof(Block) <= kOwnerBytes);
   auto* payload = static_cast<std::byte*>(allocateBlock(bytes));
   return Buffer(new (payload - kBlockHeader) Block{payload, bytes});
 }

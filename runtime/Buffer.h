@@ -30,8 +30,10 @@ public:
     std::swap(block_, other.block_);
     return *this;
   }
+  // Who holds the last handle sees 1: nobody can add another, so no locked instruction is needed.
   ~Buffer() {
-    if (block_ && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (block_ && (block_->references.load(std::memory_order_acquire) == 1 ||
+                   block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1))
       destroy(block_);
   }
 
