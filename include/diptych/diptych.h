@@ -6,10 +6,8 @@
 #include <diptych/Composites.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>
+#include <diptych/Jit.h>
 #include <diptych/Ops.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>
-#if __has_include(<diptych/Jit.h>)
-#include <diptych/Jit.h>
-#endif
