@@ -72,16 +72,12 @@ if(kernelgen_sources AND TARGET diptych-codegen)
   diptych_mlir_room(diptych-kernelgen)
   target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap ${DIPTYCH_LLVM_LIBRARIES} Threads::Threads)
 
-  find_program(DIPTYCH_OBJCOPY NAMES llvm-objcopy HINTS "${LLVM_TOOLS_BINARY_DIR}" REQUIRED)
   foreach(level IN ITEMS v3 v4)
     set(object "${PROJECT_BINARY_DIR}/kernels/kernels_${level}.o")
     add_custom_command(OUTPUT "${object}"
       COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/kernels"
       COMMAND env ASAN_OPTIONS=detect_leaks=0:detect_container_overflow=0
         $<TARGET_FILE:diptych-kernelgen> --cpu x86-64-${level} --suffix ${level} -o "${object}"
-      # Unwind tables of LLVM's large (JIT) code model: lld merges them into a table no unwinder can search, and every
-      # exception of libdiptych would end the program. Kernels throw nothing. Drop this once they use the small model.
-      COMMAND "${DIPTYCH_OBJCOPY}" --remove-section=.eh_frame --remove-section=.rela.eh_frame "${object}"
       DEPENDS diptych-kernelgen
       COMMENT "Generating eager kernels for x86-64-${level}"
       VERBATIM)

@@ -50,6 +50,8 @@ public:
   // Copies only the entries in use: most lists are short and attributes are copied often.
   Dims(const Dims& other) { *this = other; }
   Dims& operator=(const Dims& other) {
+    if (this == &other)
+      return *this;
     size_ = other.size_;
     for (int i = 0; i < size_; ++i)
       values_[i] = other.values_[i];
