@@ -257,7 +257,7 @@ template <typename T> std::vector<T> specials() {
                                 0x1p53,
                                 1e22,
                                 0x1.6ac5b262ca1ffp+849,
-                                0x1.f37b0ap+95};
+                                0x1.f37c8ap+95};
   for (double v : interesting)
     for (T near : {std::nextafter(T(v), T(0)), T(v), std::nextafter(T(v), Limits::infinity())})
       values.push_back(near);
