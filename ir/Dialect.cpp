@@ -63,15 +63,29 @@ static std::optional<DType> dtypeOfElement(mlir::Type element) {
   return std::nullopt;
 }
 
+// Element counts are products of extents: below this they can't overflow.
+static bool hasCountableElements(mlir::RankedTensorType tensor) {
+  int64_t count = 1;
+  for (int64_t extent : tensor.getShape())
+    if (__builtin_mul_overflow(count, extent ? extent : 1, &count) || count > int64_t{1} << 48)
+      return false;
+  return true;
+}
+
+static std::string text(mlir::Type type) {
+  std::string result;
+  llvm::raw_string_ostream(result) << type;
+  return result;
+}
+
 TensorType tensorTypeOf(mlir::Type type) {
   const auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type);
   const auto dtype = tensor ? dtypeOfElement(tensor.getElementType()) : std::nullopt;
-  if (!dtype || !tensor.hasStaticShape()) {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    throw Error("expected a tensor of known sizes and of f32, f64, i32, i64 or i1, got " + text +
-                "; give every dimension a number");
-  }
+  if (!dtype || !tensor.hasStaticShape())
+    throw Error("expected a tensor of known sizes and of f32, f64, i32, i64 or i1, got " +
+                text(type) + "; give every dimension a number");
+  if (!hasCountableElements(tensor))
+    throw Error("expected a tensor below 2^48 elements, got " + text(type) + "; check the sizes");
   return {*dtype, Dims(std::span(tensor.getShape().data(), tensor.getShape().size()))};
 }
 

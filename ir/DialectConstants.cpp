@@ -42,7 +42,8 @@ mlir::DenseElementsAttr splatAttr(const TensorType& type, const Scalar& value,
                                   mlir::MLIRContext* context) {
   const mlir::RankedTensorType mlirType = mlirTypeOf(context, type);
   const mlir::Attribute element = scalarAttr(mlirType.getElementType(), value);
-  return mlir::DenseElementsAttr::get(mlirType, llvm::ArrayRef(element));
+  return mlir::DenseElementsAttr::get(mlirType,
+                                      llvm::ArrayRef(element).take_front(type.numel() ? 1 : 0));
 }
 
 std::optional<Scalar> splatOf(mlir::Attribute value) {

@@ -117,3 +117,12 @@ func.func @keeps_convert_that_rounds() -> (tensor<f32>, tensor<i32>) {
   %z = diptych.convert %x : tensor<f64> -> tensor<i32>
   return %y, %z : tensor<f32>, tensor<i32>
 }
+
+// CHECK-LABEL: @nothing
+// CHECK-NEXT: %[[A:.*]] = diptych.constant dense<> : tensor<0xf64>
+// CHECK-NEXT: return %[[A]], %[[A]]
+func.func @nothing() -> (tensor<0xf64>, tensor<0xf64>) {
+  %c = diptych.constant dense<> : tensor<0xf64>
+  %a = diptych.add %c, %c : tensor<0xf64>, tensor<0xf64> -> tensor<0xf64>
+  return %c, %a : tensor<0xf64>, tensor<0xf64>
+}

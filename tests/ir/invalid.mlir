@@ -364,3 +364,11 @@ func.func @scatter_add_updates_are_as_gathered(%x: tensor<4x3xf64>, %i: tensor<2
       : tensor<4x3xf64>, tensor<2xi64>, tensor<3x2xf64> -> tensor<4x3xf64>
   return
 }
+
+// -----
+
+func.func @element_count(%x: tensor<4294967296x4294967296x4xf64>) {
+  // expected-error@+1 {{op expected a tensor below 2^48 elements, got tensor<4294967296x4294967296x4xf64>; check the sizes}}
+  %z = diptych.neg %x : tensor<4294967296x4294967296x4xf64> -> tensor<4294967296x4294967296x4xf64>
+  return
+}
