@@ -26,8 +26,8 @@ template <class T> struct Array {
   std::vector<T> memory;
 
   Array(const Shape& shape, const Dims& strides, int64_t first, int64_t size)
-      : type{dtypeOf<T>, shape}, strides(strides), first(first), memory(static_cast<size_t>(size)) {
-  }
+      : type{dtypeOf<T>, shape}, strides(strides), first(first),
+        memory(static_cast<size_t>(std::max(size, first + 1))) {}
   explicit Array(const Shape& shape)
       : Array(shape, contiguousStrides(shape), 0, std::max<int64_t>(1, shape.product())) {}
 
@@ -70,7 +70,7 @@ template <class T> std::vector<Array<T>> views(const Shape& shape) {
     gapped[a] *= 3;
   }
   const int64_t n = shape.product();
-  const int64_t lastRow = (shape[rank - 1] - 1) * reversed[rank - 1];
+  const int64_t lastRow = n ? (shape[rank - 1] - 1) * reversed[rank - 1] : 0;
   reversed[rank - 1] *= -1;
   repeated[0] = 0;
   list.emplace_back(shape, permuted, 0, n);
@@ -115,7 +115,6 @@ TEST(LaunchPointwise, MixesElementTypes) {
       x.random(3);
       Array<float> y(shape), zero(shape);
       y.random(4);
-      Array<bool> less(shape.empty() ? Shape{} : shape, contiguousStrides(shape), 0, 0);
       std::vector<uint8_t> flags(static_cast<size_t>(shape.product()));
       const TensorType boolean{DType::boolean, shape};
       const Dims strides = contiguousStrides(shape);
