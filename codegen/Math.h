@@ -15,8 +15,8 @@ namespace diptych::codegen {
 /// Every expansion is a fixed sequence of IEEE operations on each lane, so scalars and vectors of
 /// any width give the same bits. f64 results lie within 1.5 ulp; f32 is evaluated in f64 and
 /// rounded once (square roots apart), within 0.501 ulp. Special values follow C99 Annex F. The
-/// payload of a NaN is not part of the contract. sin and cos put a table into the enclosing module
-/// and a branch around the insertion point.
+/// payload of a NaN is not part of the contract. sin and cos leave the insertion point
+/// behind an scf.if that reduces large angles.
 class MathBuilder {
 public:
   MathBuilder(mlir::OpBuilder& builder, mlir::Location loc) : builder_(builder), loc_(loc) {}

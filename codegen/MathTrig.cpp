@@ -4,15 +4,12 @@
 #include <bit>
 #include <limits>
 
-#include <diptych/Error.h>
-
 #include "codegen/Math.h"
 #include "codegen/MathExpr.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/SymbolTable.h"
 
 namespace diptych::codegen {
 namespace math {
@@ -52,30 +49,7 @@ static TrigReduction reduceModerate(Num x) {
   return {r.hi, fma(n, -kPiHalf[2], r.lo - second.lo), bits(shifted)};
 }
 
-/// The address of kTwoOverPi in the module around the insertion point, which holds it once.
-static mlir::Value twoOverPiTable(const Scope& scope) {
-  static constexpr llvm::StringLiteral name = "diptych_two_over_pi";
-  mlir::OpBuilder& builder = scope.builder;
-  mlir::Operation* module =
-      mlir::SymbolTable::getNearestSymbolTable(builder.getInsertionBlock()->getParentOp());
-  if (!module)
-    throw Error("internal: sin and cos need a module for their table");
-  if (!mlir::SymbolTable::lookupSymbolIn(module, name)) {
-    mlir::OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(&module->getRegion(0).front());
-    auto words = llvm::ArrayRef<uint64_t>(kTwoOverPi);
-    auto tensor =
-        mlir::RankedTensorType::get({static_cast<int64_t>(words.size())}, builder.getI64Type());
-    LLVM::GlobalOp::create(builder, scope.loc,
-                           LLVM::LLVMArrayType::get(builder.getI64Type(), words.size()),
-                           /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                           mlir::DenseElementsAttr::get(tensor, words));
-  }
-  auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
-  return LLVM::AddressOfOp::create(builder, scope.loc, pointer, name);
-}
-
-/// Scalar integer arithmetic the vector kinds lack: 128 bits and table loads.
+/// Scalar integer arithmetic the vector kinds lack: 128 bits.
 struct Wide {
   mlir::OpBuilder& builder;
   mlir::Location loc;
@@ -113,16 +87,18 @@ static std::pair<Int, Int> turnsModuloFour(const Scope& scope, Int xBits) {
   // Lanes that are not large are computed too, and dropped: keep their loads inside the table.
   first.value =
       arith::MinUIOp::create(builder, loc, first.value, scope.constant(kTwoOverPiBits - 190 + 22));
-  mlir::Value table = twoOverPiTable(scope);
-  mlir::Value words[4], window[3];
+  // A constant of the function, not a global: kernels move between modules freely.
+  auto words = llvm::ArrayRef<uint64_t>(kTwoOverPi);
+  auto type = mlir::VectorType::get({static_cast<int64_t>(words.size())}, builder.getI64Type());
+  mlir::Value table =
+      arith::ConstantOp::create(builder, loc, mlir::DenseElementsAttr::get(type, words));
+  mlir::Value word[4], window[3];
   for (int i = 0; i < 4; ++i) {
     Int index = (first >> 6) + i;
-    mlir::Value address = LLVM::GEPOp::create(builder, loc, table.getType(), builder.getI64Type(),
-                                              table, mlir::ValueRange{index.value});
-    words[i] = LLVM::LoadOp::create(builder, loc, builder.getI64Type(), address, 8);
+    word[i] = LLVM::ExtractElementOp::create(builder, loc, table, index.value);
   }
   for (int i = 0; i < 3; ++i)
-    window[i] = LLVM::FshrOp::create(builder, loc, words[i + 1], words[i], first.value);
+    window[i] = LLVM::FshrOp::create(builder, loc, word[i + 1], word[i], first.value);
   mlir::Value low = wide.multiplyAdd(window[0], mantissa.value, wide.constant(64, 0));
   mlir::Value middle = wide.multiplyAdd(window[1], mantissa.value, wide.upper(low));
   mlir::Value high = wide.multiplyAdd(window[2], mantissa.value, wide.upper(middle));
