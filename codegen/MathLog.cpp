@@ -38,7 +38,8 @@ Num logSpecials(Num x, Num value, double pole) {
   return select(x <= pole, select(x == pole, constantLike(x, -kInfinity), kNan), finite);
 }
 
-/// log(1 + f) = f - (h - s (h + R)), h = f^2 / 2: s (h + R) is small, so its errors are.
+/// log(1 + f) = f - (h - s (h + R)), h = f^2 / 2 (K. C. Ng's form): s (h + R) is small, so its
+/// errors are.
 /// `correction` is added to the small part. R is z times a polynomial of degree 6 in
 /// z = s^2, relative error 2^-59; total below 0.9 ulp.
 static Num assembleLog(LogReduction reduced, Num correction) {
@@ -57,8 +58,8 @@ static Num logWide(Num x) {
   return logSpecials(x, assembleLog(reduced, reduced.e * kLn2Lo), 0.0);
 }
 
-// u = 1 + x rounds; log(1 + x) = log(u) + c / u with c the rounding error. For u near 1, f = x
-// itself is exact.
+// u = 1 + x rounds; log(1 + x) = log(u) + c / u with c the rounding error (Kahan). For u near 1, f
+// = x itself is exact.
 static Num log1pWide(Num x) {
   Pair sum = twoSum(x, constantLike(x, 1.0));
   LogReduction reduced = reduceNormalLog(sum.hi);
