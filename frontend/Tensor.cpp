@@ -142,6 +142,13 @@ Tensor Tensor::to(DType dtype, SourceLocation where) const {
 
 Tensor Tensor::astype(DType dtype, SourceLocation where) const { return to(dtype, where); }
 
+Tensor Tensor::to(const std::string& device, SourceLocation where) const {
+  if (device != "cpu")
+    throw Error(where, "to: expected the device cpu, got " + device +
+                           "; this build of Diptych computes on the CPU only");
+  return *this;
+}
+
 Tensor Tensor::contiguous(SourceLocation where) const {
   return located(where, [&] {
     if (is_contiguous())

@@ -82,6 +82,9 @@ public:
   /// The same numbers in another dtype (see the operator `convert` for the rounding).
   Tensor to(DType dtype, SourceLocation where = std::source_location::current()) const;
   Tensor astype(DType dtype, SourceLocation where = std::source_location::current()) const;
+  /// The tensor on a device. "cpu" is the only one this build has: any other throws Error.
+  Tensor to(const std::string& device,
+            SourceLocation where = std::source_location::current()) const;
   /// The same tensor with its elements in row-major order; itself where they are already.
   Tensor contiguous(SourceLocation where = std::source_location::current()) const;
   /// The same numbers without a history: nothing flows back through it.

@@ -57,4 +57,9 @@ TEST(DTypeErrors, DefaultsAndDrawsAreFloats) {
   EXPECT_ERROR_HERE(dt::linspace(0.0, 1.0, 3, dt::i64), "linspace:", "arange");
 }
 
+TEST(DTypeErrors, OtherDevicesAreRefused) {
+  EXPECT_ERROR_HERE(wide.to("cuda"), "to: expected the device cpu, got cuda", "CPU only");
+  EXPECT_EQ(wide.to("cpu").value(), wide.value());
+}
+
 } // namespace
