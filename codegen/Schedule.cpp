@@ -40,7 +40,9 @@ void Scheduler::visit(Operation* op) {
     return finish(op);
   std::optional<OpCode> code = ir::opCodeOf(op);
   if (!code)
-    throw Error("internal: no kernel for " + op->getName().getStringRef().str());
+    throw Error(ir::sourceLocationOf(op->getLoc()),
+                "expected operators of the diptych dialect and func.return, got " +
+                    op->getName().getStringRef().str() + "; inline calls before compiling");
   switch (info(*code).family) {
   case Family::Creation: return creation(op);
   case Family::Movement: return movement(op, *code);
