@@ -82,6 +82,8 @@ Run::Run(const char* transform, Emitter& emitter, const Function& f, ValueSpan i
     arguments[static_cast<size_t>(index)] = wrt_.back();
   }
   const uint64_t since = nextSequence();
+  for (const Value& input : wrt_)
+    eagerTensor(input).sequence = since - 1;
   {
     const GradModeScope recording(true);
     const EmitterScope scope(emitter);

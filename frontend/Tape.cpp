@@ -34,8 +34,7 @@ struct TapeNode::Extra {
 static uint64_t takeSequence(ValueSpan operands) {
   uint64_t& last = lastSequence;
   for (const Value& operand : operands)
-    if (const NodeRef& node = static_cast<const TensorImpl*>(operand.impl())->node())
-      last = std::max(last, node->sequence());
+    last = std::max(last, static_cast<const TensorImpl*>(operand.impl())->sequence);
   return ++last;
 }
 
@@ -84,7 +83,8 @@ void TapeNode::addResult(NodeRef node, TensorImpl& result, int index) {
     node->extra_->results.at(static_cast<size_t>(index)) = &result;
   else
     node->result_ = &result;
-  result.setNode(std::move(node), index);
+  const uint64_t sequence = node->sequence();
+  result.setNode(std::move(node), index, sequence);
 }
 
 void TapeNode::forgetResult(int index) noexcept {

@@ -70,10 +70,11 @@ public:
   int resultIndex() const { return resultIndex_; }
 
   void setRequiresGrad(bool on) { requiresGrad_ = on; }
-  void setNode(NodeRef node, int resultIndex) {
+  void setNode(NodeRef node, int resultIndex, uint64_t sequence) {
     node_ = std::move(node);
     resultIndex_ = resultIndex;
     requiresGrad_ = true;
+    this->sequence = sequence;
   }
 
   /// Marks the tensor as seen by a walk over the tape; true if this walk had not seen it.
@@ -83,6 +84,8 @@ public:
   Value grad;
   /// The transform this is a differentiated input of; 0 for every other tensor.
   uint64_t transform = 0;
+  /// Nodes that use this tensor have a larger number, on whatever thread they are recorded.
+  uint64_t sequence = 0;
 
 private:
   runtime::Buffer buffer_;

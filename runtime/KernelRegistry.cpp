@@ -5,14 +5,10 @@
 #include <cstdlib>
 #include <string>
 
-// Written by diptych-kernelgen. Weak, so that what needs no kernel links without them.
+// Written by diptych-kernelgen.
 extern "C" {
-#define DIPTYCH_KERNEL_TABLE(LEVEL)                                                                \
-  extern const diptych::runtime::KernelEntry diptych_kernel_table_##LEVEL[] __attribute__((weak)); \
-  extern const int64_t diptych_kernel_count_##LEVEL __attribute__((weak));
-DIPTYCH_KERNEL_TABLE(v3)
-DIPTYCH_KERNEL_TABLE(v4)
-#undef DIPTYCH_KERNEL_TABLE
+extern const diptych::runtime::KernelEntry diptych_kernel_table_v3[], diptych_kernel_table_v4[];
+extern const int64_t diptych_kernel_count_v3, diptych_kernel_count_v4;
 }
 
 namespace diptych::runtime {
@@ -57,12 +53,9 @@ bool wantsV4() {
 }
 
 std::span<const KernelEntry> tableForThisCpu() {
-  const bool v4 = wantsV4();
-  const KernelEntry* table = v4 ? diptych_kernel_table_v4 : diptych_kernel_table_v3;
-  const int64_t* count = v4 ? &diptych_kernel_count_v4 : &diptych_kernel_count_v3;
-  if (!table || !count)
-    throw Error("internal: this build of the library contains no eager kernels");
-  return {table, static_cast<size_t>(*count)};
+  if (wantsV4())
+    return {diptych_kernel_table_v4, static_cast<size_t>(diptych_kernel_count_v4)};
+  return {diptych_kernel_table_v3, static_cast<size_t>(diptych_kernel_count_v3)};
 }
 
 const KernelRegistry& builtIn() {

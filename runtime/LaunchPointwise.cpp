@@ -1,5 +1,6 @@
 // Pointwise operators, copies and fills.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/KernelRegistry.h"
@@ -90,6 +91,61 @@ bool runFlat(OpCode code, const Operands& operands) {
   return true;
 }
 
+// An input that runs down its columns is read in tiles, so that a cache line is used whole.
+constexpr int64_t kTile = 8;
+
+bool readsColumns(const Axes& axes) {
+  const int inner = axes.rank - 1, outer = axes.rank - 2;
+  if (outer < 0 || axes.rank == kMaxRank || axes.extent[inner] < 2 * kTile ||
+      axes.extent[outer] < 2 * kTile)
+    return false;
+  for (int i = 0; i + 1 < axes.operands; ++i)
+    if (std::abs(axes.stride[i][inner]) > std::abs(axes.stride[i][outer]) &&
+        axes.stride[i][outer] != 0)
+      return true;
+  return false;
+}
+
+void runAxes(OpCode code, const Operands& operands, NestCall call) {
+  const int last = call.rows.rank - 1;
+  for (int i = 0; i < operands.count; ++i)
+    call.innerStride[i] = last >= 0 ? call.rows.stride[i][last] : 1;
+  call.innerExtent = last >= 0 ? call.rows.extent[last] : 1;
+  if (last >= 0)
+    call.rows.erase(last);
+  call.params[0] = call.innerExtent;
+  for (int i = 0; i < operands.count; ++i) {
+    call.params[1 + 2 * i] = call.rangeStride(i);
+    call.params[2 + 2 * i] = call.innerStride[i];
+  }
+  call.kernel = kernelFor(code, operands, variantFor(call.innerStride, operands.count));
+  call.run();
+}
+
+// The inner axis is cut into whole tiles, which become a row axis around the range, and the rest.
+void runTiled(OpCode code, const Operands& operands, const NestCall& call) {
+  const int inner = call.rows.rank - 1;
+  const int64_t extent = call.rows.extent[inner], tiles = extent / kTile;
+  NestCall whole = call;
+  int64_t strides[kMaxOperands], tileStrides[kMaxOperands];
+  for (int i = 0; i < operands.count; ++i) {
+    strides[i] = call.rows.stride[i][inner];
+    tileStrides[i] = kTile * strides[i];
+  }
+  whole.rows.erase(inner);
+  whole.rows.push(tiles, tileStrides);
+  whole.rows.swap(inner - 1, inner);
+  whole.rows.push(kTile, strides);
+  runAxes(code, operands, whole);
+  if (extent % kTile == 0)
+    return;
+  NestCall rest = call;
+  rest.rows.extent[inner] = extent % kTile;
+  for (int i = 0; i < operands.count; ++i)
+    rest.data[i] += tiles * tileStrides[i] * rest.itemSize[i];
+  runAxes(code, operands, rest);
+}
+
 void runNest(OpCode code, const Operands& operands) {
   NestCall call;
   const Dims* strides[kMaxOperands];
@@ -102,20 +158,10 @@ void runNest(OpCode code, const Operands& operands) {
   if (call.rows.count() == 0)
     return;
   call.rows.coalesce();
-  const int last = call.rows.rank - 1;
-  for (int i = 0; i < operands.count; ++i)
-    call.innerStride[i] = last >= 0 ? call.rows.stride[i][last] : 1;
-  if (last >= 0) {
-    call.innerExtent = call.rows.extent[last];
-    call.rows.erase(last);
-  }
-  call.params[0] = call.innerExtent;
-  for (int i = 0; i < operands.count; ++i) {
-    call.params[1 + 2 * i] = call.rangeStride(i);
-    call.params[2 + 2 * i] = call.innerStride[i];
-  }
-  call.kernel = kernelFor(code, operands, variantFor(call.innerStride, operands.count));
-  call.run();
+  if (readsColumns(call.rows))
+    runTiled(code, operands, call);
+  else
+    runAxes(code, operands, call);
 }
 
 template <class T> void fillFlat(std::byte* data, int64_t n, const std::byte* value) {

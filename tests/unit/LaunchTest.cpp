@@ -91,8 +91,9 @@ void onThreads(const std::function<void()>& check) {
   }
 }
 
-const Shape shapes[] = {{},        {1},          {7},         {3, 5},          {1, 9, 1},
-                        {2, 3, 4}, {4, 1, 3, 2}, {3, 300, 5}, {2, 3, 2, 3, 2}, {70, 700}};
+const Shape shapes[] = {{},          {1},          {7},         {3, 5},          {1, 9, 1},
+                        {2, 3, 4},   {4, 1, 3, 2}, {3, 300, 5}, {2, 3, 2, 3, 2}, {70, 700},
+                        {2, 50, 67}, {40, 3, 45}};
 
 TEST(LaunchPointwise, AddsAnyViews) {
   onThreads([] {

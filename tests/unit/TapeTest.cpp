@@ -322,6 +322,20 @@ TEST(Transforms, PerturbationsAreNotConfused) {
   EXPECT_EQ(elements(gradientOf(forward, x)), (Doubles{6}));
 }
 
+TEST(Transforms, SeeWhatAnotherThreadRecorded) {
+  const Value x = tensorOf({2}, {1, 2});
+  for (int i = 0; i < 100; ++i) { // this thread has recorded more than the other ever will
+    const Value y = leaf({1, 2});
+    total(y * y);
+  }
+  const Function f = [](ValueSpan in) {
+    Value square;
+    std::thread([&] { square = in[0] * in[0]; }).join();
+    return Values{total(square * in[0])};
+  };
+  EXPECT_EQ(elements(gradientOf(f, x)), (Doubles{3, 12}));
+}
+
 TEST(Transforms, WorkUnderNoGradAndWithoutAUse) {
   const Value x = leaf({1, 2});
   const GradModeScope off(false);
