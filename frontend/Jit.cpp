@@ -11,15 +11,16 @@ namespace {
 struct Entry {
   std::shared_ptr<JitProgram> program;
   Values captures;
-  std::any structure;
-  std::string kind;  // for messages: "f64[3], f64[2,2]"
+  std::any structure; // of the result
+  std::string types;  // for messages: "f64[3], f64[2,2]"
+  JitKind kind;
 };
 
-std::string kindOf(ValueSpan inputs) {
-  std::string kind;
+std::string typesOf(ValueSpan inputs) {
+  std::string types;
   for (const Value& input : inputs)
-    kind += (kind.empty() ? "" : ", ") + input.type().str();
-  return kind;
+    types += (types.empty() ? "" : ", ") + input.type().str();
+  return types;
 }
 
 } // namespace
@@ -29,9 +30,11 @@ public:
   JitCache(const JitOptions& options, const SourceLocation& where)
       : options(options), where(where), shared(std::make_shared<SharedStats>()) {}
 
-  Entry& entryFor(const Function& f, ValueSpan inputs, const std::string& numbers) {
+  Entry& entryFor(const Function& f, ValueSpan inputs, const JitKind& kind,
+                  const std::function<std::any()>& structure) {
     std::lock_guard lock(traceMutex());
-    const std::string kind = kindOf(inputs), key = kind + "|" + numbers;
+    const std::string types = typesOf(inputs);
+    const std::string key = types + '|' + kind.structure + '|' + kind.numbers;
     auto found = entries_.find(key);
     {
       std::lock_guard statsLock(shared->mutex);
@@ -40,9 +43,12 @@ public:
     }
     if (found != entries_.end())
       return *(latest_ = found->second.get());
-    checkVariants(kind);
-    auto entry = makeEntry(f, inputs, kind);
-    noteCompilation(kind);
+    checkVariants(types);
+    auto entry = makeEntry(f, inputs);
+    entry->structure = structure();
+    entry->types = types;
+    entry->kind = kind;
+    noteCompilation(*entry);
     return *(latest_ = (entries_[key] = std::move(entry)).get());
   }
 
@@ -59,7 +65,7 @@ public:
 
 private:
   // Inserted by the caller only when this has succeeded.
-  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs, const std::string& kind) {
+  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs) {
     std::vector<TensorType> types;
     for (const Value& input : inputs)
       types.push_back(input.type());
@@ -68,7 +74,6 @@ private:
     const double took = milliseconds() - start;
     auto entry = std::make_unique<Entry>();
     entry->captures = std::move(traced.captures);
-    entry->kind = kind;
     entry->program = std::make_shared<JitProgram>(std::move(traced.module), options, shared);
     entry->program->prepare();
     std::lock_guard lock(shared->mutex);
@@ -76,22 +81,32 @@ private:
     return entry;
   }
 
-  void noteCompilation(const std::string& kind) {
+  void noteCompilation(const Entry& entry) {
     std::lock_guard lock(shared->mutex);
     ++shared->stats.compilations;
     if (!latest_)
       return;
-    shared->stats.recompilations.push_back(
-        latest_->kind == kind ? std::string("other numbers among the arguments")
-                              : "arguments of types (" + kind + ") after (" + latest_->kind + ")");
+    std::string reason = "other numbers among the arguments";
+    if (entry.types != latest_->types)
+      reason = "arguments of types (" + entry.types + ") after (" + latest_->types + ")";
+    else if (entry.kind.structure != latest_->kind.structure)
+      reason = "arguments of another structure";
+    shared->stats.recompilations.push_back(reason);
   }
 
-  void checkVariants(const std::string& kind) const {
+  void checkVariants(const std::string& types) const {
     if (entries_.size() < static_cast<size_t>(options.maxVariants))
       return;
+    std::string reasons;
+    {
+      std::lock_guard lock(shared->mutex);
+      for (const std::string& reason : shared->stats.recompilations)
+        reasons += (reasons.empty() ? "" : "; ") + reason;
+    }
     throw Error(where, "jit: expected at most " + std::to_string(options.maxVariants) +
-                           " kinds of arguments, got one more: (" + kind +
-                           "); pass changing numbers as tensors, pad changing shapes, or raise "
+                           " kinds of arguments, got one more: (" + types + ")" +
+                           (reasons.empty() ? "" : ", recompiled so far for " + reasons) +
+                           "; pass changing numbers as tensors, pad changing shapes, or raise "
                            "JitOptions::maxVariants");
   }
 
@@ -103,11 +118,12 @@ std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLo
   return std::make_shared<JitCache>(options, where);
 }
 
-JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const std::string& numbers) {
+JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitKind& kind,
+                const std::function<std::any()>& structure) {
   // Traced in line: the outer program is what gets compiled.
   if (&currentEmitter() != &eagerEmitter())
     return {f(inputs), nullptr};
-  Entry& entry = cache.entryFor(f, inputs, numbers);
+  Entry& entry = cache.entryFor(f, inputs, kind, structure);
   Values all(inputs.begin(), inputs.end());
   all.insert(all.end(), entry.captures.begin(), entry.captures.end());
   return {eagerEmitter().call(entry.program, all), &entry.structure};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <any>
+#include <typeinfo>
 
 #include <diptych/Numerics.h>
 #include <diptych/Transforms.h>
@@ -21,13 +22,13 @@ struct JitOptions {
 struct JitStats {
   double trace = 0, differentiate = 0, simplify = 0, fuse = 0, schedule = 0;
   double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
-  double firstRun = 0;   // the first execution, after compiling
-  double lastRun = 0;    // the latest execution
+  double firstRun = 0; // the first execution, after compiling
+  double lastRun = 0;  // the latest execution
   int64_t calls = 0, cacheHits = 0, compilations = 0;
   int64_t kernelsCompiled = 0, kernelsReused = 0, objectBytes = 0;
-  int64_t kernelCalls = 0;  // in one execution of the latest program
-  int64_t arenaBytes = 0;   // planned temporaries of the latest program
-  double flops = 0;         // of one execution of the latest program, by the cost table
+  int64_t kernelCalls = 0; // in one execution of the latest program
+  int64_t arenaBytes = 0;  // planned temporaries of the latest program
+  double flops = 0;        // of one execution of the latest program, by the cost table
   /// Why each compilation after the first was needed.
   std::vector<std::string> recompilations;
 
@@ -45,24 +46,53 @@ class JitCache;
 
 std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLocation& where);
 
+/// What a call is beside the types of its tensors; a different one is traced anew.
+struct JitKind {
+  std::string structure; // C++ types, sizes and keys of the trees
+  std::string numbers;   // the arguments that are no tensors
+};
+
 struct JitCall {
   Values outputs;
-  std::any* structure = nullptr;  // of the result; set by whoever traced
+  const std::any* structure = nullptr; // of the result; null where f ran in line
 };
-/// Runs the entry for these inputs, making it first if there is none. Inside a trace, or inside an
-/// eager transform's batch, f simply runs where it is. `numbers` are arguments that are no tensors.
-JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const std::string& numbers);
+/// Runs the entry for these inputs, making it first if there is none; `structure` is asked for the
+/// result's once f has been traced. Inside a trace, or inside an eager transform's batch, f simply
+/// runs where it is.
+JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitKind& kind,
+                const std::function<std::any()>& structure);
 JitStats jitStats(const JitCache& cache);
 /// Text of the latest entry at a stage; see JitFunction::ir.
 std::string jitText(const JitCache& cache, const std::string& stage);
 
-template <class T> void appendNumber(std::string& numbers, const T& argument) {
-  if constexpr (!holdsTensors<T>) {
+// What a tree's own type leaves open: how many parts it has, under which keys.
+template <class T> void appendStructure(std::string& text, const T& tree) {
+  if constexpr (!std::is_same_v<T, Tensor>) {
+    if constexpr (requires { typename T::mapped_type; })
+      for (const auto& [key, part] : tree) {
+        if constexpr (std::is_convertible_v<decltype(key), std::string>)
+          text += std::to_string(std::string(key).size()) + '"' + std::string(key);
+        else if constexpr (std::is_arithmetic_v<std::decay_t<decltype(key)>>)
+          text += std::to_string(key) + ':';
+      }
+    text += '(';
+    Tree<T>::walk(tree, [&](const auto& part) { appendStructure(text, part); });
+    text += ')';
+  } else {
+    text += 't';
+  }
+}
+
+template <class T> void appendArgument(JitKind& kind, const T& argument) {
+  kind.structure += typeid(T).name();
+  kind.structure += ' ';
+  if constexpr (TreeLike<T>) {
+    appendStructure(kind.structure, argument);
+  } else if constexpr (!holdsTensors<T>) {
     static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>,
                   "an argument of a jitted function is a tensor, a tree of tensors or a number; "
                   "capture anything else in the function");
-    numbers += std::to_string(sizeof(T)) + ':';
-    numbers.append(reinterpret_cast<const char*>(&argument), sizeof(T));
+    kind.numbers.append(reinterpret_cast<const char*>(&argument), sizeof(T));
   }
 }
 
@@ -74,19 +104,19 @@ public:
   JitFunction(F f, const JitOptions& options, const SourceLocation& where)
       : f_(std::move(f)), cache_(detail::makeJitCache(options, where)) {}
 
-  /// As f itself. Arguments that are no tensors are numbers, and part of the kind of a call. Tensors
-  /// that f captures are inputs of the program: the ones captured when it was traced. If an input
-  /// requires grad, the call is one node of the tape, whose derivatives are compiled too.
+  /// As f itself. Arguments that are no tensors are numbers, and part of the kind of a call.
+  /// Tensors that f captures are inputs of the program: the ones captured when it was traced. If an
+  /// input requires grad, the call is one node of the tape, whose derivatives are compiled too.
   template <class... Args> auto operator()(Args&&... arguments) const {
     detail::Call<F, Args...> call(f_, arguments...);
     using Result = typename detail::Call<F, Args...>::Result;
-    std::string numbers;
-    (detail::appendNumber<std::remove_cvref_t<Args>>(numbers, arguments), ...);
-    detail::JitCall done = detail::callJit(*cache_, call.function(), call.inputs(), numbers);
+    detail::JitKind kind;
+    (detail::appendArgument<std::remove_cvref_t<Args>>(kind, arguments), ...);
+    const auto structure = [&call] { return std::any(call.structure()); };
+    detail::JitCall done =
+        detail::callJit(*cache_, call.function(), call.inputs(), kind, structure);
     if (!done.structure)
       return call.result(done.outputs);
-    if (call.hasRun())
-      *done.structure = call.result(Values(done.outputs.size()));
     return unflattenTree(std::any_cast<const Result&>(*done.structure), done.outputs);
   }
 

@@ -92,7 +92,12 @@ public:
     };
   }
 
-  bool hasRun() const { return result_.has_value(); }
+  /// The structure of what f returned, its tensors empty.
+  Result structure() const {
+    Result tree = *result_;
+    forEachLeaf(tree, [](Tensor& tensor) { tensor = Tensor(); });
+    return tree;
+  }
   /// `values` in the structure of what f returned, and in that of argument i.
   Result result(ValueSpan values) const { return unflattenTree(*result_, values); }
   template <size_t i> auto likeArgument(ValueSpan values) const {
