@@ -1,0 +1,69 @@
+// The diptych command: one program, a subcommand for each thing a user wants done.
+#include "tools/diptych/Commands.h"
+
+#include "llvm/Config/llvm-config.h"
+
+#include <diptych/Error.h>
+
+#include <iostream>
+#include <new>
+
+namespace diptych::cli {
+
+int complain(ExitCode code, const std::string& message) {
+  std::cout.flush();
+  std::cerr << "diptych: " << message << '\n';
+  return code;
+}
+
+static const char* const kFooter = R"(
+Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 bad input file or program,
+4 internal error.
+
+Examples:
+  diptych study                      eager against jit at the real sizes, in a minute or two
+  diptych study --size tiny          the same in seconds
+  diptych run model.mlir --random-seed 1 --print-ir plan)";
+
+/// Errors of the command line go out as one line, then a hint at --help.
+static int explain(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) // --help, --version
+    return app.exit(error, std::cout, std::cerr);
+  std::string command = "diptych";
+  for (const CLI::App* used : app.get_subcommands())
+    command += " " + used->get_name();
+  return complain(usage, std::string(error.what()) + "; see " + command + " --help");
+}
+
+static int run(int argc, char** argv) {
+  CLI::App app("Diptych: tensor programs run eagerly on a tape, or traced and compiled.",
+               "diptych");
+  app.set_version_flag("--version",
+                       std::string("diptych " DIPTYCH_VERSION " (LLVM " LLVM_VERSION_STRING ")"),
+                       "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Command command;
+  addStudy(app, command);
+  addRun(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return explain(app, error);
+  }
+  return command();
+}
+
+} // namespace diptych::cli
+
+int main(int argc, char** argv) {
+  using namespace diptych::cli;
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return complain(internal, "out of memory; choose a smaller size");
+  } catch (const std::exception& error) {
+    return complain(internal, error.what());
+  }
+}

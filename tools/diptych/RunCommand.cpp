@@ -1,0 +1,162 @@
+// diptych run: a function of textual IR on inputs from the command line, compiled or replayed.
+#include "tools/diptych/Commands.h"
+
+#include "tools/diptych/RunInputs.h"
+
+#include "frontend/JitProgram.h"
+#include "ir/Dialect.h"
+#include "passes/Interpreter.h"
+
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/SourceMgr.h"
+
+#include <diptych/diptych.h>
+
+#include <iostream>
+
+namespace diptych::cli {
+
+namespace {
+
+struct Request {
+  std::string file, function = "main", stage;
+  InputRequest inputs;
+  Numerics numerics = Numerics::standard;
+  bool interpret = false;
+};
+
+const char* const kFooter = R"(
+Inputs are counted from 0. An input nobody mentions is filled as --fill says.
+  --input 0=1,2,3     its elements in row-major order, or one number for all of them
+  --input 1=ones      or zeros, iota (0, 1, 2, ...), random (uniform on [0, 1))
+
+Stages of --print-ir: traced, differentiated, simplified, fused (the diptych dialect), plan
+(calls and buffers), kernels (MLIR), llvm, asm.
+
+Exit codes: 0 done, 2 wrong usage, 3 the file can't be read, is no valid IR, or fails when
+run, 4 internal error.
+
+Examples:
+  diptych run model.mlir --input 0=1,2,3
+  diptych run model.mlir --function step --fill random --random-seed 7 --interpret
+  diptych run model.mlir --print-ir fused)";
+
+/// The program's or the command's fault, not ours: exit code 3, or 2 for the command's.
+struct Refusal {
+  ExitCode code;
+  std::string message;
+};
+
+/// Diagnostics of the parser and the verifier go to stderr as MLIR words them.
+mlir::OwningOpRef<mlir::ModuleOp> parse(const std::string& path) {
+  std::string message;
+  auto file = mlir::openInputFile(path, &message);
+  if (!file)
+    throw Refusal{badInput, message};
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  const mlir::SourceMgrDiagnosticHandler handler(sources, &traceContext());
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &traceContext());
+  if (!module)
+    throw Refusal{badInput, path + ": no valid program of the diptych dialect, see above"};
+  return module;
+}
+
+mlir::func::FuncOp find(mlir::ModuleOp module, const Request& request) {
+  std::string names;
+  for (auto function : module.getOps<mlir::func::FuncOp>()) {
+    if (function.getName() == request.function && !function.isExternal())
+      return function;
+    if (!function.isExternal())
+      names += (names.empty() ? "@" : ", @") + function.getName().str();
+  }
+  throw Refusal{badInput, request.file + ": expected a function @" + request.function + " with a " +
+                              "body, got " + (names.empty() ? "no function" : names) +
+                              (names.empty() ? "" : "; choose one with --function")};
+}
+
+/// JitProgram runs @main: the chosen function takes that name.
+void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function) {
+  function.setPublic();
+  if (function.getName() == "main")
+    return;
+  mlir::SymbolTable symbols(module);
+  if (mlir::Operation* other = symbols.lookup("main"))
+    if (mlir::failed(symbols.renameToUnique(other, {})))
+      throw Error("internal: @main could not be renamed");
+  if (mlir::failed(symbols.rename(function, "main")))
+    throw Error("internal: the function could not be renamed");
+}
+
+int execute(const Request& request) {
+  const std::lock_guard lock(traceMutex());
+  auto module = parse(request.file);
+  auto function = find(*module, request);
+  const std::vector<TensorType> types = ir::tensorTypesOf(function.getArgumentTypes());
+  ir::tensorTypesOf(function.getResultTypes());
+  makeMain(*module, function);
+  std::shared_ptr<JitProgram> program;
+  if (!request.interpret || !request.stage.empty())
+    program =
+        std::make_shared<JitProgram>(module.get().clone(), JitOptions{.numerics = request.numerics},
+                                     std::make_shared<SharedStats>());
+  if (!request.stage.empty()) {
+    std::cout << program->text(request.stage);
+    return success;
+  }
+  const Values inputs = makeInputs(types, request.inputs);
+  const NoGradGuard guard;
+  const Values results =
+      request.interpret ? passes::interpret(function, inputs) : program->run(inputs);
+  std::cout.precision(17);
+  for (size_t i = 0; i < results.size(); ++i)
+    std::cout << "result " << i << ": " << results[i].type() << '\n' << Tensor(results[i]) << '\n';
+  return success;
+}
+
+int runProgram(const Request& request) {
+  try {
+    return execute(request);
+  } catch (const Refusal& refusal) {
+    return complain(refusal.code, refusal.message);
+  } catch (const InputError& error) {
+    return complain(usage, error.what());
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    return complain(message.find("internal") == std::string::npos ? badInput : internal, message);
+  }
+}
+
+} // namespace
+
+void addRun(CLI::App& app, Command& command) {
+  auto request = std::make_shared<Request>();
+  CLI::App* sub = app.add_subcommand("run", "Run a function of textual IR");
+  sub->add_option("file", request->file, "The IR; - for stdin")->required()->type_name("FILE");
+  sub->add_option("--function", request->function, "Which function")->capture_default_str();
+  sub->add_flag("--interpret", request->interpret,
+                "Replay it through the eager kernels instead of compiling it");
+  sub->add_option("--input", request->inputs.given, "NUMBER=VALUES of one input; may be repeated")
+      ->type_name("I=V,V,...")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub->add_option("--fill", request->inputs.fill, "Of inputs not given: random, ones, zeros, iota")
+      ->check(CLI::IsMember({"random", "ones", "zeros", "iota"}))
+      ->capture_default_str();
+  sub->add_option("--random-seed", request->inputs.seed, "Seed of random inputs")
+      ->capture_default_str();
+  const std::map<std::string, Numerics> modes{{"strict", Numerics::strict},
+                                              {"standard", Numerics::standard}};
+  sub->add_option("--numerics", request->numerics, "strict (eager's bits) or standard")
+      ->transform(CLI::CheckedTransformer(modes).description(""))
+      ->type_name("MODE")
+      ->default_str("standard");
+  sub->add_option("--print-ir", request->stage, "Print the program at a stage; don't run it")
+      ->check(CLI::IsMember(
+          {"traced", "differentiated", "simplified", "fused", "plan", "kernels", "llvm", "asm"}))
+      ->type_name("STAGE");
+  sub->footer(kFooter);
+  sub->callback([request, &command] { command = [request] { return runProgram(*request); }; });
+}
+
+} // namespace diptych::cli

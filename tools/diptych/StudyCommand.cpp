@@ -1,0 +1,172 @@
+// diptych study: options to StudyOptions, the record to a page or a file.
+#include "tools/diptych/Commands.h"
+
+#include "tools/study/Study.h"
+#include "tools/study/StudyProgress.h"
+#include "tools/study/StudyReport.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+namespace diptych::cli {
+
+namespace {
+
+using namespace study;
+
+struct Request {
+  StudyOptions options;
+  std::vector<std::string> workloads;
+  std::string json;
+  bool quiet = false;
+};
+
+const char* const kFooter = R"(
+W1 maximises the Sharpe ratio of a softmax factor portfolio; W3 finds the portfolio to
+which every asset brings the same risk. Each function is run eagerly and jitted, each in a
+process of its own, and its results are checked against the other mode and a closed form
+first: a row whose check fails has no times, and the exit code is 1.
+
+Exit codes: 0 every check passed, 1 a check failed, 2 wrong usage, 3 the price file or the
+JSON file can't be used, 4 internal error.
+
+Examples:
+  diptych study                                 generated market, real sizes
+  diptych study --size tiny --json -            the record instead of the tables
+  diptych study --workload w1 --cost 0.001      with trading costs
+  diptych study --prices prices.csv.gz --K 6    factors computed from a file
+  diptych study --workload w3 --n 20,95,200     risk parity at three sizes)";
+
+void addSizes(CLI::App& app, Request& request) {
+  StudyOptions& options = request.options;
+  app.add_option("--size", options.size, "Sizes of all workloads: tiny, real or large")
+      ->check(CLI::IsMember({"tiny", "real", "large"}))
+      ->capture_default_str();
+  app.add_option("--workload", request.workloads, "w1, w3, or both: w1,w3")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"w1", "w3"}))
+      ->default_str("w1,w3");
+  app.add_option("--T,--days", options.T, "Days of W1")->check(CLI::Range(3, 1000000));
+  app.add_option("--N,--stocks", options.N, "Stocks of W1")->check(CLI::Range(2, 1000000));
+  app.add_option("--K,--factors", options.K, "Factors of W1")->check(CLI::Range(1, 100000));
+  app.add_option("--n,--assets", options.n, "Assets of W3, one size or several: 20,95")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 5000));
+  app.add_option(
+         "--prices", options.prices,
+         "Prices of your own: CSV, wide or long, plain or gzip (see docs/study.md); W3 then "
+         "takes the covariance of the first n stocks")
+      ->type_name("FILE");
+  app.add_option("--seed", options.seed, "Seed of the generated market")->capture_default_str();
+}
+
+void addModel(CLI::App& app, StudyOptions& options) {
+  app.add_option("--cost", options.terms.cost, "Cost of a unit of trading in W1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--temperature", options.terms.temperature,
+                 "Temperature of the softmax in W1; small picks few stocks")
+      ->check(CLI::Range(1e-6, 1e6))
+      ->capture_default_str();
+  app.add_option("--ridge", options.terms.ridge, "Weight of |w|^2 in W1")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--iterations", options.iterations, "Steps of gradient ascent in W1")
+      ->check(CLI::Range(1, 10000000))
+      ->capture_default_str();
+  const std::map<std::string, Numerics> modes{{"strict", Numerics::strict},
+                                              {"standard", Numerics::standard}};
+  app.add_option("--numerics", options.numerics,
+                 "Of the jit: strict (eager's bits) or standard (sums may be reassociated)")
+      ->transform(CLI::CheckedTransformer(modes).description(""))
+      ->type_name("MODE")
+      ->default_str("standard");
+}
+
+void addMeasuring(CLI::App& app, Request& request) {
+  StudyOptions& options = request.options;
+  app.add_option("--samples", options.sampling.samples, "Samples of a latency, at least")
+      ->check(CLI::Range(3, 1000000))
+      ->capture_default_str();
+  app.add_option("--seconds", options.sampling.seconds,
+                 "Budget of a latency; ten times that for gradient ascent")
+      ->check(CLI::Range(0.001, 86400.0))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads of the library; default: all")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--hessian-limit", options.hessianLimit,
+                 "GiB a Hessian of W1 may need, else it is skipped; default: half of what is free")
+      ->check(CLI::Range(0.001, 1e6));
+  app.add_option("--tolerance", options.tolerance,
+                 "Largest relative difference that counts as agreement")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--json", request.json, "Write the record there; - for stdout, without the tables")
+      ->type_name("FILE");
+  app.add_flag("-q,--quiet", request.quiet, "No progress on stderr");
+}
+
+bool styled() {
+  const char* noColour = std::getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) && !(noColour && *noColour);
+}
+
+/// Opened before the study, so that a wrong path doesn't cost its minutes.
+std::unique_ptr<std::ofstream> openRecord(const std::string& path) {
+  if (path.empty() || path == "-")
+    return nullptr;
+  auto file = std::make_unique<std::ofstream>(path);
+  if (!*file)
+    throw BadInput(path + ": cannot be written; check the folder and its permissions");
+  return file;
+}
+
+int study(Request request) {
+  StudyOptions& options = request.options;
+  if (!request.workloads.empty()) {
+    auto asked = [&](const char* name) {
+      return std::count(request.workloads.begin(), request.workloads.end(), name) > 0;
+    };
+    options.portfolio = asked("w1");
+    options.riskParity = asked("w3");
+  }
+  StudyProgress progress;
+  if (!request.quiet)
+    options.progress = [&](const std::string& name) { progress.begin(name); };
+  try {
+    options.complete();
+  } catch (const Error& error) {
+    return complain(usage, error.what());
+  }
+  try {
+    const auto file = openRecord(request.json);
+    const Json report = runStudy(options);
+    const std::string record = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    std::cout << (request.json == "-" ? record : studyText(report, styled())) << std::flush;
+    if (file && !(*file << record << std::flush))
+      return complain(badInput, request.json + ": cannot be written to the end");
+    return report["passed"].get<bool>() ? success : checkFailed;
+  } catch (const BadInput& error) {
+    progress.begin("");
+    return complain(badInput, error.what());
+  }
+}
+
+} // namespace
+
+void addStudy(CLI::App& app, Command& command) {
+  auto request = std::make_shared<Request>();
+  CLI::App* sub = app.add_subcommand("study", "Compare eager and jit on the factor portfolio and "
+                                              "on risk parity");
+  addSizes(*sub, *request);
+  addModel(*sub, request->options);
+  addMeasuring(*sub, *request);
+  sub->footer(kFooter);
+  sub->callback([request, &command] { command = [request] { return study(*request); }; });
+}
+
+} // namespace diptych::cli

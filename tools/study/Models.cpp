@@ -1,0 +1,37 @@
+// The mathematics of Models.h, line by line.
+#include "tools/study/Models.h"
+
+#include <cmath>
+
+namespace diptych::study {
+
+Tensor factorReturns(const Tensor& w, const Tensor& X, const Tensor& Y,
+                     const PortfolioTerms& terms) {
+  const Tensor position = softmax(matmul(X, w / terms.temperature), -1); // [T,N]
+  const Tensor earned = sum(position * Y, -1);                           // [T]
+  if (terms.cost == 0.0)
+    return earned;
+  const Tensor trade = slice(position, 0, 1) - slice(position, 0, 0, -1); // [T-1,N]
+  const Tensor paid = terms.cost * sum(sqrt(square(trade) + 1e-8), -1);   // [T-1]
+  return earned - pad(paid, {{1, 0}});
+}
+
+Tensor annualSharpe(const Tensor& returns) {
+  return std::sqrt(252.0) * mean(returns) / stddev(returns);
+}
+
+Tensor factorPortfolio(const Tensor& w, const Tensor& X, const Tensor& Y,
+                       const PortfolioTerms& terms) {
+  return annualSharpe(factorReturns(w, X, Y, terms)) - terms.ridge * dot(w, w);
+}
+
+Tensor riskParity(const Tensor& x, const Tensor& S, const Tensor& b) {
+  return 0.5 * dot(x, matmul(S, x)) - dot(b, log(x));
+}
+
+Tensor riskSpread(const Tensor& w, const Tensor& S) {
+  const Tensor share = w * matmul(S, w);
+  return sum(square(unsqueeze(share, 1) - share));
+}
+
+} // namespace diptych::study

@@ -1,0 +1,32 @@
+// The workloads' models, each written once in the DSL and run by every mode. Knows no data and no
+// execution; closed forms of the same quantities stand in ClosedForms.h.
+#pragma once
+
+#include <diptych/diptych.h>
+
+namespace diptych::study {
+
+/// What shapes a factor portfolio besides its data.
+struct PortfolioTerms {
+  double cost = 0.0;        ///< of a unit of trading
+  double temperature = 1.0; ///< of the softmax; small picks few stocks
+  double ridge = 0.05;      ///< weight of |w|^2
+};
+
+/// Daily returns [T] of a long-only portfolio with positions softmax_n(X_t w / temperature), less
+/// the cost of trading into them. w [K], X [T,N,K], Y [T,N].
+Tensor factorReturns(const Tensor& w, const Tensor& X, const Tensor& Y,
+                     const PortfolioTerms& terms);
+/// sqrt(252) mean / standard deviation of daily returns.
+Tensor annualSharpe(const Tensor& returns);
+/// The Sharpe ratio less ridge |w|^2: to be maximised.
+Tensor factorPortfolio(const Tensor& w, const Tensor& X, const Tensor& Y,
+                       const PortfolioTerms& terms);
+
+/// x'Sx / 2 - sum_i b_i ln x_i; its minimiser, scaled to sum 1, gives asset i the share b_i of
+/// risk.
+Tensor riskParity(const Tensor& x, const Tensor& S, const Tensor& b);
+/// sum_ij (r_i - r_j)^2 of the risk contributions r = w o Sw.
+Tensor riskSpread(const Tensor& w, const Tensor& S);
+
+} // namespace diptych::study

@@ -1,0 +1,35 @@
+// What a study is asked to do. Knows no command line: see tools/diptych.
+#pragma once
+
+#include "tools/study/Measure.h"
+#include "tools/study/Models.h"
+
+#include <cstdint>
+
+namespace diptych::study {
+
+struct StudyOptions {
+  std::string size = "real";       ///< tiny, real or large
+  std::size_t T = 0, N = 0, K = 0; ///< of W1; 0: as the size says
+  std::vector<std::size_t> n;      ///< of W3; empty: as the size says
+  bool portfolio = true, riskParity = true;
+  PortfolioTerms terms;
+  int iterations = 1000; ///< of gradient ascent
+  Numerics numerics = Numerics::standard;
+  std::uint64_t seed = 1;
+  std::string prices;        ///< a file; empty: the generated market
+  int threads = 0;           ///< 0: the library's choice
+  double hessianLimit = 0.0; ///< GiB; 0: half of the memory that is available
+  double tolerance = 1e-10;  ///< largest relative difference that is agreement
+  SamplingPlan sampling;
+  /// Told the name of what begins; an empty name says that all is done.
+  std::function<void(const std::string&)> progress;
+
+  /// Fills in what `size` says; throws Error for numbers that make no study.
+  void complete();
+  Json json() const;
+};
+
+const char* name(Numerics numerics);
+
+} // namespace diptych::study
