@@ -158,7 +158,7 @@ std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes
       step.args.push_back(placeOf(schedule.buffers[id], *program));
     step.range = call.range;
     step.grain = call.grain;
-    step.checksIndices = call.checksIndices;
+    step.indices = call.indices;
     step.flops = call.flops;
     step.bytes = call.bytes;
     step.name = call.name;

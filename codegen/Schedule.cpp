@@ -85,8 +85,12 @@ const Storage& Scheduler::allocateResult(Operation* op) {
 }
 
 Storage Scheduler::contiguous(const Storage& storage) {
-  if (storage.isContiguous())
-    return storage;
+  if (storage.isContiguous()) {
+    // Axes of size 1 may have any stride; here they get the one that reads as row-major.
+    Storage same = storage;
+    same.strides = contiguousStrides(storage.type.shape);
+    return same;
+  }
   Storage made = newStorage(storage.type);
   copy(storage, made);
   return made;
@@ -100,6 +104,14 @@ Storage Scheduler::converted(const Storage& storage, DType dtype) {
   nest.nest.lines.push_back({Line::Apply{OpCode::Convert, {0}}, dtype});
   nest.nest.stores[0].line = 1;
   call(std::move(nest));
+  return made;
+}
+
+Storage Scheduler::wholeBuffer(const Storage& storage) {
+  if (storage.isContiguous() && storage.offset == 0)
+    return storage;
+  Storage made = newStorage(storage.type);
+  copy(storage, made);
   return made;
 }
 
@@ -151,7 +163,8 @@ void Scheduler::creation(Operation* op) {
     nest.name = "iota";
     nest.buffers = {line.buffer};
     nest.nest.extents = {line.type.shape[0]};
-    nest.nest.lines = {{Line::Index{0}, DType::i64}, {Line::Apply{OpCode::Convert, {0}}, type.dtype}};
+    nest.nest.lines = {{Line::Index{0}, DType::i64},
+                       {Line::Apply{OpCode::Convert, {0}}, type.dtype}};
     nest.nest.stores = {{1, {0, type.dtype, {1}, 0}}};
     finishNest(nest.nest, options_.vectorBytes);
     call(std::move(nest));

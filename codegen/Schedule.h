@@ -3,6 +3,7 @@
 
 #include "codegen/KernelSpec.h"
 #include "codegen/Storage.h"
+#include "runtime/Program.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -13,21 +14,21 @@ namespace diptych::codegen {
 struct PlannedBuffer {
   enum class Kind { Input, Output, Temporary, Constant };
   Kind kind = Kind::Temporary;
-  int index = 0;                            // which input or output
+  int index = 0; // which input or output
   int64_t bytes = 0;
-  int64_t arenaOffset = 0;                  // of a temporary
+  int64_t arenaOffset = 0; // of a temporary
   int firstStep = -1, lastStep = -1;
-  std::shared_ptr<const Literal> literal;   // of a constant
+  std::shared_ptr<const Literal> literal; // of a constant
 };
 
 struct ScheduledCall {
   KernelSpec kernel;
-  std::vector<int> buffers;  // args, in order
-  int64_t range = 1;         // the outermost loop
-  int64_t grain = 1;         // least piece of it worth a thread
-  bool checksIndices = false;  // the last arg is a status
+  std::vector<int> buffers; // args, in order
+  int64_t range = 1;        // the outermost loop
+  int64_t grain = 1;        // least piece of it worth a thread
+  runtime::IndexCheck indices;
   double flops = 0, bytes = 0;
-  std::string name;          // for reports: "sum+exp+sub"
+  std::string name; // for reports: "sum+exp+sub"
   SourceLocation where;
 };
 

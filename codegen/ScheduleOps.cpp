@@ -127,8 +127,8 @@ void Scheduler::matmul(Operation* op) {
 }
 
 void Scheduler::argReduction(Operation* op, OpCode code) {
-  const Storage from = at(op->getOperand(0)).splat ? contiguous(at(op->getOperand(0)))
-                                                   : at(op->getOperand(0));
+  const Storage from =
+      at(op->getOperand(0)).splat ? contiguous(at(op->getOperand(0))) : at(op->getOperand(0));
   const Storage to = allocateResult(op);
   const int64_t axis = ir::attrsOf(op).axis;
   ArgSpec spec;
@@ -182,13 +182,15 @@ ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t
   call.name = info(*ir::opCodeOf(op)).name;
   call.range = outer;
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
-  call.checksIndices = true;
+  call.indices = {spec.scatterAdd ? 0 : 1, spec.n.value,
+                  "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
+                      ir::tensorTypeOf(op->getOperand(0).getType()).str()};
   return call;
 }
 
 void Scheduler::gather(Operation* op) {
-  const Storage x = contiguous(at(op->getOperand(0)));
-  const Storage indices = contiguous(converted(at(op->getOperand(1)), DType::i64));
+  const Storage x = wholeBuffer(at(op->getOperand(0)));
+  const Storage indices = wholeBuffer(converted(at(op->getOperand(1)), DType::i64));
   const Storage to = allocateResult(op);
   const int64_t axis = ir::attrsOf(op).axis;
   ScheduledCall call =
@@ -199,8 +201,8 @@ void Scheduler::gather(Operation* op) {
 }
 
 void Scheduler::scatterAdd(Operation* op) {
-  const Storage indices = contiguous(converted(at(op->getOperand(1)), DType::i64));
-  const Storage updates = contiguous(at(op->getOperand(2)));
+  const Storage indices = wholeBuffer(converted(at(op->getOperand(1)), DType::i64));
+  const Storage updates = wholeBuffer(at(op->getOperand(2)));
   const Storage to = allocateResult(op);
   copy(at(op->getOperand(0)), to);
   const int64_t axis = ir::attrsOf(op).axis;

@@ -32,6 +32,8 @@ private:
   const Storage& allocateResult(mlir::Operation* op);
   /// The value, row-major without gaps; copied where it is not.
   Storage contiguous(const Storage& storage);
+  /// The same at the start of its buffer, for kernels that take no offset.
+  Storage wholeBuffer(const Storage& storage);
   Storage converted(const Storage& storage, DType dtype);
   void copy(const Storage& from, const Storage& to);
   void call(LoweredNest nest);

@@ -7,16 +7,23 @@ namespace diptych::runtime {
 
 namespace {
 
-void checkStatus(const ProgramStep& step, const void* status) {
-  const int64_t bad = *static_cast<const int64_t*>(status);
-  if (bad != 0)
-    throw Error(step.where, step.name + ": the index at position " + std::to_string(bad - 1) +
-                                " is out of range; indices count from 0 and stay below the "
-                                "axis's extent");
+// The kernel says that there is a bad index; the first of them is named, as in eager mode.
+void checkStatus(const ProgramStep& step, void* const* args, const void* status) {
+  if (*static_cast<const int64_t*>(status) == 0)
+    return;
+  const auto* values = static_cast<const int64_t*>(args[step.indices.arg]);
+  const int64_t extent = step.indices.extent;
+  int64_t position = 0;
+  while (static_cast<uint64_t>(values[position]) < static_cast<uint64_t>(extent))
+    ++position;
+  throw Error(step.where, step.name + ": index " + std::to_string(values[position]) +
+                              " at position " + std::to_string(position) + " is out of range for " +
+                              step.indices.axis + "; indices go from 0 to " +
+                              std::to_string(extent - 1));
 }
 
 void runStep(const ProgramStep& step, void* const* args) {
-  void* status = step.checksIndices ? args[step.args.size() - 1] : nullptr;
+  void* status = step.indices.arg >= 0 ? args[step.args.size() - 1] : nullptr;
   if (status)
     *static_cast<int64_t*>(status) = 0;
   if (step.range < 2 * step.grain)
@@ -26,7 +33,7 @@ void runStep(const ProgramStep& step, void* const* args) {
       step.kernel(args, nullptr, lo, hi);
     });
   if (status)
-    checkStatus(step, status);
+    checkStatus(step, args, status);
 }
 
 } // namespace

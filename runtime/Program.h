@@ -13,7 +13,15 @@ namespace diptych::runtime {
 struct ArgPlace {
   enum class Kind : uint8_t { Input, Output, Arena, Constant };
   Kind kind = Kind::Arena;
-  int64_t position = 0;  // number of the input, output or constant; byte offset in the arena
+  int64_t position = 0; // number of the input, output or constant; byte offset in the arena
+};
+
+/// Of a step that reads indices: what its error says. Its last arg is an i64 status; see
+/// KernelAbi.h.
+struct IndexCheck {
+  int arg = -1;       // which arg holds the indices; -1 for no check
+  int64_t extent = 0; // indices go from 0 to extent - 1
+  std::string axis;   // "axis 0 of f64[3,2]"
 };
 
 struct ProgramStep {
@@ -21,7 +29,7 @@ struct ProgramStep {
   std::vector<ArgPlace> args;
   int64_t range = 1;
   int64_t grain = 1;
-  bool checksIndices = false;  // the last arg is an i64 status; see KernelAbi.h
+  IndexCheck indices;
   double flops = 0, bytes = 0;
   std::string name;
   SourceLocation where;
@@ -34,7 +42,7 @@ struct Program {
   std::vector<std::shared_ptr<const Literal>> constants;
   int64_t arenaBytes = 0;
   int64_t kernelCount = 0;
-  std::shared_ptr<void> code;  // keeps the machine code alive
+  std::shared_ptr<void> code; // keeps the machine code alive
 
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
   /// Throws Error where an index is out of range.
