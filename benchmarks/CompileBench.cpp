@@ -1,0 +1,121 @@
+// What compiling costs in a warm process: a new graph each time, so that no kernel is known yet.
+#include "benchmarks/Check.h"
+
+namespace dt = diptych;
+
+namespace {
+
+// A number no kernel has seen: its constant makes the kernel's text, and so its code, new.
+double fresh() {
+  static int64_t count = 0;
+  return 1.0 + 1e-9 * static_cast<double>(++count);
+}
+
+dt::Tensor oneKernel(const dt::Tensor& x, double c) { return dt::tanh(x * c) + x; }
+
+// About `operators` operators: products, row reductions, pointwise ones, 10 to a layer.
+dt::Tensor layers(const dt::Tensor& w, const dt::Tensor& x, int operators, double c) {
+  dt::Tensor h = x;
+  for (int i = 0; i < operators; i += 10)
+    h = dt::tanh(dt::matmul(h, w) * c) + dt::softmax(h, -1) * 0.5;
+  return dt::sum(h * h);
+}
+
+void report(benchmark::State& state, const dt::JitStats& total, double trees) {
+  auto mean = [&](double value) { return value / trees; };
+  state.counters["trace_ms"] = mean(total.trace);
+  state.counters["dialect_ms"] =
+      mean(total.differentiate + total.simplify + total.fuse + total.schedule);
+  state.counters["emit_ms"] = mean(total.emit + total.lower + total.translate);
+  state.counters["codegen_ms"] = mean(total.codegen);
+  state.counters["link_ms"] = mean(total.link);
+  state.counters["kernels"] = mean(static_cast<double>(total.kernelsCompiled));
+  state.counters["calls"] = static_cast<double>(total.kernelCalls);
+}
+
+void add(dt::JitStats& total, const dt::JitStats& one) {
+  total.trace += one.trace, total.differentiate += one.differentiate;
+  total.simplify += one.simplify, total.fuse += one.fuse, total.schedule += one.schedule;
+  total.emit += one.emit, total.lower += one.lower, total.translate += one.translate;
+  total.codegen += one.codegen, total.link += one.link;
+  total.kernelsCompiled += one.kernelsCompiled, total.kernelCalls = one.kernelCalls;
+}
+
+// Compiles (and runs once) a new jitted function in every iteration.
+template <class Make, class... Args>
+void compileEach(benchmark::State& state, Make make, const Args&... arguments) {
+  make(fresh())(arguments...); // the process is warm from here on
+  dt::JitStats total;
+  for (auto _ : state) {
+    auto f = make(fresh());
+    benchmark::DoNotOptimize(f(arguments...));
+    state.PauseTiming();
+    add(total, f.stats());
+    state.ResumeTiming();
+  }
+  report(state, total, static_cast<double>(state.iterations()));
+}
+
+void compileOneKernel(benchmark::State& state) {
+  compileEach(
+      state, [](double c) { return dt::jit([=](const dt::Tensor& x) { return oneKernel(x, c); }); },
+      dt::randn({1000}));
+}
+BENCHMARK(compileOneKernel)->Name("compile/1_kernel")->Unit(benchmark::kMillisecond);
+
+void compileLayers(benchmark::State& state) {
+  const int operators = static_cast<int>(state.range(0));
+  compileEach(
+      state,
+      [=](double c) {
+        return dt::jit(
+            [=](const dt::Tensor& w, const dt::Tensor& x) { return layers(w, x, operators, c); });
+      },
+      0.2 * dt::randn({24, 24}), dt::randn({40, 24}));
+}
+BENCHMARK(compileLayers)
+    ->Name("compile/layers")
+    ->Arg(100)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+
+// Every operator of its own shape and constants: nothing to share.
+void compileDistinct(benchmark::State& state) {
+  const int operators = static_cast<int>(state.range(0));
+  compileEach(
+      state,
+      [=](double c) {
+        return dt::jit([=](const dt::Tensor& x) {
+          dt::Tensor total = dt::sum(x);
+          for (int i = 0; i < operators; i += 5) {
+            auto part = dt::slice(x, 0, 0, 20 + i);
+            total = total + dt::sum(dt::exp(part * (c + i)) - part);
+          }
+          return total;
+        });
+      },
+      0.001 * dt::rand({int64_t{30} + operators}));
+}
+BENCHMARK(compileDistinct)
+    ->Name("compile/distinct")
+    ->Arg(100)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+
+void compileGradient(benchmark::State& state) {
+  const int operators = static_cast<int>(state.range(0));
+  compileEach(
+      state,
+      [=](double c) {
+        return dt::jit(dt::value_and_grad(
+            [=](const dt::Tensor& w, const dt::Tensor& x) { return layers(w, x, operators, c); }));
+      },
+      0.2 * dt::randn({24, 24}), dt::randn({40, 24}));
+}
+BENCHMARK(compileGradient)
+    ->Name("compile/gradient_of_layers")
+    ->Arg(100)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+
+} // namespace

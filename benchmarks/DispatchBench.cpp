@@ -1,0 +1,83 @@
+// What one call costs when there is next to nothing to compute.
+#include "benchmarks/Check.h"
+
+namespace dt = diptych;
+
+namespace {
+
+constexpr int kOperators = 100;
+
+dt::Tensor chain(dt::Tensor x) {
+  for (int i = 0; i < kOperators; ++i)
+    x = x + 1.0;
+  return x;
+}
+
+void perOperator(benchmark::State& state) {
+  state.SetItemsProcessed(state.iterations() * kOperators);
+  state.counters["ns/op"] =
+      benchmark::Counter(1e-9 * kOperators, benchmark::Counter::kIsIterationInvariantRate |
+                                                benchmark::Counter::kInvert);
+}
+
+void eager(benchmark::State& state) {
+  auto x = dt::ones({8});
+  for (auto _ : state)
+    benchmark::DoNotOptimize(chain(x));
+  perOperator(state);
+}
+BENCHMARK(eager)->Name("dispatch/eager");
+
+void recorded(benchmark::State& state) {
+  auto x = dt::ones({8}).requires_grad_();
+  for (auto _ : state)
+    benchmark::DoNotOptimize(chain(x));
+  perOperator(state);
+}
+BENCHMARK(recorded)->Name("dispatch/eager_recorded");
+
+void recordedAndSwept(benchmark::State& state) {
+  auto x = dt::ones({8}).requires_grad_();
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dt::grad(dt::sum(chain(x)), x));
+  perOperator(state);
+}
+BENCHMARK(recordedAndSwept)->Name("dispatch/eager_gradient");
+
+void jittedCall(benchmark::State& state) {
+  auto x = dt::ones({8});
+  auto f = dt::jit(chain);
+  if (!dt::bench::agree(state, f(x), chain(x)))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(f(x));
+}
+BENCHMARK(jittedCall)->Name("dispatch/jit_one_kernel");
+
+// 100 kernels that can't be fused.
+void jittedSteps(benchmark::State& state) {
+  auto x = dt::ones({2, 2});
+  auto products = [](const dt::Tensor& x) {
+    dt::Tensor y = x;
+    for (int i = 0; i < kOperators; ++i)
+      y = dt::matmul(y, x);
+    return y;
+  };
+  auto f = dt::jit(products);
+  if (!dt::bench::agree(state, f(x), products(x)))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(f(x));
+  perOperator(state);
+}
+BENCHMARK(jittedSteps)->Name("dispatch/jit_100_kernels");
+
+void jittedOnTheTape(benchmark::State& state) {
+  auto x = dt::ones({8}).requires_grad_();
+  auto f = dt::jit([](const dt::Tensor& x) { return dt::sum(chain(x)); });
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dt::grad(f(x), x));
+}
+BENCHMARK(jittedOnTheTape)->Name("dispatch/jit_gradient_by_tape");
+
+} // namespace

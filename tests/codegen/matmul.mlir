@@ -1,0 +1,52 @@
+// Products: register tiles of explicit fmas, in either numerics; views read where they lie.
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=vector-bytes=32 | FileCheck %s --check-prefix=AVX2
+
+// 12 rows by 2 vectors with AVX-512, 4 by 2 with AVX2.
+// CHECK-LABEL: func.func @product_0
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-2: llvm.load {{.*}} -> vector<8xf64>
+// CHECK-COUNT-24: math.fma {{.*}} : vector<8xf64>
+// CHECK: scf.yield
+// AVX2-LABEL: func.func @product_0
+// AVX2-COUNT-2: llvm.load {{.*}} -> vector<4xf64>
+// AVX2-COUNT-8: math.fma {{.*}} : vector<4xf64>
+// AVX2: scf.yield
+func.func @product(%x: tensor<48x64xf64>, %y: tensor<64x32xf64>) -> tensor<48x32xf64> {
+  %p = diptych.matmul %x, %y : tensor<48x64xf64>, tensor<64x32xf64> -> tensor<48x32xf64>
+  return %p : tensor<48x32xf64>
+}
+
+// A transposed right side is read along k and turned in registers; no copy is made.
+// CHECK-LABEL: func.func @transposed_0
+// CHECK-NOT: masked.gather
+// CHECK: vector.shuffle {{.*}} [0, 8, 2, 10, 4, 12, 6, 14]
+// CHECK: vector.shuffle {{.*}} [1, 9, 3, 11, 5, 13, 7, 15]
+// CHECK: math.fma
+// CHECK-NOT: @transposed_1
+func.func @transposed(%x: tensor<48x64xf64>, %y: tensor<32x64xf64>) -> tensor<48x32xf64> {
+  %t = diptych.transpose %y {axes = array<i64: 1, 0>} : tensor<32x64xf64> -> tensor<64x32xf64>
+  %p = diptych.matmul %x, %t : tensor<48x64xf64>, tensor<64x32xf64> -> tensor<48x32xf64>
+  return %p : tensor<48x32xf64>
+}
+
+// Depth goes in blocks of 1024, whose totals are added in order.
+// CHECK-LABEL: func.func @deep_0
+// CHECK-DAG: arith.constant 1024 : i64
+// CHECK: math.fma
+// CHECK: arith.addf {{.*}} : vector<8xf64>
+// CHECK: llvm.store
+func.func @deep(%x: tensor<12x3000xf64>, %y: tensor<3000x16xf64>) -> tensor<12x16xf64> {
+  %p = diptych.matmul %x, %y : tensor<12x3000xf64>, tensor<3000x16xf64> -> tensor<12x16xf64>
+  return %p : tensor<12x16xf64>
+}
+
+// Equal products share a kernel.
+// CHECK-LABEL: func.func @twice_0
+// CHECK-NOT: @twice_1
+func.func @twice(%x: tensor<16x16xf64>) -> tensor<16x16xf64> {
+  %a = diptych.matmul %x, %x : tensor<16x16xf64>, tensor<16x16xf64> -> tensor<16x16xf64>
+  %b = diptych.matmul %a, %a : tensor<16x16xf64>, tensor<16x16xf64> -> tensor<16x16xf64>
+  %c = diptych.matmul %b, %b : tensor<16x16xf64>, tensor<16x16xf64> -> tensor<16x16xf64>
+  return %c : tensor<16x16xf64>
+}

@@ -1,0 +1,59 @@
+// Reductions in the canonical order: 16 partials, a tree, blocks of 4096; never contracted.
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=contract=true | FileCheck %s --check-prefix=CONTRACT
+
+// Along a row the partials are the lanes of one vector; a tail is masked with the identity.
+// CHECK-LABEL: func.func @rows_0
+// CHECK: %[[SUM:.*]] = scf.for {{.*}} iter_args
+// CHECK: llvm.load {{.*}} -> vector<16xf64>
+// CHECK: arith.addf {{.*}} : vector<16xf64>
+// CHECK: arith.select
+// CHECK: vector.shuffle {{.*}} [0, 1, 2, 3, 4, 5, 6, 7]
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11, 12, 13, 14, 15]
+// CHECK: vector.extract
+// CHECK: llvm.store {{.*}} : f64
+func.func @rows(%x: tensor<50x100xf64>) -> tensor<50xf64> {
+  %s = diptych.sum %x {axes = array<i64: 1>} : tensor<50x100xf64> -> tensor<50xf64>
+  return %s : tensor<50xf64>
+}
+
+// Across columns they are 16 vectors; few rows stay in registers.
+// CHECK-LABEL: func.func @few_columns_0
+// CHECK-NOT: llvm.alloca
+// CHECK-COUNT-3: llvm.load {{.*}} -> vector<16xf64>
+// CHECK: llvm.store
+func.func @few_columns(%x: tensor<3x100xf64>) -> tensor<100xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<3x100xf64> -> tensor<100xf64>
+  return %s : tensor<100xf64>
+}
+
+// CHECK-LABEL: func.func @many_columns_0
+// CHECK: llvm.alloca
+// CHECK: scf.for
+// CHECK: arith.andi
+func.func @many_columns(%x: tensor<300x100xf64>) -> tensor<100xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<300x100xf64> -> tensor<100xf64>
+  return %s : tensor<100xf64>
+}
+
+// Blocks of 4096 have totals of their own.
+// CHECK-LABEL: func.func @blocks_0
+// CHECK-DAG: arith.constant 4096 : i64
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: arith.addf {{.*}} : f64
+func.func @blocks(%x: tensor<10000xf64>) -> tensor<f64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<10000xf64> -> tensor<f64>
+  return %s : tensor<f64>
+}
+
+// What is summed may contract; the sum itself never does.
+// CONTRACT-LABEL: func.func @sum_of_products_0
+// CONTRACT: arith.mulf {{.*}} fastmath<contract> : vector<16xf64>
+// CONTRACT: arith.addf %{{[^ ]*}}, %{{[^ ]*}} : vector<16xf64>
+// CONTRACT-NOT: arith.addf {{.*}}fastmath
+func.func @sum_of_products(%x: tensor<50x100xf64>, %y: tensor<50x100xf64>) -> tensor<50xf64> {
+  %p = diptych.mul %x, %y : tensor<50x100xf64>, tensor<50x100xf64> -> tensor<50x100xf64>
+  %s = diptych.sum %p {axes = array<i64: 1>} : tensor<50x100xf64> -> tensor<50xf64>
+  return %s : tensor<50xf64>
+}

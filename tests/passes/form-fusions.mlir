@@ -1,0 +1,104 @@
+// Which operators share a kernel. One idea a function.
+// RUN: diptych-opt %s --diptych-form-fusions | FileCheck %s
+
+// Pointwise operators join their consumer.
+// CHECK-LABEL: @chain
+// CHECK: diptych.fusion "pointwise"
+// CHECK-NEXT: diptych.exp
+// CHECK-NEXT: diptych.sin
+// CHECK-NEXT: diptych.neg
+// CHECK-NEXT: diptych.yield
+// CHECK-NOT: diptych.fusion
+func.func @chain(%x: tensor<4x8xf64>) -> tensor<4x8xf64> {
+  %a = diptych.exp %x : tensor<4x8xf64> -> tensor<4x8xf64>
+  %b = diptych.sin %a : tensor<4x8xf64> -> tensor<4x8xf64>
+  %c = diptych.neg %b : tensor<4x8xf64> -> tensor<4x8xf64>
+  return %c : tensor<4x8xf64>
+}
+
+// What two kernels need is stored by one of them where computing it costs more than reading it.
+// CHECK-LABEL: @stores_heavy_value
+// CHECK: %[[F:.*]]:2 = diptych.fusion "reduction"
+// CHECK: diptych.exp
+// CHECK: diptych.sum
+// CHECK: diptych.yield
+// CHECK: diptych.fusion "reduction" (%{{.*}} = %[[F]]#{{[01]}}
+// CHECK-NOT: diptych.exp
+// CHECK: diptych.sum
+func.func @stores_heavy_value(%x: tensor<4x8xf64>) -> (tensor<4xf64>, tensor<8xf64>) {
+  %a = diptych.exp %x : tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %t = diptych.sum %a {axes = array<i64: 0>} : tensor<4x8xf64> -> tensor<8xf64>
+  return %s, %t : tensor<4xf64>, tensor<8xf64>
+}
+
+// What is cheap and reads one array is computed again in each.
+// CHECK-LABEL: @recomputes_cheap_value
+// CHECK: diptych.fusion "reduction" (%{{.*}} = %arg0 : tensor<4x8xf64>)
+// CHECK-NEXT: diptych.neg
+// CHECK: diptych.fusion "reduction" (%{{.*}} = %arg0 : tensor<4x8xf64>)
+// CHECK-NEXT: diptych.neg
+func.func @recomputes_cheap_value(%x: tensor<4x8xf64>) -> (tensor<4xf64>, tensor<8xf64>) {
+  %a = diptych.neg %x : tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %t = diptych.sum %a {axes = array<i64: 0>} : tensor<4x8xf64> -> tensor<8xf64>
+  return %s, %t : tensor<4xf64>, tensor<8xf64>
+}
+
+// A value used twice inside one kernel is computed once.
+// CHECK-LABEL: @diamond
+// CHECK: diptych.fusion "pointwise"
+// CHECK: %[[E:.*]] = diptych.exp
+// CHECK-NEXT: diptych.mul %[[E]], %[[E]]
+// CHECK-NOT: diptych.fusion
+func.func @diamond(%x: tensor<8xf64>) -> tensor<8xf64> {
+  %a = diptych.exp %x : tensor<8xf64> -> tensor<8xf64>
+  %b = diptych.mul %a, %a : tensor<8xf64>, tensor<8xf64> -> tensor<8xf64>
+  return %b : tensor<8xf64>
+}
+
+// A reduction takes in what it reduces, and stores what leaves the function.
+// CHECK-LABEL: @reduction_stores_returned_value
+// CHECK: %[[F:.*]]:2 = diptych.fusion "reduction"
+// CHECK-SAME: -> (tensor<4x8xf64>, tensor<4xf64>)
+// CHECK: %[[E:.*]] = diptych.exp
+// CHECK: %[[S:.*]] = diptych.sum %[[E]]
+// CHECK: diptych.yield %[[E]], %[[S]]
+// CHECK: return %[[F]]#0, %[[F]]#1
+func.func @reduction_stores_returned_value(%x: tensor<4x8xf64>) -> (tensor<4x8xf64>, tensor<4xf64>) {
+  %a = diptych.exp %x : tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  return %a, %s : tensor<4x8xf64>, tensor<4xf64>
+}
+
+// Several axes are reduced one at a time, innermost first: the canonical order.
+// CHECK-LABEL: @splits_axes
+// CHECK: diptych.fusion "reduction"
+// CHECK: diptych.sum {{.*}}axes = array<i64: 2>{{.*}}tensor<2x3x4xf64> -> tensor<2x3xf64>
+// CHECK: diptych.fusion "reduction"
+// CHECK: diptych.sum {{.*}}axes = array<i64: 0>{{.*}}tensor<2x3xf64> -> tensor<3xf64>
+func.func @splits_axes(%x: tensor<2x3x4xf64>) -> tensor<3xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0, 2>} : tensor<2x3x4xf64> -> tensor<3xf64>
+  return %s : tensor<3xf64>
+}
+
+// A kernel runs as a whole: what needs its result can't be part of it. (Softmax is three kernels.)
+// CHECK-LABEL: @no_cycle
+// CHECK: %[[M:.*]] = diptych.fusion "reduction" (%{{.*}} = %arg0
+// CHECK: diptych.max
+// CHECK: %[[E:.*]]:2 = diptych.fusion "reduction" ({{.*}}%[[M]]
+// CHECK: diptych.exp
+// CHECK: diptych.sum
+// CHECK: diptych.fusion "pointwise"
+// CHECK-NOT: diptych.exp
+// CHECK: diptych.div
+func.func @no_cycle(%x: tensor<4x8xf64>) -> tensor<4x8xf64> {
+  %m = diptych.max %x {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %mb = diptych.broadcast %m {axes = array<i64: 0>} : tensor<4xf64> -> tensor<4x8xf64>
+  %d = diptych.sub %x, %mb : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  %e = diptych.exp %d : tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %e {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %sb = diptych.broadcast %s {axes = array<i64: 0>} : tensor<4xf64> -> tensor<4x8xf64>
+  %p = diptych.div %e, %sb : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  return %p : tensor<4x8xf64>
+}
