@@ -1,0 +1,248 @@
+// The checks, by the public transforms where it can be.
+#include "Checks.h"
+
+#include <diptych/Jit.h>
+#include <diptych/diptych.h>
+
+#include <cmath>
+
+#include "tests/ops/Agreement.h"
+#include "tests/ops/Samples.h"
+
+namespace diptych::fuzz {
+
+namespace {
+
+using namespace emitted;
+
+// All float results, added up in f64.
+Value total(const Values& results) {
+  Value total = constant({DType::f64, {}}, 0.0);
+  for (const Value& result : results) {
+    if (!isFloat(result.dtype()))
+      continue;
+    Dims axes;
+    for (int i = 0; i < result.rank(); ++i)
+      axes.push_back(i);
+    total = total + sum(convert(result, DType::f64), axes);
+  }
+  return total;
+}
+
+std::vector<int> floatsOf(ValueSpan inputs) {
+  std::vector<int> floats;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (isFloat(inputs[i].dtype()))
+      floats.push_back(static_cast<int>(i));
+  return floats;
+}
+
+Function totalOf(const Program& program) {
+  return [program](ValueSpan inputs) { return Values{total(program.run(inputs))}; };
+}
+
+// The total and its derivatives in every float input.
+Function gradientOf(const Program& program) {
+  return [program](ValueSpan inputs) {
+    Derivatives swept = currentEmitter().vjp(totalOf(program), inputs, floatsOf(inputs), [](auto) {
+      return Seeds{{constant({DType::f64, {}}, 1.0)}};
+    });
+    Values all = swept.outputs;
+    all.insert(all.end(), swept.derivatives.begin(), swept.derivatives.end());
+    return all;
+  };
+}
+
+Function tangentOf(const Function& f) {
+  return [f](ValueSpan inputs) {
+    Values tangents;
+    const std::vector<int> floats = floatsOf(inputs);
+    for (int i : floats)
+      tangents.push_back(like(inputs[static_cast<size_t>(i)], 0.5));
+    return currentEmitter().jvp(f, inputs, floats, Seeds{tangents}).derivatives;
+  };
+}
+
+std::string values(const Program& program) {
+  return suite::strictDifference(program.function(), program.inputs());
+}
+std::string gradients(const Program& program) {
+  return suite::strictDifference(gradientOf(program), program.inputs());
+}
+std::string tangents(const Program& program) {
+  return suite::strictDifference(tangentOf(program.function()), program.inputs());
+}
+std::string secondOrder(const Program& program) {
+  return suite::strictDifference(tangentOf(gradientOf(program)), program.inputs());
+}
+
+//===-- Standard -----------------------------------------------------------------------------===//
+
+// How far results move when every input moves by one part in 1e13: what no arithmetic can beat.
+std::string nearStandard(const Function& f, const Program& program) {
+  const Values inputs = program.inputs();
+  Values moved;
+  for (const Value& input : inputs) {
+    std::vector<double> numbers = suite::numbersOf(input);
+    for (size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] *= 1 + (i % 2 ? 1e-13 : -1e-13);
+    moved.push_back(numbers.empty() ? input : suite::fromNumbers(input.type(), numbers));
+  }
+  const Values eager = f(inputs), other = f(moved);
+  const Values compiled = suite::runCompiled(f, inputs, Numerics::standard);
+  for (size_t k = 0; k < eager.size(); ++k) {
+    const std::vector<double> x = suite::numbersOf(eager[k]), y = suite::numbersOf(other[k]);
+    double sway = 0;
+    bool finite = true;
+    for (size_t i = 0; i < x.size(); ++i) {
+      finite &= std::isfinite(x[i]) && std::isfinite(y[i]) && std::abs(x[i]) < 1e100;
+      sway = std::max(sway, std::abs(x[i] - y[i]));
+    }
+    if (!finite)
+      continue;
+    const std::string found = suite::nearDifference(Values{compiled[k]}, Values{eager[k]},
+                                                    {1e-10, 1e-12 + 100 * sway, 1e-11});
+    if (!found.empty())
+      return "result " + std::to_string(k) + ": " + found;
+  }
+  return {};
+}
+
+std::string standardValues(const Program& program) {
+  return nearStandard(program.function(), program);
+}
+std::string standardGradients(const Program& program) {
+  return nearStandard(gradientOf(program), program);
+}
+
+//===-- Nesting ------------------------------------------------------------------------------===//
+
+constexpr JitOptions strict{.numerics = Numerics::strict};
+
+/// The total as a function of the first float input; the other inputs are captured.
+auto scalarFunction(const Program& program) {
+  return [program](const Tensor& x) {
+    Values inputs = program.inputs();
+    for (Value& input : inputs)
+      if (input.dtype() == x.dtype() && input.shape() == x.shape()) {
+        input = x.value();
+        break;
+      }
+    return Tensor(total(program.run(inputs)));
+  };
+}
+
+// None: the program has no small f64 input.
+Tensor argumentOf(const Program& program) {
+  for (const Value& input : program.inputs())
+    if (input.dtype() == DType::f64 && input.type().numel() > 0 && input.type().numel() <= 40)
+      return Tensor(input);
+  return {};
+}
+
+std::string compare(const char* what, const Tensor& got, const Tensor& expected) {
+  const std::string found = suite::bitDifference(Values{got.value()}, Values{expected.value()});
+  return found.empty() ? found : std::string(what) + ": " + found;
+}
+
+std::string gradOfJit(const Program& program) {
+  const Tensor x = argumentOf(program);
+  if (!x.defined())
+    return {};
+  const auto f = scalarFunction(program);
+  const Tensor expected = grad(f)(x);
+  std::string found = compare("grad(jit(f))", grad(jit(f, strict))(x), expected);
+  found += compare("jit(grad(f))", jit(grad(f), strict)(x), expected);
+  found += compare("jit(grad(jit(f)))", jit(grad(jit(f, strict)), strict)(x), expected);
+  found += compare("value_and_grad(jit(f))", value_and_grad(jit(f, strict))(x).second, expected);
+  const Tensor leaf = x.detach().requires_grad_();
+  jit(f, strict)(leaf).backward();
+  return found + compare("jit(f)(x).backward()", leaf.grad(), expected);
+}
+
+std::string tangentOfJit(const Program& program) {
+  const Tensor x = argumentOf(program);
+  if (!x.defined())
+    return {};
+  const auto f = scalarFunction(program);
+  const Tensor v = full_like(x, 0.5);
+  const Tensor expected = jvp(f)(x, v).second;
+  std::string found = compare("jvp(jit(f))", jvp(jit(f, strict))(x, v).second, expected);
+  found += compare("jit(jvp(f))", jit(jvp(f), strict)(x, v).second, expected);
+  const Tensor product = hvp(f)(x, v);
+  found += compare("hvp(jit(f))", hvp(jit(f, strict))(x, v), product);
+  return found + compare("jit(hvp(f))", jit(hvp(f), strict)(x, v), product);
+}
+
+std::string hessianOfJit(const Program& program) {
+  const Tensor x = argumentOf(program);
+  if (!x.defined())
+    return {};
+  const auto f = scalarFunction(program);
+  const Tensor expected = hessian(f)(x);
+  std::string found = compare("hessian(jit(f))", hessian(jit(f, strict))(x), expected);
+  found += compare("jit(hessian(f))", jit(hessian(f), strict)(x), expected);
+  found += compare("jit(hessian(jit(f)))", jit(hessian(jit(f, strict)), strict)(x), expected);
+  found += compare("jacfwd(jit(grad(f)))", jacfwd(jit(grad(f), strict))(x), expected);
+  const Tensor reverse = jacrev(grad(f))(x);
+  found += compare("jacrev(jit(grad(f)))", jacrev(jit(grad(f), strict))(x), reverse);
+  found += compare("jit(jacrev(grad(f)))", jit(jacrev(grad(f)), strict)(x), reverse);
+  // Two ways to one matrix: near, unless the numbers are out of hand.
+  const std::vector<double> numbers = expected.to_vector<double>();
+  for (double number : numbers)
+    if (!(std::abs(number) < 1e6))
+      return found;
+  const std::string near =
+      suite::nearDifference(Values{reverse.value()}, Values{expected.value()}, {1e-8, 1e-9, 1e-8});
+  return near.empty() ? found : found + "jacrev(grad(f)) against hessian(f): " + near;
+}
+
+// x -> the sum of a derivative, weighted so that symmetries do not cancel.
+template <class F> auto weighted(F f) {
+  return [f](const Tensor& x) {
+    const Tensor y = f(x);
+    return sum(y * reshape(linspace(0.5, 1.5, y.numel()), y.shape()));
+  };
+}
+
+std::string fourthOrder(const Program& program) {
+  const Tensor x = argumentOf(program);
+  if (!x.defined())
+    return {};
+  const auto f = scalarFunction(program);
+  const auto g2 = grad(weighted(grad(f)));
+  const auto g4 = grad(weighted(grad(weighted(g2))));
+  const Tensor expected = g4(x);
+  std::string found = compare("jit outside", jit(g4, strict)(x), expected);
+  const auto inner = grad(weighted(grad(jit(f, strict))));
+  found += compare("jit inside", grad(weighted(grad(weighted(inner))))(x), expected);
+  const auto middle = grad(weighted(grad(weighted(jit(g2, strict)))));
+  return found + compare("jit in the middle", middle(x), expected);
+}
+
+constexpr Check kStrict[] = {{"values", values},
+                             {"gradients", gradients},
+                             {"tangents", tangents},
+                             {"second order", secondOrder}};
+constexpr Check kStandard[] = {{"standard values", standardValues},
+                               {"standard gradients", standardGradients}};
+constexpr Check kNesting[] = {{"grad and jit", gradOfJit},
+                              {"jvp, hvp and jit", tangentOfJit},
+                              {"hessian and jit", hessianOfJit},
+                              {"fourth order and jit", fourthOrder}};
+
+} // namespace
+
+std::span<const Check> strictChecks() { return kStrict; }
+std::span<const Check> standardChecks() { return kStandard; }
+std::span<const Check> nestingChecks() { return kNesting; }
+
+std::string find(const Check& check, const Program& program) {
+  try {
+    return check.find(program);
+  } catch (const std::exception& error) {
+    return std::string("threw: ") + error.what();
+  }
+}
+
+} // namespace diptych::fuzz

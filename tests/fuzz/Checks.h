@@ -1,0 +1,23 @@
+// What must hold of every program. A check gives a description of what went wrong, or nothing.
+#pragma once
+
+#include "Generate.h"
+
+namespace diptych::fuzz {
+
+struct Check {
+  const char* name;
+  std::string (*find)(const Program&);
+};
+
+/// Of any program: values, gradients and tangents have the same bits eager, replayed and compiled.
+std::span<const Check> strictChecks();
+/// Of continuous programs: standard numerics stay near.
+std::span<const Check> standardChecks();
+/// Of small continuous programs: transforms and jit in every order, to the fourth derivative.
+std::span<const Check> nestingChecks();
+
+/// The check, an exception being a failure too.
+std::string find(const Check& check, const Program& program);
+
+} // namespace diptych::fuzz

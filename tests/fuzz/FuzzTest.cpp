@@ -1,0 +1,58 @@
+// Random programs, each by its seed. DIPTYCH_FUZZ_COUNT programs of every kind are tried (50), from
+// seed DIPTYCH_FUZZ_SEED (1) on; a failure prints its seed and the smallest program that still
+// fails.
+#include "Checks.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace diptych::fuzz {
+namespace {
+
+int64_t fromEnvironment(const char* variable, int64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::atoll(text) : otherwise;
+}
+
+void run(uint64_t seed, const Recipe& recipe, std::span<const Check> checks) {
+  const Program program = generate(seed, recipe);
+  for (const Check& check : checks) {
+    const std::string found = find(check, program);
+    if (found.empty())
+      continue;
+    const Program least =
+        minimised(program, [&](const Program& smaller) { return !find(check, smaller).empty(); });
+    ADD_FAILURE() << check.name << ", seed " << seed << ": " << found
+                  << "\nleast program: " << find(check, least) << "\n"
+                  << least.text();
+    return;
+  }
+}
+
+struct Programs : testing::TestWithParam<int64_t> {
+  uint64_t seed() const { return static_cast<uint64_t>(GetParam()); }
+  int operators() const { return 5 + static_cast<int>(seed() * 7 % 36); }
+};
+
+TEST_P(Programs, StrictAgreesEverywhere) {
+  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0}, strictChecks());
+}
+
+TEST_P(Programs, StandardIsNear) {
+  run(seed(), {.operators = operators(), .continuous = true}, standardChecks());
+}
+
+TEST_P(Programs, TransformsNest) {
+  run(seed(), {.operators = 3 + static_cast<int>(seed() % 6), .continuous = true, .largest = 60},
+      nestingChecks());
+}
+
+INSTANTIATE_TEST_SUITE_P(Fuzz, Programs,
+                         testing::Range(fromEnvironment("DIPTYCH_FUZZ_SEED", 1),
+                                        fromEnvironment("DIPTYCH_FUZZ_SEED", 1) +
+                                            fromEnvironment("DIPTYCH_FUZZ_COUNT", 50)),
+                         testing::PrintToStringParamName());
+
+} // namespace
+} // namespace diptych::fuzz

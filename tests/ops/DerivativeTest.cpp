@@ -1,0 +1,243 @@
+// Derivatives of every operator: against differences, against each other, to the third order; the
+// same bits eager and compiled; and nothing a rule emits is without a derivative of its own.
+#include "Derivatives.h"
+#include "Suite.h"
+
+#include <cmath>
+#include <mutex>
+
+#include "frontend/Trace.h"
+#include "passes/Passes.h"
+
+namespace diptych::suite {
+namespace {
+
+struct Derivatives : RowTest {
+  // What is exact in f64 only is checked there; f32 is then compared with f64.
+  bool exact() const { return dtype() == DType::f64; }
+  Generator generator{static_cast<uint64_t>(GetParam().code) + 77};
+
+  /// Smooth cases whose result is a float.
+  std::vector<Case> subjects() const {
+    std::vector<Case> chosen;
+    for (Case& each : smoothCases())
+      if (isFloat(each.program(each.inputs).dtype()))
+        chosen.push_back(std::move(each));
+    return chosen;
+  }
+};
+
+// Whether every element of `got` is within the tolerance of the largest one expected.
+std::string farFrom(const Values& got, const std::vector<std::vector<double>>& expected,
+                    double tolerance) {
+  for (size_t k = 0; k < got.size(); ++k) {
+    const std::vector<double> numbers = numbersOf(got[k]);
+    double largest = 1e-3;
+    for (double number : expected[k])
+      largest = std::max(largest, std::abs(number));
+    for (size_t i = 0; i < numbers.size(); ++i)
+      if (!(std::abs(numbers[i] - expected[k][i]) <= tolerance * largest))
+        return "result " + std::to_string(k) + " element " + std::to_string(i) + ": " +
+               std::to_string(numbers[i]) + ", by differences " + std::to_string(expected[k][i]);
+  }
+  return {};
+}
+
+// A result that is rounded to f32 has differences that are f32's.
+bool roundsToSingle(const Subject& subject) {
+  for (const Value& result : valueOf(subject))
+    if (result.dtype() == DType::f32)
+      return true;
+  return false;
+}
+
+// stop_gradient is the identity with derivative 0: the one operator differences cannot check.
+bool isConstantByDecree(const OpInfo& op) {
+  return op.derivative == DerivativeKind::Zero && op.code == OpCode::StopGradient;
+}
+
+TEST_P(Derivatives, TangentIsTheDifferenceQuotient) {
+  if (!exact() || isConstantByDecree(op()))
+    GTEST_SKIP() << "differences need f64, and an operator that is not constant by decree";
+  for (const Case& each : subjects()) {
+    SCOPED_TRACE(each.label);
+    const Subject f = subjectOf({each});
+    const Directions d = directionsFor(f, generator);
+    const bool coarse = roundsToSingle(f);
+    EXPECT_EQ(farFrom(pushForward(f, d.inputs), differences(f, d.inputs, coarse ? 1e-2 : 1e-3),
+                      coarse ? 1e-3 : 1e-7),
+              "");
+  }
+}
+
+TEST_P(Derivatives, PullbackIsTheTransposeOfTheTangent) {
+  for (const Case& each : subjects()) {
+    SCOPED_TRACE(each.label);
+    const Subject f = subjectOf({each});
+    const Directions d = directionsFor(f, generator);
+    const double forward = inner(d.results, pushForward(f, d.inputs));
+    const double backward = inner(pullBack(f, d.results), d.inputs);
+    const bool single = !exact() || roundsToSingle(f);
+    EXPECT_NEAR(forward, backward, (single ? 1e-4 : 1e-11) * std::max(1.0, std::abs(forward)));
+  }
+}
+
+TEST_P(Derivatives, SecondOrderIsTheDifferenceOfTheGradient) {
+  if (!exact())
+    GTEST_SKIP() << "differences need f64";
+  for (const Case& each : subjects()) {
+    SCOPED_TRACE(each.label);
+    const Subject f = subjectOf({each});
+    const Directions d = directionsFor(f, generator), e = directionsFor(f, generator);
+    const Subject gradient = gradientOf(f, d.results);
+    const bool coarse = roundsToSingle(f);
+    const double tolerance = coarse ? 1e-3 : 1e-6;
+    const Values forwardOverReverse = pushForward(gradient, d.inputs);
+    EXPECT_EQ(farFrom(forwardOverReverse, differences(gradient, d.inputs, 1e-3), tolerance), "");
+    // Symmetry: <e, Hd> = <He, d>, the right side by reverse over reverse.
+    const double left = inner(e.inputs, forwardOverReverse);
+    EXPECT_NEAR(left, inner(pullBack(gradient, e.inputs), d.inputs),
+                1e-9 * std::max(1.0, std::abs(left)));
+    // Forward over forward: <u, d(Jd)> = <d, Hd>.
+    const Subject tangent = tangentOf(f, d.inputs);
+    const double twice = inner(d.results, pushForward(tangent, d.inputs));
+    EXPECT_NEAR(twice, inner(d.inputs, forwardOverReverse), 1e-9 * std::max(1.0, std::abs(twice)));
+    const Subject second = tangentOf(gradient, d.inputs);
+    EXPECT_EQ(
+        farFrom(pushForward(second, e.inputs), differences(second, e.inputs, 1e-3), 10 * tolerance),
+        "")
+        << "third order";
+  }
+}
+
+/// f32 inputs as f64: the same numbers.
+Subject widened(const Subject& subject) {
+  Subject wide = subject;
+  for (Value& input : wide.inputs)
+    if (input.dtype() == DType::f32)
+      input = input.type().numel() ? fromNumbers({DType::f64, input.shape()}, numbersOf(input))
+                                   : fromNumbers({DType::f64, input.shape()}, {0});
+  return wide;
+}
+
+TEST_P(Derivatives, SingleIsNearDouble) {
+  if (exact())
+    GTEST_SKIP() << "compares f32 with f64";
+  for (const Case& each : subjects()) {
+    SCOPED_TRACE(each.label);
+    const Subject f = subjectOf({each}), wide = widened(f);
+    const Directions d = directionsFor(f, generator);
+    const auto numbers = [](const Values& values) {
+      std::vector<std::vector<double>> list;
+      for (const Value& value : values)
+        list.push_back(numbersOf(value));
+      return list;
+    };
+    const auto as64 = [](Values values, const Values& like) {
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i] = emitted::convert(values[i], like[i].dtype());
+      return values;
+    };
+    Values v = d.inputs;
+    for (Value& each : v)
+      each = emitted::convert(each, DType::f64);
+    const Values u = as64(d.results, valueOf(wide));
+    EXPECT_EQ(farFrom(valueOf(f), numbers(valueOf(wide)), 1e-5), "");
+    EXPECT_EQ(farFrom(pushForward(f, d.inputs), numbers(pushForward(wide, v)), 1e-4), "");
+    EXPECT_EQ(farFrom(pullBack(f, d.results), numbers(pullBack(wide, u)), 1e-4), "");
+    EXPECT_EQ(farFrom(pushForward(gradientOf(f, d.results), d.inputs),
+                      numbers(pushForward(gradientOf(wide, u), v)), 1e-3),
+              "");
+  }
+}
+
+/// Jᵀu, Jv, (Jᵀu)'v and (Jᵀu)''vv: all derivative programs in one.
+Values allOrders(const Subject& f, ValueSpan x, ValueSpan v, ValueSpan u) {
+  Values all;
+  const auto append = [&](const Values& values) {
+    all.insert(all.end(), values.begin(), values.end());
+  };
+  const Function gradient = [&](ValueSpan at) {
+    return currentEmitter()
+        .vjp(f.program, at, f.wrt,
+             [&](std::span<const TensorType>) { return Seeds{Values(u.begin(), u.end())}; })
+        .derivatives;
+  };
+  const Seeds tangents{Values(v.begin(), v.end())};
+  const Function second = [&](ValueSpan at) {
+    return currentEmitter().jvp(gradient, at, f.wrt, tangents).derivatives;
+  };
+  append(gradient(x));
+  append(currentEmitter().jvp(f.program, x, f.wrt, tangents).derivatives);
+  append(second(x));
+  append(currentEmitter().jvp(second, x, f.wrt, tangents).derivatives);
+  append(currentEmitter()
+             .vjp(gradient, x, f.wrt, [&](std::span<const TensorType>) { return tangents; })
+             .derivatives);
+  return all;
+}
+
+// Every kind of numbers, kinks and specials included: whatever a derivative is there, it is the
+// same everywhere. One case of each label's beginning is enough: views and shapes are the sweeps'
+// least concern.
+TEST_P(Derivatives, EveryOrderEagerEqualsCompiled) {
+  std::vector<Case> chosen;
+  for (Case& each : cases()) {
+    int64_t elements = 0;
+    for (const Value& input : each.inputs)
+      elements += input.type().numel();
+    const bool viewed = each.label.find("before") != std::string::npos;
+    if (!viewed && elements <= 10000 && isFloat(each.program(each.inputs).dtype()))
+      chosen.push_back(std::move(each));
+  }
+  if (chosen.size() > 24) {
+    std::shuffle(chosen.begin() + 2, chosen.end(), generator);
+    chosen.resize(24);
+  }
+  const Subject f = subjectOf(chosen);
+  const Directions d = directionsFor(f, generator);
+  const auto compare = [&](const std::vector<Case>& cases, const Directions& d) {
+    const Subject f = subjectOf(cases);
+    const size_t n = f.inputs.size(), m = d.inputs.size();
+    Values inputs = f.inputs;
+    inputs.insert(inputs.end(), d.inputs.begin(), d.inputs.end());
+    inputs.insert(inputs.end(), d.results.begin(), d.results.end());
+    return strictDifference(
+        [=](ValueSpan all) {
+          return allOrders(f, all.first(n), all.subspan(n, m), all.subspan(n + m));
+        },
+        inputs);
+  };
+  const std::string together = compare(chosen, d);
+  if (together.empty())
+    return;
+  for (const Case& each : chosen)
+    EXPECT_EQ(compare({each}, directionsFor(subjectOf({each}), generator)), "") << each.label;
+  ADD_FAILURE() << "all together: " << together;
+}
+
+// Three orders of reverse, expanded: every operator in them can be differentiated again.
+TEST_P(Derivatives, RulesAreClosed) {
+  for (const Case& each : subjects()) {
+    SCOPED_TRACE(each.label);
+    Subject f = subjectOf({each});
+    for (int order = 0; order < 3; ++order)
+      f = gradientOf(f, directionsFor(f, generator).results);
+    const std::lock_guard lock(traceMutex());
+    std::vector<TensorType> types;
+    for (const Value& input : f.inputs)
+      types.push_back(input.type());
+    TracedModule traced = traceFunction(f.program, types);
+    passes::differentiate(*traced.module, Numerics::strict);
+    traced.main().walk([](mlir::Operation* operation) {
+      if (const auto code = ir::opCodeOf(operation))
+        EXPECT_NE(info(*code).derivative, DerivativeKind::NotDifferentiable) << info(*code).name;
+    });
+    return; // Rules do not depend on the case but through shapes.
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, Derivatives, testing::ValuesIn(differentiableRows()), rowName);
+
+} // namespace
+} // namespace diptych::suite
