@@ -4,26 +4,19 @@
 
 #include <diptych/Autograd.h>
 #include <diptych/Ops.h>
-#include <diptych/Tree.h>
+#include <diptych/TransformCall.h>
 
 namespace diptych {
 
+/// How a Jacobian is computed; its numbers do not depend on it.
+struct JacobianOptions {
+  /// So many columns (jacfwd, hessian) or rows (jacrev) in one sweep; 0: all. A sweep holds that
+  /// many derivatives of every intermediate value, so fewer take less memory; each sweep runs the
+  /// function anew, which compiled code does once.
+  int64_t chunk_size = 0;
+};
+
 namespace detail {
-
-/// Which transform was asked for, and on which line: for messages.
-struct Request {
-  const char* transform;
-  SourceLocation where;
-};
-
-struct Swept {
-  Values outputs, derivatives;
-};
-
-/// Leaves [begin, end) of a call belong to one of its arguments.
-struct LeafRange {
-  int begin, end;
-};
 
 /// Derivative of output 0, which has one element, with respect to the inputs `wrt`. Further outputs
 /// are an error unless `auxiliary`.
@@ -36,135 +29,10 @@ Swept pullback(const Request& request, const Function& f, ValueSpan inputs,
 Swept pushforward(const Request& request, const Function& f, ValueSpan inputs,
                   const std::vector<int>& wrt, ValueSpan tangents);
 /// Derivatives of every output with respect to one input: output.shape + input.shape.
-Swept forwardJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt);
-Swept reverseJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt);
-/// The one leaf of argument `argnum`; Error where the argument does not exist or is not one tensor.
-int leafOf(const Request& request, const std::vector<LeafRange>& arguments, int argnum);
-
-template <class T>
-concept ConvertsToTensor = !TreeLike<T> && std::is_convertible_v<T, Tensor>;
-
-template <class A> struct ParameterOf {
-  using Plain = std::remove_cvref_t<A>;
-  // Trees by value, since their tensors are exchanged; what holds no tensor is passed as it came.
-  using type = std::conditional_t<
-      TreeLike<Plain>, Plain,
-      std::conditional_t<ConvertsToTensor<Plain>, Tensor, std::remove_reference_t<A>&>>;
-};
-template <class A> using Parameter = typename ParameterOf<A>::type;
-
-template <class R>
-using TreeResult =
-    std::conditional_t<ConvertsToTensor<std::remove_cvref_t<R>>, Tensor, std::remove_cvref_t<R>>;
-
-template <class T> constexpr bool holdsTensors = TreeLike<T> || ConvertsToTensor<T>;
-
-/// A call f(arguments...) seen as a function of its tensors.
-template <class F, class... Args> class Call {
-public:
-  using Parameters = std::tuple<Parameter<Args>...>;
-  static_assert(std::is_invocable_v<F&, std::add_lvalue_reference_t<Parameter<Args>>...>,
-                "the function cannot be called with these arguments");
-  using Result =
-      TreeResult<std::invoke_result_t<F&, std::add_lvalue_reference_t<Parameter<Args>>...>>;
-  static_assert(TreeLike<Result>, "a transformed function returns tensors: a Tensor, or a pair, "
-                                  "tuple, vector, array or map of them (see Tree.h)");
-  template <size_t i> using ParameterAt = std::tuple_element_t<i, Parameters>;
-
-  Call(F& f, Args&... arguments) : f_(f), parameters_(arguments...) {
-    std::apply([&](auto&... parameter) { (collect(parameter), ...); }, parameters_);
-  }
-
-  ValueSpan inputs() const { return inputs_; }
-  const std::vector<LeafRange>& ranges() const { return ranges_; }
-
-  /// f as a function of the tensors. Keeps the structure of its result for result().
-  Function function() {
-    return [this](ValueSpan inputs) {
-      Parameters parameters = parameters_;
-      size_t next = 0;
-      std::apply([&](auto&... parameter) { (exchange(parameter, inputs, next), ...); }, parameters);
-      result_ =
-          std::apply([&](auto&... parameter) -> Result { return f_(parameter...); }, parameters);
-      Values outputs;
-      flattenTree(*result_, outputs);
-      return outputs;
-    };
-  }
-
-  /// The structure of what f returned, its tensors empty.
-  Result structure() const {
-    Result tree = *result_;
-    forEachLeaf(tree, [](Tensor& tensor) { tensor = Tensor(); });
-    return tree;
-  }
-  /// `values` in the structure of what f returned, and in that of argument i.
-  Result result(ValueSpan values) const { return unflattenTree(*result_, values); }
-  template <size_t i> auto likeArgument(ValueSpan values) const {
-    static_assert(TreeLike<ParameterAt<i>>, "only an argument that holds tensors can be "
-                                            "differentiated; choose another by its number");
-    return unflattenTree(std::get<i>(parameters_), values);
-  }
-
-private:
-  template <class P> void collect(const P& parameter) {
-    const int begin = static_cast<int>(inputs_.size());
-    if constexpr (TreeLike<P>)
-      flattenTree(parameter, inputs_);
-    ranges_.push_back({begin, static_cast<int>(inputs_.size())});
-  }
-  template <class P> static void exchange(P& parameter, ValueSpan inputs, size_t& next) {
-    if constexpr (TreeLike<P>)
-      forEachLeaf(parameter, [&](Tensor& tensor) { tensor = Tensor(inputs[next++]); });
-  }
-
-  F& f_;
-  Parameters parameters_;
-  Values inputs_;
-  std::vector<LeafRange> ranges_;
-  std::optional<Result> result_;
-};
-
-/// Argument 0, whatever tree it is; its gradient has its type.
-struct FirstArgument {
-  template <class Call> std::vector<int> leaves(const Request&, const Call& call) const {
-    std::vector<int> leaves;
-    for (int leaf = call.ranges()[0].begin; leaf < call.ranges()[0].end; ++leaf)
-      leaves.push_back(leaf);
-    return leaves;
-  }
-  template <class Call> auto pack(const Call& call, ValueSpan values) const {
-    return call.template likeArgument<0>(values);
-  }
-};
-
-/// One argument by its number; it is a single tensor.
-struct OneArgument {
-  int argnum;
-  template <class Call> std::vector<int> leaves(const Request& request, const Call& call) const {
-    return {leafOf(request, call.ranges(), argnum)};
-  }
-  template <class Call> Tensor pack(const Call&, ValueSpan values) const {
-    return Tensor(values[0]);
-  }
-};
-
-/// Several arguments by their numbers, each a single tensor.
-struct ManyArguments {
-  std::vector<int> argnums;
-  template <class Call> std::vector<int> leaves(const Request& request, const Call& call) const {
-    std::vector<int> leaves;
-    for (int argnum : argnums)
-      leaves.push_back(leafOf(request, call.ranges(), argnum));
-    return leaves;
-  }
-  template <class Call> std::vector<Tensor> pack(const Call&, ValueSpan values) const {
-    std::vector<Tensor> tensors;
-    for (const Value& value : values)
-      tensors.emplace_back(value);
-    return tensors;
-  }
-};
+Swept forwardJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt,
+                      const JacobianOptions& options);
+Swept reverseJacobian(const Request& request, const Function& f, ValueSpan inputs, int wrt,
+                      const JacobianOptions& options);
 
 // The callable is held by value: nothing dangles. It is mutable so that a jitted function or a
 // lambda with state can be called through a const transform.
@@ -264,25 +132,22 @@ private:
 
 template <class F, auto jacobian> class JacobianFunction {
 public:
-  JacobianFunction(F f, int argnum, Request request)
-      : f_(std::move(f)), argnum_(argnum), request_(request) {}
+  JacobianFunction(F f, int argnum, const JacobianOptions& options, Request request)
+      : f_(std::move(f)), argnum_(argnum), options_(options), request_(request) {}
 
   template <class... Args> auto operator()(Args&&... arguments) const {
     Call<F, Args...> call(f_, arguments...);
     const Swept swept = jacobian(request_, call.function(), call.inputs(),
-                                 leafOf(request_, call.ranges(), argnum_));
+                                 leafOf(request_, call.ranges(), argnum_), options_);
     return call.result(swept.derivatives);
   }
 
 private:
   mutable F f_;
   int argnum_;
+  JacobianOptions options_;
   Request request_;
 };
-
-// A function to be transformed: not itself a tensor or a tree of them.
-template <class F>
-concept Callable = !TreeLike<F> && !ConvertsToTensor<std::decay_t<F>>;
 
 } // namespace detail
 
@@ -360,26 +225,31 @@ auto hvp(F&& f, std::source_location where = std::source_location::current()) {
 }
 
 /// The Jacobian with respect to one argument, a single tensor: for every output a tensor of shape
-/// output.shape + argument.shape. All columns in one batched tangent sweep: for few inputs.
+/// output.shape + argument.shape. All columns, or chunks of them, in a batched tangent sweep: for
+/// few inputs.
 template <detail::Callable F>
-auto jacfwd(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+auto jacfwd(F&& f, int argnum = 0, JacobianOptions options = {},
+            std::source_location where = std::source_location::current()) {
   return detail::JacobianFunction<std::decay_t<F>, &detail::forwardJacobian>(
-      std::forward<F>(f), argnum, {"jacfwd", where});
+      std::forward<F>(f), argnum, options, {"jacfwd", where});
 }
 /// The same by one batched reverse sweep over all rows: for few outputs.
 template <detail::Callable F>
-auto jacrev(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+auto jacrev(F&& f, int argnum = 0, JacobianOptions options = {},
+            std::source_location where = std::source_location::current()) {
   return detail::JacobianFunction<std::decay_t<F>, &detail::reverseJacobian>(
-      std::forward<F>(f), argnum, {"jacrev", where});
+      std::forward<F>(f), argnum, options, {"jacrev", where});
 }
 
 /// The Hessian of a scalar function in one argument: shape argument.shape + argument.shape. The
 /// batched tangent of the gradient, all columns in one sweep.
 template <detail::Callable F>
-auto hessian(F&& f, int argnum = 0, std::source_location where = std::source_location::current()) {
+auto hessian(F&& f, int argnum = 0, JacobianOptions options = {},
+             std::source_location where = std::source_location::current()) {
   using Gradient = detail::GradFunction<std::decay_t<F>, detail::OneArgument>;
   return detail::JacobianFunction<Gradient, &detail::forwardJacobian>(
-      Gradient(std::forward<F>(f), {argnum}, {"hessian", where}), argnum, {"hessian", where});
+      Gradient(std::forward<F>(f), {argnum}, {"hessian", where}), argnum, options,
+      {"hessian", where});
 }
 
 } // namespace diptych

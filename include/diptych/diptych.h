@@ -11,3 +11,4 @@
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>
+#include <diptych/Vmap.h>
