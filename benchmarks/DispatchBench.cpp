@@ -15,9 +15,6 @@ dt::Tensor chain(dt::Tensor x) {
 
 void perOperator(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kOperators);
-  state.counters["ns/op"] =
-      benchmark::Counter(1e-9 * kOperators, benchmark::Counter::kIsIterationInvariantRate |
-                                                benchmark::Counter::kInvert);
 }
 
 void eager(benchmark::State& state) {

@@ -11,6 +11,8 @@ namespace {
 constexpr int kCheap = 4;
 constexpr size_t kMaxCopies = 3;
 constexpr size_t kMaxMembers = 64;
+// Operators between two members that are searched for a way back; more of them count as one.
+constexpr size_t kMaxBetween = 512;
 } // namespace
 
 static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
@@ -61,6 +63,8 @@ public:
   explicit Grouping(Block& block) : block_(block) {}
 
   std::vector<std::unique_ptr<FusionGroup>> run() {
+    for (Operation& op : block_)
+      position_[&op] = static_cast<int>(position_.size());
     for (Operation& op : llvm::reverse(block_.without_terminator()))
       visit(&op);
     for (auto& group : groups_)
@@ -177,6 +181,7 @@ private:
   bool closesCycle(FusionGroup& group, Operation* op, bool store) {
     if (group.stored.size() + store < 2)
       return false;
+    const int last = lastThatMayReturn(group);
     llvm::DenseSet<Operation*> seen;
     SmallVector<Operation*> pending(group.stored.begin(), group.stored.end());
     if (store)
@@ -186,9 +191,9 @@ private:
       Operation* source = pending.pop_back_val();
       for (Operation* user : source->getUsers()) {
         const bool within = inside(user);
-        if (within && !inside(source))
+        if ((within && !inside(source)) || seen.size() > kMaxBetween)
           return true;
-        if (!seen.insert(user).second)
+        if (position_.lookup(user) > last || !seen.insert(user).second)
           continue;
         // A member may have a copy elsewhere, whose users depend on this group too.
         pending.push_back(user);
@@ -203,6 +208,18 @@ private:
     return false;
   }
 
+  // Uses lead forward; only a group that stores several values leads back, from its root to the
+  // first of them. What lies behind all such groups reaches no member: without this bound, grouping
+  // is quadratic.
+  int lastThatMayReturn(const FusionGroup& group) {
+    int last = position_.lookup(group.members[0]);
+    // Roots ascend from the back, so that one pass is enough.
+    for (const auto& other : llvm::reverse(groups_))
+      if (other->stored.size() >= 2 && position_.lookup(other->stored.back()) <= last)
+        last = std::max(last, position_.lookup(other->members[0]));
+    return last;
+  }
+
   void sortMembers(FusionGroup& group) {
     SmallVector<Operation*> members = group.members.takeVector();
     llvm::sort(members, [](Operation* a, Operation* b) { return a->isBeforeInBlock(b); });
@@ -215,6 +232,7 @@ private:
   Block& block_;
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;
+  llvm::DenseMap<Operation*, int> position_; // in the block
 };
 
 } // namespace

@@ -138,6 +138,25 @@ TEST(Schedule, RepeatedLayersRepeatTheirKernels) {
   EXPECT_LE(kernels.size(), 4u);
 }
 
+// Each layer of a long program, and of its gradient, is fused as in a short one.
+TEST(Schedule, LongProgramsAreFusedLikeShortOnes) {
+  auto calls = [](int layers, bool gradient) {
+    auto f = [=](const dt::Tensor& x) {
+      dt::Tensor h = x;
+      for (int i = 0; i < layers; ++i)
+        h = dt::tanh(dt::matmul(h, x)) + dt::softmax(h, -1) * 0.5;
+      return dt::sum(h * h);
+    };
+    auto g = [=](const dt::Tensor& x) { return gradient ? dt::grad(f)(x) : f(x); };
+    return static_cast<int>(scheduleOf(g, {8, 8}).calls.size());
+  };
+  for (bool gradient : {false, true}) {
+    const int perLayer = calls(12, gradient) - calls(11, gradient);
+    // A few values live too long to be looked after.
+    EXPECT_LE(calls(150, gradient), calls(12, gradient) + 138 * perLayer + 8);
+  }
+}
+
 TEST(RandomPrograms, CompiledAsEager) {
   auto x = dt::randn({4, 6});
   for (unsigned seed = 0; seed < 60; ++seed) {
