@@ -22,7 +22,7 @@ namespace {
 struct Request {
   std::string file, function = "main", stage;
   InputRequest inputs;
-  Numerics numerics = Numerics::standard;
+  std::string numerics = "standard";
   bool interpret = false;
 };
 
@@ -76,8 +76,25 @@ mlir::func::FuncOp find(mlir::ModuleOp module, const Request& request) {
                               (names.empty() ? "" : "; choose one with --function")};
 }
 
+/// Leaves what the function needs: others may hold what can't be compiled.
+void keepReachable(mlir::ModuleOp module, mlir::func::FuncOp function) {
+  mlir::SymbolTable symbols(module);
+  llvm::SmallVector<mlir::Operation*> waiting{function};
+  llvm::SmallPtrSet<mlir::Operation*, 8> kept{function.getOperation()};
+  while (!waiting.empty())
+    if (auto uses = mlir::SymbolTable::getSymbolUses(waiting.pop_back_val()))
+      for (const mlir::SymbolTable::SymbolUse& use : *uses)
+        if (auto* callee = symbols.lookup(use.getSymbolRef().getRootReference());
+            callee && kept.insert(callee).second)
+          waiting.push_back(callee);
+  for (auto other : llvm::make_early_inc_range(module.getOps<mlir::func::FuncOp>()))
+    if (!kept.contains(other))
+      other.erase();
+}
+
 /// JitProgram runs @main: the chosen function takes that name.
 void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function) {
+  keepReachable(module, function);
   function.setPublic();
   if (function.getName() == "main")
     return;
@@ -89,6 +106,23 @@ void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function) {
     throw Error("internal: the function could not be renamed");
 }
 
+std::shared_ptr<JitProgram> makeProgram(mlir::ModuleOp module, const std::string& numerics) {
+  JitOptions options;
+  options.numerics = numerics == "strict" ? Numerics::strict : Numerics::standard;
+  return std::make_shared<JitProgram>(module.clone(), options, std::make_shared<SharedStats>());
+}
+
+void print(ValueSpan results) {
+  std::cout.precision(17);
+  for (size_t i = 0; i < results.size(); ++i) {
+    std::cout << "result " << i << ":\n" << Tensor(results[i]);
+    // A single number prints without its type.
+    if (results[i].rank() == 0)
+      std::cout << ' ' << results[i].type();
+    std::cout << '\n';
+  }
+}
+
 int execute(const Request& request) {
   const std::lock_guard lock(traceMutex());
   auto module = parse(request.file);
@@ -98,9 +132,7 @@ int execute(const Request& request) {
   makeMain(*module, function);
   std::shared_ptr<JitProgram> program;
   if (!request.interpret || !request.stage.empty())
-    program =
-        std::make_shared<JitProgram>(module.get().clone(), JitOptions{.numerics = request.numerics},
-                                     std::make_shared<SharedStats>());
+    program = makeProgram(*module, request.numerics);
   if (!request.stage.empty()) {
     std::cout << program->text(request.stage);
     return success;
@@ -109,9 +141,7 @@ int execute(const Request& request) {
   const NoGradGuard guard;
   const Values results =
       request.interpret ? passes::interpret(function, inputs) : program->run(inputs);
-  std::cout.precision(17);
-  for (size_t i = 0; i < results.size(); ++i)
-    std::cout << "result " << i << ": " << results[i].type() << '\n' << Tensor(results[i]) << '\n';
+  print(results);
   return success;
 }
 
@@ -145,12 +175,9 @@ void addRun(CLI::App& app, Command& command) {
       ->capture_default_str();
   sub->add_option("--random-seed", request->inputs.seed, "Seed of random inputs")
       ->capture_default_str();
-  const std::map<std::string, Numerics> modes{{"strict", Numerics::strict},
-                                              {"standard", Numerics::standard}};
   sub->add_option("--numerics", request->numerics, "strict (eager's bits) or standard")
-      ->transform(CLI::CheckedTransformer(modes).description(""))
-      ->type_name("MODE")
-      ->default_str("standard");
+      ->check(CLI::IsMember({"strict", "standard"}))
+      ->capture_default_str();
   sub->add_option("--print-ir", request->stage, "Print the program at a stage; don't run it")
       ->check(CLI::IsMember(
           {"traced", "differentiated", "simplified", "fused", "plan", "kernels", "llvm", "asm"}))

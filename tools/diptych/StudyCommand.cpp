@@ -21,7 +21,7 @@ using namespace study;
 struct Request {
   StudyOptions options;
   std::vector<std::string> workloads;
-  std::string json;
+  std::string numerics = "standard", json;
   bool quiet = false;
 };
 
@@ -41,6 +41,11 @@ Examples:
   diptych study --prices prices.csv.gz --K 6    factors computed from a file
   diptych study --workload w3 --n 20,95,200     risk parity at three sizes)";
 
+/// A range whose bounds are named when they are broken, not in --help.
+template <class Number> CLI::Validator within(Number low, Number high) {
+  return CLI::Range(low, high).description("");
+}
+
 void addSizes(CLI::App& app, Request& request) {
   StudyOptions& options = request.options;
   app.add_option("--size", options.size, "Sizes of all workloads: tiny, real or large")
@@ -50,12 +55,12 @@ void addSizes(CLI::App& app, Request& request) {
       ->delimiter(',')
       ->check(CLI::IsMember({"w1", "w3"}))
       ->default_str("w1,w3");
-  app.add_option("--T,--days", options.T, "Days of W1")->check(CLI::Range(3, 1000000));
-  app.add_option("--N,--stocks", options.N, "Stocks of W1")->check(CLI::Range(2, 1000000));
-  app.add_option("--K,--factors", options.K, "Factors of W1")->check(CLI::Range(1, 100000));
+  app.add_option("--T,--days", options.T, "Days of W1")->check(within(3, 1000000));
+  app.add_option("--N,--stocks", options.N, "Stocks of W1")->check(within(2, 1000000));
+  app.add_option("--K,--factors", options.K, "Factors of W1")->check(within(1, 100000));
   app.add_option("--n,--assets", options.n, "Assets of W3, one size or several: 20,95")
       ->delimiter(',')
-      ->check(CLI::Range(2, 5000));
+      ->check(within(2, 5000));
   app.add_option(
          "--prices", options.prices,
          "Prices of your own: CSV, wide or long, plain or gzip (see docs/study.md); W3 then "
@@ -64,46 +69,44 @@ void addSizes(CLI::App& app, Request& request) {
   app.add_option("--seed", options.seed, "Seed of the generated market")->capture_default_str();
 }
 
-void addModel(CLI::App& app, StudyOptions& options) {
+void addModel(CLI::App& app, Request& request) {
+  StudyOptions& options = request.options;
   app.add_option("--cost", options.terms.cost, "Cost of a unit of trading in W1")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(within(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--temperature", options.terms.temperature,
                  "Temperature of the softmax in W1; small picks few stocks")
-      ->check(CLI::Range(1e-6, 1e6))
+      ->check(within(1e-6, 1e6))
       ->capture_default_str();
   app.add_option("--ridge", options.terms.ridge, "Weight of |w|^2 in W1")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(within(0.0, 1e6))
       ->capture_default_str();
   app.add_option("--iterations", options.iterations, "Steps of gradient ascent in W1")
-      ->check(CLI::Range(1, 10000000))
+      ->check(within(1, 10000000))
       ->capture_default_str();
-  const std::map<std::string, Numerics> modes{{"strict", Numerics::strict},
-                                              {"standard", Numerics::standard}};
-  app.add_option("--numerics", options.numerics,
+  app.add_option("--numerics", request.numerics,
                  "Of the jit: strict (eager's bits) or standard (sums may be reassociated)")
-      ->transform(CLI::CheckedTransformer(modes).description(""))
-      ->type_name("MODE")
-      ->default_str("standard");
+      ->check(CLI::IsMember({"strict", "standard"}))
+      ->capture_default_str();
 }
 
 void addMeasuring(CLI::App& app, Request& request) {
   StudyOptions& options = request.options;
   app.add_option("--samples", options.sampling.samples, "Samples of a latency, at least")
-      ->check(CLI::Range(3, 1000000))
+      ->check(within(3, 1000000))
       ->capture_default_str();
   app.add_option("--seconds", options.sampling.seconds,
                  "Budget of a latency; ten times that for gradient ascent")
-      ->check(CLI::Range(0.001, 86400.0))
+      ->check(within(0.001, 86400.0))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the library; default: all")
-      ->check(CLI::Range(1, 1024));
+      ->check(within(1, 1024));
   app.add_option("--hessian-limit", options.hessianLimit,
                  "GiB a Hessian of W1 may need, else it is skipped; default: half of what is free")
-      ->check(CLI::Range(0.001, 1e6));
+      ->check(within(0.001, 1e6));
   app.add_option("--tolerance", options.tolerance,
                  "Largest relative difference that counts as agreement")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(within(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--json", request.json, "Write the record there; - for stdout, without the tables")
       ->type_name("FILE");
@@ -134,6 +137,7 @@ int study(Request request) {
     options.portfolio = asked("w1");
     options.riskParity = asked("w3");
   }
+  options.numerics = request.numerics == "strict" ? Numerics::strict : Numerics::standard;
   StudyProgress progress;
   if (!request.quiet)
     options.progress = [&](const std::string& name) { progress.begin(name); };
@@ -163,7 +167,7 @@ void addStudy(CLI::App& app, Command& command) {
   CLI::App* sub = app.add_subcommand("study", "Compare eager and jit on the factor portfolio and "
                                               "on risk parity");
   addSizes(*sub, *request);
-  addModel(*sub, request->options);
+  addModel(*sub, *request);
   addMeasuring(*sub, *request);
   sub->footer(kFooter);
   sub->callback([request, &command] { command = [request] { return study(*request); }; });

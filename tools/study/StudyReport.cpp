@@ -271,6 +271,7 @@ void workloadPage(Page& page, const Json& workload, const Json& report) {
   else
     page.heading(fmt::format("W3  {}: {} assets", workload["title"].get<std::string>(),
                              workload["size"]["n"].get<int>()));
+  page.line(workload["functions"].get<std::string>());
   page.blank();
   latency(page, workload, options);
   problems(page, workload);

@@ -178,8 +178,12 @@ Json RiskParity::optimisation() const {
 }
 
 Json RiskParity::run() const {
-  Json workload = {
-      {"workload", "w3"}, {"title", "risk parity"}, {"size", {{"n", n_}}}, {"rows", Json::array()}};
+  Json workload = {{"workload", "w3"},
+                   {"title", "risk parity"},
+                   {"functions", "f(x) = x'Sx/2 - sum_i b_i ln x_i at x_i = sqrt(b_i/S_ii); "
+                                 "F(w) = sum_ij (w_i(Sw)_i - w_j(Sw)_j)^2 at w_i = 1/n"},
+                   {"size", {{"n", n_}}},
+                   {"rows", Json::array()}};
   for (const Job& job : jobs())
     workload["rows"].push_back(measureRow(job, options_, label()));
   workload["optimisation"] = optimisation();

@@ -1,0 +1,44 @@
+// diptych run: what can't be run is named; the file's fault ends with 3, the command line's with 2.
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function nope | FileCheck %s --check-prefix=NAME
+// NAME: diptych: {{.*}}run_errors.mlir: expected a function @nope with a body, got @main, @dynamic, @calls, @rows; choose one with --function
+// NAME-NEXT: exit code 3
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function dynamic | FileCheck %s --check-prefix=DYNAMIC
+// DYNAMIC: diptych: expected a tensor of known sizes {{.*}}, got tensor<?xf64>
+// DYNAMIC-NEXT: exit code 3
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function calls | FileCheck %s --check-prefix=CALLS
+// CALLS: diptych: {{.*}}got func.call; inline calls before compiling
+// CALLS-NEXT: exit code 3
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function rows --input 1=0,5 | FileCheck %s --check-prefix=INDEX
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function rows --input 1=0,5 --interpret | FileCheck %s --check-prefix=INDEX
+// INDEX: diptych: {{.*}}gather: {{.*}}out of range
+// INDEX-NEXT: exit code 3
+
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --input 7=1 | FileCheck %s --check-prefix=WHICH
+// WHICH: diptych: --input 7: the function has 1 inputs, counted from 0
+// WHICH-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --input 0=1,x | FileCheck %s --check-prefix=VALUE
+// VALUE: diptych: --input 0: expected numbers between commas, got 'x'
+// VALUE-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --input 0=1,2 | FileCheck %s --check-prefix=COUNT
+// COUNT: diptych: --input 0: expected 3 values for f64[3], or one for all, got 2
+// COUNT-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function rows --input 1=0.5 | FileCheck %s --check-prefix=WHOLE
+// WHOLE: diptych: --input 1: expected a value of i64, got 0.5
+// WHOLE-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --print-ir nope | FileCheck %s --check-prefix=STAGE
+// STAGE: diptych: --print-ir: nope not in {traced,
+// STAGE-NEXT: exit code 2
+
+func.func @main(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %y = diptych.sin %x : tensor<3xf64> -> tensor<3xf64>
+  return %y : tensor<3xf64>
+}
+func.func @dynamic(%x: tensor<?xf64>) -> tensor<?xf64> { return %x : tensor<?xf64> }
+func.func @calls(%x: tensor<3xf64>) -> tensor<3xf64> {
+  %y = call @main(%x) : (tensor<3xf64>) -> tensor<3xf64>
+  return %y : tensor<3xf64>
+}
+func.func @rows(%x: tensor<2x2xf64>, %i: tensor<2xi64>) -> tensor<2x2xf64> {
+  %y = diptych.gather %x, %i {axis = 0 : i64} : tensor<2x2xf64>, tensor<2xi64> -> tensor<2x2xf64>
+  return %y : tensor<2x2xf64>
+}
