@@ -9,6 +9,7 @@ namespace {
 
 // Bodies longer than this fill the registers with one vector of the native width.
 constexpr size_t kShortBody = 6;
+constexpr int kColumnVectors = 4;
 constexpr int kFoldLanes = 16;  // partials of the canonical order
 
 void forEachAccess(NestSpec& nest, auto visit) {
@@ -68,6 +69,16 @@ int countUnitLoads(NestSpec& nest, int loop) {
   return count;
 }
 
+// A column fold reads a row of `lanes` elements at every step: a long run of memory is worth more
+// registers than the machine has, since the partials live in the L1 cache anyway.
+int columnLanes(const NestSpec& nest, int lanes) {
+  const int64_t extent = nest.extents[nest.vectorLoop].value;
+  const int most = nest.lines.size() <= kShortBody ? kColumnVectors * lanes : lanes;
+  while (2 * lanes <= most && 2 * lanes <= extent)
+    lanes *= 2;
+  return lanes;
+}
+
 int nativeLanes(const NestSpec& nest, int vectorBytes) {
   int64_t widest = 4;
   size_t applied = 0;
@@ -97,7 +108,7 @@ void finishNest(NestSpec& nest, int vectorBytes) {
   const bool rows =
       last == 0 || countUnitLoads(nest, last) >= std::max(1, countUnitLoads(nest, last - 1));
   nest.vectorLoop = rows ? last : last - 1;
-  nest.lanes = rows ? kFoldLanes : nativeLanes(nest, vectorBytes);
+  nest.lanes = rows ? kFoldLanes : columnLanes(nest, nativeLanes(nest, vectorBytes));
 }
 
 } // namespace diptych::codegen

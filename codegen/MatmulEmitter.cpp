@@ -95,8 +95,14 @@ MatmulEmitter::Vectors MatmulEmitter::accumulate(const Tile& tile) {
   if (transposed()) {
     Value blockEnd = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
     sums = k_.loop(k0_, blockEnd, spec_.lanes, sums,
-                   [&](Value k, ValueRange carried) { return transposedStep(tile, k, carried); });
+                   [&](Value k, ValueRange carried) {
+                     return transposedStep(tile, k, carried, spec_.lanes);
+                   });
     from = blockEnd;
+    // A rest of known length is read under a mask and turned like the others.
+    if (!spec_.k.isDynamic() && spec_.k.value <= kDepth)
+      if (const auto rest = static_cast<int>(spec_.k.value % spec_.lanes))
+        return transposedStep(tile, from, sums, rest);
   }
   return k_.loop(from, k1_, 1, sums,
                  [&](Value k, ValueRange carried) { return step(tile, k, carried); });
@@ -146,13 +152,15 @@ MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, ArrayR
   return next;
 }
 
-// `lanes` steps of k at once: V is read along k, where it is contiguous, and turned in registers.
-MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, Value k, ValueRange sums) {
+// Up to `lanes` steps of k at once: V is read along k, where it is contiguous, and turned in
+// registers.
+MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, Value k, ValueRange sums,
+                                                     int steps) {
   SmallVector<Vectors> turned;
   for (int j = 0; j < tile.vectors; ++j)
-    turned.push_back(transposeRight(tile, j, k));
+    turned.push_back(transposeRight(tile, j, k, steps));
   Vectors current(sums);
-  for (int step = 0; step < spec_.lanes; ++step) {
+  for (int step = 0; step < steps; ++step) {
     Vectors right;
     for (int j = 0; j < tile.vectors; ++j)
       right.push_back(turned[j][step]);
@@ -181,8 +189,10 @@ static void turn(OpBuilder& builder, Location loc, SmallVector<Value>& rows) {
   }
 }
 
-MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vector, Value k) {
+MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vector, Value k,
+                                                     int steps) {
   Vectors rows;
+  Value mask = steps < spec_.lanes ? k_.maskBelow(k_.i64(steps), spec_.lanes) : nullptr;
   for (int lane = 0; lane < spec_.lanes; ++lane) {
     Value v = k_.add(vIndex(tile, vector), k_.i64(lane));
     // Lanes past the end read the last row again; they are never stored.
@@ -190,7 +200,7 @@ MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vecto
       v = k_.min(v, tile.lastLane);
     Value address = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                                offset(spec_.right, nullptr, v, k));
-    rows.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, nullptr));
+    rows.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, mask));
   }
   turn(k_.builder(), k_.loc(), rows);
   return rows;

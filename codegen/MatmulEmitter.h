@@ -28,11 +28,11 @@ private:
   void tile(const Tile& tile);
   Vectors accumulate(const Tile& tile);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
-  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
+  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
   Vectors multiply(const Tile& tile, mlir::Value k, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
   mlir::Value loadRight(const Tile& tile, int vector, mlir::Value k);
-  Vectors transposeRight(const Tile& tile, int vector, mlir::Value k);
+  Vectors transposeRight(const Tile& tile, int vector, mlir::Value k, int steps);
   void finish(const Tile& tile, const Vectors& sums);
 
   mlir::Value offset(const Access& access, mlir::Value s, mlir::Value v, mlir::Value k);
