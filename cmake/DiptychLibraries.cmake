@@ -96,7 +96,7 @@ if(eager_objects)
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
     "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   target_compile_features(diptych INTERFACE cxx_std_20)
-  target_link_libraries(diptych PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(diptych PRIVATE Threads::Threads ${CMAKE_DL_LIBS} z)
   if(kernel_objects)
     add_dependencies(diptych diptych-kernels)
   endif()
