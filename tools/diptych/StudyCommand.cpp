@@ -61,10 +61,9 @@ void addSizes(CLI::App& app, Request& request) {
   app.add_option("--n,--assets", options.n, "Assets of W3, one size or several: 20,95")
       ->delimiter(',')
       ->check(within(2, 5000));
-  app.add_option(
-         "--prices", options.prices,
-         "Prices of your own: CSV, wide or long, plain or gzip (see docs/study.md); W3 then "
-         "takes the covariance of the first n stocks")
+  app.add_option("--prices", options.prices,
+                 "Prices of your own, CSV or gzip (see docs/study.md); W3 then takes their "
+                 "covariance")
       ->type_name("FILE");
   app.add_option("--seed", options.seed, "Seed of the generated market")->capture_default_str();
 }
