@@ -178,9 +178,13 @@ static int64_t outerOf(const TensorType& x, int64_t axis) {
 
 ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t outer) {
   ScheduledCall call;
-  call.kernel = {spec};
+  // Where there is nothing to copy, the indices are looked at all the same, as in eager mode.
+  IndexSpec checked = spec;
+  if (outer == 0)
+    checked.inner = 0;
+  call.kernel = {checked};
   call.name = info(*ir::opCodeOf(op)).name;
-  call.range = outer;
+  call.range = std::max<int64_t>(1, outer);
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
   call.indices = {spec.scatterAdd ? 0 : 1, spec.n.value,
                   "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +

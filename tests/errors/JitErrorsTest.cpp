@@ -189,6 +189,15 @@ TEST(JitErrors, IndexOutOfRangeReadsAsInEagerMode) {
   EXPECT_EQ(messageOf([&] { dt::jit(f)(x, i); }), messageOf([&] { f(x, i); }));
 }
 
+TEST(JitErrors, IndexOutOfRangeWhereThereIsNothingToTake) {
+  for (const dt::Shape& shape : {dt::Shape{0, 3}, dt::Shape{0, 3, 2}, dt::Shape{2, 3, 0}}) {
+    auto f = dt::jit([](const dt::Tensor& x, const dt::Tensor& i) { return dt::take(x, i, 1); });
+    expectErrorAt([&] { f(dt::zeros(shape), dt::tensor({1, 3})); }, __FILE__, __LINE__ - 1,
+                  {"gather", "index 3 at position 1", "axis 1"});
+    EXPECT_EQ(f(dt::zeros(shape), dt::tensor({1, 2})).numel(), 0);
+  }
+}
+
 TEST(JitErrors, IndexOutOfRangeOfAScatter) {
   auto f = dt::jit([](const dt::Tensor& x, const dt::Tensor& i) {
     return dt::scatter_add(x, i, dt::ones({2})); // here
