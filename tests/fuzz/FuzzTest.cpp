@@ -36,7 +36,9 @@ struct Programs : testing::TestWithParam<int64_t> {
 };
 
 TEST_P(Programs, StrictAgreesEverywhere) {
-  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0}, strictChecks());
+  const int64_t largest = seed() % 10 == 3 ? 60000 : 2000; // some are cut over threads
+  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0, .largest = largest},
+      strictChecks());
 }
 
 TEST_P(Programs, StandardIsNear) {

@@ -48,13 +48,13 @@ private:
 };
 
 Shape Maker::shape() {
-  static constexpr int64_t extents[] = {1, 2, 3, 3, 4, 5, 7, 16, 17};
+  static constexpr int64_t extents[] = {1, 2, 3, 3, 4, 5, 7, 16, 17, 33, 64, 130, 1100, 5000};
   Shape shape;
   for (int64_t rank = below(4); rank > 0; --rank)
     shape.push_back(extents[below(std::size(extents))]);
   if (chance(3) && !shape.empty())
     shape[below(shape.size())] = 0;
-  return shape.product() <= 600 ? shape : Shape{5};
+  return shape.product() <= recipe_.largest / 3 ? shape : Shape{5, 2};
 }
 
 DType Maker::dtype() {
@@ -103,7 +103,7 @@ int Maker::splat(const TensorType& type, double value) {
   Attrs attrs;
   attrs.dtype = type.dtype;
   attrs.shape = type.shape;
-  attrs.value = isFloat(type.dtype) ? Scalar(value) : Scalar(static_cast<int64_t>(value));
+  attrs.value = castTo(type.dtype, value);
   return add(OpCode::Constant, {}, attrs);
 }
 
@@ -156,6 +156,10 @@ void Maker::pointwise(const OpInfo& op) {
     operands.push_back(ofType(type));
   if (chance(30))
     std::reverse(operands.begin(), operands.end());
+  // Where numbers shall stay numbers: into [0.5, 1.5], which every domain holds.
+  if (!recipe_.wild && op.domainLow > -1 && op.domainLow < op.domainHigh)
+    for (int& operand : operands)
+      operand = add(OpCode::Add, {add(OpCode::Sigmoid, {operand}), splat(type, 0.5)});
   if (op.typeRule == &typerules::where) {
     operands[0] = choose([&](const TensorType& other) {
       return other.dtype == DType::boolean && other.shape == type.shape;
@@ -223,7 +227,7 @@ void Maker::movement(const OpInfo& op) {
     attrs.high.push_back(below(3));
     attrs.interior.push_back(chance(30) ? below(3) : 0);
   }
-  attrs.value = isFloat(type.dtype) ? Scalar(0.5) : Scalar(1);
+  attrs.value = castTo(type.dtype, isFloat(type.dtype) ? 0.5 : 1.0);
   add(op.code, operands, attrs);
 }
 

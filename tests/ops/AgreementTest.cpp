@@ -2,8 +2,6 @@
 // dtype, on any numbers and any strides; standard numerics stay near.
 #include "Suite.h"
 
-#include "runtime/ThreadPool.h"
-
 namespace diptych::suite {
 namespace {
 
@@ -13,13 +11,11 @@ TEST_P(Suite, EagerEqualsInterpretedEqualsCompiled) {
   expectNoDifference(cases(), strictDifference);
 }
 
-// Standard numerics may contract and reassociate. No case here cancels catastrophically, so the
-// bound is a few roundings of the largest element: 1e-12 in f64, 1e-5 in f32.
+// Standard numerics may contract and reassociate.
 TEST_P(Suite, StandardIsNear) {
-  const double bound = dtype() == DType::f32 ? 1e-5 : 1e-12;
   expectNoDifference(smoothCases(), [&](const Function& program, ValueSpan inputs) {
     return nearDifference(runCompiled(program, inputs, Numerics::standard),
-                          runEager(program, inputs), {bound, 0, bound});
+                          runEager(program, inputs), boundFor(dtype(), inputs));
   });
 }
 

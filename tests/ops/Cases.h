@@ -37,6 +37,9 @@ Shape baseShape(View view, const Shape& shape);
 /// `base` seen as `shape`, on the current emitter.
 Value seen(View view, const Value& base, const Shape& shape);
 
+/// By its name: the numbers of an operator stay when the table grows.
+uint64_t seedOf(const OpInfo& op);
+
 class CaseList {
 public:
   CaseList(const OpInfo& op, DType dtype);

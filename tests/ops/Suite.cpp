@@ -1,6 +1,8 @@
 // Rows, and finding the case that fails.
 #include "Suite.h"
 
+#include <cmath>
+
 #include "ir/TypeRules.h"
 
 namespace diptych::suite {
@@ -44,6 +46,16 @@ std::vector<Case> RowTest::smoothCases() const {
     if (each.smooth)
       smooth.push_back(std::move(each));
   return smooth;
+}
+
+Bound boundFor(DType dtype, ValueSpan inputs) {
+  if (!isFloat(dtype))
+    return {};
+  int64_t most = 1;
+  for (const Value& input : inputs)
+    most = std::max(most, input.type().numel());
+  const double bound = dtype == DType::f32 ? 1e-5 : 1e-12;
+  return {bound, bound * std::sqrt(static_cast<double>(most)), bound};
 }
 
 static std::string guarded(const std::function<std::string(const Function&, ValueSpan)>& difference,

@@ -31,6 +31,10 @@ struct RowTest : testing::TestWithParam<Row> {
   std::vector<Case> smoothCases() const;
 };
 
+/// Near enough where elements are sums of others, in any order: a few roundings of the largest
+/// element, and of the longest sum, which may cancel. 1e-12 in f64, 1e-5 in f32.
+Bound boundFor(DType dtype, ValueSpan inputs);
+
 /// Checks `difference` on all cases joined; where it finds one, on each case, to name it.
 void expectNoDifference(const std::vector<Case>& cases,
                         const std::function<std::string(const Function&, ValueSpan)>& difference);
