@@ -98,4 +98,11 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
   return {turned ? transpose(projected, 0, 1) : projected, shown};
 }
 
+std::pair<Tensor, Tensor> MultiheadAttention::operator()(const Tensor& query, const Tensor& key,
+                                                         const Tensor& value,
+                                                         const AttentionMasks& masks,
+                                                         SourceLocation where) const {
+  return diptych::detail::located(where, [&] { return forward(query, key, value, masks); });
+}
+
 } // namespace diptych::nn

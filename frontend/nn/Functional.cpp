@@ -24,7 +24,7 @@ Substitution::Substitution(const Module& module, const State& state, bool collec
     for (const auto& [name, tensor] : state) {
       const bool isBuffer = buffers.contains(name);
       if (!isBuffer && !parameters.contains(name))
-        module.at(name); // names what there is
+        module.at(name, where); // names what there is
       const Parameter& place = isBuffer ? buffers.at(name) : parameters.at(name);
       if (!(tensor.type() == place->type()))
         misuse("functional_call", place->type().str() + " for " + name, tensor.type().str(),
@@ -74,11 +74,11 @@ void Substitution::update(const Buffer& buffer, const Tensor& value, const char*
   buffer.set(value);
 }
 
-State merged(const State& a, const State& b) {
+State merged(const State& a, const State& b, SourceLocation where) {
   State both = a;
   for (const auto& [name, tensor] : b)
     if (!both.emplace(name, tensor).second)
-      throw Error("merged: expected different names, got \"" + name + "\" in both");
+      throw Error(where, "merged: expected different names, got \"" + name + "\" in both");
   return both;
 }
 

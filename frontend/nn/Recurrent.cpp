@@ -13,6 +13,7 @@
 
 namespace diptych::nn {
 
+using diptych::detail::located;
 using diptych::detail::misuse;
 
 Recurrent::Recurrent(const std::string& kind, int64_t gates, int64_t input, int64_t hidden,
@@ -175,6 +176,24 @@ std::pair<Tensor, LSTM::States> LSTM::stepped(const Tensor& x, std::vector<Tenso
 std::pair<Tensor, LSTM::States> LSTM::forward(const Tensor& x) const { return stepped(x, {}); }
 std::pair<Tensor, LSTM::States> LSTM::forward(const Tensor& x, const States& states) const {
   return stepped(x, {states.first, states.second});
+}
+
+//===-- Calls, with the user's line ----------------------------------------------------------===//
+
+std::pair<Tensor, Tensor> RNN::operator()(const Tensor& x, const Tensor& h,
+                                          SourceLocation where) const {
+  return located(where, [&] { return forward(x, h); });
+}
+std::pair<Tensor, Tensor> GRU::operator()(const Tensor& x, const Tensor& h,
+                                          SourceLocation where) const {
+  return located(where, [&] { return forward(x, h); });
+}
+std::pair<Tensor, LSTM::States> LSTM::operator()(const Tensor& x, SourceLocation where) const {
+  return located(where, [&] { return forward(x); });
+}
+std::pair<Tensor, LSTM::States> LSTM::operator()(const Tensor& x, const States& states,
+                                                 SourceLocation where) const {
+  return located(where, [&] { return forward(x, states); });
 }
 
 } // namespace diptych::nn

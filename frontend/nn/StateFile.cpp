@@ -43,7 +43,12 @@ std::string readFile(const char* op, const std::string& path) {
     failed(op, path, "opening");
   if (!S_ISREG(status.st_mode))
     badFile(op, path, "expected a file, got something else");
-  std::string bytes(static_cast<size_t>(status.st_size), '\0');
+  std::string bytes;
+  try {
+    bytes.resize(static_cast<size_t>(status.st_size));
+  } catch (const std::exception&) {
+    badFile(op, path, "its " + std::to_string(status.st_size) + " bytes do not fit in memory");
+  }
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t count = ::read(file.number, bytes.data() + done, bytes.size() - done);

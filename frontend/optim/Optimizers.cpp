@@ -14,7 +14,7 @@ using diptych::detail::misuse;
 Optimizer::Optimizer(const nn::Module& module, Rule rule)
     : rule_(std::move(rule)), lr_(rule_.lr()) {
   for (const auto& [name, place] : module.parameter_places())
-    targets_.push_back({name, place, nullptr, {}});
+    targets_.push_back({name, place, nullptr, 0, {}});
   if (targets_.empty())
     misuse(rule_.name().c_str(), "a module with parameters", module.kind(),
            "register its parameters and modules");
@@ -27,7 +27,7 @@ Optimizer::Optimizer(const std::vector<Tensor*>& tensors, Rule rule)
       misuse(rule_.name().c_str(), "tensors that require grad",
              tensors[i] ? tensors[i]->type().str() : "a null pointer",
              "call requires_grad_() on each");
-    targets_.push_back({std::to_string(i), {}, tensors[i], {}});
+    targets_.push_back({std::to_string(i), {}, tensors[i], 0, {}});
   }
 }
 
@@ -39,22 +39,40 @@ void Optimizer::move(Target& target, const Tensor& value) const {
     target.place.set(value);
 }
 
+// One update of tensors that have done as many steps: what the step number decides is computed
+// once.
+void Optimizer::stepTogether(const std::vector<Target*>& targets, int64_t steps) {
+  std::vector<Tensor> values, gradients;
+  for (const Target* target : targets) {
+    values.push_back(target->value().detach());
+    gradients.push_back(target->value().grad().detach());
+  }
+  RuleState<std::vector<Tensor>> state = rule_.init(values);
+  state.step = tensor<int64_t>(steps);
+  state.lr = tensor<double>(lr_);
+  for (size_t slot = 0; slot < state.slots.size(); ++slot)
+    for (size_t i = 0; i < targets.size(); ++i)
+      if (!targets[i]->slots.empty())
+        state.slots[slot][i] = targets[i]->slots[slot];
+  const auto [moved, next] = rule_.update(values, gradients, state);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    targets[i]->steps = steps + 1;
+    targets[i]->slots.clear();
+    for (const std::vector<Tensor>& slot : next.slots)
+      targets[i]->slots.push_back(slot[i]);
+    move(*targets[i], moved[i]);
+  }
+}
+
 void Optimizer::step(SourceLocation where) {
   located(where, [&] {
     const NoGradGuard guard;
-    const Tensor lr = tensor<double>(lr_);
-    for (Target& target : targets_) {
-      const Tensor gradient = target.value().grad();
-      if (!gradient.defined())
-        continue;
-      const Tensor value = target.value().detach();
-      if (!target.state)
-        target.state = rule_.init(value);
-      target.state->lr = lr;
-      auto [moved, state] = rule_.update(value, gradient.detach(), *target.state);
-      target.state = std::move(state);
-      move(target, moved);
-    }
+    std::map<int64_t, std::vector<Target*>> groups;
+    for (Target& target : targets_)
+      if (target.value().grad().defined())
+        groups[target.steps].push_back(&target);
+    for (const auto& [steps, targets] : groups)
+      stepTogether(targets, steps);
   });
 }
 
@@ -73,11 +91,11 @@ void Optimizer::set_lr(double lr, SourceLocation where) {
 nn::State Optimizer::state_dict() const {
   nn::State dict{{"lr", tensor<double>(lr_)}};
   for (const Target& target : targets_) {
-    if (!target.state)
+    if (target.steps == 0)
       continue;
-    dict[target.name + ".step"] = target.state->step;
-    for (size_t slot = 0; slot < target.state->slots.size(); ++slot)
-      dict[target.name + "." + std::to_string(slot)] = target.state->slots[slot];
+    dict[target.name + ".step"] = tensor<int64_t>(target.steps);
+    for (size_t slot = 0; slot < target.slots.size(); ++slot)
+      dict[target.name + "." + std::to_string(slot)] = target.slots[slot];
   }
   return dict;
 }
@@ -88,34 +106,35 @@ void Optimizer::load_state_dict(const nn::State& dict, SourceLocation where) {
     size_t used = 0;
     const auto take = [&](const std::string& name, const TensorType& type) {
       const auto found = dict.find(name);
-      if (found == dict.end())
-        misuse("load_state_dict", type.str() + " under " + name, "no such name",
-               "load the state of the same optimiser on the same model");
-      if (!(found->second.type() == type))
-        misuse("load_state_dict", type.str() + " under " + name, found->second.type().str(),
+      if (found == dict.end() || !(found->second.type() == type))
+        misuse("load_state_dict", type.str() + " under " + name,
+               found == dict.end() ? "no such name" : found->second.type().str(),
                "load the state of the same optimiser on the same model");
       ++used;
       return found->second.detach();
     };
-    const Tensor rate = take("lr", {DType::f64, {}});
-    std::vector<std::optional<RuleState<Tensor>>> states;
-    for (const Target& target : targets_) {
-      states.emplace_back();
+    const double lr = take("lr", {DType::f64, {}}).item<double>();
+    std::vector<Target> loaded = targets_;
+    for (Target& target : loaded) {
+      target.steps = 0;
+      target.slots.clear();
       if (!dict.contains(target.name + ".step"))
         continue;
-      RuleState<Tensor> state = rule_.init(target.value().detach());
-      state.step = take(target.name + ".step", {DType::i64, {}});
-      for (size_t slot = 0; slot < state.slots.size(); ++slot)
-        state.slots[slot] = take(target.name + "." + std::to_string(slot), target.value().type());
-      states.back() = std::move(state);
+      target.steps = take(target.name + ".step", {DType::i64, {}}).item<int64_t>();
+      if (target.steps < 1)
+        misuse("load_state_dict", "a number of steps under " + target.name + ".step",
+               std::to_string(target.steps), "it is at least 1");
+      const size_t slots = rule_.init(target.value().detach()).slots.size();
+      for (size_t slot = 0; slot < slots; ++slot)
+        target.slots.push_back(
+            take(target.name + "." + std::to_string(slot), target.value().type()));
     }
     if (used != dict.size())
       misuse("load_state_dict", "the state of " + std::to_string(targets_.size()) + " parameters",
              std::to_string(dict.size() - used) + " names that belong to none",
              "load the state of the same optimiser on the same model");
-    set_lr(rate.item<double>());
-    for (size_t i = 0; i < targets_.size(); ++i)
-      targets_[i].state = std::move(states[i]);
+    set_lr(lr);
+    targets_ = std::move(loaded);
   });
 }
 

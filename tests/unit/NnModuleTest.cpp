@@ -145,10 +145,10 @@ TEST(NnModule, FunctionalCallLeavesTheModuleAlone) {
   // And it is back after an error.
   EXPECT_THROW(nn::functional_call(net, other, dt::randn({4, 3})), dt::Error);
   EXPECT_TRUE(sameBits(net.state_dict(), before));
-  EXPECT_THAT(messageOf([&] { nn::functional_call(net, {{"size", x}}, x); }),
-              HasSubstr("expected a name of Net, got \"size\""));
-  EXPECT_THAT(messageOf([&] { nn::functional_call(net, {{"scale", x}}, x); }),
-              HasSubstr("expected f64[] for scale, got f64[4,2]"));
+  const nn::State unknown{{"size", x}}, different{{"scale", x}};
+  EXPECT_ERROR_HERE(nn::functional_call(net, unknown, x), "expected a name of Net, got \"size\"");
+  EXPECT_ERROR_HERE(nn::functional_call(net, different, x),
+                    "expected f64[] for scale, got f64[4,2]");
 }
 
 TEST(NnModule, TransformsOfAModuleAgreeWithTheTapeAndTheCompiler) {
@@ -174,7 +174,7 @@ TEST(NnModule, HessianThroughAModule) {
   net.eval();
   const Tensor x = dt::randn({4, 2});
   auto loss = [&](const Tensor& w) {
-    return dt::mean(dt::square(nn::functional_call(net, {{"layer1.weight", w}}, x)));
+    return dt::mean(dt::square(nn::functional_call(net, nn::State{{"layer1.weight", w}}, x)));
   };
   const Tensor w = net.layer1.weight->detach();
   const Tensor H = dt::hessian(loss)(w);

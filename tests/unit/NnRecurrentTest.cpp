@@ -153,10 +153,8 @@ TEST(NnRecurrent, LayoutsAndStates) {
   EXPECT_TRUE(sameBits(all, gru(x).first));
   nn::RNN relu(in, H, {{}, nn::RNNOptions::Nonlinearity::relu});
   EXPECT_GE(dt::min(relu(x).first).item<double>(), 0);
-  EXPECT_THAT(messageOf([&] { gru(x, dt::zeros({1, N, H + 1})); }),
-              HasSubstr("GRU: expected states of shape [1,3,3]"));
-  EXPECT_THAT(messageOf([&] { lstm(dt::zeros({T, N, in + 1})); }),
-              HasSubstr("LSTM: expected [T,N,2]"));
+  EXPECT_ERROR_HERE(gru(x, dt::zeros({1, N, H + 1})), "GRU: expected states of shape [1,3,3]");
+  EXPECT_ERROR_HERE(lstm(dt::zeros({T, N, in + 1})), "LSTM: expected [T,N,2]");
 }
 
 TEST(NnRecurrent, GradientsAreCompiledBitForBitAndRight) {

@@ -34,10 +34,10 @@ public:
   MultiheadAttention(int64_t embed_dim, int64_t num_heads, const AttentionOptions& options = {});
   std::pair<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const AttentionMasks& masks = {}) const;
-  std::pair<Tensor, Tensor> operator()(const Tensor& query, const Tensor& key, const Tensor& value,
-                                       const AttentionMasks& masks = {}) const {
-    return forward(query, key, value, masks);
-  }
+  std::pair<Tensor, Tensor>
+  operator()(const Tensor& query, const Tensor& key, const Tensor& value,
+             const AttentionMasks& masks = {},
+             SourceLocation where = std::source_location::current()) const;
   Parameter in_proj_weight, in_proj_bias;
   Linear out_proj;
 

@@ -40,6 +40,14 @@ private:
   Substitution* outer_;
 };
 
+/// A state and the line it was passed on. A parameter type: it refers to the state.
+struct StateArgument {
+  StateArgument(const State& state, SourceLocation where = std::source_location::current())
+      : state(state), where(where) {}
+  const State& state;
+  SourceLocation where;
+};
+
 /// module.forward(arguments...) with the parameters and buffers named in `state` in the place of
 /// the module's own, which stay as they are. As PyTorch's torch.func.functional_call: what `state`
 /// does not name is the module's own; in a jitted function that is an input captured when it was
@@ -49,21 +57,22 @@ private:
 ///   };
 ///   auto [value, gradients] = dt::jit(dt::value_and_grad(loss))(model.parameter_dict(), x, y);
 template <class M, class... Args>
-auto functional_call(M&& module, const State& state, Args&&... arguments) {
-  const Substitution substitution(module, state, false, {});
+auto functional_call(M&& module, const StateArgument& state, Args&&... arguments) {
+  const Substitution substitution(module, state.state, false, state.where);
   return module.forward(std::forward<Args>(arguments)...);
 }
 
 /// The same for modules that write buffers in training (BatchNorm1d): std::pair(result, the buffers
 /// of `state` after the call). State in, state out; the module itself does not change.
 template <class M, class... Args>
-auto functional_call_with_buffers(M&& module, const State& state, Args&&... arguments) {
-  const Substitution substitution(module, state, true, {});
+auto functional_call_with_buffers(M&& module, const StateArgument& state, Args&&... arguments) {
+  const Substitution substitution(module, state.state, true, state.where);
   auto result = module.forward(std::forward<Args>(arguments)...);
   return std::pair(std::move(result), substitution.buffers());
 }
 
 /// Both maps in one: parameters and buffers for functional_call. Error for a name in both.
-State merged(const State& a, const State& b);
+State merged(const State& a, const State& b,
+             SourceLocation where = std::source_location::current());
 
 } // namespace diptych::nn

@@ -73,8 +73,9 @@ public:
   State buffer_dict() const;
   /// Parameters and buffers, without a history.
   State state_dict() const;
-  /// Puts every tensor of `state` in its place. Error, and nothing is changed, if a name is
-  /// unknown, a shape or dtype differs, or, unless `strict` is false, a name is missing or unknown.
+  /// Puts every tensor of `state` in its place. Error, which names everything that is wrong, and
+  /// changes nothing, where a shape or dtype differs; and, if `strict`, where a name is missing or
+  /// unknown.
   void load_state_dict(const State& state, bool strict = true,
                        SourceLocation where = std::source_location::current()) const;
 

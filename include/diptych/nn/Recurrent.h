@@ -63,9 +63,9 @@ class RNN : public Recurrent {
 public:
   RNN(int64_t input_size, int64_t hidden_size, const RNNOptions& options = {});
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h = {}) const;
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h = {}) const {
-    return forward(x, h);
-  }
+  std::pair<Tensor, Tensor>
+  operator()(const Tensor& x, const Tensor& h = {},
+             SourceLocation where = std::source_location::current()) const;
 
 private:
   bool relu_;
@@ -77,9 +77,9 @@ class GRU : public Recurrent {
 public:
   GRU(int64_t input_size, int64_t hidden_size, const RecurrentOptions& options = {});
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h = {}) const;
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h = {}) const {
-    return forward(x, h);
-  }
+  std::pair<Tensor, Tensor>
+  operator()(const Tensor& x, const Tensor& h = {},
+             SourceLocation where = std::source_location::current()) const;
 
 private:
   int64_t size_;
@@ -93,10 +93,11 @@ public:
   LSTM(int64_t input_size, int64_t hidden_size, const RecurrentOptions& options = {});
   std::pair<Tensor, States> forward(const Tensor& x) const;
   std::pair<Tensor, States> forward(const Tensor& x, const States& states) const;
-  std::pair<Tensor, States> operator()(const Tensor& x) const { return forward(x); }
-  std::pair<Tensor, States> operator()(const Tensor& x, const States& states) const {
-    return forward(x, states);
-  }
+  std::pair<Tensor, States>
+  operator()(const Tensor& x, SourceLocation where = std::source_location::current()) const;
+  std::pair<Tensor, States>
+  operator()(const Tensor& x, const States& states,
+             SourceLocation where = std::source_location::current()) const;
 
 private:
   std::pair<Tensor, States> stepped(const Tensor& x, std::vector<Tensor> states) const;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 
 #include <diptych/Ops.h>
 #include <diptych/nn/Module.h>
@@ -46,9 +45,11 @@ private:
     std::string name;
     nn::Parameter place;
     Tensor* variable = nullptr;
-    std::optional<RuleState<Tensor>> state;
+    int64_t steps = 0;
+    std::vector<Tensor> slots; // empty before the first step
     const Tensor& value() const { return variable ? *variable : *place; }
   };
+  void stepTogether(const std::vector<Target*>& targets, int64_t steps);
   void move(Target& target, const Tensor& value) const;
   std::vector<Target> targets_;
   Rule rule_;
