@@ -19,20 +19,44 @@ LOWERING(Sub) { return b.arith<arith::SubFOp, arith::SubIOp>(x); }
 LOWERING(Mul) { return b.arith<arith::MulFOp, arith::MulIOp>(x); }
 LOWERING(Div) { return b.create<arith::DivFOp>(x[0], x[1]); }
 LOWERING(Pow) { return b.math.pow(x[0], x[1]); }
+LOWERING(Fmod) { return b.math.fmod(x[0], x[1]); }
 LOWERING(Maximum) { return b.arith<arith::MaximumFOp, arith::MaxSIOp>(x); }
 LOWERING(Minimum) { return b.arith<arith::MinimumFOp, arith::MinSIOp>(x); }
 
 LOWERING(Exp) { return b.math.exp(x[0]); }
+LOWERING(Exp2) { return b.math.exp2(x[0]); }
 LOWERING(Expm1) { return b.math.expm1(x[0]); }
 LOWERING(Log) { return b.math.log(x[0]); }
+LOWERING(Log2) { return b.math.log2(x[0]); }
+LOWERING(Log10) { return b.math.log10(x[0]); }
 LOWERING(Log1p) { return b.math.log1p(x[0]); }
 LOWERING(Sqrt) { return b.math.sqrt(x[0]); }
 LOWERING(Rsqrt) { return b.math.rsqrt(x[0]); }
+LOWERING(Cbrt) { return b.math.cbrt(x[0]); }
+LOWERING(Sinh) { return b.math.sinh(x[0]); }
+LOWERING(Cosh) { return b.math.cosh(x[0]); }
 LOWERING(Tanh) { return b.math.tanh(x[0]); }
 LOWERING(Sigmoid) { return b.math.sigmoid(x[0]); }
 LOWERING(Sin) { return b.math.sin(x[0]); }
 LOWERING(Cos) { return b.math.cos(x[0]); }
+LOWERING(Tan) { return b.math.tan(x[0]); }
+LOWERING(Asin) { return b.math.asin(x[0]); }
+LOWERING(Acos) { return b.math.acos(x[0]); }
+LOWERING(Atan) { return b.math.atan(x[0]); }
+LOWERING(Atan2) { return b.math.atan2(x[0], x[1]); }
 LOWERING(Erf) { return b.math.erf(x[0]); }
+LOWERING(Erfc) { return b.math.erfc(x[0]); }
+LOWERING(Erfinv) { return b.math.erfinv(x[0]); }
+LOWERING(NormalCdf) { return b.math.normalCdf(x[0]); }
+LOWERING(Lgamma) { return b.math.lgamma(x[0]); }
+LOWERING(Digamma) { return b.math.digamma(x[0]); }
+LOWERING(Polygamma) { return b.math.polygamma(x[0], x[1]); }
+
+// max(x, 0) + log1p(exp(-|x|)): the exponential never overflows.
+LOWERING(Softplus) {
+  Value tail = b.math.log1p(b.math.exp(b.create<arith::NegFOp>(b.create<math::AbsFOp>(x[0]))));
+  return b.create<arith::AddFOp>(b.create<arith::MaximumFOp>(x[0], b.constant(x[0], 0.0)), tail);
+}
 
 // The comparison is false on NaN, so NaN takes the side that keeps it.
 LOWERING(Relu) {
@@ -54,6 +78,9 @@ LOWERING(Sign) {
                   b.select(negative, b.constant(x[0], -1.0), x[0]));
 }
 LOWERING(Floor) { return b.create<math::FloorOp>(x[0]); }
+LOWERING(Ceil) { return b.create<math::CeilOp>(x[0]); }
+LOWERING(Trunc) { return b.create<math::TruncOp>(x[0]); }
+LOWERING(Round) { return b.create<math::RoundEvenOp>(x[0]); }
 
 LOWERING(Eq) { return b.compare(FloatPredicate::OEQ, IntegerPredicate::eq, x[0], x[1]); }
 LOWERING(Ne) { return b.compare(FloatPredicate::UNE, IntegerPredicate::ne, x[0], x[1]); }

@@ -8,7 +8,7 @@ namespace diptych::codegen {
 namespace math {
 
 /// erf(x) = x + x (P(x^2) - 1), |x| <= 1: degree 11 in x^2, relative error 2^-56; below 1.2 ulp.
-static Num erfNear(Num x) {
+Num erfNear(Num x) {
   Num p =
       polynomial(x * x, {0x1.06eba8214db68p-3, -0x1.812746b03799dp-2, 0x1.ce2f21a03f8b9p-4,
                          -0x1.b82ce311a97d5p-6, 0x1.565bcceeda351p-8, -0x1.c02daeb703489p-11,

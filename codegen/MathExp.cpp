@@ -1,7 +1,7 @@
-// exp, expm1, tanh, sigmoid: everything built on x = n ln2 + r. Method: additive argument reduction
-// with a 106-bit ln2 (exact by fma), a minimax polynomial for e^r on |r| <= ln2 / 2, scaling by
-// exponent arithmetic. Coefficients: our own Remez fits, leading ones rounded before the rest was
-// refitted.
+// exp, exp2, expm1, tanh, sigmoid: everything built on x = n ln2 + r. Method: additive argument
+// reduction with a 106-bit ln2 (exact by fma), a minimax polynomial for e^r on |r| <= ln2 / 2,
+// scaling by exponent arithmetic. Coefficients: our own Remez fits, leading ones rounded before the
+// rest was refitted.
 #include <bit>
 
 #include "codegen/Math.h"
@@ -77,17 +77,42 @@ static Num expWide(Num x) {
 }
 
 // Degree 7, relative error 2^-34.5: an f32 is misrounded about once in 2000.
-Num expNarrowCore(Num x) {
-  ExpReduction reduced = reduceExpNarrow(x);
+static Num expOfReducedNarrow(ExpReduction reduced) {
   Num y = polynomial(reduced.r, {0x1.ffffffffab691p-1, 0x1.000000010c612p+0, 0x1.0000005a0fdb0p-1,
                                  0x1.55555342645bep-3, 0x1.555467f91a850p-5, 0x1.1112fb2bb263fp-7,
                                  0x1.6da51204d254cp-10, 0x1.9eb6c5cb54086p-13});
   return scaleNormal(y, reduced.count);
 }
 
+Num expNarrowCore(Num x) { return expOfReducedNarrow(reduceExpNarrow(x)); }
+
 // e^-104 rounds to zero and e^89 to infinity; f64 holds both.
 static Num expNarrow(Num x) {
   return narrow(expNarrowCore(widen(atLeast(atMost(x, 89.0), -104.0))));
+}
+
+Pair expOfReduced(const ExpPairReduction& reduced) {
+  Num r = reduced.r;
+  Pair m = fastTwoSum(1.0, r);
+  return fastTwoSum(m.hi, m.lo + fma(r * r, expRemainder(r), reduced.tail));
+}
+
+// The reduction is exact, x = n + f; f ln2 is a pair. Below 0.6 ulp.
+static Num exp2Wide(Num x) {
+  x = atLeast(atMost(x, 1030.0), -1080.0);
+  Num shifted = x + kRound;
+  Num f = x - (shifted - kRound);
+  Pair r = twoProduct(f, kLn2Hi);
+  Pair y = expOfReduced({r.hi, fma(f, kLn2Lo, r.lo), bits(shifted)});
+  Scaling scaling = twoStepScaling(bits(shifted));
+  return (y.hi + y.lo) * scaling.first * scaling.second;
+}
+
+static Num exp2Narrow(Num x) {
+  Num wide = widen(atLeast(atMost(x, 130.0), -152.0));
+  Num shifted = wide + kRound;
+  Num f = wide - (shifted - kRound);
+  return narrow(expOfReducedNarrow({f * kLn2Hi, bits(shifted)}));
 }
 
 /// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57. `less` = power -
@@ -117,14 +142,6 @@ static Num expm1Narrow(Num x) {
   return select(x == 0.0, x, y);
 }
 
-/// (a.hi + a.lo) / (b.hi + b.lo), one division and one Newton correction.
-static Num divide(Pair a, Pair b) {
-  Num reciprocal = 1.0 / b.hi;
-  Num quotient = a.hi * reciprocal;
-  Num remainder = fma(-quotient, b.hi, a.hi) + a.lo;
-  return fma(fma(-quotient, b.lo, remainder), reciprocal, quotient);
-}
-
 // tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. Below 0.9 ulp.
 static Num tanhWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atMost(abs(x), 20.0) * -2.0);
@@ -147,9 +164,7 @@ static Num tanhNarrow(Num x) {
 // denormal result rounds once. Below 0.8 ulp.
 static Num sigmoidWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atLeast(-abs(x), -746.0));
-  Num r = reduced.r;
-  Pair m = fastTwoSum(1.0, r);
-  m = fastTwoSum(m.hi, m.lo + fma(r * r, expRemainder(r), reduced.tail));
+  Pair m = expOfReduced(reduced);
   Scaling scaling = twoStepScaling(reduced.count);
   Num power = scaling.first * scaling.second;
   Pair denominator = fastTwoSum(1.0, power * m.hi);
@@ -168,6 +183,9 @@ static Num sigmoidNarrow(Num x) {
 
 mlir::Value MathBuilder::exp(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::expWide, math::expNarrow);
+}
+mlir::Value MathBuilder::exp2(mlir::Value x) {
+  return math::expand(builder_, loc_, x, math::exp2Wide, math::exp2Narrow);
 }
 mlir::Value MathBuilder::expm1(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::expm1Wide, math::expm1Narrow);

@@ -1,8 +1,12 @@
 // Creates one MLIR operation per operator of MathExpr.h. No fast-math flag is ever set here.
 #include "codegen/MathExpr.h"
 
+#include <bit>
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 
 namespace diptych::codegen::math {
@@ -126,6 +130,40 @@ static mlir::Value bitcast(const Scope& scope, mlir::Value value, mlir::Type ele
 
 Int bits(Num a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getI64Type())}; }
 Num number(Int a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getF64Type())}; }
+
+Num exponent(Num a) {
+  return number((bits(a) >> 52) | std::bit_cast<int64_t>(0x1p52)) - (0x1p52 + 1023);
+}
+
+// The sum with 1.5 * 2^52 has n in its low bits.
+Num wholePowerOfTwo(Num n) {
+  return number((bits(n + 0x1.8p52) << 52) + std::bit_cast<int64_t>(1.0));
+}
+
+llvm::SmallVector<Num>
+repeat(Num count, llvm::ArrayRef<Num> state,
+       llvm::function_ref<llvm::SmallVector<Num>(llvm::ArrayRef<Num>)> body) {
+  const Scope& scope = *count.scope;
+  mlir::OpBuilder& builder = scope.builder;
+  const Scope one{builder, scope.loc, nullptr};
+  mlir::Value most = (bits(count + 0x1p52) - std::bit_cast<int64_t>(0x1p52)).value;
+  if (scope.shape)
+    most = mlir::vector::ReductionOp::create(builder, scope.loc, mlir::vector::CombiningKind::MAXSI,
+                                             most);
+  const auto values = [](llvm::ArrayRef<Num> nums) {
+    return llvm::map_to_vector(nums, [](Num num) { return num.value; });
+  };
+  const auto nums = [&scope](mlir::ValueRange values) {
+    return llvm::map_to_vector(values, [&](mlir::Value value) { return Num{&scope, value}; });
+  };
+  auto loop = mlir::scf::ForOp::create(builder, scope.loc, one.constant(int64_t(0)), most,
+                                       one.constant(int64_t(1)), values(state));
+  mlir::OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  const llvm::SmallVector<Num> carried = nums(loop.getRegionIterArgs());
+  mlir::scf::YieldOp::create(builder, scope.loc, values(body(carried)));
+  return nums(loop.getResults());
+}
 
 static Num estrin(Num x, llvm::ArrayRef<double> c) {
   llvm::SmallVector<Num> terms;

@@ -8,6 +8,8 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
 
 namespace diptych::codegen::math {
 
@@ -112,6 +114,12 @@ Num narrow(Num a);
 /// `value` in every lane, in the type of `like`.
 Num constantLike(Num like, double value);
 
+/// Runs `body` on the state so often as the lane with the largest `count` asks for; counts are
+/// whole and not negative. What a lane computes in steps beyond its own count is the body's
+/// concern.
+llvm::SmallVector<Num> repeat(Num count, llvm::ArrayRef<Num> state,
+                              llvm::function_ref<llvm::SmallVector<Num>(llvm::ArrayRef<Num>)> body);
+
 Int operator+(Int a, IntArg b);
 Int operator-(Int a, IntArg b);
 Int operator&(Int a, IntArg b);
@@ -161,6 +169,25 @@ inline Pair twoProduct(Num a, NumArg b) {
   return {product, fma(a, b, -product)};
 }
 
+/// a * b for pairs; relative error about 2^-104.
+inline Pair times(Pair a, Pair b) {
+  Pair product = twoProduct(a.hi, b.hi);
+  return {product.hi, product.lo + fma(a.hi, b.lo, a.lo * b.hi)};
+}
+
+/// (a.hi + a.lo) / (b.hi + b.lo), one division and one Newton correction.
+inline Num divide(Pair a, Pair b) {
+  Num reciprocal = 1.0 / b.hi;
+  Num quotient = a.hi * reciprocal;
+  Num remainder = fma(-quotient, b.hi, a.hi) + a.lo;
+  return fma(fma(-quotient, b.lo, remainder), reciprocal, quotient);
+}
+
+/// floor(log2(a)) of a positive normal number.
+Num exponent(Num a);
+/// 2^n for a whole n in [-1022, 1023].
+Num wholePowerOfTwo(Num n);
+
 // Expansions shared between families; each states its range.
 
 constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
@@ -181,6 +208,8 @@ struct ExpPairReduction {
 };
 ExpPairReduction reduceExpPair(Num x);
 ExpPairReduction reduceExpPair(Num x, Num xTail);
+/// e^(r + tail) as a pair, relative error 2^-57.
+Pair expOfReduced(const ExpPairReduction& reduced);
 /// (e^r - 1 - r) / r^2 on |r| <= ln2 / 2: relative error of e^r - 1 below 2^-57.
 Num expRemainder(Num r);
 /// e^r - 1 for f32 results: relative error below 2^-37.
@@ -206,6 +235,15 @@ LogReduction reduceNormalLog(Num x); // x >= 2^-1022
 /// The result of a logarithm with its pole at `pole`, given `value` on the open domain.
 Num logSpecials(Num x, Num value, double pole);
 
+/// log(x), below 0.9 ulp, with its special values.
+Num logCore(Num x);
+/// log(x) as a pair for finite x > 0, relative error below 2^-64.
+Pair logPair(Num x);
+/// x^y with the special values of C99, below 0.7 ulp.
+Num powFull(Num x, Num y);
+/// erf(x) for |x| <= 1, below 1.2 ulp.
+Num erfNear(Num x);
+
 /// Applies `wide` to f64 and `narrow` to f32; each returns its operands' type.
 using UnaryExpansion = Num (*)(Num);
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, UnaryExpansion wide,
@@ -213,5 +251,11 @@ mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, 
 using BinaryExpansion = Num (*)(Num, Num);
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, mlir::Value y,
                    BinaryExpansion wide, BinaryExpansion narrow);
+
+/// f32 by way of f64, rounded once more at the end.
+template <UnaryExpansion Wide> Num inDouble(Num x) { return narrow(Wide(widen(x))); }
+template <BinaryExpansion Wide> Num inDouble(Num x, Num y) {
+  return narrow(Wide(widen(x), widen(y)));
+}
 
 } // namespace diptych::codegen::math

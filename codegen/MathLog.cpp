@@ -1,6 +1,6 @@
-// log, log1p and the square roots. Method: x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2))
-// by integer arithmetic, then the series of 2 atanh(s), s = f / (2 + f), replaced by minimax
-// polynomials (our own Remez fits).
+// log, log2, log10, log1p and the square roots. Method: x = 2^e (1 + f) with 1 + f in [sqrt(1/2),
+// sqrt(2)) by integer arithmetic, then the series of 2 atanh(s), s = f / (2 + f), replaced by
+// minimax polynomials (our own Remez fits).
 #include <bit>
 #include <limits>
 
@@ -53,10 +53,20 @@ static Num assembleLog(LogReduction reduced, Num correction) {
   return fma(reduced.e, kLn2Hi, f - (h - fma(s, h + p, correction)));
 }
 
-static Num logWide(Num x) {
+Num logCore(Num x) {
   LogReduction reduced = reduceLog(x);
   return logSpecials(x, assembleLog(reduced, reduced.e * kLn2Lo), 0.0);
 }
+
+/// log(x) scale, by pairs: powers of the base have whole logarithms. Below 0.51 ulp.
+static Num logTo(Num x, double scaleHi, double scaleLo) {
+  Pair product = times(logPair(x), {constantLike(x, scaleHi), constantLike(x, scaleLo)});
+  return logSpecials(x, product.hi + product.lo, 0.0);
+}
+
+static constexpr double kLog2E = 0x1.71547652b82fep+0, kLog10E = 0x1.bcb7b1526e50ep-2;
+static Num log2Wide(Num x) { return logTo(x, kLog2E, 0x1.777d0ffda0d24p-56); }
+static Num log10Wide(Num x) { return logTo(x, kLog10E, 0x1.95355baaafad3p-57); }
 
 // u = 1 + x rounds; log(1 + x) = log(u) + c / u with c the rounding error (Kahan). For u near 1, f
 // = x itself is exact.
@@ -84,6 +94,12 @@ static Num logNarrow(Num x) {
   return logSpecials(x, narrow(logNarrowCore(reduceNormalLog(widen(x)))), 0.0);
 }
 
+static Num logToNarrow(Num x, double scale) {
+  return logSpecials(x, narrow(logNarrowCore(reduceNormalLog(widen(x))) * scale), 0.0);
+}
+static Num log2Narrow(Num x) { return logToNarrow(x, kLog2E); }
+static Num log10Narrow(Num x) { return logToNarrow(x, kLog10E); }
+
 static Num log1pNarrow(Num x) {
   Num exact = widen(x);
   LogReduction reduced = reduceNormalLog(exact + 1.0);
@@ -94,10 +110,17 @@ static Num log1pNarrow(Num x) {
 } // namespace math
 
 mlir::Value MathBuilder::log(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::logWide, math::logNarrow);
+  return math::expand(builder_, loc_, x, math::logCore, math::logNarrow);
 }
 mlir::Value MathBuilder::log1p(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::log1pWide, math::log1pNarrow);
+}
+
+mlir::Value MathBuilder::log2(mlir::Value x) {
+  return math::expand(builder_, loc_, x, math::log2Wide, math::log2Narrow);
+}
+mlir::Value MathBuilder::log10(mlir::Value x) {
+  return math::expand(builder_, loc_, x, math::log10Wide, math::log10Narrow);
 }
 
 mlir::Value MathBuilder::sqrt(mlir::Value x) {

@@ -12,16 +12,10 @@ namespace math {
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// a * b for pairs; relative error about 2^-104.
-static Pair times(Pair a, Pair b) {
-  Pair product = twoProduct(a.hi, b.hi);
-  return {product.hi, product.lo + fma(a.hi, b.lo, a.lo * b.hi)};
-}
-
 /// log(x) as a pair, relative error below 2^-64: 745 times that is 0.2 ulp of the power.
 /// log(1 + f) = 2s (1 + u), u = z (1/3 + z T(z)), z = s^2 < 0.03; T (degree 7, error
 /// 2^-73 relative to the whole) alone is evaluated in f64.
-static Pair logPair(Num x) {
+Pair logPair(Num x) {
   LogReduction reduced = reduceLog(x);
   Num f = reduced.f;
   Pair d = fastTwoSum(2.0, f);
@@ -88,13 +82,13 @@ static Num powWith(BinaryExpansion core, Num x, Num y) {
   return select((y == 0.0) | (x == 1.0), 1.0, value);
 }
 
-static Num powWide(Num x, Num y) { return powWith(powWideCore, x, y); }
+Num powFull(Num x, Num y) { return powWith(powWideCore, x, y); }
 static Num powNarrow(Num x, Num y) { return powWith(powNarrowCore, x, y); }
 
 } // namespace math
 
 mlir::Value MathBuilder::pow(mlir::Value x, mlir::Value y) {
-  return math::expand(builder_, loc_, x, y, math::powWide, math::powNarrow);
+  return math::expand(builder_, loc_, x, y, math::powFull, math::powNarrow);
 }
 
 } // namespace diptych::codegen

@@ -49,6 +49,14 @@ def PowOp : Diptych_Binary<"pow"> {
   let domain = ["0.3", "2.5"];
   let convention = "pow(x, 0) = 1 for every x; d/dx at y = 0 is 0; d/dy at x = 0, y >= 0 is 0";
 }
+def FmodOp : Diptych_Binary<"fmod"> {
+  let summary = "x - n y with n = x / y rounded towards 0, elementwise, exact: the sign is that of x; floats only";
+  let cost = 60;
+  let dtypes = Floats;
+  let derivative = Pointwise;
+  let domain = ["0.5", "3.0"];
+  let convention = "NaN where y is 0 or x infinite; d/dx is 1 and d/dy is -n, at the jumps too";
+}
 def MaximumOp : Diptych_Binary<"maximum", [Commutative]> {
   let summary = "the larger of x and y, elementwise; NaN if either is NaN";
   let derivative = Pointwise;
@@ -70,6 +78,12 @@ def ExpOp : Diptych_Unary<"exp"> {
   let derivative = Pointwise;
   let domain = ["-4.0", "4.0"];
 }
+def Exp2Op : Diptych_Unary<"exp2"> {
+  let summary = "2 to the x, elementwise";
+  let cost = 20;
+  let derivative = Pointwise;
+  let domain = ["-6.0", "6.0"];
+}
 def Expm1Op : Diptych_Unary<"expm1"> {
   let summary = "exp(x) - 1 without cancellation near 0, elementwise";
   let cost = 25;
@@ -82,6 +96,20 @@ def LogOp : Diptych_Unary<"log"> {
   let derivative = Pointwise;
   let domain = ["0.1", "8.0"];
   let convention = "log(0) is -infinity, log of a negative number is NaN";
+}
+def Log2Op : Diptych_Unary<"log2"> {
+  let summary = "logarithm to the base 2, elementwise; exact for powers of 2";
+  let cost = 50;
+  let derivative = Pointwise;
+  let domain = ["0.1", "8.0"];
+  let convention = "log2(0) is -infinity, log2 of a negative number is NaN";
+}
+def Log10Op : Diptych_Unary<"log10"> {
+  let summary = "logarithm to the base 10, elementwise";
+  let cost = 50;
+  let derivative = Pointwise;
+  let domain = ["0.1", "8.0"];
+  let convention = "log10(0) is -infinity, log10 of a negative number is NaN";
 }
 def Log1pOp : Diptych_Unary<"log1p"> {
   let summary = "log(1 + x) without cancellation near 0, elementwise";
@@ -102,6 +130,25 @@ def RsqrtOp : Diptych_Unary<"rsqrt"> {
   let derivative = Pointwise;
   let domain = ["0.1", "8.0"];
 }
+def CbrtOp : Diptych_Unary<"cbrt"> {
+  let summary = "cube root, elementwise, of negative numbers too";
+  let cost = 30;
+  let derivative = Pointwise;
+  let domain = ["0.1", "8.0"];
+  let convention = "the derivative at 0 is +infinity";
+}
+def SinhOp : Diptych_Unary<"sinh"> {
+  let summary = "hyperbolic sine, elementwise";
+  let cost = 35;
+  let derivative = Pointwise;
+  let domain = ["-4.0", "4.0"];
+}
+def CoshOp : Diptych_Unary<"cosh"> {
+  let summary = "hyperbolic cosine, elementwise";
+  let cost = 35;
+  let derivative = Pointwise;
+  let domain = ["-4.0", "4.0"];
+}
 def TanhOp : Diptych_Unary<"tanh"> {
   let summary = "hyperbolic tangent, elementwise";
   let cost = 30;
@@ -111,6 +158,12 @@ def TanhOp : Diptych_Unary<"tanh"> {
 def SigmoidOp : Diptych_Unary<"sigmoid"> {
   let summary = "1 / (1 + exp(-x)), elementwise";
   let cost = 25;
+  let derivative = Pointwise;
+  let domain = ["-6.0", "6.0"];
+}
+def SoftplusOp : Diptych_Unary<"softplus"> {
+  let summary = "log(1 + exp(x)) without overflow, elementwise";
+  let cost = 50;
   let derivative = Pointwise;
   let domain = ["-6.0", "6.0"];
 }
@@ -132,11 +185,94 @@ def CosOp : Diptych_Unary<"cos"> {
   let derivative = Pointwise;
   let domain = ["-6.0", "6.0"];
 }
+def TanOp : Diptych_Unary<"tan"> {
+  let summary = "tangent of x in radians, elementwise";
+  let cost = 40;
+  let derivative = Pointwise;
+  let domain = ["-1.2", "1.2"];
+}
+def AsinOp : Diptych_Unary<"asin"> {
+  let summary = "the angle in [-pi/2, pi/2] whose sine is x, elementwise";
+  let cost = 40;
+  let derivative = Pointwise;
+  let domain = ["-0.8", "0.8"];
+  let convention = "NaN outside [-1, 1]; the derivative at -1 and 1 is +infinity";
+}
+def AcosOp : Diptych_Unary<"acos"> {
+  let summary = "the angle in [0, pi] whose cosine is x, elementwise";
+  let cost = 40;
+  let derivative = Pointwise;
+  let domain = ["-0.8", "0.8"];
+  let convention = "NaN outside [-1, 1]; the derivative at -1 and 1 is -infinity";
+}
+def AtanOp : Diptych_Unary<"atan"> {
+  let summary = "the angle in [-pi/2, pi/2] whose tangent is x, elementwise";
+  let cost = 35;
+  let derivative = Pointwise;
+  let domain = ["-4.0", "4.0"];
+}
+def Atan2Op : Diptych_Binary<"atan2"> {
+  let summary = "the angle in [-pi, pi] of the point (x, y), elementwise; the ordinate comes first";
+  let arguments = (ins Diptych_Tensor:$y, Diptych_Tensor:$x);
+  let cost = 60;
+  let dtypes = Floats;
+  let derivative = Pointwise;
+  let domain = ["0.3", "2.5"];
+  let convention = "signs of zeros choose the side as in C; at the origin, which has no angle, derivatives are NaN";
+  let assemblyFormat = "$y `,` $x attr-dict `:` type($y) `,` type($x) `->` type($result)";
+}
 def ErfOp : Diptych_Unary<"erf"> {
   let summary = "error function 2/sqrt(pi) * integral of exp(-t^2) from 0 to x, elementwise";
   let cost = 40;
   let derivative = Pointwise;
   let domain = ["-3.0", "3.0"];
+}
+def ErfcOp : Diptych_Unary<"erfc"> {
+  let summary = "1 - erf(x) without cancellation, elementwise";
+  let cost = 70;
+  let derivative = Pointwise;
+  let domain = ["-3.0", "3.0"];
+}
+def ErfinvOp : Diptych_Unary<"erfinv"> {
+  let summary = "the number whose erf is x, elementwise";
+  let cost = 100;
+  let derivative = Pointwise;
+  let domain = ["-0.8", "0.8"];
+  let convention = "infinite at -1 and 1, as is the derivative; NaN outside";
+}
+def NormalCdfOp : Diptych_Unary<"normal_cdf"> {
+  let summary = "probability that a standard normal variable is at most x, elementwise";
+  let description = [{The lower tail keeps its relative accuracy down to the smallest number, near x = -38.5.}];
+  let cost = 70;
+  let derivative = Pointwise;
+  let domain = ["-3.0", "3.0"];
+}
+def LgammaOp : Diptych_Unary<"lgamma"> {
+  let summary = "log |Gamma(x)|, elementwise";
+  let cost = 150;
+  let derivative = Pointwise;
+  let domain = ["0.3", "5.0"];
+  let convention = "+infinity at 0 and at negative integers, where the derivative is NaN";
+}
+def DigammaOp : Diptych_Unary<"digamma"> {
+  let summary = "derivative of log Gamma(x), elementwise";
+  let cost = 120;
+  let derivative = Pointwise;
+  let domain = ["0.3", "5.0"];
+  let convention = "-infinity at 0, +infinity at -0, NaN at negative integers";
+}
+def PolygammaOp : Diptych_Binary<"polygamma"> {
+  let summary = "derivative of order n of digamma at x, elementwise";
+  let description = [{The order is a number like x: rounded to a whole one, so that nothing depends on it
+    continuously. The DSL takes an integer and gives digamma for order 0.}];
+  let arguments = (ins Diptych_Tensor:$n, Diptych_Tensor:$x);
+  let cost = 2000;
+  let dtypes = Floats;
+  let derivative = Pointwise;
+  let dslName = "";
+  let domain = ["0.6", "1.4"];
+  let convention = "NaN unless n rounds to 1, 2, ..., 170; the derivative in n is 0; at the poles 0, -1, -2, ... +infinity for odd n; for even n -infinity at 0, else NaN";
+  let assemblyFormat = "$n `,` $x attr-dict `:` type($n) `,` type($x) `->` type($result)";
 }
 def AbsOp : Diptych_Unary<"abs"> {
   let summary = "absolute value, elementwise; the least integer stays as it is";
@@ -153,6 +289,21 @@ def SignOp : Diptych_Unary<"sign"> {
 }
 def FloorOp : Diptych_Unary<"floor"> {
   let summary = "the largest integer not above x, elementwise";
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+}
+def CeilOp : Diptych_Unary<"ceil"> {
+  let summary = "the smallest integer not below x, elementwise";
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+}
+def TruncOp : Diptych_Unary<"trunc"> {
+  let summary = "the integer next to x towards 0, elementwise";
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+}
+def RoundOp : Diptych_Unary<"round"> {
+  let summary = "the integer nearest to x, elementwise; halves go to the even one";
   let derivative = Zero;
   let domain = ["-3.0", "3.0"];
 }

@@ -1,5 +1,6 @@
 // Operators by their definitions, element by element.
 #include "ReferenceEmitter.h"
+#include "ReferenceFunctions.h"
 
 #include <algorithm>
 #include <cmath>
@@ -61,22 +62,44 @@ const std::map<OpCode, ScalarFunction>& pointwise() {
       {OpCode::Maximum, [](Scalars v) { return larger(v[0], v[1]); }},
       {OpCode::Minimum, [](Scalars v) { return lesser(v[0], v[1]); }},
       {OpCode::Exp, [](Scalars v) { return std::exp(v[0]); }},
+      {OpCode::Exp2, [](Scalars v) { return std::exp2(v[0]); }},
       {OpCode::Expm1, [](Scalars v) { return std::expm1(v[0]); }},
       {OpCode::Log, [](Scalars v) { return std::log(v[0]); }},
+      {OpCode::Log2, [](Scalars v) { return std::log2(v[0]); }},
+      {OpCode::Log10, [](Scalars v) { return std::log10(v[0]); }},
       {OpCode::Log1p, [](Scalars v) { return std::log1p(v[0]); }},
       {OpCode::Sqrt, [](Scalars v) { return std::sqrt(v[0]); }},
       {OpCode::Rsqrt, [](Scalars v) { return 1 / std::sqrt(v[0]); }},
+      {OpCode::Cbrt, [](Scalars v) { return std::cbrt(v[0]); }},
+      {OpCode::Sinh, [](Scalars v) { return std::sinh(v[0]); }},
+      {OpCode::Cosh, [](Scalars v) { return std::cosh(v[0]); }},
       {OpCode::Tanh, [](Scalars v) { return std::tanh(v[0]); }},
       {OpCode::Sigmoid, [](Scalars v) { return 1 / (1 + std::exp(-v[0])); }},
+      {OpCode::Softplus, [](Scalars v) { return std::log1p(std::exp(v[0])); }},
       {OpCode::Relu, [](Scalars v) { return v[0] > 0 || std::isnan(v[0]) ? v[0] : 0; }},
       {OpCode::Sin, [](Scalars v) { return std::sin(v[0]); }},
       {OpCode::Cos, [](Scalars v) { return std::cos(v[0]); }},
+      {OpCode::Tan, [](Scalars v) { return std::tan(v[0]); }},
+      {OpCode::Asin, [](Scalars v) { return std::asin(v[0]); }},
+      {OpCode::Acos, [](Scalars v) { return std::acos(v[0]); }},
+      {OpCode::Atan, [](Scalars v) { return std::atan(v[0]); }},
+      {OpCode::Atan2, [](Scalars v) { return std::atan2(v[0], v[1]); }},
+      {OpCode::Fmod, [](Scalars v) { return std::fmod(v[0], v[1]); }},
       {OpCode::Erf, [](Scalars v) { return std::erf(v[0]); }},
+      {OpCode::Erfc, [](Scalars v) { return std::erfc(v[0]); }},
+      {OpCode::Erfinv, [](Scalars v) { return static_cast<double>(erfinv(v[0])); }},
+      {OpCode::NormalCdf, [](Scalars v) { return static_cast<double>(normalCdf(v[0])); }},
+      {OpCode::Lgamma, [](Scalars v) { return std::lgamma(v[0]); }},
+      {OpCode::Digamma, [](Scalars v) { return static_cast<double>(digamma(v[0])); }},
+      {OpCode::Polygamma, [](Scalars v) { return static_cast<double>(polygamma(v[0], v[1])); }},
       {OpCode::Abs, [](Scalars v) { return std::abs(v[0]); }},
       {OpCode::Sign, [](Scalars v) { return v[0] > 0   ? 1
                                             : v[0] < 0 ? -1
                                                        : v[0]; }},
       {OpCode::Floor, [](Scalars v) { return std::floor(v[0]); }},
+      {OpCode::Ceil, [](Scalars v) { return std::ceil(v[0]); }},
+      {OpCode::Trunc, [](Scalars v) { return std::trunc(v[0]); }},
+      {OpCode::Round, [](Scalars v) { return std::nearbyint(v[0]); }},
       {OpCode::Eq, [](Scalars v) { return double(v[0] == v[1]); }},
       {OpCode::Ne, [](Scalars v) { return double(v[0] != v[1]); }},
       {OpCode::Lt, [](Scalars v) { return double(v[0] < v[1]); }},
