@@ -2,6 +2,7 @@
 // but libdiptych-compiler at link time.
 #pragma once
 
+#include <diptych/Activations.h>
 #include <diptych/Autograd.h>
 #include <diptych/Composites.h>
 #include <diptych/Error.h>
