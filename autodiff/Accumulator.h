@@ -20,6 +20,7 @@ public:
     Value& total = values_[static_cast<size_t>(slot)];
     total = total ? emitted::add(total, contribution) : contribution;
   }
+  void set(int32_t slot, const Value& total) { values_[static_cast<size_t>(slot)] = total; }
   /// Null where nothing has arrived.
   Value at(int32_t slot) const { return slot < 0 ? Value() : values_[static_cast<size_t>(slot)]; }
   void clear(int32_t slot) { values_[static_cast<size_t>(slot)] = {}; }

@@ -45,4 +45,8 @@ private:
   int32_t wrtCount_ = 0;
 };
 
+/// Inputs and results of a node with rules of its own. Throws Error where a captured operand, which
+/// no rule knows, is active.
+Values customInputs(const Node& node, const std::vector<bool>& active);
+
 } // namespace diptych::autodiff

@@ -183,6 +183,51 @@ Derivatives BatchEmitter::jvp(const Function& f, ValueSpan inputs, std::span<con
   return wrapDerivatives(std::move(result), tangents.batch > 0);
 }
 
+//===-- Functions that outlive the emitter ---------------------------------------------------===//
+
+// As onInner for functions that run when this batch may be over. What comes after the inputs is
+// batched: a rule's outputs, cotangents and tangents.
+Function BatchEmitter::kept(const Function& f, const std::vector<bool>& marked) const {
+  return [f, marked, batch = batch_, level = level_](ValueSpan values) {
+    std::vector<bool> all = marked;
+    all.resize(values.size(), true);
+    return BatchEmitter(currentEmitter(), batch, level).onInner(f, all)(values);
+  };
+}
+
+// Float inputs all get the batch axis: a cotangent then belongs to one example, and repeating a
+// plain input sums them.
+Values BatchEmitter::custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) {
+  Values inner;
+  std::vector<bool> marked;
+  for (const Value& input : inputs) {
+    marked.push_back(isBatched(input) || isFloat(input.dtype()));
+    inner.push_back(marked.back() ? unwrap(input) : input);
+  }
+  const EmitterScope scope(inner_);
+  const auto rule = [&](const Function& own) { return kept(own, marked); };
+  const auto batched = std::make_shared<CustomFunction>(
+      CustomFunction{f->name, rule(f->primal), rule(f->vjp), rule(f->jvp)});
+  Values results = inner_.custom(batched, inner);
+  for (Value& result : results)
+    result = wrapBatched(result);
+  return results;
+}
+
+Values BatchEmitter::checkpoint(const Function& f, ValueSpan inputs) {
+  Values inner;
+  std::vector<bool> marked;
+  for (const Value& input : inputs) {
+    inner.push_back(innerOf(input));
+    marked.push_back(isBatched(input));
+  }
+  const EmitterScope scope(inner_);
+  Values results = inner_.checkpoint(kept(f, marked), inner);
+  for (Value& result : results)
+    result = wrapBatched(result);
+  return results;
+}
+
 //===-- Batched sweeps -----------------------------------------------------------------------===//
 
 static Values wrapAll(const BatchEmitter& emitter, ValueSpan values) {

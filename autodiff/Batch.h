@@ -19,6 +19,8 @@ public:
                   const std::function<Seeds(std::span<const TensorType>)>& seeds) override;
   Derivatives jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                   const Seeds& tangents) override;
+  Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
+  Values checkpoint(const Function& f, ValueSpan inputs) override;
 
   /// `inner`, whose axis 0 is the batch, as a value of one example's type. Null stays null.
   Value wrapBatched(const Value& inner) const;
@@ -32,6 +34,7 @@ private:
   /// The inner emitter's value: with a batch axis if batched, else the value itself.
   Value innerOf(const Value& value) const;
   Function onInner(const Function& f, std::vector<bool> marked) const;
+  Function kept(const Function& f, const std::vector<bool>& marked) const;
   Seeds seedsOnInner(const Seeds& seeds) const;
   Derivatives wrapDerivatives(Derivatives inner, bool seedAxis) const;
 

@@ -95,7 +95,8 @@ Value pushPointwise(const Node& node, const RuleContext& context, ValueSpan tang
 } // namespace
 
 bool propagates(const Node& node) {
-  return node.callee || info(node.code).derivative != DerivativeKind::Zero;
+  return node.callee || node.custom || node.replayable ||
+         info(node.code).derivative != DerivativeKind::Zero;
 }
 
 Values pullBack(const Node& node, const Value& cotangent, const std::vector<bool>& wanted) {

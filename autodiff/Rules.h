@@ -11,15 +11,38 @@
 
 namespace diptych::autodiff {
 
+struct Node;
+
+/// A part of a program computed again for a sweep: its nodes, and what stands in for the operands
+/// and results of the node it was made for. Owns what its nodes refer to.
+class Replay {
+public:
+  virtual ~Replay() = default;
+  virtual std::span<const Node* const> nodes() const = 0;
+
+  Values operands, outputs;
+};
+
+/// What a node's results came from, where its intermediate values were not kept.
+class Replayable {
+public:
+  virtual ~Replayable() = default;
+  /// `again`: computed anew even where the values of the first time are at hand.
+  virtual std::unique_ptr<Replay> replay(ValueSpan operands, bool again) const = 0;
+};
+
 /// One step of a program as a sweep sees it. A view: the tape or the trace that made it keeps
 /// everything alive and in place while rules emit.
 struct Node {
-  OpCode code{}; // without meaning where `callee` is set
+  OpCode code{}; // without meaning where `callee`, `custom` or `replayable` is set
   ValueSpan operands;
   ValueSpan results;                 // one, but for calls
   const Attrs* attributes = nullptr; // null: none
   std::shared_ptr<Callee> callee;    // null: an operator of the table
   SourceLocation where;
+  std::shared_ptr<const CustomFunction> custom; // its inputs are the first operands;
+  size_t inputCount = 0;                        // so many; others are what it captured
+  std::shared_ptr<const Replayable> replayable;
 
   const Attrs& attrs() const;
 };

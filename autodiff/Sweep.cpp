@@ -13,6 +13,20 @@ Values materialize(Values derivatives, ValueSpan values) {
   return derivatives;
 }
 
+Values customInputs(const Node& node, const std::vector<bool>& active) {
+  for (size_t i = node.inputCount; i < active.size(); ++i)
+    if (active[i])
+      throw Error(node.where, node.custom->name +
+                                  ": expected a function of its arguments alone, but it captures " +
+                                  node.operands[i].type().str() +
+                                  ", which is being differentiated and has no rule; pass it as an "
+                                  "argument, or stop its derivative with stop_gradient");
+  Values inputs(node.operands.begin(),
+                node.operands.begin() + static_cast<std::ptrdiff_t>(node.inputCount));
+  inputs.insert(inputs.end(), node.results.begin(), node.results.end());
+  return inputs;
+}
+
 namespace {
 
 class ReverseSweep {
@@ -45,12 +59,61 @@ private:
       any |= wanted_[i] = activity_.slot(node.operands[i]) >= 0;
     if (any) {
       const LocationOverride location(node.where);
-      const Values contributions =
-          node.callee ? pullCall(node) : pullBack(node, cotangent(node.results[0]), wanted_);
+      const Values contributions = contributionsOf(node);
       for (size_t i = 0; i < contributions.size(); ++i)
         cotangents_.add(activity_.slot(node.operands[i]), node.operands[i], contributions[i]);
     }
     release(node);
+  }
+
+  Values contributionsOf(const Node& node) {
+    if (node.replayable) {
+      pullReplay(node);
+      return {};
+    }
+    if (node.custom)
+      return pullCustom(node);
+    return node.callee ? pullCall(node) : pullBack(node, cotangent(node.results[0]), wanted_);
+  }
+
+  // The totals go on growing in the inner sweep, so that everything is added in the order in which
+  // it would be without the node around.
+  void pullReplay(const Node& node) {
+    const std::unique_ptr<Replay> replay = node.replayable->replay(node.operands, true);
+    Values wrt;
+    for (size_t i = 0; i < wanted_.size(); ++i)
+      if (wanted_[i])
+        wrt.push_back(replay->operands[i]);
+    ReverseSweep inner(replay->nodes(), wrt);
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      if (const int32_t slot = activity_.slot(node.operands[i]); slot >= 0)
+        inner.cotangents_.set(inner.activity_.slot(replay->operands[i]), cotangents_.at(slot));
+    Values seeds;
+    for (const Value& result : node.results)
+      seeds.push_back(cotangent(result));
+    inner.seed(replay->outputs, seeds);
+    inner.run();
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      if (const int32_t slot = activity_.slot(node.operands[i]); slot >= 0)
+        cotangents_.set(slot, inner.cotangent(replay->operands[i]));
+  }
+
+  Values pullCustom(const Node& node) {
+    Values inputs = customInputs(node, wanted_);
+    for (const Value& result : node.results)
+      if (isFloat(result.dtype())) {
+        const Value own = cotangent(result);
+        inputs.push_back(own ? own : emitted::like(result, 0));
+      }
+    // The rule is the user's code: its lines are its own.
+    const LocationOverride location{SourceLocation()};
+    const Values pulled = node.custom->vjp(inputs);
+    Values contributions(wanted_.size());
+    size_t next = 0;
+    for (size_t i = 0; i < node.inputCount; ++i)
+      if (isFloat(node.operands[i].dtype()))
+        contributions[i] = wanted_[i] ? pulled.at(next++) : (++next, Value());
+    return contributions;
   }
 
   Values pullCall(const Node& node) {

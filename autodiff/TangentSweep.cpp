@@ -2,6 +2,8 @@
 #include "autodiff/Accumulator.h"
 #include "autodiff/Activity.h"
 
+#include <algorithm>
+
 namespace diptych::autodiff {
 
 namespace {
@@ -59,12 +61,46 @@ private:
     }
     if (any) {
       const LocationOverride location(node.where);
-      const Values results = node.callee ? pushCall(node) : Values{pushForward(node, operands_)};
+      const Values results = tangentsOf(node);
       for (size_t i = 0; i < results.size(); ++i)
         tangents_.add(activity_.slot(node.results[i]), node.results[i], results[i]);
     }
     for (const Value& operand : node.operands)
       release(operand);
+  }
+
+  Values tangentsOf(const Node& node) const {
+    if (node.replayable) {
+      const std::unique_ptr<Replay> replay = node.replayable->replay(node.operands, false);
+      Values wrt, tangents;
+      for (size_t i = 0; i < operands_.size(); ++i)
+        if (std::find(wrt.begin(), wrt.end(), replay->operands[i]) == wrt.end()) {
+          wrt.push_back(replay->operands[i]);
+          tangents.push_back(operands_[i]);
+        }
+      return tangentSweep(replay->nodes(), wrt, tangents, replay->outputs);
+    }
+    if (node.custom)
+      return pushCustom(node);
+    return node.callee ? pushCall(node) : Values{pushForward(node, operands_)};
+  }
+
+  Values pushCustom(const Node& node) const {
+    std::vector<bool> active;
+    for (const Value& tangent : operands_)
+      active.push_back(static_cast<bool>(tangent));
+    Values inputs = customInputs(node, active);
+    for (size_t i = 0; i < node.inputCount; ++i)
+      if (isFloat(node.operands[i].dtype()))
+        inputs.push_back(operands_[i] ? operands_[i] : emitted::like(node.operands[i], 0));
+    const LocationOverride location{SourceLocation()};
+    const Values pushed = node.custom->jvp(inputs);
+    Values results(node.results.size());
+    size_t next = 0;
+    for (size_t i = 0; i < results.size(); ++i)
+      if (isFloat(node.results[i].dtype()))
+        results[i] = pushed.at(next++);
+    return results;
   }
 
   Values pushCall(const Node& node) const {

@@ -13,6 +13,8 @@ public:
                   const std::function<Seeds(std::span<const TensorType>)>& seeds) override;
   Derivatives jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                   const Seeds& tangents) override;
+  Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
+  Values checkpoint(const Function& f, ValueSpan inputs) override;
 };
 
 namespace eager {

@@ -182,7 +182,7 @@ std::shared_ptr<Callee> JitProgram::deriveJvp(const std::vector<bool>& active, i
 // The expanded program, replayed on a batch of examples and traced anew.
 std::shared_ptr<Callee> JitProgram::deriveBatched(const std::vector<bool>& marked, int64_t batch) {
   mlir::OwningOpRef<mlir::ModuleOp> expanded = module_.get().clone();
-  passes::differentiate(*expanded, options_.numerics);
+  passes::differentiate(*expanded, options_.numerics, passes::Calls::kept);
   auto body = expanded->lookupSymbol<mlir::func::FuncOp>("main");
   std::vector<TensorType> inputs = ir::tensorTypesOf(body.getArgumentTypes());
   for (size_t i = 0; i < inputs.size(); ++i)

@@ -26,6 +26,9 @@ struct TapeNode::Extra {
   bool hasAttrs = false;
   Attrs attrs;
   std::shared_ptr<Callee> callee;
+  std::shared_ptr<const CustomFunction> custom;
+  std::shared_ptr<const autodiff::Replayable> replayable;
+  bool isCall = false;              // any of the three
   std::vector<TensorType> types;    // of a call's results
   std::vector<TensorImpl*> results; // of a call
   Values operands;                  // where they are more than kInline
@@ -67,19 +70,38 @@ NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
   return result;
 }
 
-NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands) {
+TapeNode* TapeNode::makeCall(ValueSpan operands, std::vector<TensorType> results) {
   auto* node = new TapeNode(OpCode{}, operands);
-  NodeRef result = NodeRef::adopt(node);
   if (!node->extra_)
     node->extra_ = std::make_unique<Extra>();
-  node->extra_->callee = callee;
-  node->extra_->types = callee->outputTypes();
+  node->extra_->isCall = true;
+  node->extra_->types = std::move(results);
   node->extra_->results.resize(node->extra_->types.size());
-  return result;
+  return node;
+}
+
+NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands) {
+  TapeNode* node = makeCall(operands, callee->outputTypes());
+  node->extra_->callee = callee;
+  return NodeRef::adopt(node);
+}
+
+NodeRef TapeNode::make(const std::shared_ptr<const CustomFunction>& custom, ValueSpan operands,
+                       std::vector<TensorType> results) {
+  TapeNode* node = makeCall(operands, std::move(results));
+  node->extra_->custom = custom;
+  return NodeRef::adopt(node);
+}
+
+NodeRef TapeNode::make(const std::shared_ptr<const autodiff::Replayable>& replayable,
+                       ValueSpan operands, std::vector<TensorType> results) {
+  TapeNode* node = makeCall(operands, std::move(results));
+  node->extra_->replayable = replayable;
+  return NodeRef::adopt(node);
 }
 
 void TapeNode::addResult(NodeRef node, TensorImpl& result, int index) {
-  if (node->extra_ && node->extra_->callee)
+  if (node->extra_ && node->extra_->isCall)
     node->extra_->results.at(static_cast<size_t>(index)) = &result;
   else
     node->result_ = &result;
@@ -122,12 +144,14 @@ void TapeNode::free() {
   extra_->operands.clear();
   extra_->hasAttrs = false;
   extra_->callee.reset();
+  extra_->custom.reset();
+  extra_->replayable.reset();
 }
 
 // Results are alive while something after them is: it owns them as operands. Only of a call with
 // several results can one have died.
 size_t TapeNode::appendResults(Values& values) const {
-  if (!extra_ || !extra_->callee) {
+  if (!extra_ || !extra_->isCall) {
     values.emplace_back(result_);
     return 1;
   }
@@ -146,6 +170,9 @@ autodiff::Node TapeNode::view(ValueSpan results) const {
   if (extra_) {
     node.attributes = extra_->hasAttrs ? &extra_->attrs : nullptr;
     node.callee = extra_->callee;
+    node.custom = extra_->custom;
+    node.inputCount = operandCount_;
+    node.replayable = extra_->replayable;
   }
   return node;
 }
@@ -180,10 +207,13 @@ void TapeSegment::walk(ValueSpan outputs, uint64_t since, uint64_t transform) {
       return;
     TapeNode* node = tensor->node().get();
     if (!node) {
-      if (tensor->visit(walk))
+      if (tensor->visit(walk)) {
         leaves_.push_back(value);
+        frontier_.push_back(value);
+      }
     } else if (node->sequence() < since) {
-      outside_ = true;
+      if (tensor->visit(walk))
+        frontier_.push_back(value);
     } else if (node->visit(walk)) {
       if (node->isFreed())
         failFreed(*node);
@@ -216,6 +246,14 @@ void TapeSegment::order() {
   auto before = [](const Value& a, const Value& b) { return a.impl() < b.impl(); };
   std::sort(leaves_.begin(), leaves_.end(), before);
   leaves_.erase(std::unique(leaves_.begin(), leaves_.end()), leaves_.end());
+  std::sort(frontier_.begin(), frontier_.end(), before);
+  frontier_.erase(std::unique(frontier_.begin(), frontier_.end()), frontier_.end());
+}
+
+void TapeSegment::requireAlive() const {
+  for (const Step& step : tape_)
+    if (step.node->isFreed())
+      failFreed(*step.node.get());
 }
 
 void TapeSegment::describe() {

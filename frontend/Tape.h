@@ -42,6 +42,10 @@ public:
   /// `attrs` may be null.
   static NodeRef make(OpCode code, ValueSpan operands, const Attrs* attrs);
   static NodeRef make(const std::shared_ptr<Callee>& callee, ValueSpan operands);
+  static NodeRef make(const std::shared_ptr<const CustomFunction>& custom, ValueSpan operands,
+                      std::vector<TensorType> results);
+  static NodeRef make(const std::shared_ptr<const autodiff::Replayable>& replayable,
+                      ValueSpan operands, std::vector<TensorType> results);
   /// Makes `result` (a fresh tensor) result number `index` of `node`.
   static void addResult(NodeRef node, TensorImpl& result, int index);
 
@@ -79,6 +83,7 @@ private:
   TapeNode(OpCode code, ValueSpan operands);
   ~TapeNode();
   void forgetResult(int index) noexcept;
+  static TapeNode* makeCall(ValueSpan operands, std::vector<TensorType> results);
   static void destroy(TapeNode* node) noexcept;
 
   std::atomic<int32_t> references_{1};
@@ -115,8 +120,11 @@ public:
   autodiff::Nodes nodes() const { return pointers_; }
   /// Leaves that require grad and are not inputs of the transform, each once.
   const Values& leaves() const { return leaves_; }
-  /// Whether something that requires grad lies outside: a leaf, or an older node.
-  bool reachesOutside() const { return outside_ || !leaves_.empty(); }
+  /// What requires grad and lies outside: leaves, and results of older nodes, each once.
+  const Values& frontier() const { return frontier_; }
+  bool reachesOutside() const { return !frontier_.empty(); }
+  /// Throws Error where a node has been freed meanwhile.
+  void requireAlive() const;
   /// Frees every node.
   void free();
 
@@ -130,10 +138,9 @@ private:
   void describe();
 
   std::vector<Step> tape_;
-  Values results_, leaves_;
+  Values results_, leaves_, frontier_;
   std::vector<autodiff::Node> views_;
   std::vector<const autodiff::Node*> pointers_;
-  bool outside_ = false;
 };
 
 /// Not above that of any node this thread records from now on, above that of any it recorded.

@@ -55,6 +55,62 @@ def JvpOp : Diptych_Derivative<"jvp"> {
   }];
 }
 
+class Diptych_Call<string mnemonic, list<Trait> traits = []>
+    : Diptych_Structure<mnemonic, traits # [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let results = (outs Variadic<Diptych_Tensor>:$results);
+}
+
+def CustomOp : Diptych_Call<"custom", [AttrSizedOperandSegments]> {
+  let summary = "a call of a function that has derivative rules of its own";
+  let description = [{
+    `captured` are the callee's last arguments: values of the program that no rule knows. The rule
+    `vjp` takes the inputs, the results, a cotangent for each float result, and `vjpCaptured`; it
+    gives a cotangent for each float input. The rule `jvp` takes the inputs, the results, a tangent
+    for each float input, and `jvpCaptured`; it gives a tangent of each float result.
+
+    ```mlir
+    %y = diptych.custom @f(%x) captured() vjp @f_vjp() jvp @f_jvp() "custom_vjp"
+        : (tensor<3xf64>) -> tensor<3xf64>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Diptych_Tensor>:$inputs,
+                   Variadic<Diptych_Tensor>:$captured, FlatSymbolRefAttr:$vjp,
+                   Variadic<Diptych_Tensor>:$vjpCaptured, FlatSymbolRefAttr:$jvp,
+                   Variadic<Diptych_Tensor>:$jvpCaptured, StrAttr:$label);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` `captured` `(` $captured `)` `vjp` $vjp `(` $vjpCaptured `)`
+    `jvp` $jvp `(` $jvpCaptured `)` $label attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def CheckpointOp : Diptych_Call<"checkpoint"> {
+  let summary = "a call of a function whose intermediate values a reverse sweep computes again";
+  let description = [{
+    ```mlir
+    %y = diptych.checkpoint @f(%x) : (tensor<3xf64>) -> tensor<3xf64>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<Diptych_Tensor>:$inputs);
+  let assemblyFormat = [{
+    $callee `(` $inputs `)` attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def BarrierOp : Diptych_Structure<"barrier", [AllTypesMatch<["x", "result"]>]> {
+  let summary = "the same value, but not to be merged with what is computed from x elsewhere";
+  let description = [{
+    Stands before what is computed again, so that CSE keeps it apart from the first time. Goes when
+    kernels are formed.
+
+    ```mlir
+    %b = diptych.barrier %x : tensor<3xf64>
+    ```
+  }];
+  let arguments = (ins Diptych_Tensor:$x);
+  let results = (outs Diptych_Tensor:$result);
+  let assemblyFormat = "$x attr-dict `:` type($x)";
+}
+
 def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let summary = "operators that become one kernel";
   let description = [{

@@ -10,6 +10,13 @@ thread_local SourceLocation location;
 
 Emitter& currentEmitter() { return current ? *current : eagerEmitter(); }
 
+Values Emitter::custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan) {
+  throw Error("internal: this emitter takes no function with rules of its own, " + f->name);
+}
+Values Emitter::checkpoint(const Function&, ValueSpan) {
+  throw Error("internal: this emitter takes no checkpoint");
+}
+
 EmitterScope::EmitterScope(Emitter& emitter) : previous_(std::exchange(current, &emitter)) {}
 EmitterScope::~EmitterScope() { current = previous_; }
 

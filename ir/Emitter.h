@@ -23,6 +23,16 @@ public:
   virtual std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) = 0;
 };
 
+/// A function with derivative rules of its own, which see floats alone: one cotangent for each float
+/// output, one tangent for each float input. Rules are emitted where they are needed, so what they
+/// compute is differentiable again.
+struct CustomFunction {
+  std::string name; // of what made it, for messages
+  Function primal;  // inputs -> outputs
+  Function vjp;     // inputs, outputs, cotangents -> a cotangent for each float input
+  Function jvp;     // inputs, outputs, tangents -> a tangent of each float output
+};
+
 /// Seeds of a sweep; `batch` > 0: each carries a leading axis of that size.
 struct Seeds {
   Values values;
@@ -48,6 +58,11 @@ public:
   /// f at `inputs`, and `tangents` of the inputs `wrt` pushed forward to its outputs.
   virtual Derivatives jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                           const Seeds& tangents) = 0;
+
+  /// f at `inputs`, differentiated by its own rules alone.
+  virtual Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs);
+  /// f at `inputs`; a sweep computes f's intermediate values again instead of keeping them.
+  virtual Values checkpoint(const Function& f, ValueSpan inputs);
 };
 
 /// Runs operators now and records them on the tape; defined in the frontend.

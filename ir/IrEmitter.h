@@ -49,6 +49,8 @@ public:
                   const std::function<Seeds(std::span<const TensorType>)>& seeds) override;
   Derivatives jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                   const Seeds& tangents) override;
+  Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
+  Values checkpoint(const Function& f, ValueSpan inputs) override;
 
   /// The same handle for the same value as long as somebody holds one.
   Value wrap(mlir::Value value);
@@ -74,7 +76,7 @@ protected:
 private:
   struct Nested;
   IrEmitter(mlir::func::FuncOp function, IrEmitter& parent);
-  Nested trace(const char* name, const Function& f, ValueSpan inputs);
+  Nested trace(const char* name, const Function& f, llvm::ArrayRef<mlir::Type> inputs);
   Derivatives split(mlir::Operation* op, size_t outputs);
 
   mlir::func::FuncOp function_;

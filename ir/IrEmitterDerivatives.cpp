@@ -21,12 +21,10 @@ static void eraseAll(llvm::ArrayRef<mlir::func::FuncOp> functions) {
     function.erase();
 }
 
-IrEmitter::Nested IrEmitter::trace(const char* name, const Function& f, ValueSpan inputs) {
+IrEmitter::Nested IrEmitter::trace(const char* name, const Function& f,
+                                   llvm::ArrayRef<mlir::Type> types) {
   mlir::MLIRContext* context = builder_.getContext();
   auto module = function_->getParentOfType<mlir::ModuleOp>();
-  llvm::SmallVector<mlir::Type> types;
-  for (const Value& input : inputs)
-    types.push_back(mlirTypeOf(context, input.type()));
   mlir::OpBuilder atEnd = mlir::OpBuilder::atBlockEnd(module.getBody());
   auto callee = mlir::func::FuncOp::create(atEnd, locationOf(context, currentLocation()),
                                            freeName(module, function_.getName().str() + "_" + name),
@@ -46,6 +44,13 @@ IrEmitter::Nested IrEmitter::trace(const char* name, const Function& f, ValueSpa
   callees_.append(inner.callees_);
   callees_.push_back(callee);
   return {callee, inner.lifted_};
+}
+
+static llvm::SmallVector<mlir::Type> typesOf(mlir::MLIRContext* context, ValueSpan values) {
+  llvm::SmallVector<mlir::Type> types;
+  for (const Value& value : values)
+    types.push_back(mlirTypeOf(context, value.type()));
+  return types;
 }
 
 // Operands of a derivative: the inputs, what the callee lifted, the seeds.
@@ -90,7 +95,7 @@ Derivatives IrEmitter::split(mlir::Operation* op, size_t outputs) {
 
 Derivatives IrEmitter::vjp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                            const std::function<Seeds(std::span<const TensorType>)>& makeSeeds) {
-  const Nested nested = trace("vjp", f, inputs);
+  const Nested nested = trace("vjp", f, typesOf(builder_.getContext(), inputs));
   mlir::func::FuncOp callee = nested.function;
   const auto outputs = callee.getResultTypes();
   const std::vector<TensorType> outputTypes = tensorTypesOf(outputs);
@@ -110,7 +115,7 @@ Derivatives IrEmitter::vjp(const Function& f, ValueSpan inputs, std::span<const 
 
 Derivatives IrEmitter::jvp(const Function& f, ValueSpan inputs, std::span<const int> wrt,
                            const Seeds& tangents) {
-  const Nested nested = trace("jvp", f, inputs);
+  const Nested nested = trace("jvp", f, typesOf(builder_.getContext(), inputs));
   mlir::func::FuncOp callee = nested.function;
   checkSeeds("jvp", tangents, selected(callee.getArgumentTypes(), wrt));
 
@@ -124,6 +129,52 @@ Derivatives IrEmitter::jvp(const Function& f, ValueSpan inputs, std::span<const 
                                 results, callee.getName(), operands, unwrap(tangents.values),
                                 llvm::SmallVector<int64_t>(wrt.begin(), wrt.end()), tangents.batch);
   return split(op, outputs.size());
+}
+
+//===-- Functions with rules of their own ----------------------------------------------------===//
+
+static llvm::SmallVector<mlir::Type> floats(llvm::ArrayRef<mlir::Type> types) {
+  llvm::SmallVector<mlir::Type> result;
+  for (mlir::Type type : types)
+    if (llvm::isa<mlir::FloatType>(mlir::getElementTypeOrSelf(type)))
+      result.push_back(type);
+  return result;
+}
+
+Values IrEmitter::custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) {
+  const llvm::SmallVector<mlir::Type> types = typesOf(builder_.getContext(), inputs);
+  const Nested primal = trace("custom", f->primal, types);
+  mlir::func::FuncOp callee = primal.function;
+  const llvm::SmallVector<mlir::Type> results(callee.getResultTypes());
+  const auto rule = [&](const char* name, const Function& own, llvm::ArrayRef<mlir::Type> given,
+                        llvm::ArrayRef<mlir::Type> wanted) {
+    llvm::SmallVector<mlir::Type> all(types);
+    all.append(results);
+    all.append(floats(given));
+    const Nested nested = trace(name, own, all);
+    mlir::func::FuncOp function = nested.function;
+    if (function.getResultTypes() != llvm::ArrayRef<mlir::Type>(floats(wanted)))
+      throw Error(currentLocation(), "internal: a rule of " + f->name + " gives other types");
+    return nested;
+  };
+  const Nested vjp = rule("custom_vjp", f->vjp, results, types);
+  const Nested jvp = rule("custom_jvp", f->jvp, types, results);
+  mlir::func::FuncOp vjpRule = vjp.function, jvpRule = jvp.function;
+  return wrap(CustomOp::create(builder_, locationOf(builder_.getContext(), currentLocation()),
+                               results, callee.getName(), unwrap(inputs), unwrap(primal.lifted),
+                               vjpRule.getName(), unwrap(vjp.lifted), jvpRule.getName(),
+                               unwrap(jvp.lifted), f->name)
+                  ->getResults());
+}
+
+Values IrEmitter::checkpoint(const Function& f, ValueSpan inputs) {
+  const Nested nested = trace("checkpoint", f, typesOf(builder_.getContext(), inputs));
+  mlir::func::FuncOp callee = nested.function;
+  llvm::SmallVector<mlir::Value> operands = unwrap(inputs);
+  append(operands, unwrap(nested.lifted));
+  return wrap(CheckpointOp::create(builder_, locationOf(builder_.getContext(), currentLocation()),
+                                   callee.getResultTypes(), callee.getName(), operands)
+                  ->getResults());
 }
 
 } // namespace diptych::ir

@@ -1,4 +1,4 @@
-// Verifiers of what stands around operators: vjp, jvp, fusion.
+// Verifiers of what stands around operators: vjp, jvp, custom, checkpoint, fusion.
 #include "ir/Dialect.h"
 
 namespace diptych::ir {
@@ -100,6 +100,54 @@ mlir::LogicalResult JvpOp::verifySymbolUses(mlir::SymbolTableCollection& table) 
   llvm::SmallVector<mlir::Type> results(type->getResults());
   llvm::append_range(results, batched(type->getResults(), batch));
   return verifyTypes(*this, "results", results, getResultTypes());
+}
+
+namespace {
+llvm::SmallVector<mlir::Type> floats(mlir::TypeRange types) {
+  llvm::SmallVector<mlir::Type> result;
+  for (mlir::Type type : types)
+    if (llvm::isa<mlir::FloatType>(mlir::getElementTypeOrSelf(type)))
+      result.push_back(type);
+  return result;
+}
+
+// The function exists, takes `inputs` one list after the other, and gives `results`.
+mlir::LogicalResult verifyCall(mlir::Operation* op, mlir::SymbolTableCollection& table,
+                               mlir::FlatSymbolRefAttr name,
+                               llvm::ArrayRef<llvm::SmallVector<mlir::Type>> inputs,
+                               mlir::TypeRange results) {
+  auto callee = table.lookupNearestSymbolFrom<mlir::func::FuncOp>(op, name);
+  if (!callee)
+    return op->emitOpError("expected a function, got '") << name.getValue() << "'";
+  llvm::SmallVector<mlir::Type> all;
+  for (const auto& list : inputs)
+    llvm::append_range(all, list);
+  const std::string of = " of @" + name.getValue().str();
+  if (mlir::failed(verifyTypes(op, "inputs" + of, callee.getArgumentTypes(), all)))
+    return mlir::failure();
+  return verifyTypes(op, "results" + of, callee.getResultTypes(), results);
+}
+
+llvm::SmallVector<mlir::Type> list(mlir::TypeRange types) { return llvm::to_vector(types); }
+} // namespace
+
+mlir::LogicalResult CheckpointOp::verifySymbolUses(mlir::SymbolTableCollection& table) {
+  return verifyCall(*this, table, getCalleeAttr(), {list(getInputs().getTypes())},
+                    getResultTypes());
+}
+
+// c1: the callee; c2: the vjp rule; c3: the jvp rule.
+mlir::LogicalResult CustomOp::verifySymbolUses(mlir::SymbolTableCollection& table) {
+  const auto inputs = list(getInputs().getTypes()), results = list(getResultTypes());
+  if (mlir::failed(verifyCall(*this, table, getCalleeAttr(),
+                              {inputs, list(getCaptured().getTypes())}, results)) ||
+      mlir::failed(verifyCall(*this, table, getVjpAttr(),
+                              {inputs, results, floats(results), list(getVjpCaptured().getTypes())},
+                              floats(inputs))))
+    return mlir::failure();
+  return verifyCall(*this, table, getJvpAttr(),
+                    {inputs, results, floats(inputs), list(getJvpCaptured().getTypes())},
+                    floats(results));
 }
 
 // c1: the kind is known; c2: arguments are the captures; c3: ends in yield.

@@ -16,15 +16,20 @@ using namespace ir;
 
 class Expansion {
 public:
-  Expansion(mlir::ModuleOp module, Numerics numerics)
-      : module_(module), functions_(module), numerics_(numerics) {}
+  Expansion(mlir::ModuleOp module, Numerics numerics, Calls calls)
+      : module_(module), numerics_(numerics), calls_(calls) {}
 
   void run() {
     const llvm::SmallVector<mlir::func::FuncOp> all(module_.getOps<mlir::func::FuncOp>());
     for (mlir::func::FuncOp function : all)
       if (!function.isPrivate() || called(function))
         expand(function);
-    eraseUnused();
+    if (calls_ == Calls::inlined)
+      for (mlir::func::FuncOp function : all)
+        if (!function.isPrivate() && !function.isDeclaration())
+          inlineCalls(function);
+    while (eraseUnused()) {
+    }
   }
 
 private:
@@ -34,7 +39,7 @@ private:
   bool called(mlir::func::FuncOp function) {
     const auto uses = mlir::SymbolTable::getSymbolUses(function.getNameAttr(), module_);
     return uses && llvm::any_of(*uses, [](const mlir::SymbolTable::SymbolUse& use) {
-             return !llvm::isa<VjpOp, JvpOp>(use.getUser());
+             return !llvm::isa<VjpOp, JvpOp, CustomOp, CheckpointOp>(use.getUser());
            });
   }
 
@@ -50,6 +55,7 @@ private:
     }
     // A dead derivative is not worth expanding.
     eraseDeadOperations(function);
+    expandCallees(function);
     const llvm::SmallVector<mlir::Operation*> asks = derivativesIn(function);
     for (mlir::Operation* op : asks) {
       const SourceLocation where = sourceLocationOf(op->getLoc());
@@ -73,22 +79,62 @@ private:
     return result;
   }
 
-  void expand(mlir::Operation* op) {
-    const auto name = op->getAttrOfType<mlir::FlatSymbolRefAttr>("callee");
-    auto callee = functions_.lookup<mlir::func::FuncOp>(name.getAttr());
-    if (!callee || callee.isDeclaration())
+  // What a sweep may put in place of a call.
+  void expandCallees(mlir::func::FuncOp function) {
+    for (mlir::Operation& op : function.getBody().front())
+      for (const char* name : {"callee", "vjp", "jvp"})
+        if (llvm::isa<CustomOp, CheckpointOp>(op) && op.hasAttr(name))
+          expand(functionOf(&op, name));
+  }
+
+  mlir::func::FuncOp functionOf(mlir::Operation* op, const char* attribute) {
+    const auto name = op->getAttrOfType<mlir::FlatSymbolRefAttr>(attribute);
+    auto function = module_.lookupSymbol<mlir::func::FuncOp>(name.getAttr());
+    if (!function || function.isDeclaration())
       throw Error("@" + name.getValue().str() + " has no body to differentiate");
+    return function;
+  }
+
+  void expand(mlir::Operation* op) {
+    mlir::func::FuncOp callee = functionOf(op, "callee");
     expand(callee);
     prepare(callee);
     // A program of its own first: at the call site two inputs may be one value, and the derivative
-    // by one of them would count the other's part too.
-    mlir::OwningOpRef<mlir::func::FuncOp> program = callee.clone();
+    // by one of them would count the other's part too. It stands in the module while it is made,
+    // since rules may trace functions beside it.
+    mlir::func::FuncOp program = callee.clone();
+    program.setName(freeName("derivative"));
+    program.setPrivate();
+    module_.push_back(program);
     if (auto vjp = llvm::dyn_cast<VjpOp>(op))
-      appendVjp(*program, vjp.getWrt(), static_cast<int64_t>(vjp.getBatch()));
+      appendVjp(program, vjp.getWrt(), static_cast<int64_t>(vjp.getBatch()));
     else
-      appendJvp(*program, llvm::cast<JvpOp>(op).getWrt(),
+      appendJvp(program, llvm::cast<JvpOp>(op).getWrt(),
                 static_cast<int64_t>(llvm::cast<JvpOp>(op).getBatch()));
-    inlineAt(op, *program);
+    inlineAt(op, program);
+    program.erase();
+  }
+
+  std::string freeName(const std::string& stem) {
+    for (;; ++names_)
+      if (const std::string name = stem + std::to_string(names_); !module_.lookupSymbol(name))
+        return name;
+  }
+
+  // Nothing asks for a derivative any more: a call is what it calls.
+  void inlineCalls(mlir::func::FuncOp function) {
+    mlir::Block& block = function.getBody().front();
+    for (bool found = true; found;) {
+      found = false;
+      for (mlir::Operation& op : llvm::make_early_inc_range(block)) {
+        if (!llvm::isa<CustomOp, CheckpointOp>(op))
+          continue;
+        found = true;
+        mlir::func::FuncOp body = functionOf(&op, "callee").clone();
+        inlineAt(&op, body);
+        body.erase();
+      }
+    }
   }
 
   // Each order triples a program that is not simplified; strict must keep the order of additions.
@@ -103,7 +149,8 @@ private:
 
   static void inlineAt(mlir::Operation* op, mlir::func::FuncOp program) {
     mlir::Block& body = program.getBody().front();
-    for (const auto& [argument, operand] : llvm::zip_equal(body.getArguments(), op->getOperands()))
+    // A custom operation's rules have operands of their own, behind those of its function.
+    for (const auto& [argument, operand] : llvm::zip_first(body.getArguments(), op->getOperands()))
       argument.replaceAllUsesWith(operand);
     mlir::Operation* terminator = body.getTerminator();
     op->replaceAllUsesWith(terminator->getOperands());
@@ -112,21 +159,26 @@ private:
     op->erase();
   }
 
-  void eraseUnused() {
+  bool eraseUnused() {
+    bool erased = false;
     llvm::DenseSet<mlir::StringAttr> used;
-    if (const auto uses = mlir::SymbolTable::getSymbolUses(module_))
+    if (const auto uses = mlir::SymbolTable::getSymbolUses(&module_.getBodyRegion()))
       for (const mlir::SymbolTable::SymbolUse& use : *uses)
         used.insert(use.getSymbolRef().getRootReference());
     for (mlir::func::FuncOp function :
          llvm::make_early_inc_range(module_.getOps<mlir::func::FuncOp>()))
       if (function.isPrivate() && !function.isDeclaration() &&
-          !used.contains(function.getNameAttr()))
+          !used.contains(function.getNameAttr())) {
         function.erase();
+        erased = true;
+      }
+    return erased;
   }
 
   mlir::ModuleOp module_;
-  mlir::SymbolTable functions_;
   Numerics numerics_;
+  Calls calls_;
+  int names_ = 0;
   llvm::DenseMap<mlir::Operation*, State> states_;
   llvm::DenseSet<mlir::Operation*> prepared_;
 };
@@ -146,6 +198,16 @@ struct DifferentiatePass : impl::DifferentiateBase<DifferentiatePass> {
 };
 } // namespace
 
-void differentiate(mlir::ModuleOp module, Numerics numerics) { Expansion(module, numerics).run(); }
+void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls) {
+  Expansion(module, numerics, calls).run();
+}
+
+void eraseBarriers(mlir::func::FuncOp function) {
+  for (mlir::Operation& op : llvm::make_early_inc_range(function.getBody().front()))
+    if (auto barrier = llvm::dyn_cast<BarrierOp>(op)) {
+      barrier.getResult().replaceAllUsesWith(barrier.getX());
+      barrier.erase();
+    }
+}
 
 } // namespace diptych::passes

@@ -3,6 +3,9 @@
 
 #include "autodiff/Batch.h"
 #include "ir/IrEmitter.h"
+#include "passes/Interpreter.h"
+
+#include "mlir/IR/IRMapping.h"
 
 #include <deque>
 
@@ -11,20 +14,126 @@ namespace diptych::passes {
 namespace {
 using namespace ir;
 
-/// The program's operations as a sweep sees them. Nodes are views of what is kept here.
+/// Operations as a sweep sees them. Nodes are views of what is kept here.
+class Steps {
+public:
+  explicit Steps(IrEmitter& emitter) : emitter_(emitter) {}
+  // What has no operands depends on nothing.
+  void add(mlir::Operation& op) {
+    if (op.getNumOperands() > 0)
+      nodes_.push_back(&make(op).node);
+  }
+  autodiff::Nodes nodes() const { return nodes_; }
+
+private:
+  struct Step {
+    Values operands, results;
+    Attrs attrs;
+    autodiff::Node node;
+  };
+
+  Step& make(mlir::Operation& op);
+  void describe(Step& step, CustomOp op);
+  Values wrapped(mlir::ValueRange values) { return emitter_.wrap(values); }
+
+  IrEmitter& emitter_;
+  std::deque<Step> steps_;
+  std::vector<const autodiff::Node*> nodes_;
+};
+
+/// A function's body once more, where the emitter stands.
+class IrReplay final : public autodiff::Replay {
+public:
+  IrReplay(IrEmitter& emitter, mlir::func::FuncOp function, ValueSpan given, bool again)
+      : steps_(emitter) {
+    mlir::OpBuilder& builder = emitter.builder();
+    mlir::IRMapping mapping;
+    llvm::DenseMap<mlir::Value, mlir::Value> standIns;
+    for (const auto& [argument, value] : llvm::zip_equal(function.getArguments(), given)) {
+      const mlir::Value own = emitter.unwrap(value);
+      mlir::Value& standIn = standIns[own];
+      if (!standIn)
+        standIn = again ? BarrierOp::create(builder, own.getLoc(), own.getType(), own).getResult() : own;
+      mapping.map(argument, standIn);
+      operands.push_back(emitter.wrap(standIn));
+    }
+    mlir::Block& body = function.getBody().front();
+    for (mlir::Operation& op : body.without_terminator())
+      steps_.add(*builder.clone(op, mapping));
+    for (mlir::Value result : body.getTerminator()->getOperands())
+      outputs.push_back(emitter.wrap(mapping.lookup(result)));
+  }
+  autodiff::Nodes nodes() const override { return steps_.nodes(); }
+
+private:
+  Steps steps_;
+};
+
+class CheckpointBody final : public autodiff::Replayable {
+public:
+  CheckpointBody(IrEmitter& emitter, mlir::func::FuncOp function)
+      : emitter_(emitter), function_(function) {}
+  std::unique_ptr<autodiff::Replay> replay(ValueSpan operands, bool again) const override {
+    return std::make_unique<IrReplay>(emitter_, function_, operands, again);
+  }
+
+private:
+  IrEmitter& emitter_;
+  mlir::func::FuncOp function_;
+};
+
+mlir::func::FuncOp functionOf(mlir::Operation* op, mlir::FlatSymbolRefAttr name) {
+  return mlir::SymbolTable::lookupNearestSymbolFrom<mlir::func::FuncOp>(op, name);
+}
+
+// Operands that a sweep asks about: the inputs and what the function captured, not what its rules
+// did.
+void Steps::describe(Step& step, CustomOp op) {
+  step.operands = wrapped(op.getInputs());
+  step.node.inputCount = step.operands.size();
+  const Values captured = wrapped(op.getCaptured());
+  step.operands.insert(step.operands.end(), captured.begin(), captured.end());
+  step.node.custom =
+      customFunctionOf(op, captured, wrapped(op.getVjpCaptured()), wrapped(op.getJvpCaptured()));
+}
+
+Steps::Step& Steps::make(mlir::Operation& op) {
+  Step& step = steps_.emplace_back();
+  step.operands = wrapped(op.getOperands());
+  step.results = wrapped(op.getResults());
+  if (const auto code = opCodeOf(&op)) {
+    step.node.code = *code;
+    step.attrs = attrsOf(&op);
+  } else if (auto custom = llvm::dyn_cast<CustomOp>(op)) {
+    describe(step, custom);
+  } else if (auto checkpoint = llvm::dyn_cast<CheckpointOp>(op)) {
+    step.node.replayable =
+        std::make_shared<CheckpointBody>(emitter_, functionOf(&op, checkpoint.getCalleeAttr()));
+  } else if (llvm::isa<BarrierOp>(op)) {
+    step.node.code = OpCode::Reshape; // to its own shape: the identity
+    step.attrs.shape = step.results[0].shape();
+  } else {
+    throw Error(sourceLocationOf(op.getLoc()), "expected an operator to differentiate, got " +
+                                                   op.getName().getStringRef().str() +
+                                                   "; differentiate before fusing or lowering");
+  }
+  step.node.operands = step.operands;
+  step.node.results = step.results;
+  step.node.attributes = &step.attrs;
+  step.node.where = sourceLocationOf(op.getLoc());
+  return step;
+}
+
+/// A function's program, and what is appended to it.
 class Program {
 public:
-  Program(mlir::func::FuncOp function) : emitter(function) {
+  Program(mlir::func::FuncOp function) : emitter(function), steps_(emitter) {
     for (mlir::Operation& op : function.getBody().front().without_terminator())
-      // What has no operands depends on nothing.
-      if (op.getNumOperands() > 0)
-        add(op);
-    for (Step& step : steps_)
-      nodes_.push_back(&step.node);
+      steps_.add(op);
     outputs = emitter.wrap(terminator()->getOperands());
   }
 
-  autodiff::Nodes nodes() const { return nodes_; }
+  autodiff::Nodes nodes() const { return steps_.nodes(); }
   Values arguments(llvm::ArrayRef<int64_t> which) {
     Values result;
     for (int64_t index : which)
@@ -52,26 +161,6 @@ public:
   Values outputs;
 
 private:
-  struct Step {
-    Values operands;
-    Value result;
-    Attrs attrs;
-    autodiff::Node node;
-  };
-
-  void add(mlir::Operation& op) {
-    const auto code = opCodeOf(&op);
-    if (!code)
-      throw Error(sourceLocationOf(op.getLoc()), "expected an operator to differentiate, got " +
-                                                     op.getName().getStringRef().str() +
-                                                     "; differentiate before fusing or lowering");
-    Step& step = steps_.emplace_back();
-    step.operands = emitter.wrap(op.getOperands());
-    step.result = emitter.wrap(op.getResult(0));
-    step.attrs = attrsOf(&op);
-    step.node = {*code,       step.operands, ValueSpan(&step.result, 1),
-                 &step.attrs, nullptr,       sourceLocationOf(op.getLoc())};
-  }
   static TensorType batched(TensorType type, int64_t batch) {
     if (batch > 0)
       type.shape.insert(0, batch);
@@ -79,8 +168,7 @@ private:
   }
   mlir::Operation* terminator() { return emitter.function().getBody().front().getTerminator(); }
 
-  std::deque<Step> steps_;
-  std::vector<const autodiff::Node*> nodes_;
+  Steps steps_;
 };
 } // namespace
 

@@ -71,6 +71,7 @@ static void build(const FusionGroup& group) {
 
 void formFusions(func::FuncOp function) {
   Block& block = function.getBody().front();
+  eraseBarriers(function);
   splitReductions(block);
   for (auto& group : groupOperators(block))
     build(*group);

@@ -85,6 +85,22 @@ Values runJvp(JvpOp op, Frame& frame) {
   return results(currentEmitter().jvp(functionOf(op), inputs, wrt, tangents));
 }
 
+// A function of the module; what it captured follows the inputs.
+Function bound(mlir::func::FuncOp function, Values captured) {
+  return [function, captured = std::move(captured)](ValueSpan inputs) {
+    Values all(inputs.begin(), inputs.end());
+    all.insert(all.end(), captured.begin(), captured.end());
+    return interpret(function, all);
+  };
+}
+
+Values runCustom(CustomOp op, Frame& frame) {
+  const Values inputs = frame.take(op.getInputs()), captured = frame.take(op.getCaptured());
+  const Values vjpCaptured = frame.take(op.getVjpCaptured());
+  const Values jvpCaptured = frame.take(op.getJvpCaptured());
+  return currentEmitter().custom(customFunctionOf(op, captured, vjpCaptured, jvpCaptured), inputs);
+}
+
 Values runBlock(mlir::Block& block, ValueSpan inputs);
 
 Values run(mlir::Operation* op, Frame& frame) {
@@ -94,6 +110,13 @@ Values run(mlir::Operation* op, Frame& frame) {
     return runVjp(vjp, frame);
   if (auto jvp = llvm::dyn_cast<JvpOp>(op))
     return runJvp(jvp, frame);
+  if (auto custom = llvm::dyn_cast<CustomOp>(op))
+    return runCustom(custom, frame);
+  if (auto checkpoint = llvm::dyn_cast<CheckpointOp>(op))
+    return currentEmitter().checkpoint(bound(calleeOf(op, checkpoint.getCallee()), {}),
+                                       frame.take(checkpoint.getInputs()));
+  if (auto barrier = llvm::dyn_cast<BarrierOp>(op))
+    return {frame.take(barrier.getX())};
   if (auto fusion = llvm::dyn_cast<FusionOp>(op))
     return runBlock(fusion.getBody().front(), frame.take(fusion.getCaptures()));
   if (auto call = llvm::dyn_cast<mlir::func::CallOp>(op))
@@ -119,6 +142,15 @@ Values runBlock(mlir::Block& block, ValueSpan inputs) {
   return frame.take(block.getTerminator()->getOperands());
 }
 } // namespace
+
+std::shared_ptr<const CustomFunction> customFunctionOf(ir::CustomOp op, const Values& captured,
+                                                       const Values& vjpCaptured,
+                                                       const Values& jvpCaptured) {
+  return std::make_shared<CustomFunction>(
+      CustomFunction{op.getLabel().str(), bound(calleeOf(op, op.getCallee()), captured),
+                     bound(calleeOf(op, op.getVjp()), vjpCaptured),
+                     bound(calleeOf(op, op.getJvp()), jvpCaptured)});
+}
 
 Values interpret(mlir::func::FuncOp function, ValueSpan inputs) {
   if (function.isDeclaration())

@@ -6,11 +6,20 @@
 
 #include <diptych/Value.h>
 
+#include "ir/Dialect.h"
+#include "ir/Emitter.h"
+
 namespace diptych::passes {
 
 /// Results of the function at `inputs`. Fusions run as their bodies; vjp and jvp go to the emitter
 /// with the callee as a function of values. Throws Error with the line of the operation that
 /// failed.
 Values interpret(mlir::func::FuncOp function, ValueSpan inputs);
+
+/// The function a custom operation calls and its rules, replayed wherever they are used; with the
+/// values each of the three captured.
+std::shared_ptr<const CustomFunction> customFunctionOf(ir::CustomOp op, const Values& captured,
+                                                       const Values& vjpCaptured,
+                                                       const Values& jvpCaptured);
 
 } // namespace diptych::passes

@@ -17,7 +17,12 @@ void simplify(mlir::func::FuncOp function, Numerics numerics);
 void eraseDeadOperations(mlir::func::FuncOp function);
 /// Expands every vjp and jvp of the module, innermost first, and erases private functions nobody
 /// uses any more. Throws Error where something can't be differentiated.
-void differentiate(mlir::ModuleOp module, Numerics numerics);
+/// What is to be differentiated once more keeps its custom and checkpoint operations; otherwise the
+/// functions they call come in their place.
+enum class Calls : uint8_t { inlined, kept };
+void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls = Calls::inlined);
+/// Barriers have no meaning after CSE.
+void eraseBarriers(mlir::func::FuncOp function);
 
 /// Groups operators into diptych.fusion operations, one a kernel.
 void formFusions(mlir::func::FuncOp function);

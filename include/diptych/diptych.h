@@ -5,9 +5,11 @@
 #include <diptych/Activations.h>
 #include <diptych/Autograd.h>
 #include <diptych/Composites.h>
+#include <diptych/CustomRules.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>
 #include <diptych/Jit.h>
+#include <diptych/Linearize.h>
 #include <diptych/Ops.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
