@@ -10,6 +10,7 @@
 #include <diptych/Factories.h>
 #include <diptych/Jit.h>
 #include <diptych/Linearize.h>
+#include <diptych/Movement.h>
 #include <diptych/Ops.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
