@@ -186,6 +186,23 @@ TEST(NnModule, HessianThroughAModule) {
   }
 }
 
+// Two models at once: their states stacked, the module batched over them.
+TEST(NnModule, EnsemblesByVmap) {
+  dt::manual_seed(7);
+  Net a, b;
+  a.eval();
+  const nn::State first = a.parameter_dict(), second = b.parameter_dict();
+  nn::State both;
+  for (const auto& [name, tensor] : first)
+    both[name] = dt::stack({tensor, second.at(name)});
+  const Tensor x = dt::randn({4, 2});
+  auto call = [&](const nn::State& p, const Tensor& x) { return nn::functional_call(a, p, x); };
+  const Tensor expected = dt::stack({call(first, x), call(second, x)});
+  auto each = dt::vmap(call, {0, dt::unbatched});
+  EXPECT_TRUE(dt::allclose(each(both, x), expected, 1e-13));
+  EXPECT_TRUE(dt::allclose(dt::jit(each)(both, x), expected, 1e-13));
+}
+
 TEST(NnModule, BuffersMustHaveAPlaceToGo) {
   dt::manual_seed(6);
   Net net;
