@@ -174,7 +174,12 @@ private:
   }
   bool standsOutside(Operation* op) {
     const Role role = roleOf(op);
-    return (role == Role::IndexMap || role == Role::Creation) && hasOutsideUse(op);
+    if (role != Role::IndexMap && role != Role::Creation)
+      return false;
+    // A group that it could not join reads what it stores.
+    return hasOutsideUse(op) || llvm::any_of(userGroups(op), [&](FusionGroup* group) {
+             return !group->members.contains(op);
+           });
   }
 
   // A kernel runs as a whole: nothing outside may lie between two of its members.
