@@ -53,7 +53,8 @@ public:
       const mlir::Value own = emitter.unwrap(value);
       mlir::Value& standIn = standIns[own];
       if (!standIn)
-        standIn = again ? BarrierOp::create(builder, own.getLoc(), own.getType(), own).getResult() : own;
+        standIn =
+            again ? BarrierOp::create(builder, own.getLoc(), own.getType(), own).getResult() : own;
       mapping.map(argument, standIn);
       operands.push_back(emitter.wrap(standIn));
     }
