@@ -100,7 +100,8 @@ KernelSpec argSpec(const OpInfo& op, DType dtype) {
   return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to}};
 }
 
-// Params: k and v extent; strides S(s,k), V(k,v), C(s,v). The range is s, so its extent is not read.
+// Params: k and v extent; strides S(s,k), V(k,v), C(s,v). The range is s, so its extent is not
+// read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
   spec.dtype = dtype;
@@ -109,10 +110,11 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   spec.s = Size::param(0);
   const Size unit(1);
   spec.left = {0, dtype, {0, Size::param(2), 0, Size::param(3)}, 0};
-  spec.right = {1, dtype,
-                {0, 0, variant == kRows ? unit : Size::param(5),
-                 variant == kColumns ? unit : Size::param(4)},
-                0};
+  spec.right = {
+      1,
+      dtype,
+      {0, 0, variant == kRows ? unit : Size::param(5), variant == kColumns ? unit : Size::param(4)},
+      0};
   spec.result = {2, dtype, {0, Size::param(6), variant == kStrided ? Size::param(7) : unit, 0}, 0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = vectorBytes == 64 ? 12 : 4;
@@ -199,10 +201,11 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
       if (op.code == OpCode::Iota)
         for (int i = 0; i < kDTypeCount - 1; ++i) {
           const auto dtype = static_cast<DType>(i);
-          collector.add(op, dtype, dtype, kContiguous, iotaSpec(dtype, collector.lanesFor(DType::i64)));
+          collector.add(op, dtype, dtype, kContiguous,
+                        iotaSpec(dtype, collector.lanesFor(DType::i64)));
         }
       break;
-    case Family::Movement: break;  // views and copies
+    case Family::Movement: break; // views and copies
     }
   return collector.kernels;
 }

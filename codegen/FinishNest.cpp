@@ -10,7 +10,7 @@ namespace {
 // Bodies longer than this fill the registers with one vector of the native width.
 constexpr size_t kShortBody = 6;
 constexpr int kColumnVectors = 4;
-constexpr int kFoldLanes = 16;  // partials of the canonical order
+constexpr int kFoldLanes = 16; // partials of the canonical order
 
 void forEachAccess(NestSpec& nest, auto visit) {
   for (Line& line : nest.lines)
@@ -50,7 +50,7 @@ bool mergesWithNext(NestSpec& nest, int loop) {
 }
 
 void simplifyLoops(NestSpec& nest) {
-  const int fixed = nest.folds.empty() ? 0 : 1;  // the reduced loop stays what it is
+  const int fixed = nest.folds.empty() ? 0 : 1; // the reduced loop stays what it is
   for (int loop = static_cast<int>(nest.extents.size()) - 1 - fixed; loop >= 0; --loop)
     if (nest.extents[loop].is(1) && !isIndexed(nest, loop))
       eraseLoop(nest, loop);

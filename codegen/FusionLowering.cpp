@@ -126,9 +126,9 @@ int FusionLowering::index(Operation* iota, const IndexMap& map) {
   int value = constant(DType::i64, axis.offset);
   if (axis.loop >= 0) {
     const int loop = append({Line::Index{axis.loop}, DType::i64});
-    const int scaled = axis.scale == 1 ? loop
-                                       : apply(OpCode::Mul, DType::i64,
-                                               {loop, constant(DType::i64, axis.scale)});
+    const int scaled =
+        axis.scale == 1 ? loop
+                        : apply(OpCode::Mul, DType::i64, {loop, constant(DType::i64, axis.scale)});
     value = axis.offset == 0 ? scaled : apply(OpCode::Add, DType::i64, {scaled, value});
   }
   return dtype == DType::i64 ? value : apply(OpCode::Convert, dtype, {value});

@@ -9,7 +9,7 @@ namespace diptych::codegen {
 struct LoweredNest {
   NestSpec nest;
   std::vector<int> buffers;
-  double flops = 0;  // of one run
+  double flops = 0; // of one run
   std::string name;
 };
 

@@ -19,9 +19,9 @@ static Value offsetOf(KernelBuilder& k, const Access& access, ArrayRef<Value> in
 static Value wins(ScalarBuilder& b, bool greatest, Value candidate, Value best) {
   using FloatPredicate = arith::CmpFPredicate;
   using IntegerPredicate = arith::CmpIPredicate;
-  Value better = b.compare(greatest ? FloatPredicate::OGT : FloatPredicate::OLT,
-                           greatest ? IntegerPredicate::sgt : IntegerPredicate::slt, candidate,
-                           best);
+  Value better =
+      b.compare(greatest ? FloatPredicate::OGT : FloatPredicate::OLT,
+                greatest ? IntegerPredicate::sgt : IntegerPredicate::slt, candidate, best);
   if (!ScalarBuilder::isFloatLike(candidate))
     return better;
   Value candidateNaN = b.create<arith::CmpFOp>(FloatPredicate::UNO, candidate, candidate);
@@ -80,12 +80,11 @@ public:
       k_.loop(k_.i64(0), m, 1, [&](Value j) {
         Value index = k_.loadScalar(k_.address(indices_, DType::i64, j), DType::i64);
         // Unsigned, so that a negative index is out of range too.
-        Value good = arith::CmpIOp::create(k_.builder(), k_.loc(), arith::CmpIPredicate::ult,
-                                           index, n);
+        Value good =
+            arith::CmpIOp::create(k_.builder(), k_.loc(), arith::CmpIPredicate::ult, index, n);
         Value failed = arith::XOrIOp::create(
             k_.builder(), k_.loc(), good,
-            arith::ConstantOp::create(k_.builder(), k_.loc(),
-                                      k_.builder().getBoolAttr(true)));
+            arith::ConstantOp::create(k_.builder(), k_.loc(), k_.builder().getBoolAttr(true)));
         k_.when(good, [&] { row(outer, j, index); });
         k_.when(failed, [&] {
           k_.storeScalar(k_.add(j, k_.i64(1)), status_, DType::i64);

@@ -13,8 +13,8 @@ KernelBuilder::KernelBuilder(ModuleOp module, StringRef name)
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   Type i64 = builder_.getI64Type();
   builder_.setInsertionPointToEnd(module.getBody());
-  auto function = func::FuncOp::create(
-      builder_, loc_, name, builder_.getFunctionType({pointer, pointer, i64, i64}, {}));
+  auto function = func::FuncOp::create(builder_, loc_, name,
+                                       builder_.getFunctionType({pointer, pointer, i64, i64}, {}));
   entry_ = function.addEntryBlock();
   args_ = entry_->getArgument(0);
   params_ = entry_->getArgument(1);
@@ -135,9 +135,8 @@ void KernelBuilder::loop(Value from, Value to, int64_t step, function_ref<void(V
   });
 }
 
-SmallVector<Value>
-KernelBuilder::loop(Value from, Value to, int64_t step, ValueRange init,
-                    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+SmallVector<Value> KernelBuilder::loop(Value from, Value to, int64_t step, ValueRange init,
+                                       function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto a = knownValue(from), b = knownValue(to);
   if (a && b && *a >= *b)
     return SmallVector<Value>(init);

@@ -80,7 +80,7 @@ private:
   mlir::Location loc_;
   mlir::Value args_, params_, lo_, hi_;
   mlir::Block* entry_;
-  mlir::Operation* prologueEnd_;  // loads of args and params stand before it
+  mlir::Operation* prologueEnd_; // loads of args and params stand before it
   llvm::DenseMap<int, mlir::Value> pointers_, slots_;
   llvm::DenseMap<int64_t, mlir::Value> constants_;
 };

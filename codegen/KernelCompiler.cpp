@@ -68,8 +68,8 @@ KernelCompiler& KernelCompiler::native() {
 
 int KernelCompiler::vectorBytes() const { return state_->target.vectorBytes(); }
 
-std::vector<runtime::KernelFn>
-KernelCompiler::compile(std::span<const KernelSpec* const> kernels, KernelTimes& times) {
+std::vector<runtime::KernelFn> KernelCompiler::compile(std::span<const KernelSpec* const> kernels,
+                                                       KernelTimes& times) {
   std::lock_guard lock(state_->mutex);
   const double start = seconds();
   std::vector<std::string> texts, fresh;

@@ -64,10 +64,8 @@ void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value m
 }
 
 Value KernelBuilder::laneAddresses(Value address, DType dtype, int lanes, Value stride) {
-  Value offsets =
-      arith::MulIOp::create(builder_, loc_, laneIndex(lanes), broadcast(stride, lanes));
-  Type pointers =
-      VectorType::get({lanes}, LLVM::LLVMPointerType::get(builder_.getContext()));
+  Value offsets = arith::MulIOp::create(builder_, loc_, laneIndex(lanes), broadcast(stride, lanes));
+  Type pointers = VectorType::get({lanes}, LLVM::LLVMPointerType::get(builder_.getContext()));
   return LLVM::GEPOp::create(builder_, loc_, pointers, memoryType(builder_.getContext(), dtype),
                              address, ArrayRef<LLVM::GEPArg>{offsets});
 }
@@ -79,14 +77,13 @@ Value KernelBuilder::fullMask(Value mask, int lanes) {
   return arith::ConstantOp::create(builder_, loc_, DenseElementsAttr::get(type, true));
 }
 
-Value KernelBuilder::gatherVector(Value address, DType dtype, int lanes, Value stride,
-                                  Value mask) {
+Value KernelBuilder::gatherVector(Value address, DType dtype, int lanes, Value stride, Value mask) {
   VectorType type = vectorOf(memoryType(builder_.getContext(), dtype), lanes);
   Value addresses = laneAddresses(address, dtype, lanes, stride);
   Value zero = zeroOf(builder_, loc_, type);
-  Value loaded = LLVM::masked_gather::create(builder_, loc_, type, addresses,
-                                             fullMask(mask, lanes), ValueRange{zero},
-                                             builder_.getI32IntegerAttr(sizeOf(dtype)));
+  Value loaded =
+      LLVM::masked_gather::create(builder_, loc_, type, addresses, fullMask(mask, lanes),
+                                  ValueRange{zero}, builder_.getI32IntegerAttr(sizeOf(dtype)));
   return fromMemory(loaded, dtype);
 }
 
@@ -94,8 +91,7 @@ void KernelBuilder::scatterVector(Value value, Value address, DType dtype, Value
                                   Value mask) {
   const int lanes = static_cast<int>(cast<VectorType>(value.getType()).getNumElements());
   LLVM::masked_scatter::create(builder_, loc_, toMemory(value, dtype),
-                               laneAddresses(address, dtype, lanes, stride),
-                               fullMask(mask, lanes),
+                               laneAddresses(address, dtype, lanes, stride), fullMask(mask, lanes),
                                builder_.getI32IntegerAttr(sizeOf(dtype)));
 }
 
@@ -106,8 +102,8 @@ Value KernelBuilder::stackSlots(DType dtype, int lanes, int count) {
   Type type = computeType(builder_.getContext(), dtype);
   if (lanes > 1)
     type = vectorOf(type, lanes);
-  return LLVM::AllocaOp::create(builder_, loc_,
-                                LLVM::LLVMPointerType::get(builder_.getContext()), type, slots,
+  return LLVM::AllocaOp::create(builder_, loc_, LLVM::LLVMPointerType::get(builder_.getContext()),
+                                type, slots,
                                 /*alignment=*/64);
 }
 

@@ -1,6 +1,6 @@
 // What a kernel computes, as plain data: loops, a scalar program, strided operands. Made from the
-// dialect (jit) or from a table row (eager kernels); emitted for the CPU by NestEmitter and friends.
-// Two kernels with equal text() are the same kernel. Knows no MLIR.
+// dialect (jit) or from a table row (eager kernels); emitted for the CPU by NestEmitter and
+// friends. Two kernels with equal text() are the same kernel. Knows no MLIR.
 #pragma once
 
 #include "ir/OpTable.h"
@@ -30,16 +30,25 @@ struct Size {
 struct Access {
   int arg = 0;
   DType dtype = DType::f64;
-  std::vector<Size> strides;  // one a loop
+  std::vector<Size> strides; // one a loop
   int64_t offset = 0;
 };
 
 /// One line of the scalar program. Operands are earlier lines.
 struct Line {
-  struct Load { Access from; };
-  struct Index { int loop; };           // i64
-  struct Constant { Scalar value; };
-  struct Apply { OpCode code; std::vector<int> operands; };
+  struct Load {
+    Access from;
+  };
+  struct Index {
+    int loop;
+  }; // i64
+  struct Constant {
+    Scalar value;
+  };
+  struct Apply {
+    OpCode code;
+    std::vector<int> operands;
+  };
 
   std::variant<Load, Index, Constant, Apply> what;
   DType dtype = DType::f64;
@@ -50,21 +59,22 @@ struct Store {
   Access to;
 };
 
-/// Folds `line` over the reduced loop by `combiner` in the canonical order (docs/design.md, Numerics).
+/// Folds `line` over the reduced loop by `combiner` in the canonical order (docs/design.md,
+/// Numerics).
 struct Fold {
   OpCode combiner;
   int line = 0;
-  Access to;  // stride 0 along the reduced loop
+  Access to; // stride 0 along the reduced loop
 };
 
 /// Loops around a scalar program. Without folds it is pointwise. With folds the innermost loop is
 /// the reduced one.
 struct NestSpec {
-  std::vector<Size> extents;  // outermost first; the outermost runs over [lo, hi)
+  std::vector<Size> extents; // outermost first; the outermost runs over [lo, hi)
   std::vector<Line> lines;
   std::vector<Store> stores;
   std::vector<Fold> folds;
-  int vectorLoop = -1;        // -1: scalar code
+  int vectorLoop = -1; // -1: scalar code
   int lanes = 1;
 };
 
@@ -83,7 +93,7 @@ struct MatmulSpec {
   Access left, right, result;
   bool rangeOverV = false;
   int lanes = 8;
-  int rows = 8;  // of the register tile
+  int rows = 8; // of the register tile
 };
 
 /// x [outer, n, inner] by indices [m], all contiguous; args as in runtime/KernelAbi.h.
@@ -95,7 +105,7 @@ struct IndexSpec {
 
 struct KernelSpec {
   std::variant<NestSpec, ArgSpec, MatmulSpec, IndexSpec> what;
-  bool contract = false;  // numerics `standard`: a*b+c may become one fma
+  bool contract = false; // numerics `standard`: a*b+c may become one fma
 
   /// A text that says everything that decides the kernel's code.
   std::string text() const;

@@ -29,7 +29,8 @@ public:
   template <class FloatOp, class IntegerOp> mlir::Value arith(llvm::ArrayRef<mlir::Value> x) {
     if (!isFloatLike(x[0]))
       return create<IntegerOp>(x[0], x[1]);
-    auto flags = contract_ ? mlir::arith::FastMathFlags::contract : mlir::arith::FastMathFlags::none;
+    auto flags =
+        contract_ ? mlir::arith::FastMathFlags::contract : mlir::arith::FastMathFlags::none;
     return create<FloatOp>(x[0], x[1], flags);
   }
   mlir::Value compare(mlir::arith::CmpFPredicate floats, mlir::arith::CmpIPredicate integers,

@@ -32,9 +32,8 @@ void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) 
   Value depth = k_.size(spec_.k);
   Value firstEnd = k_.min(depth, k_.i64(kDepth));
   panel(k_.i64(0), firstEnd, true);
-  k_.loop(firstEnd, depth, kDepth, [&](Value k) {
-    panel(k, k_.min(k_.add(k, k_.i64(kDepth)), depth), false);
-  });
+  k_.loop(firstEnd, depth, kDepth,
+          [&](Value k) { panel(k, k_.min(k_.add(k, k_.i64(kDepth)), depth), false); });
 }
 
 void MatmulEmitter::panel(Value k0, Value k1, bool first) {
@@ -44,9 +43,8 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   Value count = k_.sub(v1_, v0_);
   // Width is a power of two, as roundDown asks.
   Value wideEnd = k_.add(v0_, k_.roundDown(count, width));
-  k_.loop(v0_, wideEnd, width, [&](Value v) {
-    overRows({nullptr, v, 0, vectors, nullptr, nullptr});
-  });
+  k_.loop(v0_, wideEnd, width,
+          [&](Value v) { overRows({nullptr, v, 0, vectors, nullptr, nullptr}); });
   k_.loop(wideEnd, v1_, spec_.lanes, [&](Value v) {
     Value mask = k_.maskBelow(k_.sub(v1_, v), spec_.lanes);
     overRows({nullptr, v, 0, 1, mask, k_.sub(v1_, k_.i64(1))});
@@ -94,10 +92,9 @@ MatmulEmitter::Vectors MatmulEmitter::accumulate(const Tile& tile) {
   Value from = k0_;
   if (transposed()) {
     Value blockEnd = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
-    sums = k_.loop(k0_, blockEnd, spec_.lanes, sums,
-                   [&](Value k, ValueRange carried) {
-                     return transposedStep(tile, k, carried, spec_.lanes);
-                   });
+    sums = k_.loop(k0_, blockEnd, spec_.lanes, sums, [&](Value k, ValueRange carried) {
+      return transposedStep(tile, k, carried, spec_.lanes);
+    });
     from = blockEnd;
     // A rest of known length is read under a mask and turned like the others.
     if (!spec_.k.isDynamic() && spec_.k.value <= kDepth)
@@ -142,12 +139,12 @@ MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, ArrayR
   Vectors next;
   for (int i = 0; i < tile.rows; ++i) {
     Value s = k_.add(tile.s0, k_.i64(i));
-    Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
-                               offset(spec_.left, s, nullptr, k));
+    Value address =
+        k_.address(k_.pointer(spec_.left.arg), spec_.dtype, offset(spec_.left, s, nullptr, k));
     Value left = k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
     for (int j = 0; j < tile.vectors; ++j)
-      next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), left, right[j],
-                                         sums[i * tile.vectors + j]));
+      next.push_back(
+          math::FmaOp::create(k_.builder(), k_.loc(), left, right[j], sums[i * tile.vectors + j]));
   }
   return next;
 }
@@ -198,8 +195,8 @@ MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vecto
     // Lanes past the end read the last row again; they are never stored.
     if (tile.lastLane)
       v = k_.min(v, tile.lastLane);
-    Value address = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
-                               offset(spec_.right, nullptr, v, k));
+    Value address =
+        k_.address(k_.pointer(spec_.right.arg), spec_.dtype, offset(spec_.right, nullptr, v, k));
     rows.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, mask));
   }
   turn(k_.builder(), k_.loc(), rows);

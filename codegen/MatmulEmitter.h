@@ -1,6 +1,6 @@
 // Emits C[s,v] = sum over k of S[s,k] V[k,v] as register tiles: rows of s by vectors along v.
-// Every element is accumulated by fma in k order within blocks of 1024, block totals added in order,
-// so that all tilings and layouts give the same bits.
+// Every element is accumulated by fma in k order within blocks of 1024, block totals added in
+// order, so that all tilings and layouts give the same bits.
 #pragma once
 
 #include "codegen/KernelBuilder.h"
@@ -16,8 +16,8 @@ private:
   struct Tile {
     mlir::Value s0, v0;
     int rows, vectors;
-    mlir::Value mask;      // of the only vector, in the tail of v
-    mlir::Value lastLane;  // v index no lane may pass, in the tail
+    mlir::Value mask;     // of the only vector, in the tail of v
+    mlir::Value lastLane; // v index no lane may pass, in the tail
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
 

@@ -1,5 +1,5 @@
-// Loops and lines of a nest. A line stands at the depth of the innermost loop it depends on, so what
-// a row shares is computed once for the row.
+// Loops and lines of a nest. A line stands at the depth of the innermost loop it depends on, so
+// what a row shares is computed once for the row.
 #include "codegen/NestEmitter.h"
 
 #include "codegen/Lowerings.h"

@@ -1,6 +1,7 @@
-// Reductions in the canonical order, whatever the layout: blocks of 4096 elements; in a block element
-// r goes to partial r mod 16; partials are combined by halving; block totals are added in order.
-// Along rows the 16 partials are the lanes of one vector; across columns they are 16 vectors.
+// Reductions in the canonical order, whatever the layout: blocks of 4096 elements; in a block
+// element r goes to partial r mod 16; partials are combined by halving; block totals are added in
+// order. Along rows the 16 partials are the lanes of one vector; across columns they are 16
+// vectors.
 #include "codegen/NestEmitter.h"
 
 #include "codegen/Lowerings.h"
@@ -51,7 +52,8 @@ Value NestEmitter::identity(const Fold& fold, int lanes) {
   return arith::ConstantOp::create(k_.builder(), k_.loc(), attr);
 }
 
-// A fold's own arithmetic is never contracted: its order and rounding are the operator's definition.
+// A fold's own arithmetic is never contracted: its order and rounding are the operator's
+// definition.
 Value NestEmitter::combine(const Fold& fold, Value x, Value y) {
   ScalarBuilder b(k_.builder(), k_.loc(), dtypeOf(fold));
   return lowerPointwise(fold.combiner, b, {x, y});

@@ -27,13 +27,12 @@ void planMemory(Schedule& schedule) {
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return schedule.buffers[a].firstStep < schedule.buffers[b].firstStep;
   });
-  std::vector<int> live;  // by arena offset
+  std::vector<int> live; // by arena offset
   for (int id : order) {
     PlannedBuffer& buffer = schedule.buffers[id];
     const int64_t size = (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
-    std::erase_if(live, [&](int other) {
-      return schedule.buffers[other].lastStep < buffer.firstStep;
-    });
+    std::erase_if(live,
+                  [&](int other) { return schedule.buffers[other].lastStep < buffer.firstStep; });
     int64_t offset = 0;
     auto place = live.begin();
     for (; place != live.end(); ++place) {

@@ -33,7 +33,8 @@ struct IndexMap {
 
 /// The operand's index map, given the result's. The movement must be an index map (no general
 /// reshape, no pad, no concatenate).
-IndexMap throughMovement(OpCode code, const Attrs& attrs, const Shape& operand, const IndexMap& result);
+IndexMap throughMovement(OpCode code, const Attrs& attrs, const Shape& operand,
+                         const IndexMap& result);
 
 /// The view a movement makes of an operand; none where elements must be copied.
 std::optional<Storage> viewOf(OpCode code, const Attrs& attrs, const Storage& operand,

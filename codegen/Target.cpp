@@ -69,8 +69,8 @@ std::unique_ptr<llvm::TargetMachine> Target::machine() const {
   // Only operations that carry the `contract` flag may fuse: the numerics mode decides, not LLVM.
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   const llvm::Target& target = nativeTarget();
-  // Kernels call nothing and lie beside their constants: the small code model suffices, also for jit
-  // (whose default, the large one, loads every constant's address with a 10-byte move).
+  // Kernels call nothing and lie beside their constants: the small code model suffices, also for
+  // jit (whose default, the large one, loads every constant's address with a 10-byte move).
   return std::unique_ptr<llvm::TargetMachine>(target.createTargetMachine(
       llvm::Triple(llvm::sys::getProcessTriple()), cpu_, features_, options, llvm::Reloc::PIC_,
       llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));

@@ -208,11 +208,12 @@ std::string JitProgram::text(const std::string& stage) {
   std::lock_guard lock(traceMutex());
   mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
   JitStats unused;
-  const bool dialect = stage == "traced" || stage == "differentiated" || stage == "simplified" ||
-                       stage == "fused";
+  const bool dialect =
+      stage == "traced" || stage == "differentiated" || stage == "simplified" || stage == "fused";
   if (!dialect && stage != "plan" && stage != "kernels" && stage != "llvm" && stage != "asm")
     throw Error("ir: expected traced, differentiated, simplified, fused, plan, kernels, llvm or "
-                "asm, got '" + stage + "'");
+                "asm, got '" +
+                stage + "'");
   if (dialect) {
     if (stage != "traced")
       runPipeline(*copy, options_.numerics, unused, stage);

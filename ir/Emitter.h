@@ -23,9 +23,9 @@ public:
   virtual std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) = 0;
 };
 
-/// A function with derivative rules of its own, which see floats alone: one cotangent for each float
-/// output, one tangent for each float input. Rules are emitted where they are needed, so what they
-/// compute is differentiable again.
+/// A function with derivative rules of its own, which see floats alone: one cotangent for each
+/// float output, one tangent for each float input. Rules are emitted where they are needed, so what
+/// they compute is differentiable again.
 struct CustomFunction {
   std::string name; // of what made it, for messages
   Function primal;  // inputs -> outputs
@@ -40,8 +40,8 @@ struct Seeds {
 };
 
 struct Derivatives {
-  Values outputs;      // of the function
-  Values derivatives;  // vjp: one for each input in `wrt`; jvp: one for each output
+  Values outputs;     // of the function
+  Values derivatives; // vjp: one for each input in `wrt`; jvp: one for each output
 };
 
 class Emitter {

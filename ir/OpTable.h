@@ -14,10 +14,24 @@ enum class OpCode : uint16_t {
 };
 
 enum class Family : uint8_t {
-  Pointwise, Creation, Movement, Reduction, ArgReduction, Matmul, Gather, ScatterAdd
+  Pointwise,
+  Creation,
+  Movement,
+  Reduction,
+  ArgReduction,
+  Matmul,
+  Gather,
+  ScatterAdd
 };
 
-enum class DerivativeKind : uint8_t { Pointwise, Linear, Bilinear, Custom, Zero, NotDifferentiable };
+enum class DerivativeKind : uint8_t {
+  Pointwise,
+  Linear,
+  Bilinear,
+  Custom,
+  Zero,
+  NotDifferentiable
+};
 
 /// Names of the attributes operators may have; each is a field of Attrs.
 enum class AttrField : uint8_t { axes, starts, limits, strides, low, high, interior, axis, value };
@@ -28,14 +42,14 @@ struct Literal {
   std::vector<std::byte> bytes;
 };
 
-/// Attributes of any operator. Which fields count is said by OpInfo::attributes; `shape` and `dtype`
-/// are the result's, for operators whose result the operands do not determine.
+/// Attributes of any operator. Which fields count is said by OpInfo::attributes; `shape` and
+/// `dtype` are the result's, for operators whose result the operands do not determine.
 struct Attrs {
   Dims axes, shape, starts, limits, strides, low, high, interior;
   int64_t axis = 0;
   DType dtype = DType::f64;
-  Scalar value;                            // constant (splat), pad
-  std::shared_ptr<const Literal> literal;  // constant (dense); wins over `value`
+  Scalar value;                           // constant (splat), pad
+  std::shared_ptr<const Literal> literal; // constant (dense); wins over `value`
 };
 
 struct OpInfo;
@@ -47,12 +61,12 @@ struct OpInfo {
   const char* name;
   Family family;
   DerivativeKind derivative;
-  int operandCount;  // of a variadic operator: the least number
+  int operandCount; // of a variadic operator: the least number
   bool variadic;
-  uint8_t dtypes;    // bit i: DType(i) is allowed for the operands
+  uint8_t dtypes; // bit i: DType(i) is allowed for the operands
   std::span<const AttrField> attributes;
-  OpCode combiner;   // of a reduction: the pointwise operator it repeats
-  int cost;          // floating-point operations an element, roughly
+  OpCode combiner; // of a reduction: the pointwise operator it repeats
+  int cost;        // floating-point operations an element, roughly
   double domainLow, domainHigh;
   const char* summary;
   const char* convention;
@@ -74,8 +88,8 @@ const char* name(AttrField field);
 Dims& listOf(Attrs& attrs, AttrField field);
 const Dims& listOf(const Attrs& attrs, AttrField field);
 
-/// Result type of an operator. Throws Error ("matmul: expected ..., got ...; remedy") on operands or
-/// attributes that do not fit; the caller adds the source line.
+/// Result type of an operator. Throws Error ("matmul: expected ..., got ...; remedy") on operands
+/// or attributes that do not fit; the caller adds the source line.
 TensorType inferType(OpCode code, std::span<const TensorType> operands, const Attrs& attrs);
 
 /// The splat's value as an element of `dtype` would hold it; throws Error where it does not fit.

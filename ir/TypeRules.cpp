@@ -9,10 +9,9 @@ TensorType inferType(OpCode code, std::span<const TensorType> operands, const At
   const OpInfo& op = info(code);
   const auto expected = static_cast<size_t>(op.operandCount);
   if (op.variadic ? operands.size() < expected : operands.size() != expected)
-    typerules::fail(op,
-                    std::string(op.variadic ? "at least " : "") + std::to_string(expected) +
-                        " operand(s)",
-                    std::to_string(operands.size()), "see the operator page");
+    typerules::fail(
+        op, std::string(op.variadic ? "at least " : "") + std::to_string(expected) + " operand(s)",
+        std::to_string(operands.size()), "see the operator page");
   return op.typeRule(op, operands, attrs);
 }
 
@@ -23,9 +22,10 @@ Scalar castTo(DType dtype, Scalar value) {
                                : Scalar(number);
   }
   if (!value.isInteger && value.floating != std::floor(value.floating))
-    throw Error("a " + std::string(name(dtype)) + " tensor cannot take the number " +
-                std::to_string(value.floating) +
-                ": a number does not change a tensor's dtype; convert the tensor with astype first");
+    throw Error(
+        "a " + std::string(name(dtype)) + " tensor cannot take the number " +
+        std::to_string(value.floating) +
+        ": a number does not change a tensor's dtype; convert the tensor with astype first");
   if (!value.isInteger && !(std::abs(value.floating) < 9.2e18))
     throw Error("the number " + std::to_string(value.floating) + " does not fit " + name(dtype));
   const int64_t integer = value.asInteger();

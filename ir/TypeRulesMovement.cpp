@@ -54,8 +54,9 @@ TensorType slice(const OpInfo& op, Types operands, const Attrs& attrs) {
   for (int i = 0; i < result.rank(); ++i) {
     const int64_t start = attrs.starts[i], limit = attrs.limits[i], stride = attrs.strides[i];
     if (start < 0 || limit < start || limit > result.shape[i])
-      fail(op, "0 <= start <= limit <= " + std::to_string(result.shape[i]) + " on axis " +
-                   std::to_string(i),
+      fail(op,
+           "0 <= start <= limit <= " + std::to_string(result.shape[i]) + " on axis " +
+               std::to_string(i),
            std::to_string(start) + " to " + std::to_string(limit), "keep within the operand");
     if (stride < 1)
       fail(op, "strides of at least 1", attrs.strides.str(), "use reverse to turn an axis round");

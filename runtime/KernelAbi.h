@@ -14,9 +14,8 @@
 //
 // Reduction and ArgReduction (one axis; the input is [outer, reduced, inner])
 //   args   input, output
-//   params reduced extent, inner extent; input strides outer, reduced, inner; output strides outer, inner
-//   range  the outer loop
-//   variant kRows: reduced stride 1, vectorised along the reduced axis
+//   params reduced extent, inner extent; input strides outer, reduced, inner; output strides outer,
+//   inner range  the outer loop variant kRows: reduced stride 1, vectorised along the reduced axis
 //   variant kColumns: inner stride 1 of input and output, vectorised along the inner axis
 //   variant kStrided: any strides
 //
@@ -36,7 +35,8 @@
 //   args   indices, updates, output, status
 //   params n, m, inner
 //   range  outer
-// Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes 0).
+// Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes
+// 0).
 #pragma once
 
 #include "ir/OpTable.h"

@@ -1,4 +1,5 @@
-// A handle on what an operator produced: numbers (eager), or a line of a trace. Knows only its type.
+// A handle on what an operator produced: numbers (eager), or a line of a trace. Knows only its
+// type.
 #pragma once
 
 #include <atomic>

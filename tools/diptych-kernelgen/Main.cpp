@@ -19,7 +19,8 @@ static cl::opt<std::string> cpu("cpu", cl::desc("CPU level"), cl::Required);
 static cl::opt<std::string> suffix("suffix", cl::desc("Suffix of symbols"), cl::Required);
 static cl::opt<std::string> output("o", cl::desc("Object file to write"), cl::Required);
 
-// The table: KernelEntry {u16 code, u8 in, u8 out, u8 variant, ptr function}[count], and its length.
+// The table: KernelEntry {u16 code, u8 in, u8 out, u8 variant, ptr function}[count], and its
+// length.
 static void emitTable(mlir::ModuleOp module, llvm::ArrayRef<EagerKernel> kernels) {
   mlir::OpBuilder b(module.getContext());
   mlir::Location loc = module.getLoc();
@@ -43,13 +44,13 @@ static void emitTable(mlir::ModuleOp module, llvm::ArrayRef<EagerKernel> kernels
     for (int64_t f = 0; f < 4; ++f) {
       mlir::Value field = mlir::LLVM::ConstantOp::create(
           b, loc, f == 0 ? i16 : i8, b.getIntegerAttr(f == 0 ? i16 : i8, fields[f]));
-      value = mlir::LLVM::InsertValueOp::create(b, loc, value, field,
-                                                llvm::ArrayRef<int64_t>{row, f});
+      value =
+          mlir::LLVM::InsertValueOp::create(b, loc, value, field, llvm::ArrayRef<int64_t>{row, f});
     }
     mlir::Value function =
         mlir::LLVM::AddressOfOp::create(b, loc, pointer, kernel.name() + "_" + suffix);
-    value = mlir::LLVM::InsertValueOp::create(b, loc, value, function,
-                                              llvm::ArrayRef<int64_t>{row, 4});
+    value =
+        mlir::LLVM::InsertValueOp::create(b, loc, value, function, llvm::ArrayRef<int64_t>{row, 4});
   }
   mlir::LLVM::ReturnOp::create(b, loc, value);
 }

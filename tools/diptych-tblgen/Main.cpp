@@ -12,11 +12,11 @@ using Generator = void (*)(const Operators&, llvm::raw_ostream&);
 namespace {
 struct Registration : mlir::GenRegistration {
   Registration(const char* flag, const char* help, Generator generate)
-      : mlir::GenRegistration(
-            flag, help, [generate](const llvm::RecordKeeper& records, llvm::raw_ostream& os) {
-              generate(readOperators(records), os);
-              return false;
-            }) {}
+      : mlir::GenRegistration(flag, help,
+                              [generate](const llvm::RecordKeeper& records, llvm::raw_ostream& os) {
+                                generate(readOperators(records), os);
+                                return false;
+                              }) {}
 };
 
 const Registration registrations[] = {

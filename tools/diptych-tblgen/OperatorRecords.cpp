@@ -31,10 +31,10 @@ static void readArguments(const Record& record, OperatorRecord& op) {
 static std::string derivativeOf(const Record& record) {
   const auto* kind = dyn_cast<DefInit>(record.getValueInit("derivative"));
   if (!kind)
-    PrintFatalError(record.getLoc(),
-                    record.getName() + " says nothing of its derivative; add `let derivative = "
-                                       "Pointwise | Linear | Bilinear | Custom | Zero | "
-                                       "NotDifferentiable`");
+    PrintFatalError(record.getLoc(), record.getName() +
+                                         " says nothing of its derivative; add `let derivative = "
+                                         "Pointwise | Linear | Bilinear | Custom | Zero | "
+                                         "NotDifferentiable`");
   return kind->getDef()->getValueAsString("kind").str();
 }
 

@@ -11,8 +11,8 @@ class RecordKeeper;
 namespace diptych::tblgen {
 
 struct OperatorRecord {
-  std::string code;      // Tanh
-  std::string mnemonic;  // tanh
+  std::string code;     // Tanh
+  std::string mnemonic; // tanh
   std::string family, derivative, reason, typeRule, dslName, combiner;
   std::string summary, description, convention;
   std::vector<std::string> dtypes, operands, attributes;

@@ -23,7 +23,8 @@ void genRuleDecls(const Operators& operators, raw_ostream& os) {
 }
 
 void genRuleTable(const Operators& operators, raw_ostream& os) {
-  os << "// Generated from ir/Ops.td by diptych-tblgen: {partials, cotangents, tangent, batching}.\n";
+  os << "// Generated from ir/Ops.td by diptych-tblgen: {partials, cotangents, tangent, "
+        "batching}.\n";
   for (const OperatorRecord& op : operators) {
     std::string partials = "nullptr", cotangents = "nullptr", tangent = "nullptr";
     if (op.derivative == "Pointwise")
@@ -80,7 +81,8 @@ static void genDocsEntry(const OperatorRecord& op, raw_ostream& os) {
 }
 
 void genDocs(const Operators& operators, raw_ostream& os) {
-  os << "# Operators\n\nGenerated from `ir/Ops.td`; `./dev docs` writes it anew. Pointwise operands "
+  os << "# Operators\n\nGenerated from `ir/Ops.td`; `./dev docs` writes it anew. Pointwise "
+        "operands "
         "have equal shapes in the IR; the DSL broadcasts as NumPy does.\n\n";
   std::string family;
   for (const OperatorRecord& op : operators) {

@@ -38,10 +38,10 @@ static void genRow(const OperatorRecord& op, raw_ostream& os) {
   os << "{OpCode::" << op.code << ", " << quoted(op.mnemonic) << ", Family::" << op.family
      << ", DerivativeKind::" << op.derivative << ", " << op.operands.size() << ", "
      << (op.variadic ? "true" : "false") << ", " << mask << ", "
-     << (op.attributes.empty() ? std::string("{}") : "attributesOf" + op.code) << ", OpCode::"
-     << (op.combiner.empty() ? op.code : op.combiner) << ", " << op.cost << ", " << low << ", " << high << ",\n  "
-     << quoted(op.summary) << ",\n  " << quoted(op.convention) << ", " << quoted(op.reason)
-     << ", &typerules::" << op.typeRule << "},\n";
+     << (op.attributes.empty() ? std::string("{}") : "attributesOf" + op.code)
+     << ", OpCode::" << (op.combiner.empty() ? op.code : op.combiner) << ", " << op.cost << ", "
+     << low << ", " << high << ",\n  " << quoted(op.summary) << ",\n  " << quoted(op.convention)
+     << ", " << quoted(op.reason) << ", &typerules::" << op.typeRule << "},\n";
 }
 
 void genOpTable(const Operators& operators, raw_ostream& os) {
@@ -86,10 +86,10 @@ void genDslDecls(const Operators& operators, raw_ostream& os) {
   banner(os);
   for (const OperatorRecord& op : operators)
     if (hasDslFunction(op))
-      os << "/// " << op.summary << ".\n/// Operands broadcast; dtypes: "
-         << llvm::join(op.dtypes, ", ") << "."
-         << (op.convention.empty() ? "" : "\n/// Convention: " + op.convention + ".")
-         << "\nTensor " << op.dslName << "(" << parameters(op, "const Arg&") << ");\n";
+      os << "/// " << op.summary
+         << ".\n/// Operands broadcast; dtypes: " << llvm::join(op.dtypes, ", ") << "."
+         << (op.convention.empty() ? "" : "\n/// Convention: " + op.convention + ".") << "\nTensor "
+         << op.dslName << "(" << parameters(op, "const Arg&") << ");\n";
 }
 
 void genDslDefs(const Operators& operators, raw_ostream& os) {
