@@ -70,6 +70,23 @@ int64_t rangeCount(double begin, double end, double step, const SourceLocation& 
   });
 }
 
+// In the double's 53 bits large integers would meet.
+int64_t rangeCount(int64_t begin, int64_t end, int64_t step, const SourceLocation& where) {
+  return located(where, [&] {
+    if (step == 0)
+      misuse("arange", "a step that is not 0", "0", "check the numbers");
+    if (step > 0 ? end <= begin : end >= begin)
+      return int64_t{0};
+    const auto low = static_cast<uint64_t>(std::min(begin, end));
+    const uint64_t span = static_cast<uint64_t>(std::max(begin, end)) - low;
+    const uint64_t stride = step > 0 ? static_cast<uint64_t>(step) : -static_cast<uint64_t>(step);
+    const uint64_t count = (span - 1) / stride + 1;
+    if (count > uint64_t{1} << 48)
+      misuse("arange", "at most 2^48 elements", std::to_string(count), "take a larger step");
+    return static_cast<int64_t>(count);
+  });
+}
+
 void checkCount(int64_t count, const Shape& shape, const SourceLocation& where) {
   bool negative = false;
   for (int64_t extent : shape)
@@ -87,9 +104,12 @@ void throwRagged(int64_t expected, int64_t got, const SourceLocation& where) {
 Tensor blob(const TensorType& type, const void* elements, std::shared_ptr<const void> owner,
             const SourceLocation& where) {
   return located(where, [&] {
+    int64_t count = 1;
     for (int64_t extent : type.shape)
-      if (extent < 0)
-        misuse("from_blob", "extents that are not negative", type.shape.str(), "check the shape");
+      if (extent < 0 || __builtin_mul_overflow(count, extent ? extent : 1, &count) ||
+          count > int64_t{1} << 48)
+        misuse("from_blob", "extents that are not negative and below 2^48 elements",
+               type.shape.str(), "check the shape");
     if (!elements && type.numel() > 0)
       misuse("from_blob", "a pointer to " + std::to_string(type.numel()) + " elements", "null",
              "pass memory that holds them");

@@ -12,7 +12,9 @@ TensorType inferType(OpCode code, std::span<const TensorType> operands, const At
     typerules::fail(
         op, std::string(op.variadic ? "at least " : "") + std::to_string(expected) + " operand(s)",
         std::to_string(operands.size()), "see the operator page");
-  return op.typeRule(op, operands, attrs);
+  TensorType result = op.typeRule(op, operands, attrs);
+  typerules::checkExtents(op, result.shape);
+  return result;
 }
 
 Scalar castTo(DType dtype, Scalar value) {
@@ -103,7 +105,7 @@ TensorType convert(const OpInfo&, Types operands, const Attrs& attrs) {
   return {attrs.dtype, operands[0].shape};
 }
 
-static void checkExtents(const OpInfo& op, const Shape& shape) {
+void checkExtents(const OpInfo& op, const Shape& shape) {
   int64_t count = 1;
   for (int64_t extent : shape)
     if (extent < 0 || __builtin_mul_overflow(count, extent ? extent : 1, &count) ||

@@ -31,5 +31,8 @@ TensorType scatterAdd(const OpInfo& op, Types operands, const Attrs& attrs);
                        const std::string& remedy);
 /// Axis in range, no repetition.
 void checkAxes(const OpInfo& op, const Dims& axes, int rank);
+/// Fails unless no extent is negative and their product is below 2^48, so that counts and bytes of
+/// whatever passes cannot overflow.
+void checkExtents(const OpInfo& op, const Shape& shape);
 
 } // namespace diptych::typerules

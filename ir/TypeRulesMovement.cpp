@@ -1,6 +1,8 @@
 // Rules of the operators that move elements.
 #include "ir/TypeRules.h"
 
+#include <algorithm>
+
 namespace diptych::typerules {
 
 // c1: one axis for each input axis; c2: increasing; c3: sizes agree.
@@ -22,6 +24,7 @@ TensorType broadcast(const OpInfo& op, Types operands, const Attrs& attrs) {
 
 TensorType reshape(const OpInfo& op, Types operands, const Attrs& attrs) {
   const TensorType& x = operands[0];
+  checkExtents(op, attrs.shape);
   if (x.numel() != attrs.shape.product())
     fail(op, "a shape of " + std::to_string(x.numel()) + " elements",
          attrs.shape.str() + " for " + x.str(), "keep the number of elements");
@@ -60,7 +63,7 @@ TensorType slice(const OpInfo& op, Types operands, const Attrs& attrs) {
            std::to_string(start) + " to " + std::to_string(limit), "keep within the operand");
     if (stride < 1)
       fail(op, "strides of at least 1", attrs.strides.str(), "use reverse to turn an axis round");
-    result.shape[i] = (limit - start + stride - 1) / stride;
+    result.shape[i] = limit == start ? 0 : (limit - start - 1) / stride + 1;
   }
   return result;
 }
@@ -74,8 +77,14 @@ TensorType pad(const OpInfo& op, Types operands, const Attrs& attrs) {
            attrs.low.str() + ", " + attrs.high.str() + ", " + attrs.interior.str(),
            "use slice to cut");
     const int64_t extent = result.shape[i];
-    const int64_t spread = extent + (extent > 0 ? (extent - 1) * attrs.interior[i] : 0);
-    result.shape[i] = attrs.low[i] + spread + attrs.high[i];
+    int64_t padded;
+    if (__builtin_mul_overflow(std::max<int64_t>(extent - 1, 0), attrs.interior[i], &padded) ||
+        __builtin_add_overflow(padded, extent, &padded) ||
+        __builtin_add_overflow(padded, attrs.low[i], &padded) ||
+        __builtin_add_overflow(padded, attrs.high[i], &padded))
+      fail(op, "a padded extent below 2^48", attrs.low.str() + ", " + attrs.high.str(),
+           "check the sizes");
+    result.shape[i] = padded;
   }
   return result;
 }
@@ -96,6 +105,7 @@ TensorType concatenate(const OpInfo& op, Types operands, const Attrs& attrs) {
       fail(op, "operands that differ only along axis " + std::to_string(attrs.axis),
            operands[0].str() + " and " + type.str(), "reshape or convert one");
     result.shape[attrs.axis] += type.shape[attrs.axis];
+    checkExtents(op, result.shape);
   }
   return result;
 }

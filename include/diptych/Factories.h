@@ -15,6 +15,7 @@ namespace detail {
 Tensor fromBytes(const TensorType& type, const void* bytes, const SourceLocation& where);
 Tensor range(Scalar begin, Scalar step, int64_t count, DType dtype, const SourceLocation& where);
 int64_t rangeCount(double begin, double end, double step, const SourceLocation& where);
+int64_t rangeCount(int64_t begin, int64_t end, int64_t step, const SourceLocation& where);
 Tensor blob(const TensorType& type, const void* elements, std::shared_ptr<const void> owner,
             const SourceLocation& where);
 void checkCount(int64_t count, const Shape& shape, const SourceLocation& where);
@@ -137,14 +138,10 @@ template <class B, class E = B, class S = int>
 Tensor arange(B begin, E end, S step = 1,
               std::source_location where = std::source_location::current()) {
   constexpr bool integers = std::is_integral_v<B> && std::is_integral_v<E> && std::is_integral_v<S>;
-  const auto count = detail::rangeCount(static_cast<double>(begin), static_cast<double>(end),
-                                        static_cast<double>(step), where);
-  if constexpr (integers)
-    return detail::range(static_cast<int64_t>(begin), static_cast<int64_t>(step), count, DType::i64,
-                         where);
-  else
-    return detail::range(static_cast<double>(begin), static_cast<double>(step), count,
-                         default_dtype(), where);
+  using Bound = std::conditional_t<integers, int64_t, double>;
+  const auto first = static_cast<Bound>(begin), each = static_cast<Bound>(step);
+  const int64_t count = detail::rangeCount(first, static_cast<Bound>(end), each, where);
+  return detail::range(first, each, count, integers ? DType::i64 : default_dtype(), where);
 }
 /// 0, 1, ... before end.
 template <class E>

@@ -58,6 +58,25 @@ TEST(ShapeErrors, ReshapeKeepsTheElements) {
   EXPECT_ERROR_HERE(dt::reshape(a, {-2, 3}), "reshape:", "not negative");
 }
 
+TEST(ShapeErrors, ExtentsDoNotOverflow) {
+  const dt::Tensor none = dt::zeros({0});
+  const dt::Tensor column = dt::broadcast_to(dt::tensor(1.0), {int64_t{1} << 40, 1});
+  const dt::Tensor row = dt::broadcast_to(dt::tensor(1.0), {int64_t{1} << 47});
+  EXPECT_ERROR_HERE(dt::reshape(none, {int64_t{1} << 32, int64_t{1} << 32}), "reshape:", "2^48");
+  EXPECT_ERROR_HERE(dt::broadcast_to(none, {int64_t{1} << 62, 0}), "2^48");
+  EXPECT_ERROR_HERE(dt::matmul(column, dt::transpose(column)), "matmul:", "2^48");
+  EXPECT_ERROR_HERE(dt::pad(a, {{INT64_MAX, 0}, {0, 0}}), "pad:", "2^48");
+  EXPECT_ERROR_HERE(dt::pad(a, {{INT64_MAX, INT64_MAX}, {0, 0}}), "pad:", "2^48");
+  EXPECT_ERROR_HERE(dt::concatenate({row, row, row}), "concatenate:", "2^48");
+  EXPECT_ERROR_HERE(dt::from_blob(a.data<double>(), {int64_t{1} << 32, int64_t{1} << 32}),
+                    "from_blob:", "2^48");
+  EXPECT_EQ(dt::slice(a, 0, 0, 2, INT64_MAX).shape(), (dt::Shape{1, 3}));
+  EXPECT_EQ(dt::arange(INT64_MAX - 3, INT64_MAX).shape(), dt::Shape{3});
+  EXPECT_EQ(dt::arange(INT64_MAX, INT64_MAX - 4, -2).to_vector<int64_t>(),
+            (std::vector<int64_t>{INT64_MAX, INT64_MAX - 2}));
+  EXPECT_ERROR_HERE(dt::arange(INT64_MIN, INT64_MAX), "arange:", "2^48");
+}
+
 TEST(ShapeErrors, AxesMustExistAndDiffer) {
   EXPECT_ERROR_HERE(dt::sum(a, 2), "sum: expected an axis from -2 to 1, got 2");
   EXPECT_ERROR_HERE(dt::sum(a, {0, -2}), "sum:", "every axis once");
