@@ -118,11 +118,34 @@ std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLo
   return std::make_shared<JitCache>(options, where);
 }
 
+// Ends a jitted function that calls itself before the stack does.
+class InlineCall {
+public:
+  explicit InlineCall(const SourceLocation& where) {
+    if (depth >= kMost)
+      throw Error(where, "jit: expected at most " + std::to_string(kMost) +
+                             " calls of jitted functions inside one another, got one more; a "
+                             "function that calls itself must end by a C++ condition on a shape or "
+                             "a number");
+    ++depth;
+  }
+  ~InlineCall() { --depth; }
+  InlineCall(const InlineCall&) = delete;
+  InlineCall& operator=(const InlineCall&) = delete;
+
+private:
+  static constexpr int kMost = 1000;
+  static thread_local int depth;
+};
+thread_local int InlineCall::depth = 0;
+
 JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitKind& kind,
                 const std::function<std::any()>& structure) {
   // Traced in line: the outer program is what gets compiled.
-  if (&currentEmitter() != &eagerEmitter())
+  if (&currentEmitter() != &eagerEmitter()) {
+    const InlineCall call(cache.where);
     return {f(inputs), nullptr};
+  }
   Entry& entry = cache.entryFor(f, inputs, kind, structure);
   Values all(inputs.begin(), inputs.end());
   all.insert(all.end(), entry.captures.begin(), entry.captures.end());

@@ -4,6 +4,8 @@
 #include "ir/Dialect.h"
 #include "ir/Emitter.h"
 
+#include "llvm/ADT/ScopeExit.h"
+
 namespace diptych::passes {
 
 namespace {
@@ -152,7 +154,17 @@ std::shared_ptr<const CustomFunction> customFunctionOf(ir::CustomOp op, const Va
                      bound(calleeOf(op, op.getJvp()), jvpCaptured)});
 }
 
+// Calls inside calls, on this thread: a recursive program ends before the stack does.
+static thread_local int callDepth = 0;
+static constexpr int kMostCalls = 256;
+
 Values interpret(mlir::func::FuncOp function, ValueSpan inputs) {
+  if (callDepth >= kMostCalls)
+    throw Error("@" + function.getName().str() + ": expected at most " +
+                std::to_string(kMostCalls) +
+                " calls inside one another, got one more; a recursive function cannot be run");
+  ++callDepth;
+  const llvm::scope_exit leave([] { --callDepth; });
   if (function.isDeclaration())
     throw Error("@" + function.getName().str() + " has no body to interpret");
   const std::vector<TensorType> expected = tensorTypesOf(function.getArgumentTypes());

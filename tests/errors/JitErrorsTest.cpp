@@ -148,6 +148,16 @@ TEST(JitErrors, MoreKindsOfArgumentsThanAllowed) {
   EXPECT_EQ(f(dt::zeros({2})).numel(), 2) << "what is compiled stays usable";
 }
 
+TEST(JitErrors, CallsItself) {
+  std::function<dt::Tensor(const dt::Tensor&)> self;
+  auto f = dt::jit([&](const dt::Tensor& x) { return self(x) + 1.0; });
+  self = [&](const dt::Tensor& x) { return f(x); };
+  expectErrorAt([&] { f(pair()); }, __FILE__, __LINE__ - 2,
+                {"jit", "inside one another", "itself"});
+  self = [](const dt::Tensor& x) { return x; };
+  EXPECT_EQ(f(pair()).to_vector<double>(), (std::vector<double>{2.0, 3.0}));
+}
+
 TEST(JitErrors, UnknownStage) {
   auto f = dt::jit([](const dt::Tensor& x) { return x + 1.0; });
   expectErrorAt([&] { f.ir(); }, __FILE__, __LINE__ - 1, {"nothing has been compiled", "call"});

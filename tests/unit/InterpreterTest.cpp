@@ -79,6 +79,18 @@ TEST_F(InterpreterTest, RefusesInputsOfOtherTypes) {
   }
 }
 
+TEST_F(InterpreterTest, RecursionEndsBeforeTheStack) {
+  try {
+    run("func.func @main(%x: tensor<f64>) -> tensor<f64> {\n"
+        "  %y = func.call @main(%x) : (tensor<f64>) -> tensor<f64>\n"
+        "  return %y : tensor<f64>\n}",
+        {reference::tensor(Shape{}, {1})});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("program.mlir:2: @main: expected at most 256 calls"));
+  }
+}
+
 TEST_F(InterpreterTest, ErrorsHaveTheLineOfTheOperation) {
   struct Failing : reference::ReferenceEmitter {
     Value emit(OpCode, ValueSpan, const Attrs&) override { throw Error("it broke"); }
