@@ -8,8 +8,8 @@
 namespace diptych {
 
 Emitter& eagerEmitter() {
-  static EagerEmitter emitter;
-  return emitter;
+  static auto* emitter = new EagerEmitter; // never destroyed, as the registry of kernels
+  return *emitter;
 }
 
 namespace {

@@ -123,8 +123,8 @@ mlir::Location locationOf(mlir::MLIRContext* context, const SourceLocation& wher
 
 // An Error may outlive the context that owns the name.
 static const char* kept(llvm::StringRef file) {
-  static std::mutex mutex;
-  static std::unordered_set<std::string> names;
+  static auto& mutex = *new std::mutex; // never destroyed: static destructors may trace
+  static auto& names = *new std::unordered_set<std::string>;
   std::lock_guard guard(mutex);
   return names.insert(file.str()).first->c_str();
 }

@@ -59,8 +59,9 @@ std::span<const KernelEntry> tableForThisCpu() {
 }
 
 const KernelRegistry& builtIn() {
-  static const KernelRegistry registry(tableForThisCpu());
-  return registry;
+  // Never destroyed: destructors of static objects may compute.
+  static const auto* registry = new KernelRegistry(tableForThisCpu());
+  return *registry;
 }
 
 } // namespace

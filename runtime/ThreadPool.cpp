@@ -74,8 +74,12 @@ struct ThreadPool::Region {
 };
 
 ThreadPool& ThreadPool::global() {
-  static ThreadPool pool(threadsByDefault());
-  return pool;
+  // Never destroyed: destructors of static objects may compute. The workers end with the program.
+  static auto* pool = new ThreadPool(threadsByDefault());
+  static const struct Guard {
+    ~Guard() { pool->stop(); }
+  } guard;
+  return *pool;
 }
 
 ThreadPool::ThreadPool(int threads) : threads_(threads) {}
