@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <memory>
 
 namespace diptych::cli {
 
@@ -117,14 +117,19 @@ bool styled() {
   return isatty(STDOUT_FILENO) && !(noColour && *noColour);
 }
 
-/// Opened before the study, so that a wrong path doesn't cost its minutes.
-std::unique_ptr<std::ofstream> openRecord(const std::string& path) {
-  if (path.empty() || path == "-")
-    return nullptr;
-  auto file = std::make_unique<std::ofstream>(path);
-  if (!*file)
+bool isFile(const std::string& path) { return !path.empty() && path != "-"; }
+
+/// Tried before the study, so that a wrong path doesn't cost its minutes; what the file holds stays
+/// until there is a record to replace it.
+void checkWritable(const std::string& path) {
+  if (!isFile(path))
+    return;
+  std::error_code ignored;
+  const bool existed = std::filesystem::exists(path, ignored);
+  if (!std::ofstream(path, std::ios::app))
     throw BadInput(path + ": cannot be written; check the folder and its permissions");
-  return file;
+  if (!existed)
+    std::filesystem::remove(path, ignored);
 }
 
 int study(Request request) {
@@ -146,11 +151,11 @@ int study(Request request) {
     return complain(usage, error.what());
   }
   try {
-    const auto file = openRecord(request.json);
+    checkWritable(request.json);
     const Json report = runStudy(options);
     const std::string record = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     std::cout << (request.json == "-" ? record : studyText(report, styled())) << std::flush;
-    if (file && !(*file << record << std::flush))
+    if (isFile(request.json) && !(std::ofstream(request.json) << record << std::flush))
       return complain(badInput, request.json + ": cannot be written to the end");
     return report["passed"].get<bool>() ? success : checkFailed;
   } catch (const BadInput& error) {

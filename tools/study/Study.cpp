@@ -3,6 +3,7 @@
 
 #include "tools/study/Factors.h"
 
+#include <cmath>
 #include <thread>
 
 namespace diptych::study {
@@ -18,6 +19,25 @@ std::vector<std::string> linesOf(const std::string& text) {
   return lines;
 }
 
+// What makes every workload meaningless, found before minutes are spent on it.
+void checkReturns(const Panel& panel, const std::string& path) {
+  std::vector<double> together(panel.T, 0.0);
+  double mean = 0.0, squares = 0.0;
+  for (std::size_t t = 0; t < panel.T; ++t) {
+    for (std::size_t n = 0; n < panel.N; ++n)
+      together[t] += panel.Y[t * panel.N + n] / double(panel.N);
+    mean += together[t] / double(panel.T);
+  }
+  for (double day : together)
+    squares += (day - mean) * (day - mean);
+  if (!std::isfinite(squares))
+    throw Error(path + ": the returns are too large to be squared; check the prices for values of "
+                       "another unit");
+  if (!(squares > 0.0))
+    throw Error(path + ": the returns of all stocks together are the same on every day, so there "
+                       "is no risk to weigh; give prices that move");
+}
+
 StudyData loadPrices(const StudyOptions& options) {
   PriceReadOptions reading;
   if (options.progress)
@@ -28,6 +48,7 @@ StudyData loadPrices(const StudyOptions& options) {
   if (options.progress)
     options.progress("computing factors");
   FactorPanel made = computeFactors(table, {.T = options.T, .N = options.N, .K = options.K});
+  checkReturns(made.panel, options.prices);
   StudyData data{std::move(made.panel), options.prices, linesOf(table.report.text())};
   for (std::string& line : linesOf(made.report.text(data.panel)))
     data.notes.push_back(std::move(line));

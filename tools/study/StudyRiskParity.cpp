@@ -26,6 +26,9 @@ Vector covarianceOf(const Panel& panel, std::size_t n) {
   double trace = 0.0;
   for (std::size_t i = 0; i < n; ++i)
     trace += S[i * n + i] / double(n);
+  if (!(trace > 0.0))
+    throw BadInput("risk parity: the prices of the first " + std::to_string(n) +
+                   " stocks never move, so they have no covariance; raise --n or give others");
   for (std::size_t i = 0; i < n * n; ++i)
     S[i] = 0.5 * S[i] + (i % (n + 1) == 0 ? 0.5 * trace : 0.0);
   return S;
