@@ -45,6 +45,19 @@ const llvm::Target& nativeTarget() {
   return *target;
 }
 
+std::unique_ptr<llvm::TargetMachine> makeMachine(const std::string& cpu,
+                                                 const std::string& features) {
+  llvm::TargetOptions options;
+  // Only operations that carry the `contract` flag may fuse: the numerics mode decides, not LLVM.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  const llvm::Target& target = nativeTarget();
+  // Kernels call nothing and lie beside their constants: the small code model suffices, also for
+  // jit (whose default, the large one, loads every constant's address with a 10-byte move).
+  return std::unique_ptr<llvm::TargetMachine>(target.createTargetMachine(
+      llvm::Triple(llvm::sys::getProcessTriple()), cpu, features, options, llvm::Reloc::PIC_,
+      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+}
+
 } // namespace
 
 Target::Target(const std::string& cpu) : cpu_(cpu) {
@@ -55,7 +68,7 @@ Target::Target(const std::string& cpu) : cpu_(cpu) {
       features.AddFeature(feature.first(), feature.second);
     features_ = features.getString();
   }
-  std::unique_ptr<llvm::TargetMachine> probe = machine();
+  llvm::TargetMachine* probe = &machine();
   const llvm::MCSubtargetInfo& info = *probe->getMCSubtargetInfo();
   if (!info.isCPUStringValid(cpu_))
     throw Error("expected a CPU that LLVM knows, got '" + cpu + "'; try native or x86-64-v3");
@@ -64,16 +77,12 @@ Target::Target(const std::string& cpu) : cpu_(cpu) {
   vectorBytes_ = info.checkFeatures("+avx512f") ? 64 : info.checkFeatures("+avx2") ? 32 : 16;
 }
 
-std::unique_ptr<llvm::TargetMachine> Target::machine() const {
-  llvm::TargetOptions options;
-  // Only operations that carry the `contract` flag may fuse: the numerics mode decides, not LLVM.
-  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  const llvm::Target& target = nativeTarget();
-  // Kernels call nothing and lie beside their constants: the small code model suffices, also for
-  // jit (whose default, the large one, loads every constant's address with a 10-byte move).
-  return std::unique_ptr<llvm::TargetMachine>(target.createTargetMachine(
-      llvm::Triple(llvm::sys::getProcessTriple()), cpu_, features_, options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+Target::~Target() = default;
+
+llvm::TargetMachine& Target::machine(size_t worker) const {
+  while (machines_.size() <= worker)
+    machines_.push_back(makeMachine(cpu_, features_));
+  return *machines_[worker];
 }
 
 void prepareContext(mlir::MLIRContext& context) {
@@ -129,7 +138,7 @@ namespace {
 struct Part {
   mlir::OwningOpRef<mlir::ModuleOp> source;
   std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
-  std::unique_ptr<llvm::TargetMachine> machine;
+  llvm::TargetMachine* machine = nullptr;
   std::unique_ptr<llvm::Module> module;
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::exception_ptr failure;
@@ -156,9 +165,9 @@ compileObjects(mlir::ModuleOp module, const Target& target, int threads, Codegen
   const size_t count =
       std::max<size_t>(1, std::min<size_t>(static_cast<size_t>(threads), functions.size()));
   std::vector<Part> parts(count);
-  for (Part& part : parts) {
-    part.source = mlir::ModuleOp::create(module.getLoc());
-    part.machine = target.machine();
+  for (size_t i = 0; i < count; ++i) {
+    parts[i].source = mlir::ModuleOp::create(module.getLoc());
+    parts[i].machine = &target.machine(i);
   }
   for (size_t i = 0; i < functions.size(); ++i) {
     functions[i]->remove();
@@ -186,19 +195,19 @@ compileObjects(mlir::ModuleOp module, const Target& target, int threads, Codegen
 
 std::string printLLVM(mlir::ModuleOp lowered, const Target& target) {
   llvm::LLVMContext context;
-  auto machine = target.machine();
+  llvm::TargetMachine& machine = target.machine();
   std::string text;
   llvm::raw_string_ostream stream(text);
-  translate(lowered, context, *machine)->print(stream, nullptr);
+  translate(lowered, context, machine)->print(stream, nullptr);
   return text;
 }
 
 std::string printAssembly(mlir::ModuleOp lowered, const Target& target) {
   llvm::LLVMContext context;
-  auto machine = target.machine();
-  auto module = translate(lowered, context, *machine);
-  optimize(*module, *machine);
-  auto code = machineCode(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
+  llvm::TargetMachine& machine = target.machine();
+  auto module = translate(lowered, context, machine);
+  optimize(*module, machine);
+  auto code = machineCode(*module, machine, llvm::CodeGenFileType::AssemblyFile);
   return std::string(code.begin(), code.end());
 }
 

@@ -25,7 +25,11 @@ public:
   /// Throws Error for a CPU that LLVM does not know.
   explicit Target(const std::string& cpu);
 
-  std::unique_ptr<llvm::TargetMachine> machine() const;
+  ~Target();
+
+  /// The code generator of compile thread `worker`; made once, since that takes a millisecond. To
+  /// be called before the threads start.
+  llvm::TargetMachine& machine(size_t worker = 0) const;
   /// Bytes of a vector register: 64, 32 or 16.
   int vectorBytes() const { return vectorBytes_; }
   /// CPU and features, for cache keys and reports.
@@ -34,6 +38,7 @@ public:
 private:
   std::string cpu_, features_;
   int vectorBytes_ = 16;
+  mutable std::vector<std::unique_ptr<llvm::TargetMachine>> machines_;
 };
 
 /// Registers what translation to LLVM IR needs; call once for each context.
