@@ -1,4 +1,5 @@
 // The cache behind a jitted function: which program serves a call, and why one had to be made.
+#include <diptych/Factories.h>
 #include <diptych/Jit.h>
 
 #include "frontend/JitPipeline.h"
@@ -14,6 +15,7 @@ struct Entry {
   std::any structure; // of the result
   std::string types;  // for messages: "f64[3], f64[2,2]"
   JitKind kind;
+  DType dtype; // the default one, under which it was traced
 };
 
 std::string typesOf(ValueSpan inputs) {
@@ -34,7 +36,8 @@ public:
                   const std::function<std::any()>& structure) {
     std::lock_guard lock(traceMutex());
     const std::string types = typesOf(inputs);
-    const std::string key = types + '|' + kind.structure + '|' + kind.numbers;
+    const DType dtype = default_dtype();
+    const std::string key = types + '|' + kind.structure + '|' + name(dtype) + '|' + kind.numbers;
     auto found = entries_.find(key);
     {
       std::lock_guard statsLock(shared->mutex);
@@ -48,6 +51,7 @@ public:
     entry->structure = structure();
     entry->types = types;
     entry->kind = kind;
+    entry->dtype = dtype;
     noteCompilation(*entry);
     return *(latest_ = (entries_[key] = std::move(entry)).get());
   }
@@ -91,6 +95,9 @@ private:
       reason = "arguments of types (" + entry.types + ") after (" + latest_->types + ")";
     else if (entry.kind.structure != latest_->kind.structure)
       reason = "arguments of another structure";
+    else if (entry.dtype != latest_->dtype)
+      reason =
+          std::string("the default dtype ") + name(entry.dtype) + " after " + name(latest_->dtype);
     shared->stats.recompilations.push_back(reason);
   }
 

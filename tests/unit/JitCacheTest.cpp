@@ -57,6 +57,19 @@ TEST(JitCache, NumbersArePartOfTheKind) {
   EXPECT_THAT(f.stats().recompilations, ElementsAre(HasSubstr("numbers")));
 }
 
+TEST(JitCache, TheDefaultDTypeIsPartOfTheKind) {
+  auto g = dt::jit([](const dt::Tensor&) { return dt::ones({2}); });
+  const dt::Tensor x = dt::tensor({1.0});
+  EXPECT_EQ(g(x).dtype(), dt::f64);
+  dt::set_default_dtype(dt::f32);
+  const dt::DType got = g(x).dtype();
+  dt::set_default_dtype(dt::f64);
+  EXPECT_EQ(got, dt::f32);
+  EXPECT_EQ(g(x).dtype(), dt::f64);
+  EXPECT_EQ(g.stats().compilations, 2);
+  EXPECT_THAT(g.stats().recompilations, ElementsAre("the default dtype f32 after f64"));
+}
+
 TEST(JitCache, NumbersOfAnotherTypeAreAnotherKind) {
   auto f = dt::jit([](const dt::Tensor& x, auto number) {
     return std::is_integral_v<decltype(number)> ? x + 1.0 : x - 1.0;
