@@ -105,8 +105,8 @@ public:
       : f_(std::move(f)), cache_(detail::makeJitCache(options, where)) {}
 
   /// As f itself. Arguments that are no tensors are numbers, and part of the kind of a call.
-  /// What a tree holds beside tensors (a struct's own numbers) is not: the program keeps what it was
-  /// traced with, so hand over as numbers what changes. So it is with numbers that f captures.
+  /// What a tree holds beside tensors (a struct's own numbers) is not: the program keeps what it
+  /// was traced with, so hand over as numbers what changes. So it is with numbers that f captures.
   /// Tensors that f captures are inputs of the program: the ones captured when it was traced. If an
   /// input requires grad, the call is one node of the tape, whose derivatives are compiled too.
   template <class... Args> auto operator()(Args&&... arguments) const {
