@@ -25,6 +25,7 @@ struct Emit {
   void operator()(const NestSpec& spec) { NestEmitter(kernel, spec, contract).emit(); }
   void operator()(const ArgSpec& spec) { emitArg(kernel, spec); }
   void operator()(const MatmulSpec& spec) { MatmulEmitter(kernel, spec).emit(); }
+  void operator()(const BlockSumSpec& spec) { emitBlockSum(kernel, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(kernel, spec); }
 };
 } // namespace

@@ -84,8 +84,16 @@ public:
     access(spec.right);
     access(spec.result);
     number(spec.rangeOverV);
+    number(spec.rangeOverBlocks);
     number(spec.lanes);
     number(spec.rows);
+  }
+  void operator()(const BlockSumSpec& spec) {
+    text += "block_sum ";
+    number(static_cast<int>(spec.dtype));
+    number(spec.blocks);
+    number(spec.n);
+    number(spec.lanes);
   }
   void operator()(const IndexSpec& spec) {
     text += spec.scatterAdd ? "scatter_add " : "gather ";

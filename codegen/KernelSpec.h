@@ -92,8 +92,21 @@ struct MatmulSpec {
   Size batch = 1, s, v, k;
   Access left, right, result;
   bool rangeOverV = false;
+  /// The range is over blocks of k instead, each into a C of its own, stride(C, batch) apart: for
+  /// long sums of few elements. A BlockSumSpec adds them in order.
+  bool rangeOverBlocks = false;
   int lanes = 8;
   int rows = 8; // of the register tile
+};
+
+/// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
+constexpr int64_t kMatmulBlock = 1024;
+
+/// y[i] = x[0,i] + x[1,i] + ..., in order; args x [blocks, n], y [n]; the range is over i.
+struct BlockSumSpec {
+  DType dtype = DType::f64;
+  int64_t blocks = 1, n = 1;
+  int lanes = 8;
 };
 
 /// x [outer, n, inner] by indices [m], all contiguous; args as in runtime/KernelAbi.h.
@@ -104,7 +117,7 @@ struct IndexSpec {
 };
 
 struct KernelSpec {
-  std::variant<NestSpec, ArgSpec, MatmulSpec, IndexSpec> what;
+  std::variant<NestSpec, ArgSpec, MatmulSpec, BlockSumSpec, IndexSpec> what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 
   /// A text that says everything that decides the kernel's code.

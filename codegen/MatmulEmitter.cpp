@@ -12,13 +12,15 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int64_t kDepth = 1024;
+constexpr int64_t kDepth = kMatmulBlock;
 constexpr int kMiddleRows = 4;
 } // namespace
 
 void MatmulEmitter::emit() {
   Value zero = k_.i64(0), s = k_.size(spec_.s), v = k_.size(spec_.v);
-  if (!spec_.batch.is(1))
+  if (spec_.rangeOverBlocks)
+    blocks();
+  else if (!spec_.batch.is(1))
     k_.loop(k_.lo(), k_.hi(), 1, [&](Value batch) { panels(batch, zero, s, zero, v); });
   else if (spec_.rangeOverV)
     panels(zero, zero, s, k_.lo(), k_.hi());
@@ -34,6 +36,15 @@ void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) 
   panel(k_.i64(0), firstEnd, true);
   k_.loop(firstEnd, depth, kDepth,
           [&](Value k) { panel(k, k_.min(k_.add(k, k_.i64(kDepth)), depth), false); });
+}
+
+void MatmulEmitter::blocks() {
+  s0_ = v0_ = k_.i64(0), s1_ = k_.size(spec_.s), v1_ = k_.size(spec_.v);
+  k_.loop(k_.lo(), k_.hi(), 1, [&](Value block) {
+    batch_ = block; // only the result has a stride along it
+    Value k0 = k_.mul(block, k_.i64(kDepth));
+    panel(k0, k_.min(k_.add(k0, k_.i64(kDepth)), k_.size(spec_.k)), true);
+  });
 }
 
 void MatmulEmitter::panel(Value k0, Value k1, bool first) {
@@ -222,6 +233,25 @@ void MatmulEmitter::finish(const Tile& tile, const Vectors& sums) {
       else
         k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), tile.mask);
     }
+}
+
+void emitBlockSum(KernelBuilder& k, const BlockSumSpec& spec) {
+  auto at = [&](int arg, Value offset) { return k.address(k.pointer(arg), spec.dtype, offset); };
+  auto sum = [&](Value i, Value mask) {
+    auto block = [&](Value b) {
+      return k.loadVector(at(0, k.add(k.mul(b, k.i64(spec.n)), i)), spec.dtype, spec.lanes, mask);
+    };
+    auto total =
+        k.loop(k.i64(1), k.i64(spec.blocks), 1, block(k.i64(0)),
+               [&](Value b, ValueRange carried) -> SmallVector<Value> {
+                 return {arith::AddFOp::create(k.builder(), k.loc(), carried[0], block(b))};
+               });
+    k.storeVector(total[0], at(1, i), spec.dtype, mask);
+  };
+  Value mainEnd = k.add(k.lo(), k.roundDown(k.sub(k.hi(), k.lo()), spec.lanes));
+  k.loop(k.lo(), mainEnd, spec.lanes, [&](Value i) { sum(i, nullptr); });
+  k.loop(mainEnd, k.hi(), spec.lanes,
+         [&](Value i) { sum(i, k.maskBelow(k.sub(k.hi(), i), spec.lanes)); });
 }
 
 } // namespace diptych::codegen

@@ -22,6 +22,7 @@ private:
   using Vectors = llvm::SmallVector<mlir::Value>;
 
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
+  void blocks();
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   void overRows(Tile tile);
   void rowTiles(Tile tile, mlir::Value from, mlir::Value to, int rows);
@@ -44,5 +45,8 @@ private:
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
   bool first_ = true;
 };
+
+/// Adds the blocks of a product whose range was over blocks.
+void emitBlockSum(KernelBuilder& kernel, const BlockSumSpec& spec);
 
 } // namespace diptych::codegen

@@ -74,6 +74,12 @@ bool hasOneBatchStride(const Storage& storage) {
   return true;
 }
 
+// Few results, each the sum of many products: neither s nor v has work for several threads.
+bool isLongSum(const MatmulSpec& spec) {
+  return spec.batch.is(1) && spec.s.value * spec.v.value <= 4096 &&
+         spec.k.value >= 8 * kMatmulBlock;
+}
+
 } // namespace
 
 void Scheduler::matmul(Operation* op) {
@@ -122,8 +128,36 @@ void Scheduler::matmul(Operation* op) {
   const auto pieces = static_cast<int64_t>(32768 / std::max(1.0, work));
   call.grain = (std::max<int64_t>(1, pieces) + tile - 1) / tile * tile;
   call.kernel = {spec, options_.contract};
-  if (c.storage.type.numel() != 0)
+  if (c.storage.type.numel() == 0)
+    return;
+  if (isLongSum(spec))
+    splitOverBlocks(std::move(call), spec);
+  else
     this->call(std::move(call));
+}
+
+// Blocks of k are independent until they are added, in order: the same bits, on all threads.
+void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
+  const int64_t n = spec.s.value * spec.v.value;
+  const int64_t blocks = (spec.k.value + kMatmulBlock - 1) / kMatmulBlock;
+  const Storage parts = newStorage({spec.dtype, {blocks, n}});
+  const int result = product.buffers[2];
+  spec.rangeOverBlocks = true;
+  spec.rangeOverV = false;
+  spec.result.strides[0] = n;
+  product.kernel = {spec, options_.contract};
+  product.buffers[2] = parts.buffer;
+  product.range = blocks;
+  product.grain = std::max<int64_t>(1, 32768 / (2 * n * kMatmulBlock));
+  call(std::move(product));
+  ScheduledCall sum;
+  sum.name = "block_sum";
+  sum.buffers = {parts.buffer, result};
+  sum.flops = static_cast<double>(n * (blocks - 1));
+  sum.range = n;
+  sum.grain = (32768 / blocks + 64) / 64 * 64;
+  sum.kernel = {BlockSumSpec{spec.dtype, blocks, n, spec.lanes}};
+  call(std::move(sum));
 }
 
 void Scheduler::argReduction(Operation* op, OpCode code) {

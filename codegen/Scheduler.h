@@ -19,6 +19,7 @@ private:
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
+  void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
   void argReduction(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
   void scatterAdd(mlir::Operation* op);

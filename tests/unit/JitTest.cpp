@@ -85,6 +85,21 @@ TEST(Jit, LongProductsKeepTheirBlocks) {
     expectEagerBits(f, dt::randn({5, k}), dt::randn({k, 19}));
 }
 
+// Few sums of many products run block by block on all threads, and are added in order.
+TEST(Jit, LongProductsOfFewElementsAreSplitOverBlocks) {
+  const auto products = [](const dt::Tensor& x, const dt::Tensor& y) {
+    return std::vector{dt::matmul(dt::transpose(x), y), dt::matmul(dt::transpose(y), x)};
+  };
+  for (dt::DType dtype : {dt::f64, dt::f32})
+    for (int64_t k : {8192, 8200, 20001}) {
+      const dt::Tensor x = dt::randn({k, 5}, dtype), y = dt::randn({k, 19}, dtype);
+      expectEagerBits(products, x, y);
+    }
+  const auto jitted = dt::jit(products);
+  jitted(dt::ones({8192, 5}), dt::ones({8192, 19}));
+  EXPECT_THAT(jitted.ir("plan"), HasSubstr("block_sum"));
+}
+
 //===-- Results ------------------------------------------------------------------------------===//
 
 TEST(JitResult, MayBeAnyTree) {
