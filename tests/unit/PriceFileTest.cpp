@@ -73,6 +73,19 @@ TEST_F(PriceFile, DatesWithoutAnyCloseAreNotTradingDays) {
   EXPECT_EQ(table.report.lateListings, 0u);
 }
 
+TEST_F(PriceFile, GapsInTheDatesAreCountedAndNamed) {
+  PriceTable table = read("date,A\n2024-01-02,1\n2024-01-03,2\n2024-01-04,2\n2024-03-01,3\n"
+                          "2024-03-04,3\n2024-03-05,3\n");
+  EXPECT_EQ(table.report.calendarGaps, 1u);
+  EXPECT_EQ(table.report.widestGap, "2024-01-04 to 2024-03-01");
+  EXPECT_NE(table.report.text().find("1 gap(s) in the dates"), std::string::npos);
+}
+
+TEST_F(PriceFile, MonthlyDatesHaveNoGaps) {
+  PriceTable table = read("date,A\n2024-01-31,1\n2024-02-29,2\n2024-03-29,2\n2024-04-30,3\n");
+  EXPECT_EQ(table.report.calendarGaps, 0u);
+}
+
 TEST_F(PriceFile, UnsortedRowsAreSortedAndCounted) {
   PriceTable wide = read("date,A\n2024-01-04,3\n2024-01-02,1\n2024-01-03,2\n");
   EXPECT_EQ(wide.close, (Numbers{1, 2, 3}));

@@ -65,7 +65,27 @@ void refuseDuplicateDates(const std::string& path, PriceRows& rows) {
                  lines(dates[i - 1].second, dates[i].second) + "; keep one of them");
 }
 
-/// Ascending days with a close; counts the dates that have none.
+// A hole is wider than holidays explain, whether the file is daily or monthly.
+void countGaps(const std::vector<std::int32_t>& days, PriceReport& report) {
+  std::vector<std::int32_t> steps;
+  for (std::size_t i = 1; i < days.size(); ++i)
+    steps.push_back(days[i] - days[i - 1]);
+  if (steps.empty())
+    return;
+  std::vector<std::int32_t> sorted = steps;
+  std::nth_element(sorted.begin(), sorted.begin() + sorted.size() / 2, sorted.end());
+  const std::int32_t most = std::max(10, 5 * sorted[sorted.size() / 2]);
+  std::int32_t widest = most;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    report.calendarGaps += steps[i] > most;
+    if (steps[i] > widest) {
+      widest = steps[i];
+      report.widestGap = isoDate(days[i]) + " to " + isoDate(days[i + 1]);
+    }
+  }
+}
+
+// Ascending days with a close; counts the dates that have none.
 std::vector<std::int32_t> tradingDays(const PriceRows& rows, PriceReport& report) {
   std::vector<std::int32_t> all, days;
   auto addTo = [](std::vector<std::int32_t>& list, std::int32_t day) {
@@ -93,6 +113,7 @@ std::vector<std::int32_t> tradingDays(const PriceRows& rows, PriceReport& report
   tidy(all);
   tidy(days);
   report.emptyDays = all.size() - days.size();
+  countGaps(days, report);
   return days;
 }
 

@@ -5,21 +5,21 @@
 //
 // Treatment
 //   layout          long if the header has a symbol, a date and a close column (any order, any
-//   case);
-//                   wide if it has a date column (or an unnamed first one) and no symbol column
+//                   case); wide if it has a date column (or an unnamed first one) and no symbol
 //   blank, NA, NaN  missing (also N/A, #N/A, null, none, - and . ; any case). A symbol may be
-//   called NA missing day     a day on which other symbols have a close and this one, within its
-//   life, has none:
-//                   suspended. The life of a symbol runs from its first to its last close
+//                   called NA
+//   missing day     a day on which other symbols have a close and this one, within its life, has
+//                   none: suspended. A life runs from a symbol's first to its last close
 //   empty day       a date on which no symbol has a close is not a trading day
+//   gap             trading days over 10 days apart, and over 5 times the median step: counted;
+//                   the return across a gap stands as one day's
 //   adjusted close  used in place of the close; open, high and low are scaled by the same ratio
 //   other columns   of a long file are ignored and listed
 //   unsorted rows   are sorted
 //   price           must be a finite number above 0; volume a finite number of at least 0
 //   duplicates      a (symbol, date) given twice is an error, blank or not
 //   dates           YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or M/D/YYYY, one form per file, a midnight
-//   time
-//                   may follow; M/D/YYYY must be proven by some day above 12
+//                   time may follow; M/D/YYYY must be proven by some day above 12
 #pragma once
 
 #include <cstddef>
@@ -58,6 +58,8 @@ struct PriceReport {
   std::uint64_t blankOthers = 0;               ///< blank open, high, low, volume beside a close
   std::uint64_t suspendedDays = 0;    ///< (symbol, day) pairs without a close within a life
   std::uint64_t emptyDays = 0;        ///< dates without any close, not in the calendar
+  std::uint64_t calendarGaps = 0;     ///< holes in the calendar, far wider than its usual step
+  std::string widestGap;              ///< such as "2015-03-02 to 2016-01-04"; empty if none
   std::uint64_t unsortedRows = 0;     ///< rows dated before an earlier row (of their symbol)
   std::uint64_t inconsistentBars = 0; ///< high below, or low above, another price; used as given
   std::uint64_t zeroVolumes = 0;      ///< a close with volume 0; used as given

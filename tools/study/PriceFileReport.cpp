@@ -35,6 +35,9 @@ std::string PriceReport::text() const {
   note(blankOthers, "blank open, high, low or volume cells: missing");
   note(suspendedDays, "suspended days (no close within a symbol's life): return 0, no volume");
   note(emptyDays, "dates without any close: not trading days");
+  if (calendarGaps != 0)
+    text += "  " + std::to_string(calendarGaps) + " gap(s) in the dates, the widest from " +
+            widestGap + ": the return across a gap counts as one day's\n";
   note(unsortedRows, "rows out of order: sorted");
   note(inconsistentBars, "bars with high or low inside the other prices: used as given");
   note(zeroVolumes, "closes with volume 0: used as given");
