@@ -33,40 +33,40 @@ void KernelBuilder::finish() {
     prologueEnd_->erase();
 }
 
-Value KernelBuilder::pointer(int arg) {
-  Value& slot = pointers_[arg];
+// Values of the prologue dominate every use; each is made once.
+Value KernelBuilder::once(Value& slot, function_ref<Value()> make) {
   if (slot)
     return slot;
   OpBuilder::InsertionGuard guard(builder_);
   builder_.setInsertionPoint(prologueEnd_);
-  Type type = LLVM::LLVMPointerType::get(builder_.getContext());
-  Value where = args_;
-  if (arg)
-    where = LLVM::GEPOp::create(builder_, loc_, type, type, args_, ArrayRef<LLVM::GEPArg>{arg});
-  return slot = LLVM::LoadOp::create(builder_, loc_, type, where, 8);
+  return slot = make();
+}
+
+Value KernelBuilder::pointer(int arg) {
+  return once(pointers_[arg], [&]() -> Value {
+    Type type = LLVM::LLVMPointerType::get(builder_.getContext());
+    Value where = args_;
+    if (arg)
+      where = LLVM::GEPOp::create(builder_, loc_, type, type, args_, ArrayRef<LLVM::GEPArg>{arg});
+    return LLVM::LoadOp::create(builder_, loc_, type, where, 8);
+  });
 }
 
 Value KernelBuilder::i64(int64_t value) {
-  Value& slot = constants_[value];
-  if (slot)
-    return slot;
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.setInsertionPoint(prologueEnd_);
-  return slot = arith::ConstantOp::create(builder_, loc_, builder_.getI64IntegerAttr(value));
+  return once(constants_[value], [&]() -> Value {
+    return arith::ConstantOp::create(builder_, loc_, builder_.getI64IntegerAttr(value));
+  });
 }
 
 Value KernelBuilder::size(const Size& size) {
   if (!size.isDynamic())
     return i64(size.value);
-  Value& slot = slots_[size.slot];
-  if (slot)
-    return slot;
-  OpBuilder::InsertionGuard guard(builder_);
-  builder_.setInsertionPoint(prologueEnd_);
-  Type type = LLVM::LLVMPointerType::get(builder_.getContext());
-  Value where = LLVM::GEPOp::create(builder_, loc_, type, builder_.getI64Type(), params_,
-                                    ArrayRef<LLVM::GEPArg>{size.slot});
-  return slot = LLVM::LoadOp::create(builder_, loc_, builder_.getI64Type(), where, 8);
+  return once(slots_[size.slot], [&]() -> Value {
+    Type type = LLVM::LLVMPointerType::get(builder_.getContext());
+    Value where = LLVM::GEPOp::create(builder_, loc_, type, builder_.getI64Type(), params_,
+                                      ArrayRef<LLVM::GEPArg>{size.slot});
+    return LLVM::LoadOp::create(builder_, loc_, builder_.getI64Type(), where, 8);
+  });
 }
 
 // Folds constants here: kernels with static shapes are full of them.

@@ -71,6 +71,7 @@ public:
   }
 
 private:
+  mlir::Value once(mlir::Value& slot, llvm::function_ref<mlir::Value()> make);
   mlir::Value laneAddresses(mlir::Value address, DType dtype, int lanes, mlir::Value stride);
   mlir::Value fullMask(mlir::Value mask, int lanes);
   mlir::Value fromMemory(mlir::Value value, DType dtype);

@@ -6,7 +6,6 @@
 
 #include "frontend/Ops.h"
 #include "frontend/nn/Linear.h"
-#include "frontend/nn/Smooth.h"
 
 #include <cmath>
 
@@ -128,7 +127,7 @@ Identity::Identity() : Lambda("Identity", [](const Tensor& x) { return x; }) {}
 ReLU::ReLU() : Lambda("ReLU", [](const Tensor& x) { return relu(x); }) {}
 Tanh::Tanh() : Lambda("Tanh", [](const Tensor& x) { return tanh(x); }) {}
 Sigmoid::Sigmoid() : Lambda("Sigmoid", [](const Tensor& x) { return sigmoid(x); }) {}
-Softplus::Softplus() : Lambda("Softplus", [](const Tensor& x) { return smooth::softplus(x); }) {}
+Softplus::Softplus() : Lambda("Softplus", [](const Tensor& x) { return diptych::softplus(x); }) {}
 Softmax::Softmax(int64_t axis)
     : Lambda("Softmax", [axis](const Tensor& x) { return softmax(x, axis); }) {}
 LogSoftmax::LogSoftmax(int64_t axis)

@@ -5,7 +5,6 @@
 #include <diptych/Composites.h>
 
 #include "frontend/Ops.h"
-#include "frontend/nn/Smooth.h"
 
 namespace diptych::nn {
 
@@ -191,9 +190,9 @@ Tensor binary_cross_entropy_with_logits(const Arg& input, const Arg& target,
     Tensor losses;
     if (options.pos_weight.defined()) {
       const Tensor positive = options.pos_weight * t;
-      losses = positive * smooth::softplus(-x) + (1 - t) * smooth::softplus(x);
+      losses = positive * softplus(-x) + (1 - t) * softplus(x);
     } else {
-      losses = smooth::softplus(x) - x * t;
+      losses = softplus(x) - x * t;
     }
     if (options.weight.defined())
       losses *= options.weight;
