@@ -67,7 +67,9 @@ std::string jitText(const JitCache& cache, const std::string& stage);
 
 // What a tree's own type leaves open: how many parts it has, under which keys.
 template <class T> void appendStructure(std::string& text, const T& tree) {
-  if constexpr (!std::is_same_v<T, Tensor>) {
+  if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    text.append(reinterpret_cast<const char*>(&tree), sizeof(T));
+  } else if constexpr (!std::is_same_v<T, Tensor>) {
     if constexpr (requires { typename T::mapped_type; })
       for (const auto& [key, part] : tree) {
         if constexpr (std::is_convertible_v<decltype(key), std::string>)
@@ -105,10 +107,10 @@ public:
       : f_(std::move(f)), cache_(detail::makeJitCache(options, where)) {}
 
   /// As f itself. Arguments that are no tensors are numbers, and part of the kind of a call.
-  /// What a tree holds beside tensors (a struct's own numbers) is not: the program keeps what it
-  /// was traced with, so hand over as numbers what changes. So it is with numbers that f captures.
-  /// Tensors that f captures are inputs of the program: the ones captured when it was traced. If an
-  /// input requires grad, the call is one node of the tape, whose derivatives are compiled too.
+  /// A number inside a struct is part of it only if the struct's Tree visits it; else, like a
+  /// number that f captures, it stays what it was when the program was traced. Tensors that f
+  /// captures are inputs of the program: the ones captured when it was traced. If an input requires
+  /// grad, the call is one node of the tape, whose derivatives are compiled too.
   template <class... Args> auto operator()(Args&&... arguments) const {
     detail::Call<F, Args...> call(f_, arguments...);
     using Result = typename detail::Call<F, Args...>::Result;

@@ -19,7 +19,8 @@ namespace diptych {
 ///       visit(m.weight); visit(m.layers);
 ///     }
 ///   };
-/// where M is Model or const Model. What is not visited is copied along unchanged.
+/// where M is Model or const Model. A visited number or enum becomes part of the kind of a jitted
+/// call; what is not visited is copied along unchanged.
 template <class T> struct Tree;
 
 template <class T>
@@ -70,7 +71,7 @@ template <class T, class Leaf> void forEachLeaf(T& tree, Leaf&& leaf) {
   using Plain = std::remove_const_t<T>;
   if constexpr (std::is_same_v<Plain, Tensor>)
     leaf(tree);
-  else
+  else if constexpr (!std::is_arithmetic_v<Plain> && !std::is_enum_v<Plain>)
     Tree<Plain>::walk(tree, [&](auto& part) { forEachLeaf(part, leaf); });
 }
 

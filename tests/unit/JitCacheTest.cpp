@@ -14,6 +14,20 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 namespace {
+struct Repeated {
+  dt::Tensor weight;
+  int times = 1;
+};
+} // namespace
+
+template <> struct diptych::Tree<Repeated> {
+  template <class R, class Visit> static void walk(R& repeated, Visit&& visit) {
+    visit(repeated.weight);
+    visit(repeated.times);
+  }
+};
+
+namespace {
 
 dt::Tensor cubes(const dt::Tensor& x) { return dt::sum(x * x * x); }
 
@@ -68,6 +82,18 @@ TEST(JitCache, TheDefaultDTypeIsPartOfTheKind) {
   EXPECT_EQ(g(x).dtype(), dt::f64);
   EXPECT_EQ(g.stats().compilations, 2);
   EXPECT_THAT(g.stats().recompilations, ElementsAre("the default dtype f32 after f64"));
+}
+
+TEST(JitCache, NumbersThatATreeVisitsArePartOfTheKind) {
+  auto f = dt::jit([](const Repeated& r) { return r.weight * double(r.times); });
+  const dt::Tensor one = dt::tensor({1.0});
+  EXPECT_EQ(f(Repeated{one, 7}).item<double>(), 7);
+  EXPECT_EQ(f(Repeated{one, 9}).item<double>(), 9);
+  EXPECT_EQ(f(Repeated{one, 7}).item<double>(), 7);
+  EXPECT_EQ(f.stats().compilations, 2);
+  EXPECT_EQ(dt::grad([](const Repeated& r) { return r.weight * double(r.times); })(Repeated{one, 3})
+                .weight.item<double>(),
+            3);
 }
 
 TEST(JitCache, NumbersOfAnotherTypeAreAnotherKind) {
