@@ -28,39 +28,28 @@ private:
   std::shared_ptr<Tape> tape_; // null where there is none
 };
 
+/// A linear map between trees: the derivative at a point, applied forwards or backwards.
+template <class From, class To, auto apply> class LinearMap {
+public:
+  LinearMap(std::shared_ptr<const Linearization> at, To structure)
+      : at_(std::move(at)), structure_(std::move(structure)) {}
+  To operator()(const From& from) const {
+    Values seeds;
+    flattenTree(from, seeds);
+    return unflattenTree(structure_, (*at_.*apply)(seeds));
+  }
+
+private:
+  std::shared_ptr<const Linearization> at_;
+  To structure_;
+};
+
 /// What linearize returns beside the value: the tangent of f's first argument in, that of its
 /// result out.
-template <class X, class Result> class TangentMap {
-public:
-  TangentMap(std::shared_ptr<const Linearization> at, Result structure)
-      : at_(std::move(at)), structure_(std::move(structure)) {}
-  Result operator()(const X& tangent) const {
-    Values seeds;
-    flattenTree(tangent, seeds);
-    return unflattenTree(structure_, at_->push(seeds));
-  }
-
-private:
-  std::shared_ptr<const Linearization> at_;
-  Result structure_;
-};
-
+template <class X, class Result> using TangentMap = LinearMap<X, Result, &Linearization::push>;
 /// What vjp_fn returns beside the value: a cotangent of f's result in, that of its first argument
 /// out.
-template <class X, class Result> class Pullback {
-public:
-  Pullback(std::shared_ptr<const Linearization> at, X structure)
-      : at_(std::move(at)), structure_(std::move(structure)) {}
-  X operator()(const Result& cotangent) const {
-    Values seeds;
-    flattenTree(cotangent, seeds);
-    return unflattenTree(structure_, at_->pull(seeds));
-  }
-
-private:
-  std::shared_ptr<const Linearization> at_;
-  X structure_;
-};
+template <class X, class Result> using Pullback = LinearMap<Result, X, &Linearization::pull>;
 
 template <class Kept, class Call>
 auto linearizedAt(const Request& request, const Kept& kept, const Call& call) {
