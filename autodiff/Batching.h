@@ -54,4 +54,7 @@ Value matmul(const Context& context);
 Value gather(const Context& context);
 Value scatterAdd(const Context& context);
 
+/// Of library operators: leading axes are batch axes.
+Value library(const Context& context);
+
 } // namespace diptych::autodiff::batching

@@ -42,6 +42,7 @@ if(DIPTYCH_OPS_TD AND TARGET diptych-tblgen)
       dsl-decls:include/diptych/Ops.h.inc dsl-defs:frontend/Ops.cpp.inc
       rule-decls:autodiff/Rules.h.inc rule-table:autodiff/Rules.cpp.inc
       lowering-decls:codegen/Lowerings.h.inc lowering-table:codegen/Lowerings.cpp.inc
+      library-decls:runtime/Library.h.inc library-table:runtime/Library.cpp.inc
       docs:docs/operators.md suite:tests/OperatorSuite.inc)
     string(REPLACE ":" ";" pair "${pair}")
     list(GET pair 0 generator)

@@ -148,17 +148,19 @@ std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes
   program->arenaBytes = schedule.arenaBytes;
   std::vector<const KernelSpec*> kernels;
   for (const ScheduledCall& call : schedule.calls)
-    kernels.push_back(&call.kernel);
+    if (!call.library)
+      kernels.push_back(&call.kernel);
   const auto functions = KernelCompiler::native().compile(kernels, times);
-  for (size_t i = 0; i < schedule.calls.size(); ++i) {
-    const ScheduledCall& call = schedule.calls[i];
+  auto compiled = functions.begin();
+  for (const ScheduledCall& call : schedule.calls) {
     runtime::ProgramStep step;
-    step.kernel = functions[i];
+    step.kernel = call.library ? call.library : *compiled++;
+    step.params = call.params;
     for (int id : call.buffers)
       step.args.push_back(placeOf(schedule.buffers[id], *program));
     step.range = call.range;
     step.grain = call.grain;
-    step.indices = call.indices;
+    step.status = call.status;
     step.flops = call.flops;
     step.bytes = call.bytes;
     step.name = call.name;

@@ -9,11 +9,6 @@ namespace diptych::codegen {
 
 using namespace mlir;
 
-namespace {
-// Work (operations, weighed) below which a piece is not worth another thread.
-constexpr double kPieceWork = 32768;
-} // namespace
-
 Schedule schedule(func::FuncOp function, const ScheduleOptions& options) {
   return Scheduler(function, options).run();
 }
@@ -50,6 +45,7 @@ void Scheduler::visit(Operation* op) {
   case Family::Matmul: return matmul(op);
   case Family::Gather: return gather(op);
   case Family::ScatterAdd: return scatterAdd(op);
+  case Family::Library: return library(op, *code);
   case Family::Pointwise:
   case Family::Reduction: break;
   }

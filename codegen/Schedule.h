@@ -23,10 +23,12 @@ struct PlannedBuffer {
 
 struct ScheduledCall {
   KernelSpec kernel;
-  std::vector<int> buffers; // args, in order
-  int64_t range = 1;        // the outermost loop
-  int64_t grain = 1;        // least piece of it worth a thread
-  runtime::IndexCheck indices;
+  runtime::KernelFn library = nullptr; // instead of `kernel`: a function of runtime/library
+  std::vector<int64_t> params;         // its own
+  std::vector<int> buffers;            // args, in order
+  int64_t range = 1;                   // the outermost loop
+  int64_t grain = 1;                   // least piece of it worth a thread
+  runtime::StatusText status;
   double flops = 0, bytes = 0;
   std::string name; // for reports: "sum+exp+sub"
   SourceLocation where;

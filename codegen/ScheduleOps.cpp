@@ -1,6 +1,8 @@
 // Operators that are kernels of their own: movements that copy, products, index kernels.
 #include "codegen/Scheduler.h"
 
+#include "runtime/Library.h"
+
 namespace diptych::codegen {
 
 using namespace mlir;
@@ -220,9 +222,9 @@ ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t
   call.name = info(*ir::opCodeOf(op)).name;
   call.range = std::max<int64_t>(1, outer);
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
-  call.indices = {spec.scatterAdd ? 0 : 1, spec.n.value,
-                  "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
-                      ir::tensorTypeOf(op->getOperand(0).getType()).str()};
+  call.status = runtime::indexText(spec.scatterAdd ? 0 : 1, spec.n.value,
+                                   "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
+                                       ir::tensorTypeOf(op->getOperand(0).getType()).str());
   return call;
 }
 
@@ -249,6 +251,31 @@ void Scheduler::scatterAdd(Operation* op) {
   ScheduledCall call = indexCall(op, spec, outerOf(to.type, axis));
   call.buffers = {indices.buffer, updates.buffer, to.buffer,
                   newBuffer(PlannedBuffer::Kind::Temporary, 8)};
+  this->call(std::move(call));
+}
+
+void Scheduler::library(Operation* op, OpCode code) {
+  ScheduledCall call;
+  std::vector<TensorType> types;
+  for (Value operand : op->getOperands()) {
+    types.push_back(ir::tensorTypeOf(operand.getType()));
+    call.buffers.push_back(wholeBuffer(at(operand)).buffer);
+  }
+  const Storage to = allocateResult(op);
+  call.buffers.push_back(to.buffer);
+  runtime::LibraryCall own = runtime::libraryCall({info(code), types, to.type, ir::attrsOf(op)});
+  call.name = info(code).name;
+  call.library = own.kernel;
+  call.range = own.range;
+  call.grain = own.grain(kPieceWork);
+  call.flops = own.work * static_cast<double>(own.range);
+  call.params = own.params;
+  if (own.failure) {
+    call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, 8));
+    call.status = [own = std::move(own)](int64_t status, void* const*) {
+      return runtime::failureText(own, status);
+    };
+  }
   this->call(std::move(call));
 }
 

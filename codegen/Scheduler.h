@@ -5,6 +5,9 @@
 
 namespace diptych::codegen {
 
+/// Work (operations, weighed) below which a piece is not worth another thread.
+constexpr double kPieceWork = 32768;
+
 class Scheduler {
 public:
   Scheduler(mlir::func::FuncOp function, const ScheduleOptions& options)
@@ -23,6 +26,7 @@ private:
   void argReduction(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
   void scatterAdd(mlir::Operation* op);
+  void library(mlir::Operation* op, OpCode code);
   void finish(mlir::Operation* returnOp);
 
   Storage& at(mlir::Value value);

@@ -46,6 +46,7 @@ void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, c
   case Family::Matmul: return runtime::launchMatmul(in[0], in[1], out);
   case Family::Gather: return runtime::launchGather(in[0], in[1], attrs.axis, out);
   case Family::ScatterAdd: return runtime::launchScatterAdd(in[0], in[1], in[2], attrs.axis, out);
+  case Family::Library: return runtime::launchLibrary(op.code, in, attrs, out);
   case Family::Creation:
   case Family::Movement: break;
   }

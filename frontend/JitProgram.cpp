@@ -227,7 +227,8 @@ std::string JitProgram::text(const std::string& stage) {
     return printPlan(schedule);
   std::vector<const codegen::KernelSpec*> kernels;
   for (const codegen::ScheduledCall& call : schedule.calls)
-    kernels.push_back(&call.kernel);
+    if (!call.library)
+      kernels.push_back(&call.kernel);
   return codegen::KernelCompiler::native().print(kernels, stage);
 }
 

@@ -68,4 +68,11 @@ Tensor argmin(const Arg& x, int64_t axis, bool keepdim) {
   return positionAlong(OpCode::Argmin, x, axis, keepdim);
 }
 
+Tensor argsort(const Arg& x, int64_t axis, bool descending) {
+  return located(x.where(), [&] {
+    const Value value = valueOf(x);
+    return wrap(emitted::argsort(value, axisOf("argsort", axis, value.rank()), descending));
+  });
+}
+
 } // namespace diptych

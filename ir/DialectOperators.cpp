@@ -16,7 +16,7 @@ std::optional<OpCode> opCodeOf(mlir::Operation* op) {
 }
 
 static bool isList(AttrField field) {
-  return field != AttrField::axis && field != AttrField::value;
+  return field != AttrField::axis && field != AttrField::value && !isFlag(field);
 }
 
 static void readValue(Attrs& attrs, mlir::Attribute value) {
@@ -40,6 +40,8 @@ Attrs attrsOf(mlir::Operation* op) {
       attrs.axis = llvm::cast<mlir::IntegerAttr>(attribute).getInt();
     else if (field == AttrField::value)
       readValue(attrs, attribute);
+    else if (isFlag(field))
+      attrs.set(field, llvm::cast<mlir::BoolAttr>(attribute).getValue());
     else
       listOf(attrs, field) = Dims(
           std::span<const int64_t>(llvm::cast<mlir::DenseI64ArrayAttr>(attribute).asArrayRef()));
@@ -70,6 +72,8 @@ mlir::Operation* createOp(mlir::OpBuilder& builder, mlir::Location location, OpC
           llvm::ArrayRef(listOf(attrs, field).begin(), listOf(attrs, field).end()));
     else if (field == AttrField::axis)
       attribute = builder.getI64IntegerAttr(attrs.axis);
+    else if (isFlag(field))
+      attribute = builder.getBoolAttr(attrs.flag(field));
     else
       attribute = valueAttr(row, attrs, result, context);
     state.addAttribute(name(field), attribute);

@@ -99,6 +99,13 @@ Value scatterAdd(const Value& x, const Value& indices, const Value& updates, int
   return emit(OpCode::ScatterAdd, {x, indices, updates}, attrs);
 }
 
+Value argsort(const Value& x, int64_t axis, bool descending) {
+  Attrs attrs;
+  attrs.axis = axis;
+  attrs.set(AttrField::descending, descending);
+  return emit(OpCode::Argsort, {x}, attrs);
+}
+
 Value matrixTranspose(const Value& x) {
   Dims permutation;
   for (int i = 0; i < x.rank(); ++i)

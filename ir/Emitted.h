@@ -31,6 +31,7 @@ inline Value sum(const Value& x, const Dims& axes) { return reduce(OpCode::Sum, 
 Value matmul(const Value& x, const Value& y);
 Value gather(const Value& x, const Value& indices, int64_t axis);
 Value scatterAdd(const Value& x, const Value& indices, const Value& updates, int64_t axis);
+Value argsort(const Value& x, int64_t axis, bool descending);
 /// Swaps the last two axes.
 Value matrixTranspose(const Value& x);
 /// Repeats a reduced value along the axes it was reduced over: the transpose of sum.

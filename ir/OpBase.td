@@ -56,6 +56,7 @@ class Diptych_Op<string mnemonic, string familyName, list<Trait> traits = []>
   string dslName = mnemonic;        // empty: the DSL function is written by hand
   string combiner = "";             // the pointwise operator a reduction repeats
   string convention = "";           // what happens at degenerate points, for the docs page
+  string batching = "";             // function in Batching*.cpp; empty: that of the type rule
   let results = (outs Diptych_Tensor:$result);
   let hasVerifier = 1;
 }
@@ -102,6 +103,15 @@ class Diptych_ArgReduction<string mnemonic> : Diptych_Op<mnemonic, "ArgReduction
   let derivative = Zero;
   let dslName = "";
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($result)";
+}
+
+// A C++ function of runtime/library computes it, in eager mode and in compiled programs alike. A vmap
+// puts its axis in front of all operands, so axes in front of the operator's own must be batch axes.
+class Diptych_Library<string mnemonic, string rule> : Diptych_Op<mnemonic, "Library"> {
+  let typeRule = rule;
+  let batching = "library";
+  let dslName = "";
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 
 // Moves elements, computes nothing.

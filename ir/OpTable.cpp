@@ -30,7 +30,7 @@ const OpInfo* findOperator(std::string_view name) {
 
 const char* name(AttrField field) {
   constexpr const char* names[] = {"axes", "starts",   "limits", "strides", "low",
-                                   "high", "interior", "axis",   "value"};
+                                   "high", "interior", "axis",   "value",   "descending"};
   return names[static_cast<size_t>(field)];
 }
 

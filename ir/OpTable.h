@@ -21,7 +21,8 @@ enum class Family : uint8_t {
   ArgReduction,
   Matmul,
   Gather,
-  ScatterAdd
+  ScatterAdd,
+  Library // a C++ function of runtime/library
 };
 
 enum class DerivativeKind : uint8_t {
@@ -33,8 +34,22 @@ enum class DerivativeKind : uint8_t {
   NotDifferentiable
 };
 
-/// Names of the attributes operators may have; each is a field of Attrs.
-enum class AttrField : uint8_t { axes, starts, limits, strides, low, high, interior, axis, value };
+/// Names of the attributes operators may have. Lists, `axis` and `value` are fields of Attrs;
+/// from `descending` on they are flags.
+enum class AttrField : uint8_t {
+  axes,
+  starts,
+  limits,
+  strides,
+  low,
+  high,
+  interior,
+  axis,
+  value,
+  descending
+};
+/// Whether it is true or false, and no more.
+constexpr bool isFlag(AttrField field) { return field >= AttrField::descending; }
 
 /// Values of a dense constant, row-major.
 struct Literal {
@@ -50,6 +65,13 @@ struct Attrs {
   DType dtype = DType::f64;
   Scalar value;                           // constant (splat), pad
   std::shared_ptr<const Literal> literal; // constant (dense); wins over `value`
+  uint32_t flags = 0;                     // bit i: the attribute AttrField(i)
+
+  bool flag(AttrField field) const { return flags >> static_cast<int>(field) & 1; }
+  void set(AttrField field, bool on = true) {
+    const uint32_t bit = uint32_t{1} << static_cast<int>(field);
+    flags = on ? flags | bit : flags & ~bit;
+  }
 };
 
 struct OpInfo;

@@ -489,4 +489,17 @@ def ScatterAddOp : Diptych_Op<"scatter_add", "ScatterAdd"> {
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 
+//===-- Order --------------------------------------------------------------------------------===//
+
+def ArgsortOp : Diptych_Library<"argsort", "argsort"> {
+  let summary = "i64 positions along an axis, in the order of its elements";
+  let description = [{Stable in both directions: equal elements keep their order, and so do 0 and -0.}];
+  let arguments = (ins Diptych_Tensor:$x, I64Attr:$axis, BoolAttr:$descending);
+  let dtypes = Numbers;
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+  let cost = 20;
+  let convention = "NaN comes last in both directions";
+}
+
 #endif

@@ -159,6 +159,12 @@ TensorType argReduction(const OpInfo& op, Types operands, const Attrs& attrs) {
   return result;
 }
 
+TensorType argsort(const OpInfo& op, Types operands, const Attrs& attrs) {
+  checkDType(op, operands[0]);
+  checkAxes(op, {attrs.axis}, operands[0].rank());
+  return {DType::i64, operands[0].shape};
+}
+
 TensorType matmul(const OpInfo& op, Types operands, const Attrs&) {
   const TensorType &x = operands[0], &y = operands[1];
   checkDType(op, x);

@@ -34,6 +34,11 @@ void launchGather(const Strided& x, const Strided& indices, int64_t axis, const 
 void launchScatterAdd(const Strided& x, const Strided& indices, const Strided& updates,
                       int64_t axis, const Strided& output);
 
+/// An operator of runtime/library. Throws Error where the kernel reports a failure. The output is
+/// contiguous.
+void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& attrs,
+                   const Strided& output);
+
 /// Same dtype and shape on both sides; any strides.
 void launchCopy(const Strided& input, const Strided& output);
 void launchFill(Scalar value, const Strided& output);

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/Buffer.h"
+#include "runtime/Dense.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
@@ -12,33 +12,6 @@
 namespace diptych::runtime {
 
 namespace {
-
-/// An operand as the kernels want it: contiguous, of a given dtype; copied only if it is not so.
-class Dense {
-public:
-  Dense(const Strided& source, DType dtype) : type_(*source.type), data_(source.data) {
-    if (source.contiguous && type_.dtype == dtype)
-      return;
-    type_.dtype = dtype;
-    buffer_ = Buffer::allocate(type_.bytes());
-    data_ = buffer_.data();
-    const Dims strides = contiguousStrides(type_.shape);
-    const Strided target{data_, &type_, &strides, true};
-    if (source.type->dtype == dtype)
-      launchCopy(source, target);
-    else
-      launchPointwise(OpCode::Convert, {&source, 1}, target);
-  }
-  explicit Dense(const Strided& source) : Dense(source, source.type->dtype) {}
-
-  std::byte* data() const { return data_; }
-  int64_t numel() const { return type_.numel(); }
-
-private:
-  TensorType type_;
-  std::byte* data_;
-  Buffer buffer_;
-};
 
 /// x seen as [outer, n, inner] around an axis.
 struct Around {

@@ -4,6 +4,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelAbi.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,20 +17,20 @@ struct ArgPlace {
   int64_t position = 0; // number of the input, output or constant; byte offset in the arena
 };
 
-/// Of a step that reads indices: what its error says. Its last arg is an i64 status; see
-/// KernelAbi.h.
-struct IndexCheck {
-  int arg = -1;       // which arg holds the indices; -1 for no check
-  int64_t extent = 0; // indices go from 0 to extent - 1
-  std::string axis;   // "axis 0 of f64[3,2]"
-};
+/// Of a step that can fail: what its error says. The step's last arg is an i64 status, 0 where
+/// nothing failed.
+using StatusText = std::function<std::string(int64_t status, void* const* args)>;
+/// Of a step whose arg number `arg` holds indices, which go from 0 to extent - 1. The first that
+/// does not is named, as in eager mode. `axis`: "axis 0 of f64[3,2]".
+StatusText indexText(int arg, int64_t extent, std::string axis);
 
 struct ProgramStep {
   KernelFn kernel = nullptr;
   std::vector<ArgPlace> args;
   int64_t range = 1;
   int64_t grain = 1;
-  IndexCheck indices;
+  std::vector<int64_t> params; // of a library kernel
+  StatusText status;           // empty: it cannot fail
   double flops = 0, bytes = 0;
   std::string name;
   SourceLocation where;
@@ -45,7 +46,7 @@ struct Program {
   std::shared_ptr<void> code; // keeps the machine code alive
 
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
-  /// Throws Error where an index is out of range.
+  /// Throws Error where a step reports that it failed.
   void run(std::span<void* const> inputs, std::span<void* const> outputs) const;
 };
 

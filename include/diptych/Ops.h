@@ -92,6 +92,9 @@ Tensor argmax(const Arg& x);
 Tensor argmax(const Arg& x, int64_t axis, bool keepdim = false);
 Tensor argmin(const Arg& x);
 Tensor argmin(const Arg& x, int64_t axis, bool keepdim = false);
+/// i64 positions along an axis in the order of its elements: take_along_axis(x, argsort(x), -1) is
+/// sorted. Stable in both directions; NaN comes last in both. Numbers only.
+Tensor argsort(const Arg& x, int64_t axis = -1, bool descending = false);
 
 //===-- Contraction and indexing -------------------------------------------------------------===//
 

@@ -81,6 +81,7 @@ TEST(ShapeErrors, AxesMustExistAndDiffer) {
   EXPECT_ERROR_HERE(dt::sum(a, 2), "sum: expected an axis from -2 to 1, got 2");
   EXPECT_ERROR_HERE(dt::sum(a, {0, -2}), "sum:", "every axis once");
   EXPECT_ERROR_HERE(dt::argmax(dt::tensor(1.0), 0), "argmax:", "rank 0");
+  EXPECT_ERROR_HERE(dt::argsort(a, 2), "argsort: expected an axis from -2 to 1, got 2");
   EXPECT_ERROR_HERE(dt::unsqueeze(a, 4), "unsqueeze:", "from -3 to 2");
   EXPECT_ERROR_HERE(dt::squeeze(a, 0), "squeeze:", "extent 1 at axis 0");
   EXPECT_ERROR_HERE(dt::transpose(a, {0, 0}), "transpose:");

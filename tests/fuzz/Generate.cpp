@@ -241,6 +241,7 @@ void Maker::reduction(const OpInfo& op) {
   for (int i = 0; i < rank; ++i)
     if (chance(50))
       attrs.axes.push_back(i);
+  attrs.set(AttrField::descending, op.has(AttrField::descending) && chance(50));
   add(op.code, {x}, attrs);
 }
 
@@ -307,6 +308,10 @@ void Maker::step(const OpInfo& op) {
   case Family::Matmul: return matmul(op);
   case Family::Gather:
   case Family::ScatterAdd: return indexing(op);
+  case Family::Library:
+    if (op.has(AttrField::axis)) // one operand, any numbers
+      return reduction(op);
+    return;
   }
 }
 

@@ -59,6 +59,8 @@ static std::string attrsText(const Step& step) {
       text += std::to_string(step.attrs.axis);
     else if (field == AttrField::value)
       text += step.attrs.literal ? "literal" : std::to_string(step.attrs.value.asDouble());
+    else if (isFlag(field))
+      text += step.attrs.flag(field) ? "true" : "false";
     else
       text += listOf(step.attrs, field).str();
   }

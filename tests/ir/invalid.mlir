@@ -302,6 +302,14 @@ func.func @arg_reduction_of_nothing(%x: tensor<0xf64>) {
 
 // -----
 
+func.func @argsort_axis_outside(%x: tensor<2xf64>) {
+  // expected-error@+1 {{op expected axes within rank 1, got [1]; count axes from 0}}
+  %z = diptych.argsort %x {axis = 1 : i64, descending = false} : tensor<2xf64> -> tensor<2xi64>
+  return
+}
+
+// -----
+
 func.func @arg_reduction_gives_i64(%x: tensor<2xf64>) {
   // expected-error@+1 {{op expected a result of type 'tensor<i64>', got 'tensor<i32>'}}
   %z = diptych.argmin %x {axis = 0 : i64} : tensor<2xf64> -> tensor<i32>

@@ -130,6 +130,7 @@ std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   case Family::Matmul: matmulCases(list); break;
   case Family::Gather:
   case Family::ScatterAdd: indexingCases(list); break;
+  case Family::Library: libraryCases(list); break;
   }
   if (list.cases.empty())
     throw Error(std::string(op.name) + ": the suite has no sampler for its family or type rule");

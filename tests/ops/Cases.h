@@ -69,6 +69,7 @@ void movementCases(CaseList& list);
 void reductionCases(CaseList& list);
 void matmulCases(CaseList& list);
 void indexingCases(CaseList& list);
+void libraryCases(CaseList& list);
 
 /// The inputs of all cases in one list, and a program that computes every result.
 struct Joined {

@@ -87,6 +87,11 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
                 wild({dtype, attrs.axis ? Shape{300, 500} : Shape{500, 301}}, list.generator)},
                attrs);
     break;
+  case Family::Library: // many problems
+    if (op.has(AttrField::axis))
+      for (attrs.axis = 0; attrs.axis < 3; ++attrs.axis)
+        add({{dtype, {30, 50, 101}}});
+    break;
   case Family::Creation:
   case Family::Movement: break; // copies; covered through what copies them
   }

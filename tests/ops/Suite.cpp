@@ -32,7 +32,8 @@ std::vector<Row> differentiableRows() {
     return isFloat(row.dtype) && row.op().operandCount > 0 &&
            row.op().derivative != DerivativeKind::NotDifferentiable &&
            row.op().typeRule != &typerules::comparison &&
-           row.op().typeRule != &typerules::argReduction;
+           row.op().typeRule != &typerules::argReduction &&
+           row.op().typeRule != &typerules::argsort;
   });
 }
 

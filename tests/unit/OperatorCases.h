@@ -80,7 +80,7 @@ inline std::vector<OperatorCase> structuredCases() {
       add(std::string(op.name) + "_some", op.code, {sample({2, 3, 2}, 22)}).axes = {0, 2};
       add(std::string(op.name) + "_one", op.code, {sample({3, 1}, 23)}).axes = {1};
     }
-    if (op.family == Family::ArgReduction)
+    if (op.family == Family::ArgReduction || op.code == OpCode::Argsort)
       add(op.name, op.code, {sample({3, 4}, 24)}).axis = 0;
   }
   add("matmul", OpCode::Matmul, {sample({2, 3}, 31), sample({3, 4}, 32)});

@@ -150,6 +150,23 @@ TEST(Reduction, FindsPositions) {
   EXPECT_EQ(dt::argmax(dt::transpose(matrix())).item<int64_t>(), 5);
 }
 
+TEST(Argsort, IsStableAndPutsNanLastInBothDirections) {
+  auto x = dt::tensor({2.0, double(NAN), 1.0, 2.0, -0.0, 0.0, double(NAN), double(-INFINITY)});
+  EXPECT_THAT(numbers(dt::argsort(x)), ElementsAre(7, 4, 5, 2, 0, 3, 1, 6));
+  EXPECT_THAT(numbers(dt::argsort(x, 0, true)), ElementsAre(0, 3, 2, 4, 5, 7, 1, 6));
+  auto n = dt::tensor({{3, 1}, {1, 1}, {2, 5}});
+  EXPECT_THAT(numbers(dt::argsort(n, 0)), ElementsAre(1, 0, 2, 1, 0, 2));
+  EXPECT_THAT(numbers(dt::take_along_axis(n, dt::argsort(n), -1)), ElementsAre(1, 3, 1, 1, 2, 5));
+  EXPECT_EQ(dt::argsort(dt::zeros({3, 0})).type().str(), "i64[3,0]");
+}
+
+TEST(Argsort, SortsEachExampleOfAVmap) {
+  auto x = dt::tensor({{3.0, 1.0, 2.0}, {1.0, 2.0, 0.0}});
+  auto order = [](const dt::Tensor& row) { return dt::argsort(row, 0, true); };
+  EXPECT_THAT(numbers(dt::vmap(order)(x)), ElementsAre(0, 2, 1, 1, 0, 2));
+  EXPECT_THAT(numbers(dt::jit(dt::vmap(order))(x)), ElementsAre(0, 2, 1, 1, 0, 2));
+}
+
 //===-- Products -----------------------------------------------------------------------------===//
 
 TEST(Matmul, CoversPyTorchsCases) {

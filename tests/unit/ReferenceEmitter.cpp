@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "autodiff/Batch.h"
+#include "runtime/Library.h"
 
 namespace diptych::reference {
 
@@ -44,6 +45,35 @@ double stored(DType dtype, double value) {
   if (dtype == DType::boolean)
     return value != 0;
   return isFloat(dtype) ? value : std::trunc(value);
+}
+
+/// Calls f with a number of the dtype's type.
+template <class F> void withElement(DType dtype, F f) {
+  switch (dtype) {
+  case DType::f32: return f(float());
+  case DType::f64: return f(double());
+  case DType::i32: return f(int32_t());
+  case DType::i64: return f(int64_t());
+  case DType::boolean: return f(uint8_t());
+  }
+}
+
+std::vector<std::byte> bytesOf(DType dtype, const Data& numbers) {
+  std::vector<std::byte> bytes(numbers.size() * static_cast<size_t>(sizeOf(dtype)));
+  withElement(dtype, [&]<class T>(T) {
+    for (size_t i = 0; i < numbers.size(); ++i)
+      reinterpret_cast<T*>(bytes.data())[i] = static_cast<T>(numbers[i]);
+  });
+  return bytes;
+}
+
+Data numbersOf(DType dtype, const std::vector<std::byte>& bytes) {
+  Data numbers(bytes.size() / static_cast<size_t>(sizeOf(dtype)));
+  withElement(dtype, [&]<class T>(T) {
+    for (size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = static_cast<double>(reinterpret_cast<const T*>(bytes.data())[i]);
+  });
+  return numbers;
 }
 
 double larger(double x, double y) { return std::isnan(x) ? x : std::isnan(y) ? y : std::max(x, y); }
@@ -259,6 +289,28 @@ Data evalIndexing(OpCode code, ValueSpan in, int64_t axis, const TensorType& typ
   return out;
 }
 
+// The kernel itself, on memory of the operands' dtypes: what it computes is checked against
+// definitions elsewhere.
+Data evalLibrary(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorType& type) {
+  std::vector<TensorType> types;
+  std::vector<std::vector<std::byte>> memory;
+  std::vector<void*> args;
+  for (const Value& x : in) {
+    types.push_back(x.type());
+    memory.push_back(bytesOf(x.dtype(), dataOf(x)));
+  }
+  memory.push_back(std::vector<std::byte>(static_cast<size_t>(type.bytes())));
+  for (std::vector<std::byte>& bytes : memory)
+    args.push_back(bytes.data());
+  int64_t status = 0;
+  args.push_back(&status);
+  const runtime::LibraryCall call = runtime::libraryCall({op, types, type, attrs});
+  call.kernel(args.data(), call.params.data(), 0, call.range);
+  if (status)
+    throw Error(std::string(op.name) + ": " + runtime::failureText(call, status));
+  return numbersOf(type.dtype, memory.back());
+}
+
 Data evalCreation(OpCode code, const Attrs& attrs, const TensorType& type) {
   Data out(static_cast<size_t>(type.numel()), attrs.value.asDouble());
   if (code == OpCode::Iota) {
@@ -279,6 +331,7 @@ Data evaluate(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorTy
   case Family::Matmul: return evalMatmul(in[0], in[1], type);
   case Family::Gather:
   case Family::ScatterAdd: return evalIndexing(op.code, in, attrs.axis, type);
+  case Family::Library: return evalLibrary(op, in, attrs, type);
   }
   throw Error("internal: unknown family");
 }

@@ -42,7 +42,7 @@ struct EmitKernels : mlir::PassWrapper<EmitKernels, mlir::OperationPass<mlir::Mo
       const codegen::Schedule schedule = codegen::schedule(function, options);
       std::set<std::string> seen;
       for (const codegen::ScheduledCall& call : schedule.calls)
-        if (seen.insert(call.kernel.text()).second)
+        if (!call.library && seen.insert(call.kernel.text()).second)
           codegen::emitKernel(
               module, (function.getName() + "_" + llvm::Twine(seen.size() - 1)).str(), call.kernel);
       function.erase();

@@ -20,6 +20,8 @@ void genRuleDecls(const Operators& operators, llvm::raw_ostream& os);
 void genRuleTable(const Operators& operators, llvm::raw_ostream& os);
 void genLoweringDecls(const Operators& operators, llvm::raw_ostream& os);
 void genLoweringTable(const Operators& operators, llvm::raw_ostream& os);
+void genLibraryDecls(const Operators& operators, llvm::raw_ostream& os);
+void genLibraryTable(const Operators& operators, llvm::raw_ostream& os);
 void genDocs(const Operators& operators, llvm::raw_ostream& os);
 void genSuite(const Operators& operators, llvm::raw_ostream& os);
 

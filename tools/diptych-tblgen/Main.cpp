@@ -29,6 +29,8 @@ const Registration registrations[] = {
     {"gen-rule-table", "the table of derivative rules", genRuleTable},
     {"gen-lowering-decls", "declarations of lowerings", genLoweringDecls},
     {"gen-lowering-table", "the table of lowerings", genLoweringTable},
+    {"gen-library-decls", "declarations of library kernels", genLibraryDecls},
+    {"gen-library-table", "the table of library kernels", genLibraryTable},
     {"gen-docs", "the operator page", genDocs},
     {"gen-suite", "the rows of the operator test suite", genSuite},
 };

@@ -52,6 +52,7 @@ static OperatorRecord readOperator(const Record& record) {
   op.typeRule = stringOf(record, "typeRule");
   op.dslName = stringOf(record, "dslName");
   op.combiner = stringOf(record, "combiner");
+  op.batching = stringOf(record, "batching");
   op.summary = stringOf(record, "summary");
   op.description = stringOf(record, "description");
   op.convention = stringOf(record, "convention");

@@ -13,7 +13,7 @@ namespace diptych::tblgen {
 struct OperatorRecord {
   std::string code;     // Tanh
   std::string mnemonic; // tanh
-  std::string family, derivative, reason, typeRule, dslName, combiner;
+  std::string family, derivative, reason, typeRule, dslName, combiner, batching;
   std::string summary, description, convention;
   std::vector<std::string> dtypes, operands, attributes;
   bool variadic = false;

@@ -36,7 +36,7 @@ void genRuleTable(const Operators& operators, raw_ostream& os) {
       tangent = "&run<" + op.code + "Jvp>";
     }
     // Operators of one shape law are batched alike; what has no operands is never batched.
-    std::string batching = "&batching::" + op.typeRule;
+    std::string batching = "&batching::" + (op.batching.empty() ? op.typeRule : op.batching);
     if (op.family == "Pointwise")
       batching = "&batching::pointwise";
     if (op.family == "Creation")
@@ -58,6 +58,19 @@ void genLoweringTable(const Operators& operators, raw_ostream& os) {
   os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
   for (const OperatorRecord& op : operators)
     os << (op.family == "Pointwise" ? "&lower" + op.code : std::string("nullptr")) << ",\n";
+}
+
+void genLibraryDecls(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
+  for (const OperatorRecord& op : operators)
+    if (op.family == "Library")
+      os << "LibraryCall library" << op.code << "(const LibraryProblem& p);\n";
+}
+
+void genLibraryTable(const Operators& operators, raw_ostream& os) {
+  os << "// Generated from ir/Ops.td by diptych-tblgen.\n";
+  for (const OperatorRecord& op : operators)
+    os << (op.family == "Library" ? "&library" + op.code : std::string("nullptr")) << ",\n";
 }
 
 void genSuite(const Operators& operators, raw_ostream& os) {

@@ -1,0 +1,32 @@
+// Operators of runtime/library in eager mode: contiguous operands, problems spread over the pool.
+#include <string>
+
+#include "runtime/Dense.h"
+#include "runtime/LaunchNest.h"
+#include "runtime/Library.h"
+#include "runtime/ThreadPool.h"
+
+namespace diptych::runtime {
+
+void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& attrs,
+                   const Strided& output) {
+  std::vector<TensorType> types;
+  std::vector<Dense> dense;
+  std::vector<void*> args;
+  for (const Strided& input : inputs) {
+    types.push_back(*input.type);
+    dense.emplace_back(input);
+    args.push_back(dense.back().data());
+  }
+  int64_t status = 0;
+  args.push_back(output.data);
+  args.push_back(&status);
+  const LibraryCall call = libraryCall({info(code), types, *output.type, attrs});
+  ThreadPool::global().parallelFor(
+      call.range, call.grain(kParallelGrain),
+      [&](int64_t lo, int64_t hi) { call.kernel(args.data(), call.params.data(), lo, hi); });
+  if (status)
+    throw Error(std::string(info(code).name) + ": " + failureText(call, status));
+}
+
+} // namespace diptych::runtime
