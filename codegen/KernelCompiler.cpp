@@ -145,6 +145,7 @@ std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes
   auto program = std::make_shared<runtime::Program>();
   program->inputs = schedule.inputs;
   program->outputs = schedule.outputs;
+  program->rowGroups = schedule.rowGroups;
   program->arenaBytes = schedule.arenaBytes;
   std::vector<const KernelSpec*> kernels;
   for (const ScheduledCall& call : schedule.calls)

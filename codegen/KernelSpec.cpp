@@ -1,6 +1,7 @@
 // The text of a kernel description: its identity for deduplication and caches.
 #include "codegen/KernelSpec.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace diptych::codegen {
@@ -109,6 +110,21 @@ std::string KernelSpec::text() const {
   writer.text = contract ? "contract " : "strict ";
   std::visit(writer, what);
   return writer.text;
+}
+
+static bool writesTo(const NestSpec& nest, int arg) {
+  auto toArg = [&](const auto& result) { return result.to.arg == arg; };
+  return std::any_of(nest.stores.begin(), nest.stores.end(), toArg) ||
+         std::any_of(nest.folds.begin(), nest.folds.end(), toArg);
+}
+static bool writesTo(const ArgSpec& spec, int arg) { return spec.to.arg == arg; }
+static bool writesTo(const MatmulSpec& spec, int arg) { return spec.result.arg == arg; }
+static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
+static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
+
+bool writes(const KernelSpec& kernel, size_t arg) {
+  return std::visit([&](const auto& spec) { return writesTo(spec, static_cast<int>(arg)); },
+                    kernel.what);
 }
 
 } // namespace diptych::codegen

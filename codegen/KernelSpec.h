@@ -124,4 +124,7 @@ struct KernelSpec {
   std::string text() const;
 };
 
+/// Whether the kernel writes its argument number `arg`; the others it only reads.
+bool writes(const KernelSpec& kernel, size_t arg);
+
 } // namespace diptych::codegen

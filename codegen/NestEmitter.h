@@ -40,8 +40,10 @@ private:
   FoldValues unrolledColumns(int64_t extent);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
   FoldValues combinePartials(llvm::ArrayRef<mlir::Value> scratch);
-  void overBlocks(llvm::function_ref<FoldValues(mlir::Value, mlir::Value)> block,
-                  const FoldValues& identities, llvm::function_ref<void(const FoldValues&)> done);
+  using PieceFn = llvm::function_ref<FoldValues(mlir::Value begin, mlir::Value end)>;
+  FoldValues overPieces(mlir::Value from, mlir::Value to, int64_t step,
+                        const FoldValues& identities, PieceFn piece);
+  FoldValues overBlocks(PieceFn block, const FoldValues& identities);
   mlir::Value identity(const Fold& fold, int lanes);
   mlir::Value combineTree(const Fold& fold, mlir::Value partials);
   mlir::Value combine(const Fold& fold, mlir::Value x, mlir::Value y);

@@ -1,7 +1,7 @@
 // Reductions in the canonical order, whatever the layout: blocks of 4096 elements; in a block
-// element r goes to partial r mod 16; partials are combined by halving; block totals are added in
-// order. Along rows the 16 partials are the lanes of one vector; across columns they are 16
-// vectors.
+// element r goes to partial r mod 16; partials are combined by halving; the totals of 64 blocks are
+// added in order, and so are the totals of these groups. Along rows the 16 partials are the lanes
+// of one vector; across columns they are 16 vectors.
 #include "codegen/NestEmitter.h"
 
 #include "codegen/Lowerings.h"
@@ -14,6 +14,7 @@ using namespace mlir;
 
 namespace {
 constexpr int64_t kBlock = 4096;
+constexpr int64_t kGroup = 64 * kBlock; // keeps long sums of f32 from drifting
 constexpr int kPartials = 16;
 constexpr int64_t kUnrollLimit = 16;
 } // namespace
@@ -73,35 +74,40 @@ Value NestEmitter::combineTree(const Fold& fold, Value partials) {
   return vector::ExtractOp::create(k_.builder(), k_.loc(), partials, ArrayRef<int64_t>{0});
 }
 
-// total = identity; for each block: total = total op block
-void NestEmitter::overBlocks(function_ref<FoldValues(Value, Value)> block,
-                             const FoldValues& identities,
-                             function_ref<void(const FoldValues&)> done) {
+// total = identity; for each piece of `step` elements: total = total op piece
+NestEmitter::FoldValues NestEmitter::overPieces(Value from, Value to, int64_t step,
+                                                const FoldValues& identities, PieceFn piece) {
+  return k_.loop(from, to, step, identities, [&](Value begin, ValueRange carried) {
+    FoldValues next = piece(begin, k_.min(k_.add(begin, k_.i64(step)), to));
+    for (size_t j = 0; j < spec_.folds.size(); ++j)
+      next[j] = combine(spec_.folds[j], carried[j], next[j]);
+    return next;
+  });
+}
+
+// identity op x is x, bit for bit, for every x that a block can give (partials start at the
+// identity, so no total is -0.0): short axes may leave out loops of one turn.
+NestEmitter::FoldValues NestEmitter::overBlocks(PieceFn block, const FoldValues& identities) {
   const Size& extent = spec_.extents[last_];
-  Value to = k_.size(extent);
-  if (!extent.isDynamic() && extent.value <= kBlock) {
-    done(block(k_.i64(0), to));
-    return;
-  }
-  FoldValues totals =
-      k_.loop(k_.i64(0), to, kBlock, identities, [&](Value begin, ValueRange carried) {
-        FoldValues next = block(begin, k_.min(k_.add(begin, k_.i64(kBlock)), to));
-        for (size_t j = 0; j < spec_.folds.size(); ++j)
-          next[j] = combine(spec_.folds[j], carried[j], next[j]);
-        return next;
-      });
-  done(totals);
+  Value zero = k_.i64(0), to = k_.size(extent);
+  if (!extent.isDynamic() && extent.value <= kBlock)
+    return block(zero, to);
+  auto group = [&](Value begin, Value end) {
+    return overPieces(begin, end, kBlock, identities, block);
+  };
+  if (!extent.isDynamic() && extent.value <= kGroup)
+    return group(zero, to);
+  return overPieces(zero, to, kGroup, identities, group);
 }
 
 void NestEmitter::foldRows() {
   FoldValues identities;
   for (const Fold& fold : spec_.folds)
     identities.push_back(identity(fold, 1));
-  overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities,
-             [&](const FoldValues& totals) {
-               for (size_t j = 0; j < totals.size(); ++j)
-                 store(totals[j], spec_.folds[j].to, false);
-             });
+  const FoldValues totals =
+      overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities);
+  for (size_t j = 0; j < totals.size(); ++j)
+    store(totals[j], spec_.folds[j].to, false);
 }
 
 NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
@@ -137,18 +143,17 @@ NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
 void NestEmitter::foldColumns() {
   const bool vector = spec_.lanes > 1;
   const Size& extent = spec_.extents[last_];
-  auto finish = [&](const FoldValues& totals) {
-    for (size_t j = 0; j < totals.size(); ++j)
-      store(totals[j], spec_.folds[j].to, vector);
-  };
-  if (!extent.isDynamic() && extent.value <= kUnrollLimit && spec_.lines.size() <= kUnrollLimit) {
-    finish(unrolledColumns(extent.value));
-    return;
-  }
+  const bool unrolled =
+      !extent.isDynamic() && extent.value <= kUnrollLimit && spec_.lines.size() <= kUnrollLimit;
   FoldValues identities;
   for (const Fold& fold : spec_.folds)
     identities.push_back(identity(fold, spec_.lanes));
-  overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities, finish);
+  const FoldValues totals =
+      unrolled
+          ? unrolledColumns(extent.value)
+          : overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities);
+  for (size_t j = 0; j < totals.size(); ++j)
+    store(totals[j], spec_.folds[j].to, vector);
 }
 
 // Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities

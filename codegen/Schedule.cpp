@@ -1,6 +1,7 @@
 // Buffers, copies and the order of calls.
 #include "codegen/Schedule.h"
 
+#include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -23,6 +24,7 @@ Schedule Scheduler::run() {
   }
   for (Operation& op : function_.getBody().front())
     visit(&op);
+  groupRows(schedule_);
   planMemory(schedule_);
   return std::move(schedule_);
 }

@@ -37,6 +37,7 @@ struct ScheduledCall {
 struct Schedule {
   std::vector<PlannedBuffer> buffers;
   std::vector<ScheduledCall> calls;
+  std::vector<runtime::RowGroup> rowGroups;
   std::vector<TensorType> inputs, outputs;
   int64_t arenaBytes = 0;
 };

@@ -40,6 +40,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
     return {};
   // CSE before fusion: duplicate subtrees would become duplicate kernels.
   passes::simplify(main, numerics);
+  // What is factored out leaves copies of the forward pass behind.
+  if (numerics != Numerics::strict && passes::factorRows(main))
+    passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")
     return {};
@@ -68,7 +71,15 @@ std::string printPlan(const codegen::Schedule& schedule) {
     }
     return "arena+" + std::to_string(buffer.arenaOffset);
   };
+  auto group = schedule.rowGroups.begin();
+  int step = 0, end = 0;
   for (const codegen::ScheduledCall& call : schedule.calls) {
+    if (group != schedule.rowGroups.end() && step == group->first) {
+      text += "rows " + std::to_string(group->rows) + " by " + std::to_string(group->chunk) + ":\n";
+      end = group->first + group->count;
+      ++group;
+    }
+    text += step++ < end ? "  " : "";
     text += call.name + "(";
     for (size_t i = 0; i < call.buffers.size(); ++i)
       text += (i ? ", " : "") + place(call.buffers[i]);

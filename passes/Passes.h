@@ -24,6 +24,10 @@ void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls = Calls
 /// Barriers have no meaning after CSE.
 void eraseBarriers(mlir::func::FuncOp function);
 
+/// Takes numbers that are known late out of sums over rows, so that the rows need to be read only
+/// once; true if anything was changed. Standard numerics only: sums are added in another order.
+bool factorRows(mlir::func::FuncOp function);
+
 /// Groups operators into diptych.fusion operations, one a kernel.
 void formFusions(mlir::func::FuncOp function);
 

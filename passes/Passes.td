@@ -46,6 +46,20 @@ def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::Modul
   }];
 }
 
+def FactorRows : Pass<"diptych-factor-rows", "::mlir::func::FuncOp"> {
+  let summary = "Take late numbers out of sums over rows, so that a large array is read once";
+  let description = [{
+    Where g = c u row by row, and c is known only after all rows of X were read:
+    ```mlir
+    %d = diptych.matmul %xt, %g          // before: X' g, a second pass over X
+
+    %v = diptych.matmul %xt_rows, %u     // after: X_t' u_t for each row t, beside the first pass
+    %d = diptych.matmul %c, %v           // sum over t of c_t v_t
+    ```
+  }];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
 def FormFusions : Pass<"diptych-form-fusions", "::mlir::func::FuncOp"> {
   let summary = "Group operators that become one kernel";
   let description = [{

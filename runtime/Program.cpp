@@ -17,7 +17,9 @@ StatusText indexText(int arg, int64_t extent, std::string axis) {
   };
 }
 
-static void runStep(const ProgramStep& step, void* const* args) {
+namespace {
+
+void runStep(const ProgramStep& step, void* const* args) {
   auto* status = step.status ? static_cast<int64_t*>(args[step.args.size() - 1]) : nullptr;
   if (status)
     *status = 0;
@@ -31,10 +33,29 @@ static void runStep(const ProgramStep& step, void* const* args) {
     throw Error(step.where, step.name + ": " + step.status(*status, args));
 }
 
+// Each piece of the rows walks through all steps, a chunk at a time.
+void runRows(const RowGroup& group, const ProgramStep* steps,
+             const std::vector<std::vector<void*>>& args) {
+  auto piece = [&](int64_t lo, int64_t hi) {
+    for (int64_t begin = lo; begin < hi; begin += group.chunk) {
+      const int64_t end = std::min(hi, begin + group.chunk);
+      for (int i = 0; i < group.count; ++i) {
+        const int64_t each = steps[i].range / group.rows;
+        steps[i].kernel(args[i].data(), nullptr, begin * each, end * each);
+      }
+    }
+  };
+  if (group.rows < 2 * group.grain)
+    piece(0, group.rows);
+  else
+    ThreadPool::global().parallelFor(group.rows, group.grain, piece);
+}
+
+} // namespace
+
 void Program::run(std::span<void* const> inputs, std::span<void* const> outputs) const {
   const Buffer arena = Buffer::allocate(arenaBytes);
-  std::vector<void*> args;
-  for (const ProgramStep& step : steps) {
+  auto placed = [&](const ProgramStep& step, std::vector<void*>& args) {
     args.clear();
     for (const ArgPlace& place : step.args) {
       const auto position = static_cast<size_t>(place.position);
@@ -47,7 +68,21 @@ void Program::run(std::span<void* const> inputs, std::span<void* const> outputs)
         break;
       }
     }
-    runStep(step, args.data());
+  };
+  std::vector<void*> args;
+  auto group = rowGroups.begin();
+  for (int i = 0; i < static_cast<int>(steps.size()); ++i) {
+    if (group != rowGroups.end() && i == group->first) {
+      std::vector<std::vector<void*>> all(group->count);
+      for (int k = 0; k < group->count; ++k)
+        placed(steps[i + k], all[k]);
+      runRows(*group, &steps[i], all);
+      i += group->count - 1;
+      ++group;
+      continue;
+    }
+    placed(steps[i], args);
+    runStep(steps[i], args.data());
   }
 }
 

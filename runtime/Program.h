@@ -36,10 +36,19 @@ struct ProgramStep {
   SourceLocation where;
 };
 
+/// Steps [first, first + count) whose ranges are multiples of `rows`: they run together, a chunk of
+/// rows after the other, so that a chunk is still in cache when the next step wants it.
+struct RowGroup {
+  int first = 0, count = 0;
+  int64_t rows = 1, chunk = 1;
+  int64_t grain = 1; // least number of rows worth a thread
+};
+
 /// Immutable once made; may run on several threads at once.
 struct Program {
   std::vector<TensorType> inputs, outputs;
   std::vector<ProgramStep> steps;
+  std::vector<RowGroup> rowGroups; // in the order of their steps
   std::vector<std::shared_ptr<const Literal>> constants;
   int64_t arenaBytes = 0;
   int64_t kernelCount = 0;

@@ -72,7 +72,7 @@ TEST(Jit, EveryExtentHasItsTail) {
 
 TEST(Jit, LongReductionsKeepTheirBlocks) {
   auto f = [](const dt::Tensor& x) { return std::pair(dt::sum(x), dt::prod(1.0 + 1e-4 * x)); };
-  for (int64_t n : {4095, 4096, 4097, 8200, 20000})
+  for (int64_t n : {4095, 4096, 4097, 8200, 20000, 262145, 600000})
     expectEagerBits(f, dt::randn({n}));
   auto columns = [](const dt::Tensor& x) { return dt::sum(x * x, 0); };
   for (int64_t n : {4097, 9000})

@@ -193,22 +193,27 @@ TEST(LaunchIota, CountsInEveryNumber) {
 
 //===-- Reductions ---------------------------------------------------------------------------===//
 
-// The contract: blocks of 4096, element r to partial r mod 16, a tree over partials, blocks in
-// order.
+// The contract: blocks of 4096, element r to partial r mod 16, a tree over partials; totals of 64
+// blocks in order, totals of these groups in order.
 template <class T, class Op>
 T contractFold(int64_t n, T identity, Op op, std::function<T(int64_t)> at) {
-  T total{};
-  for (int64_t begin = 0; begin < n; begin += 4096) {
+  constexpr int64_t block = 4096, group = 64 * block;
+  T all = identity, total = identity;
+  for (int64_t begin = 0; begin < n; begin += block) {
     T partial[16];
     std::fill(std::begin(partial), std::end(partial), identity);
-    for (int64_t r = begin; r < std::min(n, begin + 4096); ++r)
-      partial[(r - begin) % 16] = op(partial[(r - begin) % 16], at(r));
+    for (int64_t r = begin; r < std::min(n, begin + block); ++r)
+      partial[r % 16] = op(partial[r % 16], at(r));
     for (int s = 8; s > 0; s /= 2)
       for (int i = 0; i < s; ++i)
         partial[i] = op(partial[i], partial[i + s]);
-    total = begin ? op(total, partial[0]) : partial[0];
+    total = op(total, partial[0]);
+    if ((begin + block) % group == 0 || begin + block >= n) {
+      all = op(all, total);
+      total = identity;
+    }
   }
-  return total;
+  return all;
 }
 
 template <class T> void checkSum(const Shape& shape, int64_t axis) {
@@ -238,10 +243,25 @@ TEST(LaunchReduction, SumsOneAxisByTheContract) {
         checkSum<float>(shape, axis);
       }
     checkSum<float>({10000}, 0);
+    checkSum<float>({600000}, 0);
     checkSum<double>({9000, 3}, 0);
+    checkSum<double>({530000, 2}, 0);
     checkSum<double>({3, 9001}, 1);
     checkSum<double>({20, 50, 30}, 1);
   });
+}
+
+// Block totals are grouped, so that rounding does not grow with the number of blocks.
+TEST(LaunchReduction, LongSumsOfFloatsDoNotDrift) {
+  const int64_t n = 10'000'000;
+  Array<float> x({n}), sum({});
+  double exact = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    x[i] = static_cast<float>((i * 2654435761u % 1000003) / 1000003.0);
+    exact += x[i];
+  }
+  launchReduction(OpCode::Sum, x.strided(), {0}, sum.strided());
+  EXPECT_NEAR(sum[0] / exact, 1.0, 1e-6);
 }
 
 TEST(LaunchReduction, SeveralAxesGoInnermostFirst) {

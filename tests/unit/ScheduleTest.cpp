@@ -38,6 +38,15 @@ std::vector<LiveRange> liveRanges(const Schedule& schedule) {
         live[id].first = static_cast<int>(step);
       live[id].last = static_cast<int>(step);
     }
+  // The calls of a row group take turns.
+  for (const auto& group : schedule.rowGroups)
+    for (LiveRange& range : live) {
+      const int end = group.first + group.count - 1;
+      if (range.first > group.first && range.first <= end)
+        range.first = group.first;
+      if (range.last >= group.first && range.last < end)
+        range.last = end;
+    }
   return live;
 }
 

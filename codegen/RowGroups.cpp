@@ -1,0 +1,244 @@
+// A call has rows if its outermost loop can be cut into `rows` equal parts. Two calls run together
+// row by row if whatever one writes and the other touches lies, for row r, inside row r of that
+// buffer, for both of them.
+#include "codegen/RowGroups.h"
+
+#include <algorithm>
+
+namespace diptych::codegen {
+
+namespace {
+
+// Below this traffic everything is in cache anyway.
+constexpr double kWorthwhile = 512 * 1024;
+// Of what a chunk of rows touches: half of a small L2 cache.
+constexpr double kChunkBytes = 256 * 1024;
+// A row that is larger leaves the cache before the next call sees it.
+constexpr double kLargestRow = 768 * 1024;
+constexpr size_t kWindow = 64;
+constexpr size_t kMaxSizes = 4;
+
+/// What one access of a call touches of its buffer: for row r the elements from `low` to `high` of
+/// row r, rows being `stride` apart.
+struct Footprint {
+  int buffer = 0;
+  int64_t stride = 0, low = 0, high = 0;
+  bool written = false;
+};
+
+/// The loops of a call, the one that its range cuts, and its accesses.
+struct Loops {
+  std::vector<int64_t> extents;
+  int ranged = 0;
+  std::vector<std::pair<const Access*, bool>> accesses; // and whether it writes
+};
+
+Loops loopsOf(const NestSpec& nest) {
+  Loops loops;
+  for (const Size& extent : nest.extents)
+    loops.extents.push_back(extent.value);
+  for (const Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      loops.accesses.push_back({&load->from, false});
+  for (const Store& store : nest.stores)
+    loops.accesses.push_back({&store.to, true});
+  for (const Fold& fold : nest.folds)
+    loops.accesses.push_back({&fold.to, true});
+  return loops;
+}
+
+Loops loopsOf(const ArgSpec& spec) {
+  Loops loops;
+  for (const Size& extent : spec.extents)
+    loops.extents.push_back(extent.value);
+  loops.accesses = {{&spec.from, false}, {&spec.to, true}};
+  return loops;
+}
+
+Loops loopsOf(const MatmulSpec& spec) {
+  Loops loops;
+  loops.extents = {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
+  loops.ranged = !spec.batch.is(1) ? 0 : spec.rangeOverV ? 2 : 1;
+  loops.accesses = {{&spec.left, false}, {&spec.right, false}, {&spec.result, true}};
+  return loops;
+}
+
+/// None for a call whose range is no loop over rows.
+std::optional<Loops> loopsOf(const ScheduledCall& call) {
+  std::optional<Loops> loops;
+  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
+    loops = loopsOf(*nest);
+  else if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
+    loops = loopsOf(*arg);
+  else if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what); product)
+    loops = product->rangeOverBlocks ? std::nullopt : std::optional(loopsOf(*product));
+  const bool cut = loops && call.range > 1 && call.range == loops->extents[loops->ranged];
+  return cut ? loops : std::nullopt;
+}
+
+std::vector<Footprint> footprintsOf(const ScheduledCall& call, const Loops& loops, int64_t rows) {
+  std::vector<Footprint> prints;
+  const int64_t each = call.range / rows;
+  for (const auto& [access, written] : loops.accesses) {
+    Footprint print{call.buffers[access->arg], access->strides[loops.ranged].value * each,
+                    access->offset, access->offset, written};
+    for (size_t i = 0; i < loops.extents.size(); ++i) {
+      const int64_t extent = static_cast<int>(i) == loops.ranged ? each : loops.extents[i];
+      const int64_t reach = (extent - 1) * access->strides[i].value;
+      (reach < 0 ? print.low : print.high) += reach;
+    }
+    prints.push_back(print);
+  }
+  return prints;
+}
+
+bool stayApart(const Footprint& a, const Footprint& b) {
+  if (a.buffer != b.buffer || !(a.written || b.written))
+    return true;
+  return a.stride == b.stride && a.stride > 0 && a.low >= 0 && b.low >= 0 && a.high < a.stride &&
+         b.high < b.stride;
+}
+
+/// Whether call `b`, which comes later, has to wait for `a`.
+bool depends(const ScheduledCall& b, const ScheduledCall& a) {
+  for (size_t i = 0; i < a.buffers.size(); ++i)
+    for (size_t j = 0; j < b.buffers.size(); ++j)
+      if (a.buffers[i] == b.buffers[j] && (writes(a.kernel, i) || writes(b.kernel, j)))
+        return true;
+  return false;
+}
+
+/// What can run together from a first call on.
+struct Candidate {
+  int64_t rows = 0;
+  double saved = 0;    // bytes that are found in cache
+  double rowBytes = 0; // that one row of all members touches
+  std::vector<size_t> members, before, after;
+};
+
+class RowGrouping {
+public:
+  explicit RowGrouping(Schedule& schedule) : schedule_(schedule) {}
+
+  void run() {
+    std::vector<size_t> pending(schedule_.calls.size());
+    for (size_t i = 0; i < pending.size(); ++i)
+      pending[i] = i;
+    while (!pending.empty())
+      pending = step(pending);
+    std::vector<ScheduledCall> calls;
+    for (size_t i : order_)
+      calls.push_back(std::move(schedule_.calls[i]));
+    schedule_.calls = std::move(calls);
+  }
+
+private:
+  const ScheduledCall& call(size_t i) const { return schedule_.calls[i]; }
+
+  /// Puts the first pending call, or the group that it begins, in order; returns what is left.
+  std::vector<size_t> step(const std::vector<size_t>& pending) {
+    Candidate best;
+    for (int64_t rows : rowCounts(pending)) {
+      Candidate candidate = gather(pending, rows);
+      if (candidate.members.size() > 1 && candidate.rowBytes <= kLargestRow &&
+          candidate.saved > best.saved)
+        best = std::move(candidate);
+    }
+    if (best.saved < kWorthwhile) {
+      order_.push_back(pending[0]);
+      return {pending.begin() + 1, pending.end()};
+    }
+    order_.insert(order_.end(), best.before.begin(), best.before.end());
+    schedule_.rowGroups.push_back(describe(best));
+    order_.insert(order_.end(), best.members.begin(), best.members.end());
+    best.after.insert(best.after.end(), pending.begin() + std::min(kWindow, pending.size()),
+                      pending.end());
+    return std::move(best.after);
+  }
+
+  /// Numbers of rows to try: ranges of calls in the window that cut the first call's range.
+  std::vector<int64_t> rowCounts(const std::vector<size_t>& pending) const {
+    const ScheduledCall& first = call(pending[0]);
+    std::vector<int64_t> counts;
+    if (first.bytes < kWorthwhile / 2 || !loopsOf(first))
+      return counts;
+    for (size_t i = 0; i < std::min(kWindow, pending.size()) && counts.size() < kMaxSizes; ++i) {
+      const int64_t range = call(pending[i]).range;
+      if (range > 1 && first.range % range == 0 && loopsOf(call(pending[i])) &&
+          std::find(counts.begin(), counts.end(), range) == counts.end())
+        counts.push_back(range);
+    }
+    return counts;
+  }
+
+  Candidate gather(const std::vector<size_t>& pending, int64_t rows) const {
+    Candidate found;
+    found.rows = rows;
+    std::vector<Footprint> prints;
+    for (size_t p = 0; p < std::min(kWindow, pending.size()); ++p) {
+      const size_t i = pending[p];
+      auto waitsFor = [&](size_t other) { return depends(call(i), call(other)); };
+      const bool late = std::any_of(found.after.begin(), found.after.end(), waitsFor);
+      std::vector<Footprint> own;
+      if (!late && joins(call(i), rows, prints, own)) {
+        found.members.push_back(i);
+        prints.insert(prints.end(), own.begin(), own.end());
+      } else if (late || std::any_of(found.members.begin(), found.members.end(), waitsFor)) {
+        found.after.push_back(i);
+      } else {
+        found.before.push_back(i);
+      }
+    }
+    measure(found);
+    return found;
+  }
+
+  static bool joins(const ScheduledCall& call, int64_t rows, const std::vector<Footprint>& prints,
+                    std::vector<Footprint>& own) {
+    const std::optional<Loops> loops = loopsOf(call);
+    if (!loops || call.range % rows != 0)
+      return false;
+    own = footprintsOf(call, *loops, rows);
+    for (const Footprint& print : own)
+      if (!std::all_of(prints.begin(), prints.end(),
+                       [&](const Footprint& other) { return stayApart(print, other); }))
+        return false;
+    return true;
+  }
+
+  /// Bytes that members touch again, and bytes of a row of all that they touch.
+  void measure(Candidate& found) const {
+    llvm::DenseMap<int, int> touched;
+    for (size_t i : found.members)
+      for (int buffer : call(i).buffers)
+        ++touched[buffer];
+    for (const auto& [buffer, times] : touched) {
+      const auto bytes = static_cast<double>(schedule_.buffers[buffer].bytes);
+      found.saved += bytes * (times - 1);
+      found.rowBytes += bytes / static_cast<double>(found.rows);
+    }
+  }
+
+  runtime::RowGroup describe(const Candidate& found) const {
+    runtime::RowGroup group;
+    group.first = static_cast<int>(order_.size());
+    group.count = static_cast<int>(found.members.size());
+    group.rows = found.rows;
+    group.grain = found.rows;
+    for (size_t i : found.members) {
+      const int64_t each = call(i).range / found.rows;
+      group.grain = std::min(group.grain, (call(i).grain + each - 1) / each);
+    }
+    group.chunk = std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / found.rowBytes));
+    return group;
+  }
+
+  Schedule& schedule_;
+  std::vector<size_t> order_;
+};
+
+} // namespace
+
+void groupRows(Schedule& schedule) { RowGrouping(schedule).run(); }
+
+} // namespace diptych::codegen

@@ -1,0 +1,141 @@
+// Calls that run together row by row: which do, which must not, and that no bit depends on it.
+// Late numbers taken out of sums over rows: the same derivatives to rounding.
+#include "tests/unit/SameBits.h"
+
+#include "frontend/JitPipeline.h"
+#include "frontend/Trace.h"
+
+#include <gmock/gmock.h>
+
+namespace dt = diptych;
+using namespace diptych::test;
+using dt::codegen::Schedule;
+
+namespace {
+
+using Model = std::function<dt::Tensor(const dt::Tensor&)>;
+
+Schedule scheduleOf(const Model& f, const dt::Shape& shape, dt::Numerics numerics) {
+  const std::lock_guard lock(dt::traceMutex());
+  const dt::TensorType input{dt::f64, shape};
+  auto traced = dt::traceFunction(
+      [&](dt::ValueSpan inputs) { return dt::Values{f(dt::Tensor(inputs[0])).value()}; },
+      std::span(&input, 1));
+  dt::JitStats stats;
+  return dt::runPipeline(*traced.module, numerics, stats);
+}
+
+int callsOutsideGroups(const Schedule& schedule) {
+  auto calls = static_cast<int>(schedule.calls.size());
+  for (const auto& group : schedule.rowGroups)
+    calls -= group.count;
+  return calls;
+}
+
+void expectEagerBits(const Model& f, const dt::Tensor& x) {
+  const dt::Tensor eager = f(x);
+  const auto jitted = dt::jit(f, {.numerics = dt::Numerics::strict});
+  EXPECT_TRUE(sameBits(jitted(x), eager));
+}
+
+constexpr int64_t T = 400, N = 301;
+
+TEST(RowGroups, SoftmaxOfRowsIsOneGroup) {
+  const Model f = [](const dt::Tensor& x) { return dt::softmax(x * x, -1); };
+  const Schedule schedule = scheduleOf(f, {T, N}, dt::Numerics::strict);
+  ASSERT_EQ(schedule.rowGroups.size(), 1u);
+  EXPECT_EQ(callsOutsideGroups(schedule), 0);
+  EXPECT_EQ(schedule.rowGroups[0].rows, T);
+  expectEagerBits(f, dt::randn({T, N}));
+}
+
+TEST(RowGroups, SmallArraysStayInCacheAnyway) {
+  const Model f = [](const dt::Tensor& x) { return dt::softmax(x * x, -1); };
+  EXPECT_TRUE(scheduleOf(f, {20, 30}, dt::Numerics::strict).rowGroups.empty());
+}
+
+// What mixes rows splits groups: every row must be there before the next step reads it.
+TEST(RowGroups, WhatMixesRowsWaits) {
+  const std::vector<Model> models = {
+      [](const dt::Tensor& x) { return dt::softmax(x, -1) - dt::softmax(x, 0); },
+      [](const dt::Tensor& x) { return dt::matmul(dt::softmax(x, -1), dt::transpose(x)); },
+      [](const dt::Tensor& x) {
+        const dt::Tensor p = dt::softmax(x, -1);
+        return dt::slice(p, 0, 1, T) - dt::slice(p, 0, 0, T - 1);
+      },
+      [](const dt::Tensor& x) { return dt::softmax(dt::flip(dt::softmax(x, -1), {0}), -1); },
+      [](const dt::Tensor& x) { return dt::softmax(x - dt::mean(dt::exp(x), 0), -1); },
+      [](const dt::Tensor& x) {
+        return dt::grad([](const dt::Tensor& y) {
+          const dt::Tensor r = dt::sum(dt::softmax(y, -1) * y, -1);
+          return dt::mean(r) / dt::sqrt(dt::var(r));
+        })(x);
+      },
+  };
+  for (size_t i = 0; i < models.size(); ++i) {
+    SCOPED_TRACE(i);
+    expectEagerBits(models[i], dt::randn({T, N}));
+  }
+}
+
+// Per-row numbers that are known only after all rows: Sharpe ratios and relatives.
+dt::Tensor sharpe(const dt::Tensor& r) { return dt::mean(r) / dt::sqrt(dt::var(r)); }
+
+struct Portfolio {
+  dt::Tensor X = dt::randn({T, N, 7}), Y = 0.02 * dt::randn({T, N}) + 0.001;
+  dt::Tensor scores(const dt::Tensor& w) const { return dt::matmul(X, w); }
+};
+
+TEST(FactorRows, GradientsReadTheArrayOnce) {
+  const Portfolio p;
+  const Model f = dt::grad([&](const dt::Tensor& w) {
+    return sharpe(dt::sum(dt::softmax(p.scores(w), -1) * p.Y, -1));
+  });
+  const auto jitted = dt::jit(f);
+  const dt::Tensor w = dt::tensor({0.1, -0.2, 0.3, 0.05, 0.0, -0.4, 0.2});
+  EXPECT_LT(dt::max(dt::abs(jitted(w) - f(w))).item<double>(),
+            1e-12 * dt::max(dt::abs(f(w))).item<double>());
+  // Both products with X stand in the only group of rows.
+  const std::string plan = jitted.ir("plan");
+  EXPECT_THAT(plan, ::testing::HasSubstr("rows 400 by"));
+  EXPECT_THAT(plan, ::testing::Not(::testing::ContainsRegex("\nmatmul\\([^)]*input1")));
+}
+
+TEST(FactorRows, KeepsDerivativesToRounding) {
+  const Portfolio p;
+  using Loss = std::function<dt::Tensor(const dt::Tensor&)>;
+  const std::vector<Loss> losses = {
+      [&](const dt::Tensor& w) { return sharpe(dt::sum(dt::tanh(p.scores(w)) * p.Y, -1)); },
+      [&](const dt::Tensor& w) { return sharpe(dt::mean(dt::relu(p.scores(w)) - p.Y, -1)); },
+      [&](const dt::Tensor& w) { return sharpe(dt::max(p.scores(w), -1)); },
+      [&](const dt::Tensor& w) {
+        const dt::Tensor s = p.scores(w);
+        return sharpe(dt::sum(dt::where(s > 0.0, s, 0.5 * s) / (1.0 + p.Y * p.Y), -1));
+      },
+      [&](const dt::Tensor& w) { // two numbers a row
+        const dt::Tensor s = p.scores(w);
+        return sharpe(dt::sum(s * p.Y, -1)) * sharpe(dt::logsumexp(s, -1));
+      },
+      [&](const dt::Tensor& w) { // costs couple each row to the next: nothing to take out
+        const dt::Tensor q = dt::softmax(p.scores(w), -1);
+        const dt::Tensor moves = dt::slice(q, 0, 1, T) - dt::slice(q, 0, 0, T - 1);
+        return sharpe(dt::sum(q * p.Y, -1)) - dt::mean(moves * moves);
+      },
+      [&](const dt::Tensor& w) { return dt::logsumexp(dt::sum(p.scores(w) * p.Y, -1)); },
+  };
+  const dt::Tensor w = dt::tensor({0.1, -0.2, 0.3, 0.05, 0.02, -0.4, 0.2});
+  const dt::Tensor v = dt::tensor({1.0, 0.3, -0.2, 0.5, -1.0, 0.1, 0.7});
+  auto close = [](const dt::Tensor& a, const dt::Tensor& b) {
+    return dt::max(dt::abs(a - b)).item<double>() <=
+           1e-11 * dt::max(dt::abs(b)).item<double>() + 1e-300;
+  };
+  for (size_t i = 0; i < losses.size(); ++i) {
+    SCOPED_TRACE(i);
+    const auto gradient = dt::grad(losses[i]);
+    const auto product = dt::hvp(losses[i]);
+    EXPECT_TRUE(close(dt::jit(gradient)(w), gradient(w)));
+    EXPECT_TRUE(close(dt::jit(product)(w, v), product(w, v)));
+  }
+}
+
+} // namespace
