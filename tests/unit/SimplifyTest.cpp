@@ -17,7 +17,7 @@ namespace {
 struct SimplifyTest : testing::TestWithParam<const char*> {
   SimplifyTest() {
     ir::loadDialects(context);
-    const auto path = std::filesystem::path(__FILE__).parent_path().parent_path() / GetParam();
+    const auto path = std::filesystem::path(DIPTYCH_TEST_DIR) / GetParam();
     module = mlir::parseSourceFile<mlir::ModuleOp>(path.string(), &context);
   }
 
