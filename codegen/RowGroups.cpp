@@ -66,6 +66,8 @@ Loops loopsOf(const MatmulSpec& spec) {
 /// None for a call whose range is no loop over rows.
 std::optional<Loops> loopsOf(const ScheduledCall& call) {
   std::optional<Loops> loops;
+  if (call.library)
+    return loops;
   if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
     loops = loopsOf(*nest);
   else if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
@@ -99,11 +101,16 @@ bool stayApart(const Footprint& a, const Footprint& b) {
          b.high < b.stride;
 }
 
+// What is no kernel of ours may write everything it is given.
+bool mayWrite(const ScheduledCall& call, size_t arg) {
+  return call.library || writes(call.kernel, arg);
+}
+
 /// Whether call `b`, which comes later, has to wait for `a`.
 bool depends(const ScheduledCall& b, const ScheduledCall& a) {
   for (size_t i = 0; i < a.buffers.size(); ++i)
     for (size_t j = 0; j < b.buffers.size(); ++j)
-      if (a.buffers[i] == b.buffers[j] && (writes(a.kernel, i) || writes(b.kernel, j)))
+      if (a.buffers[i] == b.buffers[j] && (mayWrite(a, i) || mayWrite(b, j)))
         return true;
   return false;
 }
