@@ -162,7 +162,7 @@ TEST(StudySolvers, AscentAndNewtonMeetAtTheTop) {
     const auto [value, gradient] = value_and_grad(f)(moved);
     return std::tuple(moved, value, gradient);
   };
-  const Json ascent = gradientAscent(step, 3, 1000, 60.0, now());
+  const Json ascent = gradientAscent(step, 3, 1000, 60.0);
   NewtonProblem problem;
   problem.maximise = true;
   problem.value = [&](const Tensor& w) { return f(w).item<double>(); };
@@ -184,7 +184,7 @@ TEST(StudySolvers, AscentOverBudgetSaysWhatItComputed) {
   AscentStep step = [](const Tensor& w, const Tensor& d, const Tensor& rate) {
     return std::tuple(w, -sum(w), w + 1.0);
   };
-  const Json ascent = gradientAscent(step, 2, 100, 0.0, now());
+  const Json ascent = gradientAscent(step, 2, 100, 0.0);
   EXPECT_EQ(ascent["iterations"], 1);
   EXPECT_EQ(ascent["marks"].size(), 3u);
   EXPECT_TRUE(ascent["marks"][0]["measured"].get<bool>());

@@ -33,8 +33,9 @@ TEST(Study, MisuseIsNamed) {
   options.terms.temperature = 0.0;
   EXPECT_EQ(messageOf(options), "study: expected a finite temperature above 0, got 0.000000");
   options = {};
-  options.portfolio = options.riskParity = false;
-  EXPECT_EQ(messageOf(options), "study: expected a workload, w1 or w3, got none");
+  options.workloads = {"w1", "w99"};
+  EXPECT_THAT(messageOf(options), HasSubstr("study: expected workloads among w1, "));
+  EXPECT_THAT(messageOf(options), HasSubstr("or all, got 'w99'"));
   options = {};
   options.T = options.N = 100000;
   EXPECT_THAT(messageOf(options), HasSubstr("T x N x K of at most 2^29"));

@@ -4,6 +4,7 @@
 #include "tools/study/Study.h"
 #include "tools/study/StudyProgress.h"
 #include "tools/study/StudyReport.h"
+#include "tools/study/Workloads.h"
 
 #include <unistd.h>
 
@@ -20,16 +21,15 @@ using namespace study;
 
 struct Request {
   StudyOptions options;
-  std::vector<std::string> workloads;
   std::string numerics = "standard", json;
   bool quiet = false;
 };
 
 const char* const kFooter = R"(
-W1 maximises the Sharpe ratio of a softmax factor portfolio; W3 finds the portfolio to
-which every asset brings the same risk. Each function is run eagerly and jitted, each in a
-process of its own, and its results are checked against the other mode and a closed form
-first: a row whose check fails has no times, and the exit code is 1.
+Each function of a workload is run eagerly and jitted, each in a process of its own, and
+its results are checked against the other mode and a closed form first: a row whose check
+fails has no times, and the exit code is 1. Whole runs are judged by where they end.
+docs/study.md describes every workload.
 
 Exit codes: 0 every check passed, 1 a check failed, 2 wrong usage, 3 the price file or the
 JSON file can't be used, 4 internal error.
@@ -39,7 +39,8 @@ Examples:
   diptych study --size tiny --json -            the record instead of the tables
   diptych study --workload w1 --cost 0.001      with trading costs
   diptych study --prices prices.csv.gz --K 6    factors computed from a file
-  diptych study --workload w3 --n 20,95,200     risk parity at three sizes)";
+  diptych study --workload w3 --n 20,95,200     risk parity at three sizes
+  diptych study --workload all --size tiny      every workload, in seconds)";
 
 /// A range whose bounds are named when they are broken, not in --help.
 template <class Number> CLI::Validator within(Number low, Number high) {
@@ -51,19 +52,25 @@ void addSizes(CLI::App& app, Request& request) {
   app.add_option("--size", options.size, "Sizes of all workloads: tiny, real or large")
       ->check(CLI::IsMember({"tiny", "real", "large"}))
       ->capture_default_str();
-  app.add_option("--workload", request.workloads, "w1, w3, or both: w1,w3")
+  std::string names, standard;
+  for (const Workload& workload : workloads()) {
+    names += std::string(workload.name) + ", ";
+    standard += workload.standard ? (standard.empty() ? "" : ",") + std::string(workload.name) : "";
+  }
+  app.add_option("--workload", options.workloads, "One or several of " + names + "or all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"w1", "w3"}))
-      ->default_str("w1,w3");
-  app.add_option("--T,--days", options.T, "Days of W1")->check(within(3, 1000000));
-  app.add_option("--N,--stocks", options.N, "Stocks of W1")->check(within(2, 1000000));
-  app.add_option("--K,--factors", options.K, "Factors of W1")->check(within(1, 100000));
-  app.add_option("--n,--assets", options.n, "Assets of W3, one size or several: 20,95")
+      ->type_name("NAME,...")
+      ->default_str(standard);
+  app.add_option("--T,--days", options.T, "Days, of workloads that have a T (see below)")
+      ->check(within(3, 1000000));
+  app.add_option("--N,--stocks", options.N, "Stocks, likewise")->check(within(2, 1000000));
+  app.add_option("--K,--factors", options.K, "Factors, likewise")->check(within(1, 100000));
+  app.add_option("--n,--assets", options.n, "Assets, likewise; one size or several: 20,95")
       ->delimiter(',')
       ->check(within(2, 5000));
   app.add_option("--prices", options.prices,
-                 "Prices of your own, CSV or gzip (see docs/study.md); W3 then takes their "
-                 "covariance")
+                 "Prices of your own, CSV or gzip, in place of the generated market (see "
+                 "docs/study.md)")
       ->type_name("FILE");
   app.add_option("--seed", options.seed, "Seed of the generated market")->capture_default_str();
 }
@@ -134,13 +141,6 @@ void checkWritable(const std::string& path) {
 
 int study(Request request) {
   StudyOptions& options = request.options;
-  if (!request.workloads.empty()) {
-    auto asked = [&](const char* name) {
-      return std::count(request.workloads.begin(), request.workloads.end(), name) > 0;
-    };
-    options.portfolio = asked("w1");
-    options.riskParity = asked("w3");
-  }
   options.numerics = request.numerics == "strict" ? Numerics::strict : Numerics::standard;
   StudyProgress progress;
   if (!request.quiet)
@@ -168,12 +168,12 @@ int study(Request request) {
 
 void addStudy(CLI::App& app, Command& command) {
   auto request = std::make_shared<Request>();
-  CLI::App* sub = app.add_subcommand("study", "Compare eager and jit on the factor portfolio and "
-                                              "on risk parity");
+  CLI::App* sub = app.add_subcommand("study", "Compare eager and jit on portfolios, regressions "
+                                              "and training");
   addSizes(*sub, *request);
   addModel(*sub, *request);
   addMeasuring(*sub, *request);
-  sub->footer(kFooter);
+  sub->footer("\nWorkloads, and their sizes tiny / real / large:\n" + workloadList() + kFooter);
   sub->callback([request, &command] { command = [request] { return study(*request); }; });
 }
 

@@ -57,4 +57,44 @@ double riskDispersion(std::span<const double> S, std::span<const double> w);
 std::vector<double> riskDispersionGradient(std::span<const double> S, std::span<const double> w);
 std::vector<double> riskDispersionHessian(std::span<const double> S, std::span<const double> w);
 
+/// Mean-variance with costs: U(w) = mu'w - (aversion/2) w'Sw - cost sum_i sqrt((w_i - w0_i)^2 +
+/// smoothing), to be maximised where w >= 0 and sum w = 1.
+struct MeanVariance {
+  std::span<const double> mu, S, w0; ///< [n], [n,n], [n]
+  double aversion = 5.0, cost = 0.01, smoothing = 1e-12;
+};
+double meanVarianceValue(const MeanVariance& problem, std::span<const double> w);
+std::vector<double> meanVarianceGradient(const MeanVariance& problem, std::span<const double> w);
+std::vector<double> meanVarianceHessian(const MeanVariance& problem, std::span<const double> w);
+/// How far w is from the conditions of an optimum: the largest of |g_i - nu| where w_i > 0,
+/// g_i - nu where w_i = 0, -w_i and |sum w - 1|; g the gradient and nu = sum_i w_i g_i.
+double meanVarianceResidual(const MeanVariance& problem, std::span<const double> w);
+/// The nearest point of the simplex, by sorting.
+std::vector<double> simplexProjection(std::span<const double> v);
+
+/// Minus the yearly Sharpe ratio of returns R [days,N] at weights softmax(theta), and its gradient
+/// in theta [N].
+struct ValueAndGradient {
+  double value = 0.0;
+  std::vector<double> gradient;
+};
+ValueAndGradient windowLossGradient(std::span<const double> R, std::span<const double> theta);
+std::vector<double> softmaxWeights(std::span<const double> theta);
+
+/// A network 1 -> h -> h -> out with relu between: rows of weights [h,1], [h,h], [out,h] and biases
+/// [h], [h], [out], in the order W1, b1, W2, b2, W3, b3.
+struct Network {
+  std::size_t hidden = 0, out = 0;
+  std::vector<std::vector<double>> parameters;
+};
+/// Outputs [out] for the input x.
+std::vector<double> networkOutput(const Network& network, double x);
+/// mean_i (output(x_i)[chosen_i] - target_i)^2, and its gradient in each parameter.
+struct LossAndGradients {
+  double loss = 0.0;
+  std::vector<std::vector<double>> gradients;
+};
+LossAndGradients networkLoss(const Network& network, std::span<const double> x,
+                             std::span<const std::size_t> chosen, std::span<const double> target);
+
 } // namespace diptych::study

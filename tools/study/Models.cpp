@@ -34,4 +34,30 @@ Tensor riskSpread(const Tensor& w, const Tensor& S) {
   return sum(square(unsqueeze(share, 1) - share));
 }
 
+Tensor meanVarianceUtility(const Tensor& w, const Tensor& mu, const Tensor& S, const Tensor& w0,
+                           const Tensor& smoothing, const MeanVarianceTerms& terms) {
+  const Tensor traded = sum(sqrt(square(w - w0) + smoothing));
+  return dot(mu, w) - 0.5 * terms.aversion * dot(w, matmul(S, w)) - terms.cost * traded;
+}
+
+Tensor nearestOnSimplex(const Tensor& v) {
+  // relu(v - tau), tau the largest (sum of the k largest v - 1) / k; element i stands for the k of
+  // those that are no smaller. No sort, at the price of n^2 comparisons, which are one kernel.
+  const Tensor no_smaller = (v >= unsqueeze(v, 1)).astype(v.dtype()); // [n,n]
+  const Tensor tau = max((sum(no_smaller * v, -1) - 1.0) / sum(no_smaller, -1));
+  return relu(v - tau);
+}
+
+Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, const Tensor& S,
+                        const Tensor& w0, const Tensor& smoothing, const MeanVarianceTerms& terms) {
+  auto utility = [&](const Tensor& w) {
+    return meanVarianceUtility(w, mu, S, w0, smoothing, terms);
+  };
+  return nearestOnSimplex(w + rate * grad(utility)(w));
+}
+
+Tensor windowLoss(const Tensor& theta, const Tensor& R) {
+  return -annualSharpe(matmul(R, softmax(theta)));
+}
+
 } // namespace diptych::study

@@ -29,4 +29,25 @@ Tensor riskParity(const Tensor& x, const Tensor& S, const Tensor& b);
 /// sum_ij (r_i - r_j)^2 of the risk contributions r = w o Sw.
 Tensor riskSpread(const Tensor& w, const Tensor& S);
 
+//===-- W2 -----------------------------------------------------------------------------------===//
+
+struct MeanVarianceTerms {
+  double aversion = 5.0; ///< lambda
+  double cost = 0.01;    ///< c, of a unit of trading away from w0
+};
+/// mu'w - (lambda/2) w'Sw - c sum_i sqrt((w_i - w0_i)^2 + smoothing), to be maximised on the
+/// simplex; smoothing [] makes |w - w0| differentiable.
+Tensor meanVarianceUtility(const Tensor& w, const Tensor& mu, const Tensor& S, const Tensor& w0,
+                           const Tensor& smoothing, const MeanVarianceTerms& terms);
+/// The nearest point of {w >= 0, sum w = 1} to v [n].
+Tensor nearestOnSimplex(const Tensor& v);
+/// One step of projected gradient ascent of the utility, of length rate [].
+Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, const Tensor& S,
+                        const Tensor& w0, const Tensor& smoothing, const MeanVarianceTerms& terms);
+
+//===-- W5 -----------------------------------------------------------------------------------===//
+
+/// Minus the yearly Sharpe ratio of daily returns R [window,N] at weights softmax(theta [N]).
+Tensor windowLoss(const Tensor& theta, const Tensor& R);
+
 } // namespace diptych::study

@@ -2,6 +2,7 @@
 #include "tools/study/Study.h"
 
 #include "tools/study/Factors.h"
+#include "tools/study/Workloads.h"
 
 #include <cmath>
 #include <thread>
@@ -59,20 +60,51 @@ StudyData loadPrices(const StudyOptions& options) {
 
 StudyData loadData(const StudyOptions& options) {
   if (options.prices.empty()) {
-    // Without W1 the panel is not looked at: W3 has a generator of its own.
-    if (!options.portfolio)
-      return {{}, "generated, seed " + std::to_string(options.seed), {}};
-    if (options.progress)
-      options.progress("generating a market");
-    return {makeMarket(options.T, options.N, options.K, options.seed),
-            "generated market, seed " + std::to_string(options.seed),
-            {}};
+    // Each workload generates what it needs.
+    return {{}, "generated market, seed " + std::to_string(options.seed), {}};
   }
   try {
     return loadPrices(options);
   } catch (const Error& error) {
     throw BadInput(error.what());
   }
+}
+
+Panel returnsOf(const StudyOptions& options, const StudyData& data, std::size_t T, std::size_t N,
+                std::size_t days) {
+  if (options.prices.empty())
+    return makeMarket(T, N, 5, options.seed);
+  const Panel& given = data.panel;
+  if (given.T < days)
+    throw BadInput(options.prices + ": expected at least " + std::to_string(days) +
+                   " days after the factors' look-back, got " + std::to_string(given.T) +
+                   "; give a longer history or choose a smaller --size");
+  Panel panel{given.T, std::min(N, given.N), 0, {}, {}, {}, {}, {}, given.dates};
+  for (std::size_t t = 0; t < panel.T; ++t)
+    for (std::size_t n = 0; n < panel.N; ++n)
+      panel.Y.push_back(given.Y[t * given.N + n]);
+  return panel;
+}
+
+std::vector<double> covarianceOf(const Panel& panel, std::size_t n) {
+  std::vector<double> S(n * n), mean(n, 0.0);
+  for (std::size_t t = 0; t < panel.T; ++t)
+    for (std::size_t i = 0; i < n; ++i)
+      mean[i] += panel.Y[t * panel.N + i] / double(panel.T);
+  for (std::size_t t = 0; t < panel.T; ++t)
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        S[i * n + j] += 252.0 / double(panel.T - 1) * (panel.Y[t * panel.N + i] - mean[i]) *
+                        (panel.Y[t * panel.N + j] - mean[j]);
+  double trace = 0.0;
+  for (std::size_t i = 0; i < n; ++i)
+    trace += S[i * n + i] / double(n);
+  if (!(trace > 0.0))
+    throw BadInput("the prices of the first " + std::to_string(n) +
+                   " stocks never move, so they have no covariance; raise --n or give others");
+  for (std::size_t i = 0; i < n * n; ++i)
+    S[i] = 0.5 * S[i] + (i % (n + 1) == 0 ? 0.5 * trace : 0.0);
+  return S;
 }
 
 static bool passed(const Json& workload) {
@@ -96,11 +128,14 @@ Json runStudy(StudyOptions options) {
                        {"threads", options.threads ? Json(options.threads) : Json(nullptr)}};
   report["data"] = {{"source", data.source}, {"notes", data.notes}};
   Json& workloads = report["workloads"] = Json::array();
-  if (options.portfolio)
-    workloads.push_back(studyPortfolio(options, data));
-  if (options.riskParity)
-    for (std::size_t n : options.n)
-      workloads.push_back(studyRiskParity(options, data, n));
+  for (const std::string& name : options.workloads) {
+    const Workload& workload = workloadNamed(name);
+    for (const Extents& size : workload.sizes(options)) {
+      Json record = {{"workload", name}, {"title", workload.title}, {"size", size}};
+      record.update(workload.run(options, data, size));
+      workloads.push_back(std::move(record));
+    }
+  }
   bool all = true;
   for (const Json& workload : workloads)
     all = all && passed(workload);

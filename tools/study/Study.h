@@ -21,11 +21,17 @@ struct StudyData {
 /// From the price file, or else generated. Throws BadInput for a file that gives none.
 StudyData loadData(const StudyOptions& options);
 
+/// Yearly covariance [n,n] of the first n stocks' returns, half shrunk to its mean variance, which
+/// keeps it positive definite however few the days. Throws BadInput if they never move.
+std::vector<double> covarianceOf(const Panel& panel, std::size_t n);
+
+/// The first N stocks' returns [T,N], from the price file (as many days as it gives) or from a
+/// generated market of T days. Throws BadInput for a file of fewer than `days` days.
+Panel returnsOf(const StudyOptions& options, const StudyData& data, std::size_t T, std::size_t N,
+                std::size_t days);
+
 /// Runs everything that was asked for; "passed" is false if any check failed. See docs/study.md for
 /// the keys. To be called before the process starts threads (see inFreshProcess).
 Json runStudy(StudyOptions options);
-
-Json studyPortfolio(const StudyOptions& options, const StudyData& data);
-Json studyRiskParity(const StudyOptions& options, const StudyData& data, std::size_t n);
 
 } // namespace diptych::study

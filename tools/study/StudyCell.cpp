@@ -48,7 +48,7 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 std::vector<std::vector<double>> numbersOf(const Tensors& tensors) {
   std::vector<std::vector<double>> numbers;
   for (const Tensor& tensor : tensors)
-    numbers.push_back(tensor.to_vector<double>());
+    numbers.push_back(tensor.astype(DType::f64).to_vector<double>());
   return numbers;
 }
 

@@ -1,8 +1,7 @@
 // The sizes of the workloads, and which requests make sense.
-#include "tools/study/StudyOptions.h"
+#include "tools/study/Workloads.h"
 
-#include <diptych/Error.h>
-
+#include <algorithm>
 #include <cmath>
 
 namespace diptych::study {
@@ -14,21 +13,6 @@ const char* name(Numerics numerics) {
 }
 
 namespace {
-
-struct SizeTable {
-  const char* name;
-  std::size_t T, N, K;
-  std::vector<std::size_t> n;
-};
-
-const SizeTable& sizesOf(const std::string& size) {
-  static const SizeTable sizes[] = {
-      {"tiny", 16, 8, 3, {8}}, {"real", 1000, 300, 8, {20, 95}}, {"large", 1000, 468, 158, {468}}};
-  for (const SizeTable& known : sizes)
-    if (size == known.name)
-      return known;
-  throw Error("study: expected size tiny, real or large, got '" + size + "'");
-}
 
 void require(bool fits, const std::string& what, const std::string& got) {
   if (!fits)
@@ -43,26 +27,50 @@ void requireFinite(const char* what, double value, bool positive) {
 
 } // namespace
 
-void StudyOptions::complete() {
-  const SizeTable& sizes = sizesOf(size);
-  require(portfolio || riskParity, "a workload, w1 or w3", "none");
-  // A file decides for itself unless a number is asked for.
-  if (prices.empty()) {
-    T = T ? T : sizes.T;
-    N = N ? N : sizes.N;
-    K = K ? K : sizes.K;
-  }
-  n = n.empty() ? sizes.n : n;
-  for (std::size_t assets : n)
-    require(assets >= 2 && assets <= 5000, "2 to 5000 assets for w3", std::to_string(assets));
+bool StudyOptions::asks(const std::string& workload) const {
+  return std::count(workloads.begin(), workloads.end(), workload) > 0;
+}
+
+/// In the order of the table, each once.
+static std::vector<std::string> namesOf(const StudyOptions& options) {
+  for (const std::string& name : options.workloads)
+    if (name != "all")
+      workloadNamed(name);
+  std::vector<std::string> names;
+  for (const Workload& workload : workloads())
+    if (options.workloads.empty() ? workload.standard
+                                  : options.asks(workload.name) || options.asks("all"))
+      names.push_back(workload.name);
+  return names;
+}
+
+static void requireSizes(const StudyOptions& options) {
+  for (std::size_t assets : options.n)
+    require(assets >= 2 && assets <= 5000, "2 to 5000 assets", std::to_string(assets));
+  const std::size_t T = options.T, N = options.N;
   if (T)
     require(T >= 3, "at least 3 days", std::to_string(T));
   if (N)
     require(N >= 2, "at least 2 stocks", std::to_string(N));
-  if (T && N && K)
-    require(double(T) * double(N) * double(K) <= double(1 << 29),
-            "T x N x K of at most 2^29 values (4 GiB)",
-            std::to_string(T) + " x " + std::to_string(N) + " x " + std::to_string(K));
+}
+
+void StudyOptions::complete() {
+  workloads = namesOf(*this);
+  requireSizes(*this);
+  for (const std::string& name : workloads)
+    for (const Extents& extents : workloadNamed(name).sizes(*this)) {
+      const auto at = [&](const char* extent) {
+        return extents.count(extent) ? extents.at(extent) : std::size_t(1);
+      };
+      if (extents.count("window"))
+        require(at("T") >= at("window") + at("step"),
+                "at least " + std::to_string(at("window") + at("step")) + " days for " + name,
+                std::to_string(at("T")));
+      require(double(at("T")) * double(at("N")) * double(at("K")) <= double(1 << 29),
+              "T x N x K of at most 2^29 values (4 GiB)",
+              std::to_string(at("T")) + " x " + std::to_string(at("N")) + " x " +
+                  std::to_string(at("K")));
+    }
   require(iterations >= 1 && iterations <= 10000000, "1 to 10 million iterations",
           std::to_string(iterations));
   require(threads >= 0 && threads <= 1024, "1 to 1024 threads", std::to_string(threads));
@@ -76,6 +84,7 @@ void StudyOptions::complete() {
 
 Json StudyOptions::json() const {
   return {{"size", size},
+          {"workloads", workloads},
           {"numerics", name(numerics)},
           {"seed", seed},
           {"prices", prices},

@@ -5,14 +5,19 @@
 #include "tools/study/Models.h"
 
 #include <cstdint>
+#include <map>
 
 namespace diptych::study {
 
+/// The numbers that make a size of a workload, by name: T, N, ...
+using Extents = std::map<std::string, std::size_t>;
+
 struct StudyOptions {
   std::string size = "real";       ///< tiny, real or large
-  std::size_t T = 0, N = 0, K = 0; ///< of W1; 0: as the size says
-  std::vector<std::size_t> n;      ///< of W3; empty: as the size says
-  bool portfolio = true, riskParity = true;
+  std::size_t T = 0, N = 0, K = 0; ///< of workloads that have such a number; 0: as the size says
+  std::vector<std::size_t> n;      ///< likewise; empty: as the size says
+  /// By name; "all" stands for every one, none for those of the standard study.
+  std::vector<std::string> workloads;
   PortfolioTerms terms;
   int iterations = 1000; ///< of gradient ascent
   Numerics numerics = Numerics::standard;
@@ -25,7 +30,9 @@ struct StudyOptions {
   /// Told the name of what begins; an empty name says that all is done.
   std::function<void(const std::string&)> progress;
 
-  /// Fills in what `size` says; throws Error for numbers that make no study.
+  bool asks(const std::string& workload) const;
+  /// Names the workloads and fills in T, N and K of W1's market; throws Error for numbers that make
+  /// no study.
   void complete();
   Json json() const;
 };

@@ -1,7 +1,10 @@
 // W1, the softmax factor portfolio: its rows, its two optimisers, and what each factor adds.
 #include "tools/study/ClosedForms.h"
-#include "tools/study/Study.h"
+#include "tools/study/StudyRuns.h"
 #include "tools/study/StudySolvers.h"
+#include "tools/study/Workloads.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,8 +17,8 @@ using Vector = std::vector<double>;
 
 class Portfolio {
 public:
-  Portfolio(const StudyOptions& options, const StudyData& data)
-      : options_(options), panel_(data.panel), terms_(options.terms),
+  Portfolio(const StudyOptions& options, Panel panel)
+      : options_(options), panel_(std::move(panel)), terms_(options.terms),
         problem_{panel_.T, panel_.N,           panel_.K,    panel_.X,
                  panel_.Y, terms_.temperature, terms_.cost, terms_.ridge},
         X_(from_blob(panel_.X.data(), shape({panel_.T, panel_.N, panel_.K}))),
@@ -63,7 +66,7 @@ private:
   Json contributions(const Vector& w) const;
 
   const StudyOptions& options_;
-  const Panel& panel_;
+  Panel panel_;
   PortfolioTerms terms_;
   FactorPortfolio problem_;
   Tensor X_, Y_;
@@ -141,8 +144,7 @@ template <class F> Json Portfolio::ascend(F step, const char* mode) const {
     auto bound = [&](const Tensor& w, const Tensor& direction, const Tensor& rate) {
       return step(w, direction, rate, X_, Y_);
     };
-    return gradientAscent(bound, panel_.K, options_.iterations, 10 * options_.sampling.seconds,
-                          now());
+    return gradientAscent(bound, panel_.K, options_.iterations, 10 * options_.sampling.seconds);
   });
 }
 
@@ -159,38 +161,19 @@ template <class F, class G> Json Portfolio::climb(F value, G derivatives, const 
   });
 }
 
-/// Both modes must reach the same point; "failure" says if they don't.
-Json compared(const char* method, Json eager, Json jit, double tolerance) {
-  std::string failure;
-  double apart = 0.0;
-  for (const auto& [run, mode] : {std::pair(&eager, "eager: "), std::pair(&jit, "jit: ")})
-    if (run->contains("error"))
-      failure = mode + (*run)["error"].get<std::string>();
-  if (failure.empty()) {
-    const Vector a = eager["w"], b = jit["w"];
-    for (std::size_t i = 0; i < a.size(); ++i)
-      apart = std::max(apart, std::fabs(a[i] - b[i]));
-    if (!(apart <= tolerance))
-      failure = "eager and jit end " + std::to_string(apart) + " apart in w";
-  }
-  if (!failure.empty())
-    return {{"method", method}, {"failure", failure}};
-  return {{"method", method}, {"failure", ""}, {"eager", eager}, {"jit", jit}, {"apart", apart}};
-}
-
 Json Portfolio::optimisation() const {
   const JitOptions numerics{.numerics = options_.numerics};
   Json runs = Json::array();
-  // Stopped early, the two may have made different numbers of steps.
-  Json eager = ascend(ascentStep(), "eager"), compiled = ascend(jit(ascentStep(), numerics), "jit");
-  const bool comparable = eager.value("iterations", 0) == compiled.value("iterations", 0);
-  runs.push_back(compared("gradient ascent", eager, compiled, comparable ? 1e-6 : HUGE_VAL));
+  const WholeRun ascent{
+      .method = "gradient ascent", .unit = "ascent steps", .run = {}, .apart = 1e-6};
+  runs.push_back(judgeRun(ascent, ascend(ascentStep(), "eager"),
+                          ascend(jit(ascentStep(), numerics), "jit"), nullptr));
   if (const std::string skipped = hessianSkipped(); !skipped.empty())
     runs.push_back({{"method", "Newton"}, {"failure", ""}, {"skipped", skipped}});
   else
-    runs.push_back(compared("Newton", climb(objective(), derivatives(), "eager"),
-                            climb(jit(objective(), numerics), jit(derivatives(), numerics), "jit"),
-                            1e-8));
+    runs.push_back(judgeRun(
+        {.method = "Newton", .run = {}, .apart = 1e-8}, climb(objective(), derivatives(), "eager"),
+        climb(jit(objective(), numerics), jit(derivatives(), numerics), "jit"), nullptr));
   return runs;
 }
 
@@ -229,12 +212,15 @@ Json Portfolio::contributions(const Vector& w) const {
 }
 
 Json Portfolio::run() {
-  Json workload = {{"workload", "w1"},
-                   {"title", "softmax factor portfolio"},
-                   {"functions", "J(w) - ridge |w|^2, J the yearly Sharpe ratio of positions "
-                                 "softmax(X w / temperature); at w_k = 0.3 cos(k)"},
-                   {"size", {{"T", panel_.T}, {"N", panel_.N}, {"K", panel_.K}}},
-                   {"rows", Json::array()}};
+  Json workload = {
+      {"heading",
+       fmt::format("{} days, {} stocks, {} factors; cost {}, temperature {}, "
+                   "ridge {}",
+                   panel_.T, panel_.N, panel_.K, terms_.cost, terms_.temperature, terms_.ridge)},
+      {"functions", "J(w) - ridge |w|^2, J the yearly Sharpe ratio of positions "
+                    "softmax(X w / temperature); at w_k = 0.3 cos(k)"},
+      {"size", {{"T", panel_.T}, {"N", panel_.N}, {"K", panel_.K}}},
+      {"rows", Json::array()}};
   for (const Job& job : jobs())
     workload["rows"].push_back(measureRow(job, options_, "W1"));
   workload["optimisation"] = optimisation();
@@ -249,8 +235,13 @@ Json Portfolio::run() {
 
 } // namespace
 
-Json studyPortfolio(const StudyOptions& options, const StudyData& data) {
-  return Portfolio(options, data).run();
+Json studyPortfolio(const StudyOptions& options, const StudyData& data, const Extents& size) {
+  if (!options.prices.empty())
+    return Portfolio(options, data.panel).run();
+  if (options.progress)
+    options.progress("W1: generating a market");
+  return Portfolio(options, makeMarket(size.at("T"), size.at("N"), size.at("K"), options.seed))
+      .run();
 }
 
 } // namespace diptych::study

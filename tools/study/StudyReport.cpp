@@ -165,7 +165,7 @@ const Json* rowNamed(const Json& workload, const std::string& name) {
 
 /// A Hessian against one gradient, both modes.
 void hessianRatios(Page& page, const Json& workload) {
-  page.blank();
+  bool any = false;
   for (const Json& row : workload["rows"]) {
     const std::string name = row["name"];
     if (name.find("Hessian") == std::string::npos || !measured(row))
@@ -178,13 +178,17 @@ void hessianRatios(Page& page, const Json& workload) {
       return row[mode]["latency"]["median"].get<double>() /
              (*gradient)[mode]["latency"]["median"].get<double>();
     };
+    if (!any)
+      page.blank();
+    any = true;
     page.line(fmt::format("{}: {}x one value + gradient eagerly, {}x compiled", name,
                           formatNumber(ratio("eager")), formatNumber(ratio("jit"))));
   }
 }
 
 void endToEnd(Page& page, const Json& run) {
-  Table table({"end to end, ascent steps", "eager", "jit with compiling", "speed-up"});
+  const std::string unit = run["unit"];
+  Table table({"end to end, " + unit, "eager", "jit with compiling", "speed-up"});
   bool computed = false;
   for (std::size_t i = 0; i < run["eager"]["marks"].size(); ++i) {
     const Json &eager = run["eager"]["marks"][i], &jit = run["jit"]["marks"][i];
@@ -199,11 +203,49 @@ void endToEnd(Page& page, const Json& run) {
   page.table(table);
   page.line("measured in fresh processes, with the compiler's start and all compiling in it" +
             std::string(computed ? "; * computed from the pace so far" : ""));
+  const double eager = run["eager"]["pace"], jit = run["jit"]["pace"];
+  page.line(fmt::format(
+      "after the first, {} take {} each eagerly and {} jitted; jit is ahead {}", unit,
+      formatSeconds(eager), formatSeconds(jit),
+      run["break_even"].is_null() ? "never" : "from " + countText(run["break_even"]) + " on"));
+}
+
+/// What an end says of itself beside its value; "-" where it says nothing of the kind.
+std::string endText(const Json& end, const std::string& key) {
+  if (!end.contains(key) || end[key].is_null())
+    return key == "converged_at" && end.contains(key) ? "not yet" : "-";
+  if (key == "converged_at")
+    return "at " + countText(end[key].get<double>());
+  if (key == "converged")
+    return end[key].get<bool>() ? "yes" : "no";
+  return fmt::format("{:.0e}", end[key].get<double>());
+}
+
+/// The keys that any end has, and what their columns are called.
+std::vector<std::pair<std::string, std::string>> endColumns(const Json& workload) {
+  std::vector<std::pair<std::string, std::string>> columns;
+  for (const auto& [key, title] :
+       {std::pair<std::string, std::string>("gradient_norm", "|gradient|"),
+        {"residual", workload.value("residual", "residual")},
+        {"converged", "converged"}}) {
+    bool any = false;
+    for (const Json& run : workload["optimisation"])
+      any = any ||
+            (run.contains("jit") && (run["jit"].contains(key) || run["jit"].contains(key + "_at")));
+    // A residual says more than whether it was small enough.
+    if (any && !(key == "converged" && workload.contains("residual")))
+      columns.emplace_back(key, title);
+  }
+  return columns;
 }
 
 void optimisers(Page& page, const Json& workload) {
-  Table table({"optimisation", "mode", "iterations", "seconds", "objective", "|gradient|",
-               workload["workload"] == "w3" ? "off budget" : "converged"});
+  std::vector<std::string> header{"optimisation", "mode", "iterations", "seconds", "objective"};
+  const auto columns = endColumns(workload);
+  for (const auto& [key, title] : columns)
+    header.push_back(title);
+  header.push_back("strict jit / eager");
+  Table table(header);
   for (const Json& run : workload["optimisation"]) {
     if (!run.contains("jit"))
       continue;
@@ -211,21 +253,22 @@ void optimisers(Page& page, const Json& workload) {
       const Json& end = run[mode];
       const double seconds =
           end.contains("seconds") ? end["seconds"] : end["marks"].back()["seconds"];
-      std::string last;
-      if (end.contains("residual"))
-        last = fmt::format("{:.0e}", end["residual"].get<double>());
-      else if (end.contains("converged_at"))
-        last = end["converged_at"].is_null() ? "not yet"
-                                             : "at " + countText(end["converged_at"].get<double>());
-      else
-        last = end["converged"].get<bool>() ? "yes" : "no";
-      table.add({run["method"], mode, countText(end["iterations"]), formatSeconds(seconds),
-                 fmt::format("{:.12f}", end["value"].get<double>()),
-                 fmt::format("{:.0e}", end["gradient_norm"].get<double>()), last});
+      std::vector<std::string> cells{run["method"], mode, countText(end["iterations"]),
+                                     formatSeconds(seconds),
+                                     fmt::format("{:.12f}", end["value"].get<double>())};
+      for (const auto& [key, title] : columns)
+        cells.push_back(endText(
+            end, key == "converged" && end.contains("converged_at") ? "converged_at" : key));
+      cells.push_back(run["strict_bitwise"].is_null() ? "-" : "same bits");
+      table.add(cells);
     }
   }
   page.blank();
   page.table(table);
+  for (const Json& run : workload["optimisation"])
+    if (run.value("stopped", false))
+      page.line(run["method"].get<std::string>() +
+                ": stopped by its time budget; the ends are not judged");
   for (const Json& run : workload["optimisation"])
     if (run.contains("jit") && run["jit"].value("repaired", 0) > 0)
       page.line(fmt::format("Newton: the Hessian had the wrong sign in {} of {} steps; its "
@@ -261,16 +304,10 @@ void weights(Page& page, const Json& optimum) {
 
 void workloadPage(Page& page, const Json& workload, const Json& report) {
   const Json& options = report["options"];
-  if (workload["workload"] == "w1")
-    page.heading(fmt::format("W1  {}: {} days, {} stocks, {} factors; cost {}, temperature {}, "
-                             "ridge {}",
-                             workload["title"].get<std::string>(), workload["size"]["T"].get<int>(),
-                             workload["size"]["N"].get<int>(), workload["size"]["K"].get<int>(),
-                             options["cost"].get<double>(), options["temperature"].get<double>(),
-                             options["ridge"].get<double>()));
-  else
-    page.heading(fmt::format("W3  {}: {} assets", workload["title"].get<std::string>(),
-                             workload["size"]["n"].get<int>()));
+  std::string name = workload["workload"];
+  name[0] = 'W';
+  page.heading(name + "  " + workload["title"].get<std::string>() + ": " +
+               workload["heading"].get<std::string>());
   page.line(workload["functions"].get<std::string>());
   page.blank();
   latency(page, workload, options);
@@ -283,6 +320,8 @@ void workloadPage(Page& page, const Json& workload, const Json& report) {
     if (run.contains("jit") && run["jit"].contains("marks"))
       endToEnd(page, run);
   optimisers(page, workload);
+  for (const Json& note : workload.value("notes", Json::array()))
+    page.line(note.get<std::string>());
   if (workload.contains("optimum"))
     weights(page, workload["optimum"]);
 }

@@ -1,7 +1,8 @@
 // W3, risk parity: f(x) with every way to its Hessian, the spread F(w), and damped Newton.
 #include "tools/study/ClosedForms.h"
-#include "tools/study/Study.h"
+#include "tools/study/StudyRuns.h"
 #include "tools/study/StudySolvers.h"
+#include "tools/study/Workloads.h"
 
 #include <cmath>
 
@@ -10,29 +11,6 @@ namespace diptych::study {
 namespace {
 
 using Vector = std::vector<double>;
-
-/// Annualised covariance of the first n stocks' returns, half shrunk to its mean variance, which
-/// keeps it positive definite however few the days.
-Vector covarianceOf(const Panel& panel, std::size_t n) {
-  Vector S(n * n), mean(n, 0.0);
-  for (std::size_t t = 0; t < panel.T; ++t)
-    for (std::size_t i = 0; i < n; ++i)
-      mean[i] += panel.Y[t * panel.N + i] / double(panel.T);
-  for (std::size_t t = 0; t < panel.T; ++t)
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j)
-        S[i * n + j] += 252.0 / double(panel.T - 1) * (panel.Y[t * panel.N + i] - mean[i]) *
-                        (panel.Y[t * panel.N + j] - mean[j]);
-  double trace = 0.0;
-  for (std::size_t i = 0; i < n; ++i)
-    trace += S[i * n + i] / double(n);
-  if (!(trace > 0.0))
-    throw BadInput("risk parity: the prices of the first " + std::to_string(n) +
-                   " stocks never move, so they have no covariance; raise --n or give others");
-  for (std::size_t i = 0; i < n * n; ++i)
-    S[i] = 0.5 * S[i] + (i % (n + 1) == 0 ? 0.5 * trace : 0.0);
-  return S;
-}
 
 class RiskParity {
 public:
@@ -62,7 +40,6 @@ private:
   std::vector<Job> jobs() const;
   void addSpread(std::vector<Job>& jobs) const;
   template <class F, class G> Json solve(F value, G derivatives, const char* mode) const;
-  std::string judge(const Json& run, const char* mode) const;
   Json optimisation() const;
 
   const StudyOptions& options_;
@@ -151,41 +128,24 @@ template <class F, class G> Json RiskParity::solve(F value, G derivatives, const
 /// Largest deviation of a risk share from its budget that counts as solved.
 constexpr double kResidual = 1e-12;
 
-std::string RiskParity::judge(const Json& run, const char* mode) const {
-  if (run.contains("error"))
-    return std::string(mode) + ": " + run["error"].get<std::string>();
-  char text[120];
-  std::snprintf(text, sizeof text, "%s: a risk share is %.1e off its budget, allowed %.1e", mode,
-                run["residual"].get<double>(), kResidual);
-  return run["residual"].get<double>() < kResidual ? "" : text;
-}
-
 Json RiskParity::optimisation() const {
   const JitOptions numerics{.numerics = options_.numerics};
-  const Json eager = solve(riskParity, derivatives(), "eager");
-  const Json compiled = solve(jit(riskParity, numerics), jit(derivatives(), numerics), "jit");
-  std::string failure = judge(eager, "eager");
-  if (failure.empty())
-    failure = judge(compiled, "jit");
-  if (!failure.empty())
-    return Json::array({{{"method", "Newton"}, {"failure", failure}}});
-  const Vector a = eager["w"], b = compiled["w"];
-  double apart = 0.0;
-  for (std::size_t i = 0; i < n_; ++i)
-    apart = std::max(apart, std::fabs(a[i] - b[i]));
-  return Json::array({{{"method", "Newton"},
-                       {"failure", ""},
-                       {"eager", eager},
-                       {"jit", compiled},
-                       {"apart", apart}}});
+  WholeRun newton{.method = "Newton",
+                  .run = {},
+                  .apart = 1e-8,
+                  .residual = kResidual,
+                  .residualName = "the largest deviation of a risk share from its budget"};
+  return Json::array(
+      {judgeRun(newton, solve(riskParity, derivatives(), "eager"),
+                solve(jit(riskParity, numerics), jit(derivatives(), numerics), "jit"), nullptr)});
 }
 
 Json RiskParity::run() const {
-  Json workload = {{"workload", "w3"},
-                   {"title", "risk parity"},
+  Json workload = {{"heading", std::to_string(n_) + " assets"},
                    {"functions", "f(x) = x'Sx/2 - sum_i b_i ln x_i at x_i = sqrt(b_i/S_ii); "
                                  "F(w) = sum_ij (w_i(Sw)_i - w_j(Sw)_j)^2 at w_i = 1/n"},
                    {"size", {{"n", n_}}},
+                   {"residual", "off budget"},
                    {"rows", Json::array()}};
   for (const Job& job : jobs())
     workload["rows"].push_back(measureRow(job, options_, label()));
@@ -195,8 +155,8 @@ Json RiskParity::run() const {
 
 } // namespace
 
-Json studyRiskParity(const StudyOptions& options, const StudyData& data, std::size_t n) {
-  return RiskParity(options, data, n).run();
+Json studyRiskParity(const StudyOptions& options, const StudyData& data, const Extents& size) {
+  return RiskParity(options, data, size.at("n")).run();
 }
 
 } // namespace diptych::study

@@ -1,6 +1,8 @@
 // The loops of the two optimisers.
 #include "tools/study/StudySolvers.h"
 
+#include "tools/study/StudyRuns.h"
+
 #include <eigen3/Eigen/Cholesky>
 #include <eigen3/Eigen/Eigenvalues>
 
@@ -26,53 +28,34 @@ double product(const Vector& a, const Vector& b) {
   return total;
 }
 
-Json mark(int iterations, double seconds, bool measured) {
-  return {{"iterations", iterations}, {"seconds", seconds}, {"measured", measured}};
-}
-
-bool isMark(int iteration, int last) {
-  int power = 1;
-  while (power < iteration && power <= last / 10)
-    power *= 10;
-  return iteration == power || iteration == last;
-}
-
 } // namespace
 
-Json gradientAscent(const AscentStep& step, std::size_t K, int iterations, double budget,
-                    double begin) {
+Json gradientAscent(const AscentStep& step, std::size_t K, int iterations, double budget) {
+  Marks marks(iterations, budget);
   Tensor w = zeros({static_cast<int64_t>(K)}), gradient = w;
-  double value = 0.0, rate = 0.0, next = 0.1, first = 0.0;
-  Json result = {{"marks", Json::array()}, {"converged_at", nullptr}};
-  int done = 0;
-  while (done < iterations && (done < 1 || now() - begin < budget)) {
+  double value = 0.0, rate = 0.0, next = 0.1;
+  Json converged = nullptr;
+  while (marks.begun()) {
     auto [moved, reached, slope] = step(w, gradient, tensor(rate));
     const double achieved = reached.item<double>();
     const Vector g = gradient.to_vector<double>();
     // The rounding of the value is forgiven, so that the last digits don't stop the ascent.
     const double needed = value + 1e-4 * rate * product(g, g) - 4e-16 * std::fabs(value);
-    if (done == 0 || achieved >= needed) {
+    const bool first = marks.count() == 0;
+    if (first || achieved >= needed) {
       w = moved, gradient = slope, value = achieved;
-      next = done == 0 ? next : 1.5 * rate;
-      if (result["converged_at"].is_null() && largest(gradient.to_vector<double>()) < 1e-8)
-        result["converged_at"] = done + 1;
+      next = first ? next : 1.5 * rate;
+      if (converged.is_null() && largest(gradient.to_vector<double>()) < 1e-8)
+        converged = marks.count() + 1;
     } else {
       next = 0.5 * rate;
     }
     // Converged: the remaining steps cost the same and stay where they are.
-    rate = result["converged_at"].is_null() ? next : 0.0;
-    ++done;
-    const double elapsed = now() - begin;
-    first = done == 1 ? elapsed : first;
-    if (isMark(done, iterations))
-      result["marks"].push_back(mark(done, elapsed, true));
+    rate = converged.is_null() ? next : 0.0;
+    marks.done();
   }
-  const double elapsed = now() - begin;
-  const double pace = done > 1 ? (elapsed - first) / (done - 1) : elapsed;
-  for (int later = done + 1; later <= iterations; ++later)
-    if (isMark(later, iterations))
-      result["marks"].push_back(mark(later, elapsed + (later - done) * pace, false));
-  result["iterations"] = done;
+  Json result = marks.json();
+  result["converged_at"] = converged;
   result["w"] = w.to_vector<double>();
   result["value"] = value;
   result["gradient_norm"] = largest(gradient.to_vector<double>());

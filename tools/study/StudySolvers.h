@@ -12,11 +12,9 @@ using AscentStep =
 
 /// Maximises from w = 0 in exactly `iterations` steps, one evaluation each. A step that raises the
 /// value by 1e-4 of what its slope promises is taken and the rate grows by 1.5; else the rate is
-/// halved. Once |gradient| < 1e-8 ("converged_at") the rate is 0. "marks": seconds since `begin`
-/// (see now()) at 1, 10, 100, ... iterations. Beyond `budget` seconds it stops, and marks continue
-/// at the mean pace after the first, "measured" false.
-Json gradientAscent(const AscentStep& step, std::size_t K, int iterations, double budget,
-                    double begin);
+/// halved. Once |gradient| < 1e-8 ("converged_at") the rate is 0. Beyond `budget`
+/// seconds it stops. "marks" and more: see Marks.
+Json gradientAscent(const AscentStep& step, std::size_t K, int iterations, double budget);
 
 struct NewtonProblem {
   std::function<Tensors(const Tensor&)> derivatives; ///< value, gradient [n], Hessian [n,n]

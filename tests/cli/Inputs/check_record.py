@@ -8,9 +8,19 @@ JIT = EAGER | {"compile", "stages", "compiler_startup", "kernel_calls", "kernels
                "object_bytes", "arena_bytes", "flops"}
 STAGES = {"trace", "differentiate", "simplify", "fuse", "schedule", "emit", "lower", "translate", "codegen", "link"}
 ROWS = {"w1": {"value", "value + gradient", "ascent step", "Hessian x vector", "Hessian", "Newton step"},
+        "w2": {"value + gradient", "projected step", "Hessian x vector", "Hessian"},
+        "w5": {"value + gradient", "Adam step"},
+        "w10": {"FC: value + gradient", "FC: training step", "DQN: value + gradient", "DQN: training step"},
         "w3": {"f: value + gradient", "f: Hessian x vector", "f: Hessian, forward over reverse",
                "f: Hessian, reverse over reverse", "f: Newton step", "F: value + gradient",
                "F: Hessian, forward over reverse", "F: Hessian, reverse over reverse"}}
+
+
+# What the ends of a workload's runs must have, and the largest residual that each method may end with.
+RUNS = {"w1": {"gradient_norm"}, "w2": {"residual"}, "w3": {"gradient_norm", "residual"}, "w5": {"windows"},
+        "w10": {"residual"}}
+RESIDUALS = {("w3", "Newton"): 1e-12, ("w2", "Newton, active set"): 1e-9, ("w10", "FC, Adam"): 1e-4,
+             ("w10", "DQN, Adam"): 0.23}
 
 
 def need(keys, record, what):
@@ -38,13 +48,18 @@ def checkRow(row):
 
 def checkRuns(workload):
     for run in workload["optimisation"]:
+        name = workload["workload"]
         need({"method", "failure"}, run, "optimisation")
         if run["failure"] or "skipped" in run:
             continue
+        need({"unit", "apart", "break_even", "stopped", "strict_bitwise"}, run, run["method"])
+        assert run["strict_bitwise"] or name in ("w1", "w3"), run["method"]
+        assert run["jit"].get("compilations", 1) == 1, run["method"]
         for mode in ("eager", "jit"):
-            need({"w", "value", "gradient_norm", "iterations"}, run[mode], run["method"])
-            if workload["workload"] == "w3":
-                assert run[mode]["residual"] < 1e-12
+            need({"w", "value", "iterations"} | RUNS[name], run[mode], run["method"])
+            assert run[mode].get("residual", 0) <= RESIDUALS.get((name, run["method"]), 1)
+            if not run["stopped"] and "marks" in run[mode]:
+                assert run[mode]["complete"] and run[mode]["marks"][-1]["iterations"] == run[mode]["iterations"]
             for mark in run[mode].get("marks", []):
                 need({"iterations", "seconds", "measured"}, mark, "mark")
 
@@ -52,6 +67,7 @@ def checkRuns(workload):
 record = json.load(sys.stdin)
 need({"diptych", "options", "machine", "data", "workloads", "passed", "seconds"}, record, "record")
 for workload in record["workloads"]:
+    need({"workload", "title", "heading", "functions", "size", "rows", "optimisation"}, workload, "workload")
     names = {row["name"] for row in workload["rows"]}
     assert names == ROWS[workload["workload"]], names
     for row in workload["rows"]:
