@@ -5,6 +5,7 @@
 #include <diptych/Activations.h>
 #include <diptych/Autograd.h>
 #include <diptych/Composites.h>
+#include <diptych/Cumulative.h>
 #include <diptych/CustomRules.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>
@@ -13,6 +14,7 @@
 #include <diptych/Movement.h>
 #include <diptych/Ops.h>
 #include <diptych/Random.h>
+#include <diptych/Rolling.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>
