@@ -129,6 +129,8 @@ std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   case Family::ArgReduction: reductionCases(list); break;
   case Family::Cumulative: cumulativeCases(list); break;
   case Family::Matmul: matmulCases(list); break;
+  case Family::Convolution: convolutionCases(list); break;
+  case Family::OverlapAdd: overlapAddCases(list); break;
   case Family::Gather:
   case Family::ScatterAdd: indexingCases(list); break;
   case Family::Library: libraryCases(list); break;
