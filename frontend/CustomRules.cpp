@@ -104,19 +104,6 @@ private:
   size_t inputs_, outputs_;
 };
 
-Function onOwnLines(Function f) {
-  return [f = std::move(f)](ValueSpan inputs) {
-    const LocationOverride location{SourceLocation()};
-    return f(inputs);
-  };
-}
-
-Values asUserSees(Values outputs) {
-  for (Value& output : outputs)
-    output = presentable(wrap(output).value());
-  return outputs;
-}
-
 Values callCustom(const Request& request, Function f, ValueRule rule, bool isVjp,
                   ValueSpan inputs) {
   return attributed(request, [&] {

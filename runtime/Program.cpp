@@ -1,6 +1,9 @@
 // The walk over the call plan. Small kernels run on the calling thread, big ones on the pool.
 #include "runtime/Program.h"
 
+#include <algorithm>
+
+#include "runtime/Execution.h"
 #include "runtime/ThreadPool.h"
 
 namespace diptych::runtime {
@@ -17,7 +20,7 @@ StatusText indexText(int arg, int64_t extent, std::string axis) {
   };
 }
 
-static void runStep(const ProgramStep& step, void* const* args) {
+void runKernel(const ProgramStep& step, void* const* args) {
   auto* status = step.status ? static_cast<int64_t*>(args[step.args.size() - 1]) : nullptr;
   if (status)
     *status = 0;
@@ -33,22 +36,36 @@ static void runStep(const ProgramStep& step, void* const* args) {
 
 void Program::run(std::span<void* const> inputs, std::span<void* const> outputs) const {
   const Buffer arena = Buffer::allocate(arenaBytes);
-  std::vector<void*> args;
-  for (const ProgramStep& step : steps) {
-    args.clear();
-    for (const ArgPlace& place : step.args) {
-      const auto position = static_cast<size_t>(place.position);
-      switch (place.kind) {
-      case ArgPlace::Kind::Input: args.push_back(inputs[position]); break;
-      case ArgPlace::Kind::Output: args.push_back(outputs[position]); break;
-      case ArgPlace::Kind::Arena: args.push_back(arena.data() + position); break;
-      case ArgPlace::Kind::Constant:
-        args.push_back(const_cast<std::byte*>(constants[position]->bytes.data()));
-        break;
-      }
+  Execution execution(*this, arena.data());
+  std::copy(inputs.begin(), inputs.end(), execution.inputs());
+  std::copy(outputs.begin(), outputs.end(), execution.outputs());
+  execution.run();
+}
+
+template <class Count> static double total(const Program& program, const Count& count) {
+  double sum = 0;
+  for (const ProgramStep& step : program.steps) {
+    if (!step.control) {
+      sum += count(step);
+      continue;
     }
-    runStep(step, args.data());
+    const ControlStep& control = *step.control;
+    const double body = total(*control.body, count);
+    const double other = control.other ? total(*control.other, count) : 0;
+    switch (control.kind) {
+    case ControlStep::Kind::scan: sum += static_cast<double>(control.length) * body; break;
+    case ControlStep::Kind::whileLoop: sum += body + other; break;
+    case ControlStep::Kind::cond: sum += std::max(body, other); break;
+    }
   }
+  return sum;
+}
+
+int64_t Program::kernelCalls() const {
+  return static_cast<int64_t>(total(*this, [](const ProgramStep&) { return 1.0; }));
+}
+double Program::flops() const {
+  return total(*this, [](const ProgramStep& step) { return step.flops; });
 }
 
 } // namespace diptych::runtime
