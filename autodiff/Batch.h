@@ -21,6 +21,7 @@ public:
                   const Seeds& tangents) override;
   Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
   Values checkpoint(const Function& f, ValueSpan inputs) override;
+  Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) override;
 
   /// `inner`, whose axis 0 is the batch, as a value of one example's type. Null stays null.
   Value wrapBatched(const Value& inner) const;
@@ -37,6 +38,7 @@ private:
   Function kept(const Function& f, const std::vector<bool>& marked) const;
   Seeds seedsOnInner(const Seeds& seeds) const;
   Derivatives wrapDerivatives(Derivatives inner, bool seedAxis) const;
+  Values bothBranches(const ControlFlow& cond, ValueSpan operands);
 
   Emitter& inner_;
   const int64_t batch_;

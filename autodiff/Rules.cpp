@@ -95,7 +95,7 @@ Value pushPointwise(const Node& node, const RuleContext& context, ValueSpan tang
 } // namespace
 
 bool propagates(const Node& node) {
-  return node.callee || node.custom || node.replayable ||
+  return node.callee || node.custom || node.replayable || node.control ||
          info(node.code).derivative != DerivativeKind::Zero;
 }
 

@@ -34,7 +34,7 @@ public:
 /// One step of a program as a sweep sees it. A view: the tape or the trace that made it keeps
 /// everything alive and in place while rules emit.
 struct Node {
-  OpCode code{}; // without meaning where `callee`, `custom` or `replayable` is set
+  OpCode code{}; // without meaning where it is a call: one of the pointers below is set
   ValueSpan operands;
   ValueSpan results;                 // one, but for calls
   const Attrs* attributes = nullptr; // null: none
@@ -43,6 +43,7 @@ struct Node {
   std::shared_ptr<const CustomFunction> custom; // its inputs are the first operands;
   size_t inputCount = 0;                        // so many; others are what it captured
   std::shared_ptr<const Replayable> replayable;
+  std::shared_ptr<const ControlFlow> control;
 
   const Attrs& attrs() const;
 };

@@ -3,6 +3,7 @@
 
 #include "autodiff/Accumulator.h"
 #include "autodiff/Activity.h"
+#include "autodiff/ControlRules.h"
 
 namespace diptych::autodiff {
 
@@ -73,6 +74,12 @@ private:
     }
     if (node.custom)
       return pullCustom(node);
+    if (node.control) {
+      Values cotangents;
+      for (const Value& result : node.results)
+        cotangents.push_back(cotangent(result));
+      return pullControl(node, cotangents, wanted_);
+    }
     return node.callee ? pullCall(node) : pullBack(node, cotangent(node.results[0]), wanted_);
   }
 

@@ -1,6 +1,7 @@
 // The tangent sweep. Knows node order and accumulation; knows no operator.
 #include "autodiff/Accumulator.h"
 #include "autodiff/Activity.h"
+#include "autodiff/ControlRules.h"
 
 #include <algorithm>
 
@@ -82,6 +83,8 @@ private:
     }
     if (node.custom)
       return pushCustom(node);
+    if (node.control)
+      return pushControl(node, operands_);
     return node.callee ? pushCall(node) : Values{pushForward(node, operands_)};
   }
 

@@ -129,47 +129,4 @@ std::string KernelCompiler::print(std::span<const KernelSpec* const> kernels,
                          : printAssembly(*module, state_->target);
 }
 
-static runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program) {
-  using Kind = runtime::ArgPlace::Kind;
-  switch (buffer.kind) {
-  case PlannedBuffer::Kind::Input: return {Kind::Input, buffer.index};
-  case PlannedBuffer::Kind::Output: return {Kind::Output, buffer.index};
-  case PlannedBuffer::Kind::Temporary: return {Kind::Arena, buffer.arenaOffset};
-  case PlannedBuffer::Kind::Constant: break;
-  }
-  program.constants.push_back(buffer.literal);
-  return {Kind::Constant, static_cast<int64_t>(program.constants.size()) - 1};
-}
-
-std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times) {
-  auto program = std::make_shared<runtime::Program>();
-  program->inputs = schedule.inputs;
-  program->outputs = schedule.outputs;
-  program->rowGroups = schedule.rowGroups;
-  program->arenaBytes = schedule.arenaBytes;
-  std::vector<const KernelSpec*> kernels;
-  for (const ScheduledCall& call : schedule.calls)
-    if (!call.library)
-      kernels.push_back(&call.kernel);
-  const auto functions = KernelCompiler::native().compile(kernels, times);
-  auto compiled = functions.begin();
-  for (const ScheduledCall& call : schedule.calls) {
-    runtime::ProgramStep step;
-    step.kernel = call.library ? call.library : *compiled++;
-    step.params = call.params;
-    for (int id : call.buffers)
-      step.args.push_back(placeOf(schedule.buffers[id], *program));
-    step.range = call.range;
-    step.grain = call.grain;
-    step.status = call.status;
-    step.flops = call.flops;
-    step.bytes = call.bytes;
-    step.name = call.name;
-    step.where = call.where;
-    program->steps.push_back(std::move(step));
-  }
-  program->kernelCount = times.compiled;
-  return program;
-}
-
 } // namespace diptych::codegen

@@ -1,9 +1,9 @@
 // The text of a kernel description: its identity for deduplication and caches.
 #include "codegen/KernelSpec.h"
 
-#include <algorithm>
 #include "ir/TypeRules.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace diptych::codegen {
@@ -164,6 +164,8 @@ static bool writesTo(const NestSpec& nest, int arg) {
 static bool writesTo(const ArgSpec& spec, int arg) { return spec.to.arg == arg; }
 static bool writesTo(const MatmulSpec& spec, int arg) { return spec.result.arg == arg; }
 static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
+static bool writesTo(const CumulativeSpec& spec, int arg) { return spec.to.arg == arg; }
+static bool writesTo(const ConvolutionSpec&, int arg) { return arg == 2; }
 static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
 
 bool writes(const KernelSpec& kernel, size_t arg) {

@@ -10,15 +10,17 @@ static constexpr int64_t kAlignment = 64;
 // The calls of a row group take turns: what one of them uses lives as long as the group.
 static void findLiveRanges(Schedule& schedule) {
   auto group = schedule.rowGroups.begin();
-  for (int step = 0; step < static_cast<int>(schedule.calls.size()); ++step) {
+  for (size_t step = 0; step < schedule.calls.size(); ++step) {
     if (group != schedule.rowGroups.end() && step >= group->first + group->count)
       ++group;
     const bool grouped = group != schedule.rowGroups.end() && step >= group->first;
+    const auto first = static_cast<int>(grouped ? group->first : step);
+    const auto last = static_cast<int>(grouped ? group->first + group->count - 1 : step);
     for (int id : schedule.calls[step].buffers) {
       PlannedBuffer& buffer = schedule.buffers[id];
       if (buffer.firstStep < 0)
-        buffer.firstStep = grouped ? group->first : step;
-      buffer.lastStep = grouped ? group->first + group->count - 1 : step;
+        buffer.firstStep = first;
+      buffer.lastStep = last;
     }
   }
 }

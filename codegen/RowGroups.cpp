@@ -66,7 +66,7 @@ Loops loopsOf(const MatmulSpec& spec) {
 /// None for a call whose range is no loop over rows.
 std::optional<Loops> loopsOf(const ScheduledCall& call) {
   std::optional<Loops> loops;
-  if (call.library)
+  if (call.library || call.control)
     return loops;
   if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
     loops = loopsOf(*nest);
@@ -103,7 +103,7 @@ bool stayApart(const Footprint& a, const Footprint& b) {
 
 // What is no kernel of ours may write everything it is given.
 bool mayWrite(const ScheduledCall& call, size_t arg) {
-  return call.library || writes(call.kernel, arg);
+  return call.library || call.control || writes(call.kernel, arg);
 }
 
 /// Whether call `b`, which comes later, has to wait for `a`.
@@ -228,8 +228,8 @@ private:
 
   runtime::RowGroup describe(const Candidate& found) const {
     runtime::RowGroup group;
-    group.first = static_cast<int>(order_.size());
-    group.count = static_cast<int>(found.members.size());
+    group.first = order_.size();
+    group.count = found.members.size();
     group.rows = found.rows;
     group.grain = found.rows;
     for (size_t i : found.members) {

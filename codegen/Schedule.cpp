@@ -11,18 +11,18 @@ namespace diptych::codegen {
 using namespace mlir;
 
 Schedule schedule(func::FuncOp function, const ScheduleOptions& options) {
-  return Scheduler(function, options).run();
+  return Scheduler(function.getBody().front(), options).run();
 }
 
 Schedule Scheduler::run() {
-  for (BlockArgument argument : function_.getArguments()) {
+  for (BlockArgument argument : block_.getArguments()) {
     const TensorType type = ir::tensorTypeOf(argument.getType());
     Storage storage = newStorage(type, PlannedBuffer::Kind::Input);
     schedule_.buffers[storage.buffer].index = static_cast<int>(argument.getArgNumber());
     storages_[argument] = storage;
     schedule_.inputs.push_back(type);
   }
-  for (Operation& op : function_.getBody().front())
+  for (Operation& op : block_)
     visit(&op);
   groupRows(schedule_);
   planMemory(schedule_);
@@ -33,8 +33,10 @@ void Scheduler::visit(Operation* op) {
   current_ = op;
   if (auto fused = dyn_cast<ir::FusionOp>(op))
     return fusion(fused);
-  if (isa<func::ReturnOp>(op))
+  if (isa<func::ReturnOp, ir::YieldOp>(op))
     return finish(op);
+  if (ir::isControl(op))
+    return control(op);
   std::optional<OpCode> code = ir::opCodeOf(op);
   if (!code)
     throw Error(ir::sourceLocationOf(op->getLoc()),

@@ -21,13 +21,17 @@ struct PlannedBuffer {
   std::shared_ptr<const Literal> literal; // of a constant
 };
 
+struct ScheduledControl;
+
 struct ScheduledCall {
   KernelSpec kernel;
   runtime::KernelFn library = nullptr; // instead of `kernel`: a function of runtime/library
   std::vector<int64_t> params;         // its own
-  std::vector<int> buffers;            // args, in order
-  int64_t range = 1;                   // the outermost loop
-  int64_t grain = 1;                   // least piece of it worth a thread
+  std::shared_ptr<const ScheduledControl> control; // instead of a kernel: a loop or branch
+  std::vector<int> buffers;                        // args, in order
+  std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
+  int64_t range = 1;                               // the outermost loop
+  int64_t grain = 1;                               // least piece of it worth a thread
   runtime::StatusText status;
   double flops = 0, bytes = 0;
   std::string name; // for reports: "sum+exp+sub"
@@ -41,6 +45,15 @@ struct Schedule {
   std::vector<TensorType> inputs, outputs;
   int64_t arenaBytes = 0;
 };
+
+/// A loop or branch, whose parts have plans of their own. `step` lacks their programs.
+struct ScheduledControl {
+  runtime::ControlStep step;
+  Schedule body, other;
+};
+
+/// The kernels of a schedule and of the parts of its loops, in order.
+std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule);
 
 /// What shapes the code of kernels.
 struct ScheduleOptions {

@@ -14,8 +14,9 @@ constexpr double kPieceWork = 32768;
 
 class Scheduler {
 public:
-  Scheduler(mlir::func::FuncOp function, const ScheduleOptions& options)
-      : function_(function), options_(options) {}
+  /// Of a function, or of a part of a loop or branch.
+  Scheduler(mlir::Block& block, const ScheduleOptions& options)
+      : block_(block), options_(options) {}
   Schedule run();
 
 private:
@@ -39,6 +40,7 @@ private:
   void scatter(mlir::Operation* op, OpCode code);
   /// A splat as one element in memory that every stride repeats.
   Storage addressable(const Storage& storage);
+  void control(mlir::Operation* op);
   void finish(mlir::Operation* returnOp);
 
   Storage& at(mlir::Value value);
@@ -57,7 +59,7 @@ private:
   void call(ScheduledCall call);
   ScheduledCall indexCall(mlir::Operation* op, const IndexSpec& spec, int64_t outer);
 
-  mlir::func::FuncOp function_;
+  mlir::Block& block_;
   ScheduleOptions options_;
   Schedule schedule_;
   llvm::DenseMap<mlir::Value, Storage> storages_;

@@ -106,13 +106,6 @@ private:
   size_t inputs_, outputs_;
 };
 
-Function onOwnLines(Function f) {
-  return [f = std::move(f)](ValueSpan inputs) {
-    const LocationOverride location{SourceLocation()};
-    return f(inputs);
-  };
-}
-
 // What runs f again draws the random numbers that the first run drew.
 Function withSameDraws(Function f) {
   return [f = std::move(f), start = random::KeySource::position(),
@@ -122,12 +115,6 @@ Function withSameDraws(Function f) {
     const random::Scope replay = random::KeySource::replay(*start);
     return f(inputs);
   };
-}
-
-Values asUserSees(Values outputs) {
-  for (Value& output : outputs)
-    output = presentable(wrap(output).value());
-  return outputs;
 }
 
 Values callCustom(const Request& request, Function f, ValueRule rule, bool isVjp,

@@ -15,6 +15,7 @@ public:
                   const Seeds& tangents) override;
   Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
   Values checkpoint(const Function& f, ValueSpan inputs) override;
+  Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) override;
 };
 
 namespace eager {

@@ -79,7 +79,7 @@ Values EagerEmitter::custom(const std::shared_ptr<const CustomFunction>& f, Valu
     results = detachedAll(results);
     if (!GradMode::enabled() || !anyRequiresGrad(inputs))
       return results;
-    const NodeRef node = TapeNode::make(f, inputs, typesOf(results));
+    const NodeRef node = TapeNode::make(f, inputs, results);
     for (size_t i = 0; i < results.size(); ++i)
       if (isFloat(results[i].dtype()))
         TapeNode::addResult(node, eagerTensor(results[i]), static_cast<int>(i));

@@ -58,33 +58,59 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   return schedule;
 }
 
-std::string printPlan(const codegen::Schedule& schedule) {
-  std::string text = "arena " + std::to_string(schedule.arenaBytes) + " bytes\n";
-  auto place = [&](int id) {
-    const codegen::PlannedBuffer& buffer = schedule.buffers[id];
-    using Kind = codegen::PlannedBuffer::Kind;
-    switch (buffer.kind) {
-    case Kind::Input: return "input" + std::to_string(buffer.index);
-    case Kind::Output: return "output" + std::to_string(buffer.index);
-    case Kind::Constant: return std::string("constant");
-    case Kind::Temporary: break;
-    }
-    return "arena+" + std::to_string(buffer.arenaOffset);
-  };
+namespace {
+
+using codegen::PlannedBuffer;
+
+std::string placeText(const PlannedBuffer& buffer, int64_t offset) {
+  const std::string end = offset ? "+" + std::to_string(offset) : "";
+  switch (buffer.kind) {
+  case PlannedBuffer::Kind::Input: return "input" + std::to_string(buffer.index) + end;
+  case PlannedBuffer::Kind::Output: return "output" + std::to_string(buffer.index) + end;
+  case PlannedBuffer::Kind::Constant: return "constant" + end;
+  case PlannedBuffer::Kind::Temporary: break;
+  }
+  return "arena+" + std::to_string(buffer.arenaOffset + offset);
+}
+
+// Parts of a loop stand behind it, further in; `arena` is theirs.
+void printCalls(const codegen::Schedule& schedule, const std::string& margin, std::string& text) {
   auto group = schedule.rowGroups.begin();
-  int step = 0, end = 0;
+  size_t step = 0, end = 0;
   for (const codegen::ScheduledCall& call : schedule.calls) {
     if (group != schedule.rowGroups.end() && step == group->first) {
-      text += "rows " + std::to_string(group->rows) + " by " + std::to_string(group->chunk) + ":\n";
+      text += margin + "rows " + std::to_string(group->rows) + " by " +
+              std::to_string(group->chunk) + ":\n";
       end = group->first + group->count;
       ++group;
     }
-    text += step++ < end ? "  " : "";
-    text += call.name + "(";
+    text += margin + (step++ < end ? "  " : "") + call.name + "(";
     for (size_t i = 0; i < call.buffers.size(); ++i)
-      text += (i ? ", " : "") + place(call.buffers[i]);
-    text += ") range " + std::to_string(call.range) + " grain " + std::to_string(call.grain) + "\n";
+      text += (i ? ", " : "") + placeText(schedule.buffers[static_cast<size_t>(call.buffers[i])],
+                                          call.offsets.empty() ? 0 : call.offsets[i]);
+    if (!call.control) {
+      text += ") range " + std::to_string(call.range) + " grain " + std::to_string(call.grain);
+      text += "\n";
+      continue;
+    }
+    const codegen::ScheduledControl& control = *call.control;
+    text += ")";
+    if (control.step.length >= 0)
+      text += " steps " + std::to_string(control.step.length);
+    text += "\n";
+    printCalls(control.body, margin + "  ", text);
+    if (control.step.kind == runtime::ControlStep::Kind::scan)
+      continue;
+    text += margin + " and\n";
+    printCalls(control.other, margin + "  ", text);
   }
+}
+
+} // namespace
+
+std::string printPlan(const codegen::Schedule& schedule) {
+  std::string text = "arena " + std::to_string(schedule.arenaBytes) + " bytes\n";
+  printCalls(schedule, "", text);
   return text;
 }
 

@@ -79,11 +79,9 @@ Values JitProgram::run(ValueSpan inputs) {
   if (stats.firstRun == 0)
     stats.firstRun = took;
   stats.lastRun = took;
-  stats.kernelCalls = static_cast<int64_t>(program_->steps.size());
+  stats.kernelCalls = program_->kernelCalls();
   stats.arenaBytes = program_->arenaBytes;
-  stats.flops = 0;
-  for (const runtime::ProgramStep& step : program_->steps)
-    stats.flops += step.flops;
+  stats.flops = program_->flops();
   return outputs;
 }
 
@@ -225,11 +223,7 @@ std::string JitProgram::text(const std::string& stage) {
   const codegen::Schedule schedule = runPipeline(*copy, options_.numerics, unused);
   if (stage == "plan")
     return printPlan(schedule);
-  std::vector<const codegen::KernelSpec*> kernels;
-  for (const codegen::ScheduledCall& call : schedule.calls)
-    if (!call.library)
-      kernels.push_back(&call.kernel);
-  return codegen::KernelCompiler::native().print(kernels, stage);
+  return codegen::KernelCompiler::native().print(codegen::kernelsOf(schedule), stage);
 }
 
 } // namespace diptych

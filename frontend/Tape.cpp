@@ -28,8 +28,10 @@ struct TapeNode::Extra {
   std::shared_ptr<Callee> callee;
   std::shared_ptr<const CustomFunction> custom;
   std::shared_ptr<const autodiff::Replayable> replayable;
-  bool isCall = false;              // any of the three
+  std::shared_ptr<const ControlFlow> control;
+  bool isCall = false;              // any of the four
   std::vector<TensorType> types;    // of a call's results
+  Values kept;                      // without history: of the last results, those that rules read
   std::vector<TensorImpl*> results; // of a call
   Values operands;                  // where they are more than kInline
 };
@@ -86,10 +88,27 @@ NodeRef TapeNode::make(const std::shared_ptr<Callee>& callee, ValueSpan operands
   return NodeRef::adopt(node);
 }
 
+void TapeNode::keep(ValueSpan last) {
+  for (const Value& value : last)
+    extra_->kept.push_back(detached(value));
+}
+
 NodeRef TapeNode::make(const std::shared_ptr<const CustomFunction>& custom, ValueSpan operands,
-                       std::vector<TensorType> results) {
-  TapeNode* node = makeCall(operands, std::move(results));
+                       ValueSpan results) {
+  std::vector<TensorType> types;
+  for (const Value& result : results)
+    types.push_back(result.type());
+  TapeNode* node = makeCall(operands, std::move(types));
   node->extra_->custom = custom;
+  node->keep(results);
+  return NodeRef::adopt(node);
+}
+
+NodeRef TapeNode::make(const std::shared_ptr<const ControlFlow>& control, ValueSpan operands,
+                       std::vector<TensorType> results, ValueSpan kept) {
+  TapeNode* node = makeCall(operands, std::move(results));
+  node->extra_->control = control;
+  node->keep(kept);
   return NodeRef::adopt(node);
 }
 
@@ -146,19 +165,31 @@ void TapeNode::free() {
   extra_->callee.reset();
   extra_->custom.reset();
   extra_->replayable.reset();
+  extra_->control.reset();
+  extra_->kept.clear();
 }
 
 // Results are alive while something after them is: it owns them as operands. Only of a call with
 // several results can one have died.
-size_t TapeNode::appendResults(Values& values) const {
-  if (!extra_ || !extra_->isCall) {
-    values.emplace_back(result_);
+size_t TapeNode::appendResults(const NodeRef& node, Values& values) {
+  if (!node->extra_ || !node->extra_->isCall) {
+    values.emplace_back(node->result_);
     return 1;
   }
-  for (size_t i = 0; i < extra_->results.size(); ++i)
-    values.push_back(extra_->results[i] ? Value(extra_->results[i])
-                                        : splat(extra_->types[i], Scalar(0)));
-  return extra_->results.size();
+  const Extra& extra = *node->extra_;
+  const size_t count = extra.results.size(), firstKept = count - extra.kept.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (extra.results[i]) {
+      values.emplace_back(extra.results[i]);
+    } else if (i < firstKept) {
+      values.push_back(splat(extra.types[i], Scalar(0)));
+    } else {
+      values.push_back(detached(extra.kept[i - firstKept]));
+      if (isFloat(extra.types[i].dtype))
+        addResult(node, eagerTensor(values.back()), static_cast<int>(i));
+    }
+  }
+  return count;
 }
 
 autodiff::Node TapeNode::view(ValueSpan results) const {
@@ -173,6 +204,7 @@ autodiff::Node TapeNode::view(ValueSpan results) const {
     node.custom = extra_->custom;
     node.inputCount = operandCount_;
     node.replayable = extra_->replayable;
+    node.control = extra_->control;
   }
   return node;
 }
@@ -260,7 +292,7 @@ void TapeSegment::describe() {
   std::vector<size_t> counts;
   counts.reserve(tape_.size());
   for (const Step& step : tape_)
-    counts.push_back(step.node->appendResults(results_));
+    counts.push_back(TapeNode::appendResults(step.node, results_));
   size_t next = 0;
   views_.reserve(tape_.size());
   pointers_.reserve(tape_.size());

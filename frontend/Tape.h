@@ -42,10 +42,14 @@ public:
   /// `attrs` may be null.
   static NodeRef make(OpCode code, ValueSpan operands, const Attrs* attrs);
   static NodeRef make(const std::shared_ptr<Callee>& callee, ValueSpan operands);
+  /// Its rule may ask for every result.
   static NodeRef make(const std::shared_ptr<const CustomFunction>& custom, ValueSpan operands,
-                      std::vector<TensorType> results);
+                      ValueSpan results);
   static NodeRef make(const std::shared_ptr<const autodiff::Replayable>& replayable,
                       ValueSpan operands, std::vector<TensorType> results);
+  /// `kept`: the last results, which its rule will ask for.
+  static NodeRef make(const std::shared_ptr<const ControlFlow>& control, ValueSpan operands,
+                      std::vector<TensorType> results, ValueSpan kept);
   /// Makes `result` (a fresh tensor) result number `index` of `node`.
   static void addResult(NodeRef node, TensorImpl& result, int index);
 
@@ -58,8 +62,9 @@ public:
   bool isFreed() const { return freed_; }
   void free();
 
-  /// Appends the node's results: where one has died, a stand-in of its type.
-  size_t appendResults(Values& values) const;
+  /// Appends the node's results. One that has died comes back if the node's rule asks for it; else
+  /// a stand-in of its type.
+  static size_t appendResults(const NodeRef& node, Values& values);
   /// What a sweep reads; `results` as appended.
   autodiff::Node view(ValueSpan results) const;
 
@@ -84,6 +89,7 @@ private:
   ~TapeNode();
   void forgetResult(int index) noexcept;
   static TapeNode* makeCall(ValueSpan operands, std::vector<TensorType> results);
+  void keep(ValueSpan last);
   static void destroy(TapeNode* node) noexcept;
 
   std::atomic<int32_t> references_{1};

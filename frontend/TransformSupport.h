@@ -30,7 +30,10 @@ void requireFits(const Request& request, const char* seed, const TensorType& exp
 /// A NoGradGuard around a transform does not reach into it: only one inside the function does.
 /// Refers to f.
 Function recording(const Function& f);
+/// f with no line set: what it emits has its own lines.
+Function onOwnLines(Function f);
 /// As the user gets it.
+Values asUserSees(Values outputs);
 Swept swept(Derivatives derivatives, const Request& request);
 
 } // namespace diptych::detail

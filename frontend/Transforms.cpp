@@ -48,6 +48,19 @@ Function recording(const Function& f) {
   };
 }
 
+Function onOwnLines(Function f) {
+  return [f = std::move(f)](ValueSpan inputs) {
+    const LocationOverride location{SourceLocation()};
+    return f(inputs);
+  };
+}
+
+Values asUserSees(Values outputs) {
+  for (Value& output : outputs)
+    output = presentable(wrap(output).value());
+  return outputs;
+}
+
 Swept swept(Derivatives derivatives, const Request& request) {
   const LocationScope scope(request.where);
   Swept result{std::move(derivatives.outputs), std::move(derivatives.derivatives)};

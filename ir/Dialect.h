@@ -65,6 +65,14 @@ mlir::Location locationOf(mlir::MLIRContext* context, const SourceLocation& wher
 /// The innermost file position a location contains. The file name outlives the context.
 SourceLocation sourceLocationOf(mlir::Location location);
 
+//===-- Loops and branches -------------------------------------------------------------------===//
+
+/// Whether it is a scan, while or cond.
+bool isControl(mlir::Operation* op);
+/// Its regions that are ControlFlow::body and ControlFlow::other; null where there is none.
+mlir::Region* bodyOf(mlir::Operation* op);
+mlir::Region* otherOf(mlir::Operation* op);
+
 /// Checks a table operator against its type rule; every generated verify() is this.
 mlir::LogicalResult verifyOperator(mlir::Operation* op);
 

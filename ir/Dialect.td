@@ -111,6 +111,90 @@ def BarrierOp : Diptych_Structure<"barrier", [AllTypesMatch<["x", "result"]>]> {
   let assemblyFormat = "$x attr-dict `:` type($x)";
 }
 
+class Diptych_Control<string mnemonic, list<Trait> traits = []>
+    : Diptych_Structure<mnemonic, traits # [IsolatedFromAbove, SingleBlock]> {
+  let results = (outs Variadic<Diptych_Tensor>:$results);
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def ScanOp : Diptych_Control<"scan", [AttrSizedOperandSegments]> {
+  let summary = "a loop over axis 0 of xs, which hands a carry on and stacks ys";
+  let description = [{
+    The body takes the consts, the carry and a step's part of each of xs; it yields the next carry,
+    and the step's part of each of ys. Results are the last carry and ys. `reverse` goes from the
+    last step to the first. `kept` n: the last n ys are the carry that each step began with.
+
+    ```mlir
+    %c, %ys = diptych.scan consts(%w) carry(%c0) xs(%xs) length 5
+        : (tensor<f64>, tensor<f64>, tensor<5xf64>) -> (tensor<f64>, tensor<5xf64>) {
+    ^bb0(%w: tensor<f64>, %c: tensor<f64>, %x: tensor<f64>):
+      %p = diptych.mul %c, %w : tensor<f64>, tensor<f64> -> tensor<f64>
+      %n = diptych.add %p, %x : tensor<f64>, tensor<f64> -> tensor<f64>
+      diptych.yield %n, %p : tensor<f64>, tensor<f64>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Diptych_Tensor>:$consts, Variadic<Diptych_Tensor>:$carry,
+                   Variadic<Diptych_Tensor>:$xs, I64Attr:$length, UnitAttr:$reverse,
+                   DefaultValuedAttr<I64Attr, "0">:$kept);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `consts` `(` $consts `)` `carry` `(` $carry `)` `xs` `(` $xs `)` `length` $length
+    (`reverse` $reverse^)? (`kept` $kept^)? attr-dict `:` functional-type(operands, results) $body
+  }];
+}
+
+def WhileOp : Diptych_Control<"while", [AttrSizedOperandSegments]> {
+  let summary = "a loop as long as a condition on its carry holds, for at most `max_steps` steps";
+  let description = [{
+    Both regions take the consts and the carry; `condition` yields one boolean, `body` the next
+    carry. Without `max_steps` there is no bound.
+
+    ```mlir
+    %c = diptych.while consts(%n) carry(%c0) max_steps 9
+        : (tensor<f64>, tensor<f64>) -> tensor<f64> {
+    ^bb0(%n: tensor<f64>, %c: tensor<f64>):
+      %p = diptych.lt %c, %n : tensor<f64>, tensor<f64> -> tensor<i1>
+      diptych.yield %p : tensor<i1>
+    } do {
+    ^bb0(%n: tensor<f64>, %c: tensor<f64>):
+      %d = diptych.add %c, %c : tensor<f64>, tensor<f64> -> tensor<f64>
+      diptych.yield %d : tensor<f64>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Diptych_Tensor>:$consts, Variadic<Diptych_Tensor>:$carry,
+                   OptionalAttr<I64Attr>:$max_steps);
+  let regions = (region SizedRegion<1>:$condition, SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `consts` `(` $consts `)` `carry` `(` $carry `)` (`max_steps` $max_steps^)? attr-dict
+    `:` functional-type(operands, results) $condition `do` $body
+  }];
+}
+
+def CondOp : Diptych_Control<"cond"> {
+  let summary = "one of two regions, by a predicate; the other is not computed";
+  let description = [{
+    ```mlir
+    %y = diptych.cond %p(%x) : (tensor<i1>, tensor<f64>) -> tensor<f64> {
+    ^bb0(%x: tensor<f64>):
+      diptych.yield %x : tensor<f64>
+    } else {
+    ^bb0(%x: tensor<f64>):
+      %n = diptych.neg %x : tensor<f64> -> tensor<f64>
+      diptych.yield %n : tensor<f64>
+    }
+    ```
+  }];
+  let arguments = (ins Diptych_Tensor:$predicate, Variadic<Diptych_Tensor>:$inputs);
+  let regions = (region SizedRegion<1>:$body, SizedRegion<1>:$otherwise);
+  let assemblyFormat = [{
+    $predicate `(` $inputs `)` attr-dict `:` functional-type(operands, results) $body `else`
+    $otherwise
+  }];
+}
+
 def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let summary = "operators that become one kernel";
   let description = [{
@@ -132,8 +216,9 @@ def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let hasRegionVerifier = 1;
 }
 
-def YieldOp : Diptych_Structure<"yield", [Terminator, HasParent<"FusionOp">]> {
-  let summary = "ends a fusion and gives its results";
+def YieldOp : Diptych_Structure<"yield", [Terminator, ParentOneOf<["FusionOp", "ScanOp", "WhileOp",
+                                                               "CondOp"]>]> {
+  let summary = "ends a region and gives its results";
   let arguments = (ins Variadic<Diptych_Tensor>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
 }

@@ -16,6 +16,23 @@ Values Emitter::custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan
 Values Emitter::checkpoint(const Function&, ValueSpan) {
   throw Error("internal: this emitter takes no checkpoint");
 }
+Values Emitter::control(const std::shared_ptr<const ControlFlow>&, ValueSpan) {
+  throw Error("internal: this emitter takes no loops and no branches");
+}
+
+TensorType stackedType(TensorType step, int64_t length) {
+  step.shape.insert(0, length);
+  return step;
+}
+
+std::vector<TensorType> ControlFlow::resultTypes() const {
+  if (kind != Kind::scan)
+    return body.outputs;
+  std::vector<TensorType> types;
+  for (size_t i = 0; i < body.outputs.size(); ++i)
+    types.push_back(i < carry ? body.outputs[i] : stackedType(body.outputs[i], length));
+  return types;
+}
 
 EmitterScope::EmitterScope(Emitter& emitter) : previous_(std::exchange(current, &emitter)) {}
 EmitterScope::~EmitterScope() { current = previous_; }

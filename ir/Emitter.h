@@ -4,6 +4,7 @@
 
 #include <diptych/Value.h>
 
+#include "ir/ControlFlow.h"
 #include "ir/OpTable.h"
 
 namespace diptych {
@@ -63,6 +64,8 @@ public:
   virtual Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs);
   /// f at `inputs`; a sweep computes f's intermediate values again instead of keeping them.
   virtual Values checkpoint(const Function& f, ValueSpan inputs);
+  /// A loop or a branch: one operation, not what it repeats.
+  virtual Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands);
 };
 
 /// Runs operators now and records them on the tape; defined in the frontend.

@@ -51,6 +51,7 @@ public:
                   const Seeds& tangents) override;
   Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
   Values checkpoint(const Function& f, ValueSpan inputs) override;
+  Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) override;
 
   /// The same handle for the same value as long as somebody holds one.
   Value wrap(mlir::Value value);
@@ -76,6 +77,7 @@ protected:
 private:
   struct Nested;
   IrEmitter(mlir::func::FuncOp function, IrEmitter& parent);
+  void fill(mlir::Region& region, const ClosedFunction& function);
   Nested trace(const char* name, const Function& f, llvm::ArrayRef<mlir::Type> inputs);
   Derivatives split(mlir::Operation* op, size_t outputs);
 

@@ -177,4 +177,60 @@ Values IrEmitter::checkpoint(const Function& f, ValueSpan inputs) {
                   ->getResults());
 }
 
+//===-- Loops and branches -------------------------------------------------------------------===//
+
+// Traced like a callee, whose body then becomes the region.
+void IrEmitter::fill(mlir::Region& region, const ClosedFunction& function) {
+  llvm::SmallVector<mlir::Type> types;
+  for (const TensorType& type : function.inputs)
+    types.push_back(mlirTypeOf(builder_.getContext(), type));
+  const Nested nested = trace("control", function.run, types);
+  if (!nested.lifted.empty())
+    throw Error(currentLocation(), "internal: the body of a loop or branch captures a value");
+  mlir::func::FuncOp callee = nested.function;
+  region.takeBody(callee.getBody());
+  mlir::Operation* end = region.front().getTerminator();
+  mlir::OpBuilder builder(end);
+  YieldOp::create(builder, end->getLoc(), end->getOperands());
+  end->erase();
+  callees_.pop_back();
+  callee.erase();
+}
+
+Values IrEmitter::control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) {
+  const mlir::Location location = locationOf(builder_.getContext(), currentLocation());
+  const llvm::SmallVector<mlir::Value> values = unwrap(operands);
+  llvm::SmallVector<mlir::Type> results;
+  for (const TensorType& type : flow->resultTypes())
+    results.push_back(mlirTypeOf(builder_.getContext(), type));
+  const mlir::ValueRange all(values);
+  const auto consts = all.take_front(flow->consts);
+  const auto carry = all.drop_front(flow->consts).take_front(flow->carry);
+  mlir::Operation* op = nullptr;
+  switch (flow->kind) {
+  case ControlFlow::Kind::scan:
+    op = ScanOp::create(
+        builder_, location, results, consts, carry, all.drop_front(flow->consts + flow->carry),
+        static_cast<uint64_t>(flow->length), flow->reverse, static_cast<uint64_t>(flow->kept));
+    break;
+  case ControlFlow::Kind::whileLoop:
+    op = WhileOp::create(builder_, location, results, consts, carry,
+                         flow->length < 0 ? mlir::IntegerAttr()
+                                          : builder_.getI64IntegerAttr(flow->length));
+    break;
+  case ControlFlow::Kind::cond:
+    op = CondOp::create(builder_, location, results, all.front(), all.drop_front());
+    break;
+  }
+  try {
+    fill(*bodyOf(op), flow->body);
+    if (mlir::Region* other = otherOf(op))
+      fill(*other, flow->other);
+  } catch (...) {
+    op->erase();
+    throw;
+  }
+  return wrap(op->getResults());
+}
+
 } // namespace diptych::ir

@@ -71,20 +71,23 @@ private:
     states_[function] = State::done;
   }
 
+  // Those in the bodies of loops and branches too.
   static llvm::SmallVector<mlir::Operation*> derivativesIn(mlir::func::FuncOp function) {
     llvm::SmallVector<mlir::Operation*> result;
-    for (mlir::Operation& op : function.getBody().front())
+    function.walk([&](mlir::Operation* op) {
       if (llvm::isa<VjpOp, JvpOp>(op))
-        result.push_back(&op);
+        result.push_back(op);
+    });
     return result;
   }
 
   // What a sweep may put in place of a call.
   void expandCallees(mlir::func::FuncOp function) {
-    for (mlir::Operation& op : function.getBody().front())
+    function.walk([&](mlir::Operation* op) {
       for (const char* name : {"callee", "vjp", "jvp"})
-        if (llvm::isa<CustomOp, CheckpointOp>(op) && op.hasAttr(name))
-          expand(functionOf(&op, name));
+        if (llvm::isa<CustomOp, CheckpointOp>(op) && op->hasAttr(name))
+          expand(functionOf(op, name));
+    });
   }
 
   mlir::func::FuncOp functionOf(mlir::Operation* op, const char* attribute) {
@@ -123,15 +126,17 @@ private:
 
   // Nothing asks for a derivative any more: a call is what it calls.
   void inlineCalls(mlir::func::FuncOp function) {
-    mlir::Block& block = function.getBody().front();
-    for (bool found = true; found;) {
-      found = false;
-      for (mlir::Operation& op : llvm::make_early_inc_range(block)) {
-        if (!llvm::isa<CustomOp, CheckpointOp>(op))
-          continue;
-        found = true;
-        mlir::func::FuncOp body = functionOf(&op, "callee").clone();
-        inlineAt(&op, body);
+    for (;;) {
+      llvm::SmallVector<mlir::Operation*> calls;
+      function.walk([&](mlir::Operation* op) {
+        if (llvm::isa<CustomOp, CheckpointOp>(op))
+          calls.push_back(op);
+      });
+      if (calls.empty())
+        return;
+      for (mlir::Operation* op : calls) {
+        mlir::func::FuncOp body = functionOf(op, "callee").clone();
+        inlineAt(op, body);
         body.erase();
       }
     }
@@ -203,11 +208,10 @@ void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls) {
 }
 
 void eraseBarriers(mlir::func::FuncOp function) {
-  for (mlir::Operation& op : llvm::make_early_inc_range(function.getBody().front()))
-    if (auto barrier = llvm::dyn_cast<BarrierOp>(op)) {
-      barrier.getResult().replaceAllUsesWith(barrier.getX());
-      barrier.erase();
-    }
+  function.walk([](BarrierOp barrier) {
+    barrier.getResult().replaceAllUsesWith(barrier.getX());
+    barrier.erase();
+  });
 }
 
 } // namespace diptych::passes

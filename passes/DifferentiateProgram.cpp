@@ -2,6 +2,7 @@
 #include "passes/DifferentiateProgram.h"
 
 #include "autodiff/Batch.h"
+#include "autodiff/ControlRules.h"
 #include "ir/IrEmitter.h"
 #include "passes/Interpreter.h"
 
@@ -110,6 +111,8 @@ Steps::Step& Steps::make(mlir::Operation& op) {
   } else if (auto checkpoint = llvm::dyn_cast<CheckpointOp>(op)) {
     step.node.replayable =
         std::make_shared<CheckpointBody>(emitter_, functionOf(&op, checkpoint.getCalleeAttr()));
+  } else if (isControl(&op)) {
+    step.node.control = controlFlowOf(&op);
   } else if (llvm::isa<BarrierOp>(op)) {
     step.node.code = OpCode::Reshape; // to its own shape: the identity
     step.attrs.shape = step.results[0].shape();
@@ -128,7 +131,9 @@ Steps::Step& Steps::make(mlir::Operation& op) {
 /// A function's program, and what is appended to it.
 class Program {
 public:
-  Program(mlir::func::FuncOp function) : emitter(function), steps_(emitter) {
+  Program(mlir::func::FuncOp function, bool reverse) : emitter(function), steps_(emitter) {
+    if (reverse)
+      keepCarries();
     for (mlir::Operation& op : function.getBody().front().without_terminator())
       steps_.add(op);
     outputs = emitter.wrap(terminator()->getOperands());
@@ -167,6 +172,24 @@ private:
       type.shape.insert(0, batch);
     return type;
   }
+  // Each loop that a reverse sweep may meet in place of the one that keeps nothing.
+  void keepCarries() {
+    const EmitterScope scope(emitter);
+    mlir::Block& block = emitter.function().getBody().front();
+    const mlir::OpBuilder::InsertionGuard guard(emitter.builder());
+    for (mlir::Operation& op : llvm::make_early_inc_range(block)) {
+      if (!isControl(&op))
+        continue;
+      const auto flow = controlFlowOf(&op), ready = autodiff::forReverse(flow);
+      if (ready == flow)
+        continue;
+      const LocationOverride location(sourceLocationOf(op.getLoc()));
+      emitter.builder().setInsertionPoint(&op);
+      const auto results = emitter.unwrap(emitter.control(ready, emitter.wrap(op.getOperands())));
+      op.replaceAllUsesWith(mlir::ValueRange(results).take_front(op.getNumResults()));
+      op.erase();
+    }
+  }
   mlir::Operation* terminator() { return emitter.function().getBody().front().getTerminator(); }
 
   Steps steps_;
@@ -174,7 +197,7 @@ private:
 } // namespace
 
 void appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t batch) {
-  Program program(function);
+  Program program(function, true);
   const EmitterScope scope(program.emitter);
   const Values inputs = program.arguments(wrt);
   const Values cotangents = program.appendSeeds(program.outputs, batch);
@@ -186,7 +209,7 @@ void appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t
 }
 
 void appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t batch) {
-  Program program(function);
+  Program program(function, false);
   const EmitterScope scope(program.emitter);
   const Values inputs = program.arguments(wrt);
   const Values tangents = program.appendSeeds(inputs, batch);

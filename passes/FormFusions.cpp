@@ -69,15 +69,26 @@ static void build(const FusionGroup& group) {
     stored->getResult(0).replaceAllUsesWith(result);
 }
 
-void formFusions(func::FuncOp function) {
-  Block& block = function.getBody().front();
-  eraseBarriers(function);
+// Operators of a body form kernels of their own: none reaches over the edge of a loop.
+static void fuse(Block& block) {
+  for (Operation& op : block)
+    if (ir::isControl(&op))
+      for (Region& region : op.getRegions())
+        fuse(region.front());
   splitReductions(block);
   for (auto& group : groupOperators(block))
     build(*group);
+}
+
+void formFusions(func::FuncOp function) {
+  eraseBarriers(function);
+  fuse(function.getBody().front());
   eraseDeadOperations(function);
-  if (!sortTopologically(&block))
-    throw Error("internal: fused kernels depend on each other in a circle");
+  function.walk([](Operation* op) {
+    for (Region& region : op->getRegions())
+      if (!isa<ir::FusionOp>(op) && !sortTopologically(&region.front()))
+        throw Error("internal: fused kernels depend on each other in a circle");
+  });
 }
 
 namespace {

@@ -1,7 +1,8 @@
 // One pass over a block, with an environment that drops each value after its last use.
 #include "passes/Interpreter.h"
 
-#include "ir/Dialect.h"
+#include "autodiff/Recorder.h"
+#include "ir/DialectControl.h"
 #include "ir/Emitter.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -117,6 +118,8 @@ Values run(mlir::Operation* op, Frame& frame) {
   if (auto checkpoint = llvm::dyn_cast<CheckpointOp>(op))
     return currentEmitter().checkpoint(bound(calleeOf(op, checkpoint.getCallee()), {}),
                                        frame.take(checkpoint.getInputs()));
+  if (isControl(op))
+    return currentEmitter().control(controlFlowOf(op), frame.take(op->getOperands()));
   if (auto barrier = llvm::dyn_cast<BarrierOp>(op))
     return {frame.take(barrier.getX())};
   if (auto fusion = llvm::dyn_cast<FusionOp>(op))
@@ -152,6 +155,21 @@ std::shared_ptr<const CustomFunction> customFunctionOf(ir::CustomOp op, const Va
       CustomFunction{op.getLabel().str(), bound(calleeOf(op, op.getCallee()), captured),
                      bound(calleeOf(op, op.getVjp()), vjpCaptured),
                      bound(calleeOf(op, op.getJvp()), jvpCaptured)});
+}
+
+// Recorded, so that it outlives the operation.
+static void record(ClosedFunction& function, mlir::Region* region) {
+  if (region)
+    function = autodiff::closed(function.inputs, [&](autodiff::Recorder&, ValueSpan inputs) {
+      return runBlock(region->front(), inputs);
+    });
+}
+
+std::shared_ptr<const ControlFlow> controlFlowOf(mlir::Operation* op) {
+  auto flow = std::make_shared<ControlFlow>(controlOf(op));
+  record(flow->body, bodyOf(op));
+  record(flow->other, otherOf(op));
+  return flow;
 }
 
 // Calls inside calls, on this thread: a recursive program ends before the stack does.

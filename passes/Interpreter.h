@@ -22,4 +22,7 @@ std::shared_ptr<const CustomFunction> customFunctionOf(ir::CustomOp op, const Va
                                                        const Values& vjpCaptured,
                                                        const Values& jvpCaptured);
 
+/// What a scan, while or cond repeats or chooses; needs the operation no longer.
+std::shared_ptr<const ControlFlow> controlFlowOf(mlir::Operation* op);
+
 } // namespace diptych::passes

@@ -3,6 +3,7 @@
 #include "passes/Passes.h"
 
 #include "passes/SimplifyAlgebra.h"
+#include "passes/SimplifyLoops.h"
 
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
@@ -13,11 +14,22 @@ namespace diptych::passes {
 #define GEN_PASS_DEF_SIMPLIFY
 #include "passes/Passes.h.inc"
 
+// What is inside a dead operation goes with it; what is inside another may be dead itself.
+static void eraseDeadIn(mlir::Block& block) {
+  for (mlir::Operation& op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (mlir::isOpTriviallyDead(&op)) {
+      op.erase();
+    } else if (ir::isControl(&op)) {
+      for (mlir::Region& region : op.getRegions())
+        eraseDeadIn(region.front());
+    }
+  }
+}
+
 void eraseDeadOperations(mlir::func::FuncOp function) {
   for (mlir::Block& block : function.getBody())
-    for (mlir::Operation& op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (mlir::isOpTriviallyDead(&op))
-        op.erase();
+    eraseDeadIn(block);
+  pruneLoops(function);
 }
 
 void simplify(mlir::func::FuncOp function, Numerics numerics) {
@@ -28,6 +40,7 @@ void simplify(mlir::func::FuncOp function, Numerics numerics) {
   config.setRegionSimplificationLevel(mlir::GreedySimplifyRegionLevel::Disabled);
   // Not converging is no failure: what was rewritten is right.
   (void)mlir::applyPatternsGreedily(function, std::move(patterns), config);
+  moveInvariants(function);
   mlir::IRRewriter rewriter(function.getContext());
   mlir::DominanceInfo dominance(function);
   mlir::eliminateCommonSubExpressions(rewriter, dominance, function);

@@ -1,6 +1,9 @@
 // The walk over the call plan. Small kernels run on the calling thread, big ones on the pool.
 #include "runtime/Program.h"
 
+#include <algorithm>
+
+#include "runtime/Execution.h"
 #include "runtime/ThreadPool.h"
 
 namespace diptych::runtime {
@@ -17,9 +20,7 @@ StatusText indexText(int arg, int64_t extent, std::string axis) {
   };
 }
 
-namespace {
-
-void runStep(const ProgramStep& step, void* const* args) {
+void runKernel(const ProgramStep& step, void* const* args) {
   auto* status = step.status ? static_cast<int64_t*>(args[step.args.size() - 1]) : nullptr;
   if (status)
     *status = 0;
@@ -33,57 +34,38 @@ void runStep(const ProgramStep& step, void* const* args) {
     throw Error(step.where, step.name + ": " + step.status(*status, args));
 }
 
-// Each piece of the rows walks through all steps, a chunk at a time.
-void runRows(const RowGroup& group, const ProgramStep* steps,
-             const std::vector<std::vector<void*>>& args) {
-  auto piece = [&](int64_t lo, int64_t hi) {
-    for (int64_t begin = lo; begin < hi; begin += group.chunk) {
-      const int64_t end = std::min(hi, begin + group.chunk);
-      for (int i = 0; i < group.count; ++i) {
-        const int64_t each = steps[i].range / group.rows;
-        steps[i].kernel(args[i].data(), nullptr, begin * each, end * each);
-      }
-    }
-  };
-  if (group.rows < 2 * group.grain)
-    piece(0, group.rows);
-  else
-    ThreadPool::global().parallelFor(group.rows, group.grain, piece);
-}
-
-} // namespace
-
 void Program::run(std::span<void* const> inputs, std::span<void* const> outputs) const {
   const Buffer arena = Buffer::allocate(arenaBytes);
-  auto placed = [&](const ProgramStep& step, std::vector<void*>& args) {
-    args.clear();
-    for (const ArgPlace& place : step.args) {
-      const auto position = static_cast<size_t>(place.position);
-      switch (place.kind) {
-      case ArgPlace::Kind::Input: args.push_back(inputs[position]); break;
-      case ArgPlace::Kind::Output: args.push_back(outputs[position]); break;
-      case ArgPlace::Kind::Arena: args.push_back(arena.data() + position); break;
-      case ArgPlace::Kind::Constant:
-        args.push_back(const_cast<std::byte*>(constants[position]->bytes.data()));
-        break;
-      }
-    }
-  };
-  std::vector<void*> args;
-  auto group = rowGroups.begin();
-  for (int i = 0; i < static_cast<int>(steps.size()); ++i) {
-    if (group != rowGroups.end() && i == group->first) {
-      std::vector<std::vector<void*>> all(group->count);
-      for (int k = 0; k < group->count; ++k)
-        placed(steps[i + k], all[k]);
-      runRows(*group, &steps[i], all);
-      i += group->count - 1;
-      ++group;
+  Execution execution(*this, arena.data());
+  std::copy(inputs.begin(), inputs.end(), execution.inputs());
+  std::copy(outputs.begin(), outputs.end(), execution.outputs());
+  execution.run();
+}
+
+template <class Count> static double total(const Program& program, const Count& count) {
+  double sum = 0;
+  for (const ProgramStep& step : program.steps) {
+    if (!step.control) {
+      sum += count(step);
       continue;
     }
-    placed(steps[i], args);
-    runStep(steps[i], args.data());
+    const ControlStep& control = *step.control;
+    const double body = total(*control.body, count);
+    const double other = control.other ? total(*control.other, count) : 0;
+    switch (control.kind) {
+    case ControlStep::Kind::scan: sum += static_cast<double>(control.length) * body; break;
+    case ControlStep::Kind::whileLoop: sum += body + other; break;
+    case ControlStep::Kind::cond: sum += std::max(body, other); break;
+    }
   }
+  return sum;
+}
+
+int64_t Program::kernelCalls() const {
+  return static_cast<int64_t>(total(*this, [](const ProgramStep&) { return 1.0; }));
+}
+double Program::flops() const {
+  return total(*this, [](const ProgramStep& step) { return step.flops; });
 }
 
 } // namespace diptych::runtime

@@ -15,6 +15,7 @@ struct ArgPlace {
   enum class Kind : uint8_t { Input, Output, Arena, Constant };
   Kind kind = Kind::Arena;
   int64_t position = 0; // number of the input, output or constant; byte offset in the arena
+  int64_t offset = 0;   // in bytes, from there
 };
 
 /// Of a step that can fail: what its error says. The step's last arg is an i64 status, 0 where
@@ -24,8 +25,24 @@ using StatusText = std::function<std::string(int64_t status, void* const* args)>
 /// does not is named, as in eager mode. `axis`: "axis 0 of f64[3,2]".
 StatusText indexText(int arg, int64_t extent, std::string axis);
 
+struct Program;
+
+/// A loop or branch: programs that run inside a step, on a part of the caller's arena. The step's
+/// args: its operands, its results, a second buffer for each carry, then the arenas of body and
+/// other, and one byte for a condition. Operands and results are those of ir/ControlFlow.h.
+struct ControlStep {
+  enum class Kind : uint8_t { scan, whileLoop, cond };
+  Kind kind = Kind::scan;
+  std::shared_ptr<const Program> body, other; // of a cond: where the predicate holds, or does not
+  size_t consts = 0, carry = 0, xs = 0, results = 0;
+  int64_t length = -1; // steps of a scan; the most of a while loop, -1: no limit
+  bool reverse = false;
+  std::vector<int64_t> carryBytes, xBytes, yBytes; // of one step
+};
+
 struct ProgramStep {
-  KernelFn kernel = nullptr;
+  KernelFn kernel = nullptr; // null: a loop or branch
+  std::shared_ptr<const ControlStep> control;
   std::vector<ArgPlace> args;
   int64_t range = 1;
   int64_t grain = 1;
@@ -39,7 +56,7 @@ struct ProgramStep {
 /// Steps [first, first + count) whose ranges are multiples of `rows`: they run together, a chunk of
 /// rows after the other, so that a chunk is still in cache when the next step wants it.
 struct RowGroup {
-  int first = 0, count = 0;
+  size_t first = 0, count = 0;
   int64_t rows = 1, chunk = 1;
   int64_t grain = 1; // least number of rows worth a thread
 };
@@ -57,6 +74,10 @@ struct Program {
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
   /// Throws Error where a step reports that it failed.
   void run(std::span<void* const> inputs, std::span<void* const> outputs) const;
+  /// Kernels that one run calls, and their operations; loops of unknown length count one step, and
+  /// branches the longer way.
+  int64_t kernelCalls() const;
+  double flops() const;
 };
 
 } // namespace diptych::runtime

@@ -5,6 +5,7 @@
 #include <diptych/Activations.h>
 #include <diptych/Autograd.h>
 #include <diptych/Composites.h>
+#include <diptych/ControlFlow.h>
 #include <diptych/Convolution.h>
 #include <diptych/Cumulative.h>
 #include <diptych/CustomRules.h>

@@ -107,6 +107,23 @@ TEST(CustomVjp, TakesTreesNumbersAndIntegers) {
   EXPECT_TRUE(allclose(tangents, jvp(plain)(ab, ab, rows).second, 1e-12));
 }
 
+TEST(CustomVjp, RuleSeesResultsThatTheCallerDropped) {
+  const Point p;
+  auto saved = custom_vjp([](const Tensor& x) { return std::pair(sin(x), cos(x)); },
+                          [](const Tensor&, const auto& y, const auto& c) {
+                            return c.first * y.second - c.second * y.first;
+                          });
+  auto f = [=](const Tensor& x) { return sum(saved(x).first); };
+  EXPECT_TRUE(allclose(grad(f)(p.x), cos(p.x), 1e-15));
+  EXPECT_TRUE(allclose(hessian(f)(p.x), hessian([](const Tensor& x) { return sum(sin(x)); })(p.x),
+                       1e-15, 1e-15));
+  EXPECT_TRUE(allclose(jacrev(grad(f))(p.x), hessian(f)(p.x), 1e-15, 1e-15));
+  expectEagerBits(grad(f), p.x);
+  const Tensor leaf = p.x.detach().requires_grad_();
+  f(leaf).backward();
+  EXPECT_TRUE(allclose(leaf.grad(), cos(p.x), 1e-15));
+}
+
 TEST(CustomVjp, NestsInItself) {
   const Point p;
   auto inner = ruledWave();

@@ -28,7 +28,7 @@ Schedule scheduleOf(const Model& f, const dt::Shape& shape, dt::Numerics numeric
 int callsOutsideGroups(const Schedule& schedule) {
   auto calls = static_cast<int>(schedule.calls.size());
   for (const auto& group : schedule.rowGroups)
-    calls -= group.count;
+    calls -= static_cast<int>(group.count);
   return calls;
 }
 

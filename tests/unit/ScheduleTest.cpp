@@ -41,10 +41,11 @@ std::vector<LiveRange> liveRanges(const Schedule& schedule) {
   // The calls of a row group take turns.
   for (const auto& group : schedule.rowGroups)
     for (LiveRange& range : live) {
-      const int end = group.first + group.count - 1;
-      if (range.first > group.first && range.first <= end)
-        range.first = group.first;
-      if (range.last >= group.first && range.last < end)
+      const auto begin = static_cast<int>(group.first);
+      const int end = begin + static_cast<int>(group.count) - 1;
+      if (range.first > begin && range.first <= end)
+        range.first = begin;
+      if (range.last >= begin && range.last < end)
         range.last = end;
     }
   return live;

@@ -41,10 +41,10 @@ struct EmitKernels : mlir::PassWrapper<EmitKernels, mlir::OperationPass<mlir::Mo
       options.contract = contract;
       const codegen::Schedule schedule = codegen::schedule(function, options);
       std::set<std::string> seen;
-      for (const codegen::ScheduledCall& call : schedule.calls)
-        if (!call.library && seen.insert(call.kernel.text()).second)
+      for (const codegen::KernelSpec* kernel : codegen::kernelsOf(schedule))
+        if (seen.insert(kernel->text()).second)
           codegen::emitKernel(
-              module, (function.getName() + "_" + llvm::Twine(seen.size() - 1)).str(), call.kernel);
+              module, (function.getName() + "_" + llvm::Twine(seen.size() - 1)).str(), *kernel);
       function.erase();
     }
   }

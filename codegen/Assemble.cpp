@@ -1,0 +1,87 @@
+// From a schedule to a program that runs: machine code behind every kernel, a place for every
+// argument.
+#include "codegen/KernelCompiler.h"
+
+namespace diptych::codegen {
+
+std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule) {
+  std::vector<const KernelSpec*> kernels;
+  const auto append = [&](const Schedule& part) {
+    const auto more = kernelsOf(part);
+    kernels.insert(kernels.end(), more.begin(), more.end());
+  };
+  for (const ScheduledCall& call : schedule.calls) {
+    if (call.control) {
+      append(call.control->body);
+      append(call.control->other);
+    } else if (!call.library) {
+      kernels.push_back(&call.kernel);
+    }
+  }
+  return kernels;
+}
+
+namespace {
+
+runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program) {
+  using Kind = runtime::ArgPlace::Kind;
+  switch (buffer.kind) {
+  case PlannedBuffer::Kind::Input: return {Kind::Input, buffer.index};
+  case PlannedBuffer::Kind::Output: return {Kind::Output, buffer.index};
+  case PlannedBuffer::Kind::Temporary: return {Kind::Arena, buffer.arenaOffset};
+  case PlannedBuffer::Kind::Constant: break;
+  }
+  program.constants.push_back(buffer.literal);
+  return {Kind::Constant, static_cast<int64_t>(program.constants.size()) - 1};
+}
+
+// Takes the functions of its kernels from the front of `functions`.
+std::shared_ptr<runtime::Program> build(const Schedule& schedule,
+                                        std::span<const runtime::KernelFn>& functions) {
+  auto program = std::make_shared<runtime::Program>();
+  program->inputs = schedule.inputs;
+  program->outputs = schedule.outputs;
+  program->rowGroups = schedule.rowGroups;
+  program->arenaBytes = schedule.arenaBytes;
+  for (const ScheduledCall& call : schedule.calls) {
+    runtime::ProgramStep step;
+    if (call.control) {
+      auto control = std::make_shared<runtime::ControlStep>(call.control->step);
+      control->body = build(call.control->body, functions);
+      if (control->kind != runtime::ControlStep::Kind::scan)
+        control->other = build(call.control->other, functions);
+      step.control = std::move(control);
+    } else if (call.library) {
+      step.kernel = call.library;
+      step.params = call.params;
+    } else {
+      step.kernel = functions.front();
+      functions = functions.subspan(1);
+    }
+    for (size_t i = 0; i < call.buffers.size(); ++i) {
+      step.args.push_back(placeOf(schedule.buffers[call.buffers[i]], *program));
+      step.args.back().offset = call.offsets.empty() ? 0 : call.offsets[i];
+    }
+    step.range = call.range;
+    step.grain = call.grain;
+    step.status = call.status;
+    step.flops = call.flops;
+    step.bytes = call.bytes;
+    step.name = call.name;
+    step.where = call.where;
+    program->steps.push_back(std::move(step));
+  }
+  return program;
+}
+
+} // namespace
+
+std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times) {
+  const auto functions = KernelCompiler::native().compile(kernelsOf(schedule), times);
+  std::span<const runtime::KernelFn> rest(functions);
+  auto program = build(schedule, rest);
+  program->kernelCount = times.compiled;
+  return program;
+}
+
+} // namespace diptych::codegen

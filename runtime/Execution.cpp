@@ -1,0 +1,166 @@
+// Steps in order; loops and branches on parts of the same arena. A carry lies in two buffers by
+// turns, chosen so that the last step writes where the result belongs.
+#include "runtime/Execution.h"
+
+#include "runtime/ThreadPool.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace diptych::runtime {
+
+Execution::Execution(const Program& program, std::byte* arena)
+    : program_(program), slots_(program.inputs.size() + program.outputs.size()),
+      parts_(program.steps.size()) {
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    const ProgramStep& step = program.steps[i];
+    first_.push_back(args_.size());
+    for (const ArgPlace& place : step.args)
+      add(place, arena);
+    if (!step.control)
+      continue;
+    const ControlStep& control = *step.control;
+    // Arenas of parts are always temporaries: their places are known already.
+    void* const* arenas = args_.data() + args_.size() - 3;
+    Parts& parts = parts_[i];
+    parts.body = std::make_unique<Execution>(*control.body, static_cast<std::byte*>(arenas[0]));
+    if (control.other)
+      parts.other = std::make_unique<Execution>(*control.other, static_cast<std::byte*>(arenas[1]));
+    parts.carry.resize(control.carry);
+  }
+}
+
+void Execution::add(const ArgPlace& place, std::byte* arena) {
+  const auto position = static_cast<size_t>(place.position);
+  void* known = nullptr;
+  switch (place.kind) {
+  case ArgPlace::Kind::Input: patches_.push_back({args_.size(), position, place.offset}); break;
+  case ArgPlace::Kind::Output:
+    patches_.push_back({args_.size(), program_.inputs.size() + position, place.offset});
+    break;
+  case ArgPlace::Kind::Arena: known = arena + position + place.offset; break;
+  case ArgPlace::Kind::Constant:
+    known = const_cast<std::byte*>(program_.constants[position]->bytes.data()) + place.offset;
+    break;
+  }
+  args_.push_back(known);
+}
+
+void Execution::run() {
+  for (const Patch& patch : patches_)
+    args_[patch.arg] = static_cast<std::byte*>(slots_[patch.slot]) + patch.offset;
+  auto group = program_.rowGroups.begin();
+  for (size_t i = 0; i < program_.steps.size(); ++i) {
+    if (group != program_.rowGroups.end() && i == group->first) {
+      runRows(*group);
+      i += group->count - 1;
+      ++group;
+      continue;
+    }
+    const ProgramStep& step = program_.steps[i];
+    void* const* args = args_.data() + first_[i];
+    if (step.control)
+      runControl(*step.control, args, parts_[i]);
+    else
+      runKernel(step, args);
+  }
+}
+
+// Each piece of the rows walks through all steps, a chunk at a time.
+void Execution::runRows(const RowGroup& group) {
+  auto piece = [&](int64_t lo, int64_t hi) {
+    for (int64_t begin = lo; begin < hi; begin += group.chunk) {
+      const int64_t end = std::min(hi, begin + group.chunk);
+      for (size_t i = group.first; i < group.first + group.count; ++i) {
+        const ProgramStep& step = program_.steps[i];
+        const int64_t each = step.range / group.rows;
+        step.kernel(args_.data() + first_[i], nullptr, begin * each, end * each);
+      }
+    }
+  };
+  if (group.rows < 2 * group.grain)
+    piece(0, group.rows);
+  else
+    ThreadPool::global().parallelFor(group.rows, group.grain, piece);
+}
+
+void Execution::runControl(const ControlStep& control, void* const* args, Parts& parts) {
+  switch (control.kind) {
+  case ControlStep::Kind::scan: return runScan(control, args, parts);
+  case ControlStep::Kind::whileLoop: return runWhile(control, args, parts);
+  case ControlStep::Kind::cond: return runCond(control, args, parts);
+  }
+}
+
+static void* rowOf(void* stack, int64_t row, int64_t bytes) {
+  return static_cast<std::byte*>(stack) + row * bytes;
+}
+
+static void copy(void* to, const void* from, int64_t bytes) {
+  if (to != from && bytes > 0)
+    std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+void Execution::runScan(const ControlStep& scan, void* const* args, Parts& parts) {
+  const size_t m = scan.carry, ys = scan.results - m;
+  void* const* init = args + scan.consts;
+  void* const* xs = init + m;
+  void* const* results = xs + scan.xs;
+  void* const* second = results + scan.results;
+  void** inputs = parts.body->inputs();
+  void** outputs = parts.body->outputs();
+  std::copy(args, args + scan.consts, inputs);
+  std::copy(init, init + m, parts.carry.begin());
+  inputs += scan.consts;
+  for (int64_t step = 0; step < scan.length; ++step) {
+    const int64_t left = scan.length - 1 - step, row = scan.reverse ? left : step;
+    void* const* to = left % 2 == 0 ? results : second;
+    for (size_t i = 0; i < m; ++i) {
+      inputs[i] = parts.carry[i];
+      parts.carry[i] = outputs[i] = to[i];
+    }
+    for (size_t i = 0; i < scan.xs; ++i)
+      inputs[m + i] = rowOf(xs[i], row, scan.xBytes[i]);
+    for (size_t i = 0; i < ys; ++i)
+      outputs[m + i] = rowOf(results[m + i], row, scan.yBytes[i]);
+    parts.body->run();
+  }
+  for (size_t i = 0; i < m; ++i)
+    copy(results[i], parts.carry[i], scan.carryBytes[i]);
+}
+
+void Execution::runWhile(const ControlStep& loop, void* const* args, Parts& parts) {
+  const size_t m = loop.carry;
+  void* const* init = args + loop.consts;
+  void* const* results = init + m;
+  void* const* second = results + m;
+  void* predicate = second[m + 2];
+  std::copy(init, init + m, parts.carry.begin());
+  for (Execution* part : {parts.body.get(), parts.other.get()})
+    std::copy(args, args + loop.consts, part->inputs());
+  *parts.other->outputs() = predicate;
+  for (int64_t step = 0; step != loop.length; ++step) {
+    std::copy(parts.carry.begin(), parts.carry.end(), parts.other->inputs() + loop.consts);
+    parts.other->run();
+    if (*static_cast<const std::byte*>(predicate) == std::byte{0})
+      break;
+    std::copy(parts.carry.begin(), parts.carry.end(), parts.body->inputs() + loop.consts);
+    void* const* to = step % 2 == 0 ? results : second;
+    std::copy(to, to + m, parts.body->outputs());
+    std::copy(to, to + m, parts.carry.begin());
+    parts.body->run();
+  }
+  for (size_t i = 0; i < m; ++i)
+    copy(results[i], parts.carry[i], loop.carryBytes[i]);
+}
+
+void Execution::runCond(const ControlStep& cond, void* const* args, Parts& parts) {
+  const bool holds = *static_cast<const std::byte*>(args[0]) != std::byte{0};
+  Execution& part = holds ? *parts.body : *parts.other;
+  void* const* results = args + 1 + cond.xs;
+  std::copy(args + 1, results, part.inputs());
+  std::copy(results, results + cond.results, part.outputs());
+  part.run();
+}
+
+} // namespace diptych::runtime

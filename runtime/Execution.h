@@ -1,0 +1,48 @@
+// One run of a program: addresses of all arguments, found once, however often its steps repeat.
+// Allocates when it is made and never while it runs. Internal to runtime.
+#pragma once
+
+#include "runtime/Program.h"
+
+namespace diptych::runtime {
+
+class Execution {
+public:
+  /// Works on `arena`, of at least program.arenaBytes.
+  Execution(const Program& program, std::byte* arena);
+
+  /// Where they lie; to be set before a run, and again where they change before the next.
+  void** inputs() { return slots_.data(); }
+  void** outputs() { return slots_.data() + program_.inputs.size(); }
+  void run();
+
+private:
+  struct Patch {
+    size_t arg, slot;
+    int64_t offset;
+  };
+  /// Of a loop or branch: executions of its parts.
+  struct Parts {
+    std::unique_ptr<Execution> body, other;
+    std::vector<void*> carry; // of the step before
+  };
+
+  void add(const ArgPlace& place, std::byte* arena);
+  void runRows(const RowGroup& group);
+  void runControl(const ControlStep& control, void* const* args, Parts& parts);
+  static void runScan(const ControlStep& scan, void* const* args, Parts& parts);
+  static void runWhile(const ControlStep& loop, void* const* args, Parts& parts);
+  static void runCond(const ControlStep& cond, void* const* args, Parts& parts);
+
+  const Program& program_;
+  std::vector<void*> slots_;  // inputs, then outputs
+  std::vector<void*> args_;   // of all steps
+  std::vector<size_t> first_; // by step: where its args begin
+  std::vector<Patch> patches_;
+  std::vector<Parts> parts_; // by step
+};
+
+/// Calls the kernel of a step, on the pool where that is worth it. Throws Error for a bad index.
+void runKernel(const ProgramStep& step, void* const* args);
+
+} // namespace diptych::runtime
