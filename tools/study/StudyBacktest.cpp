@@ -117,7 +117,7 @@ WholeRun Backtest::adam() const {
   };
   WholeRun run = makeRun("Adam on -Sharpe", adamStep(), loop);
   run.unit = "Adam steps";
-  run.apart = 1e-8;
+  run.apart = 1e-6;
   return run;
 }
 
