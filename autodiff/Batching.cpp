@@ -77,6 +77,7 @@ Value reduction(const Context& c) {
   return emitted::reduce(c.code, c.batched(0), oneUp(c.attrs.axes));
 }
 
+// Of every operator along an axis.
 Value argReduction(const Context& c) {
   Attrs attrs = c.attrs;
   ++attrs.axis;

@@ -1,5 +1,5 @@
-// Batching rules of matmul, gather and scatter_add: the batch axis is folded into one of the
-// operator's own wherever that gives one large operation instead of many small ones.
+// Batching rules of matmul, gather, scatter_add and scatter: the batch axis is folded into one of
+// the operator's own wherever that gives one large operation instead of many small ones.
 #include "autodiff/Batching.h"
 
 #include <algorithm>
@@ -72,17 +72,25 @@ Value gather(const Context& c) {
   return moveAxis(emitted::gather(stacked, rows, axis), axis, 0);
 }
 
+// Of scatter too: updates to one place keep their order.
 Value scatterAdd(const Context& c) {
   const Operand& indices = c.operands[1];
   const Value x = c.batched(0), updates = c.batched(2);
   const int64_t axis = c.attrs.axis;
+  const auto scattered = [&](const Value& x, const Value& rows, const Value& updates,
+                             int64_t axis) {
+    Attrs attrs;
+    attrs.axis = axis;
+    const Value operands[] = {x, rows, updates};
+    return c.emit(operands, attrs);
+  };
   if (!indices.batched)
-    return emitted::scatterAdd(x, indices.value, updates, axis + 1);
+    return scattered(x, indices.value, updates, axis + 1);
   const int64_t extent = x.shape()[axis + 1];
   const Value stacked = merge(moveAxis(x, 0, axis), axis);
   const Value rows = stackedIndices(indices.value, c.batch, extent);
-  const Value sums = emitted::scatterAdd(stacked, rows, moveAxis(updates, 0, axis), axis);
-  return moveAxis(split(sums, axis, c.batch, extent), axis, 0);
+  const Value results = scattered(stacked, rows, moveAxis(updates, 0, axis), axis);
+  return moveAxis(split(results, axis, c.batch, extent), axis, 0);
 }
 
 } // namespace diptych::autodiff::batching

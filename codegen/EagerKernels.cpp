@@ -1,6 +1,8 @@
 // Walks the operator table and describes the eager kernels of each family.
 #include "codegen/EagerKernels.h"
 
+#include "ir/TypeRules.h"
+
 namespace diptych::codegen {
 
 using namespace runtime;
@@ -100,6 +102,24 @@ KernelSpec argSpec(const OpInfo& op, DType dtype) {
   return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to}};
 }
 
+// Operands and result are [outer, n, inner]; params: n, inner extent, then for each operand and the
+// result the strides outer, n, inner. Loops are (outer, inner, n).
+KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
+  CumulativeSpec spec = cumulativeSpecOf(op);
+  spec.extents = {Size(0), Size::param(1), Size::param(0)};
+  const auto access = [&](int arg, DType dtype) {
+    const int slot = 2 + 3 * arg;
+    const Size inner = variant == kColumns ? Size(1) : Size::param(slot + 2);
+    return Access{arg, dtype, {Size::param(slot), inner, Size::param(slot + 1)}, 0};
+  };
+  for (int i = 0; i < op.operandCount; ++i)
+    spec.from.push_back(access(i, dtype));
+  spec.to = access(op.operandCount, op.typeRule == &typerules::argCumulative ? DType::i64 : dtype);
+  spec.lanes = variant == kColumns ? lanes : 1;
+  spec.chains = variant == kColumns ? 1 : kCumulativeChains;
+  return {spec};
+}
+
 // Params: k and v extent; strides S(s,k), V(k,v), C(s,v). The range is s, so its extent is not
 // read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
@@ -122,8 +142,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
 }
 
 KernelSpec indexSpec(const OpInfo& op, DType dtype) {
-  return {IndexSpec{op.code == OpCode::ScatterAdd, dtype, Size::param(0), Size::param(1),
-                    Size::param(2)}};
+  return {IndexSpec{op.code, dtype, Size::param(0), Size::param(1), Size::param(2)}};
 }
 
 // Collects the kernels of one register width.
@@ -146,6 +165,14 @@ public:
     for (DType dtype : dtypesOf(op))
       for (uint8_t variant : {kRows, kColumns, kStrided})
         add(op, dtype, dtype, variant, reductionSpec(op, dtype, variant, lanesFor(dtype)));
+  }
+  void cumulative(const OpInfo& op) {
+    for (DType dtype : dtypesOf(op))
+      for (uint8_t variant : {kColumns, kStrided}) {
+        KernelSpec spec = cumulativeSpec(op, dtype, variant, vectorBytes_ / kCumulativeLaneBytes);
+        const DType out = std::get<CumulativeSpec>(spec.what).to.dtype;
+        add(op, dtype, out, variant, std::move(spec));
+      }
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
@@ -188,6 +215,7 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
     case Family::Pointwise: collector.pointwise(op); break;
     case Family::Reduction: collector.reduction(op); break;
     case Family::Matmul: collector.matmul(op); break;
+    case Family::Cumulative: collector.cumulative(op); break;
     case Family::ArgReduction:
       for (DType dtype : dtypesOf(op))
         collector.add(op, dtype, DType::i64, kStrided, argSpec(op, dtype));

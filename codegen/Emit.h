@@ -5,6 +5,8 @@
 
 namespace diptych::codegen {
 
+class ScalarBuilder;
+
 /// Dialects that emitted kernels use; load them before emitting.
 void loadKernelDialects(mlir::MLIRContext& context);
 
@@ -12,6 +14,9 @@ void loadKernelDialects(mlir::MLIRContext& context);
 void emitKernel(mlir::ModuleOp module, llvm::StringRef name, const KernelSpec& spec);
 
 void emitArg(KernelBuilder& kernel, const ArgSpec& spec);
+/// Whether `candidate` replaces `best`: it is better, or the first NaN. Of scalars or vectors.
+mlir::Value extremumWins(ScalarBuilder& b, bool greatest, mlir::Value candidate, mlir::Value best);
+void emitCumulative(KernelBuilder& kernel, const CumulativeSpec& spec);
 void emitIndexed(KernelBuilder& kernel, const IndexSpec& spec);
 
 } // namespace diptych::codegen

@@ -1,4 +1,4 @@
-// Kernels around computed indices: argmax and argmin, gather, scatter_add.
+// Kernels around computed indices: argmax and argmin, gather, scatter_add, scatter.
 #include "codegen/Emit.h"
 #include "codegen/Lowerings.h"
 
@@ -15,8 +15,7 @@ static Value offsetOf(KernelBuilder& k, const Access& access, ArrayRef<Value> in
   return offset;
 }
 
-// The candidate wins if it is better, or if it is the first NaN.
-static Value wins(ScalarBuilder& b, bool greatest, Value candidate, Value best) {
+Value extremumWins(ScalarBuilder& b, bool greatest, Value candidate, Value best) {
   using FloatPredicate = arith::CmpFPredicate;
   using IntegerPredicate = arith::CmpIPredicate;
   Value better =
@@ -54,7 +53,7 @@ void emitArg(KernelBuilder& k, const ArgSpec& spec) {
     best = k.loop(k.i64(1), k.size(spec.extents[last]), 1, best, [&](Value r, ValueRange so) {
       indices[last] = r;
       Value candidate = element();
-      Value won = wins(b, spec.greatest, candidate, so[0]);
+      Value won = extremumWins(b, spec.greatest, candidate, so[0]);
       return SmallVector<Value>{b.select(won, candidate, so[0]), b.select(won, r, so[1])};
     });
     indices[last] = k.i64(0);
@@ -133,7 +132,8 @@ static void emitGather(KernelBuilder& k, const IndexSpec& spec) {
       });
 }
 
-static void emitScatterAdd(KernelBuilder& k, const IndexSpec& spec) {
+// Adds rows or, for scatter, writes them: in order, so that the last of duplicates stays.
+static void emitScattered(KernelBuilder& k, const IndexSpec& spec) {
   IndexedRows rows(k, spec, 0, 3);
   ScalarBuilder b(k.builder(), k.loc(), spec.dtype);
   rows.run(
@@ -143,15 +143,16 @@ static void emitScatterAdd(KernelBuilder& k, const IndexSpec& spec) {
           Value address = k.address(k.pointer(2), spec.dtype, k.add(to, i));
           Value update =
               k.loadScalar(k.address(k.pointer(1), spec.dtype, k.add(from, i)), spec.dtype);
-          Value sum = lowerPointwise(OpCode::Add, b, {k.loadScalar(address, spec.dtype), update});
-          k.storeScalar(sum, address, spec.dtype);
+          if (spec.code == OpCode::ScatterAdd)
+            update = lowerPointwise(OpCode::Add, b, {k.loadScalar(address, spec.dtype), update});
+          k.storeScalar(update, address, spec.dtype);
         });
       },
       [](Value, Value) {});
 }
 
 void emitIndexed(KernelBuilder& k, const IndexSpec& spec) {
-  spec.scatterAdd ? emitScatterAdd(k, spec) : emitGather(k, spec);
+  spec.code == OpCode::Gather ? emitGather(k, spec) : emitScattered(k, spec);
 }
 
 } // namespace diptych::codegen

@@ -1,6 +1,8 @@
 // The text of a kernel description: its identity for deduplication and caches.
 #include "codegen/KernelSpec.h"
 
+#include "ir/TypeRules.h"
+
 #include <bit>
 
 namespace diptych::codegen {
@@ -76,6 +78,18 @@ public:
     access(spec.from);
     access(spec.to);
   }
+  void operator()(const CumulativeSpec& spec) {
+    text += "cumulative ";
+    number(static_cast<int>(spec.kind));
+    text += std::string(info(spec.combiner).name) + ' ';
+    sizes(spec.extents);
+    number(static_cast<int64_t>(spec.from.size()));
+    for (const Access& from : spec.from)
+      access(from);
+    access(spec.to);
+    number(spec.lanes);
+    number(spec.chains);
+  }
   void operator()(const MatmulSpec& spec) {
     text += "matmul ";
     number(static_cast<int>(spec.dtype));
@@ -96,13 +110,25 @@ public:
     number(spec.lanes);
   }
   void operator()(const IndexSpec& spec) {
-    text += spec.scatterAdd ? "scatter_add " : "gather ";
+    text += info(spec.code).name;
+    text += ' ';
     number(static_cast<int>(spec.dtype));
     sizes({spec.n, spec.m, spec.inner});
   }
 };
 
 } // namespace
+
+CumulativeSpec cumulativeSpecOf(const OpInfo& op) {
+  using Kind = CumulativeSpec::Kind;
+  CumulativeSpec spec;
+  spec.combiner = op.combiner;
+  if (op.operandCount == 2)
+    spec.kind = Kind::recurrence;
+  else if (op.typeRule == &typerules::argCumulative)
+    spec.kind = op.combiner == OpCode::Maximum ? Kind::greatest : Kind::least;
+  return spec;
+}
 
 std::string KernelSpec::text() const {
   Writer writer;

@@ -85,6 +85,28 @@ struct ArgSpec {
   Access from, to;
 };
 
+/// Along the innermost loop, in order: element i of the result depends on elements 0 to i. The
+/// loop around it is the one that vectors, or several chains of scalars, run over.
+struct CumulativeSpec {
+  enum class Kind : uint8_t {
+    fold,       // y[i] = y[i-1] op x[i] by the combiner
+    recurrence, // y[i] = fma(a[i], y[i-1], b[i])
+    greatest,   // index of the extremum so far, the first of ties, NaN wins
+    least
+  };
+  Kind kind = Kind::fold;
+  OpCode combiner = OpCode::Add;
+  std::vector<Size> extents; // at least two; the outermost runs over [lo, hi)
+  std::vector<Access> from;
+  Access to;
+  int lanes = 1;  // of a vector along the loop before the last; strides there are 1, or 0 to read
+  int chains = 1; // without vectors: so many rows at once
+};
+/// Rows that scalar code runs at once, and bytes of the widest thing a lane carries.
+constexpr int kCumulativeChains = 4, kCumulativeLaneBytes = 8;
+/// What the table says of an operator of the cumulative family.
+CumulativeSpec cumulativeSpecOf(const OpInfo& op);
+
 /// C[s,v] = sum over k of S[s,k] V[k,v]; loops are (batch, s, v, k), strides in that order.
 /// The range [lo, hi) is over the batch if there is one, else over s or v.
 struct MatmulSpec {
@@ -111,13 +133,13 @@ struct BlockSumSpec {
 
 /// x [outer, n, inner] by indices [m], all contiguous; args as in runtime/KernelAbi.h.
 struct IndexSpec {
-  bool scatterAdd = false;
+  OpCode code = OpCode::Gather; // or ScatterAdd or Scatter
   DType dtype = DType::f64;
   Size n, m, inner;
 };
 
 struct KernelSpec {
-  std::variant<NestSpec, ArgSpec, MatmulSpec, BlockSumSpec, IndexSpec> what;
+  std::variant<NestSpec, ArgSpec, CumulativeSpec, MatmulSpec, BlockSumSpec, IndexSpec> what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 
   /// A text that says everything that decides the kernel's code.

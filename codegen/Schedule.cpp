@@ -44,8 +44,9 @@ void Scheduler::visit(Operation* op) {
   case Family::ArgReduction: return argReduction(op, *code);
   case Family::Matmul: return matmul(op);
   case Family::Gather: return gather(op);
-  case Family::ScatterAdd: return scatterAdd(op);
   case Family::Library: return library(op, *code);
+  case Family::ScatterAdd: return scatter(op, *code);
+  case Family::Cumulative: return cumulative(op, *code);
   case Family::Pointwise:
   case Family::Reduction: break;
   }
@@ -89,6 +90,19 @@ Storage Scheduler::contiguous(const Storage& storage) {
   }
   Storage made = newStorage(storage.type);
   copy(storage, made);
+  return made;
+}
+
+Storage Scheduler::addressable(const Storage& storage) {
+  if (!storage.splat)
+    return storage;
+  Storage from = storage;
+  from.type.shape = {};
+  from.strides = {};
+  Storage made = newStorage(from.type);
+  copy(from, made);
+  made.type = storage.type;
+  made.strides = Dims(storage.type.rank(), 0);
   return made;
 }
 

@@ -222,7 +222,7 @@ ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t
   call.name = info(*ir::opCodeOf(op)).name;
   call.range = std::max<int64_t>(1, outer);
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
-  call.status = runtime::indexText(spec.scatterAdd ? 0 : 1, spec.n.value,
+  call.status = runtime::indexText(spec.code == OpCode::Gather ? 1 : 0, spec.n.value,
                                    "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
                                        ir::tensorTypeOf(op->getOperand(0).getType()).str());
   return call;
@@ -240,14 +240,14 @@ void Scheduler::gather(Operation* op) {
   this->call(std::move(call));
 }
 
-void Scheduler::scatterAdd(Operation* op) {
+void Scheduler::scatter(Operation* op, OpCode code) {
   const Storage indices = wholeBuffer(converted(at(op->getOperand(1)), DType::i64));
   const Storage updates = wholeBuffer(at(op->getOperand(2)));
   const Storage to = allocateResult(op);
   copy(at(op->getOperand(0)), to);
   const int64_t axis = ir::attrsOf(op).axis;
   IndexSpec spec = indexSpecOf(to.type, axis, indices.type.numel());
-  spec.scatterAdd = true;
+  spec.code = code;
   ScheduledCall call = indexCall(op, spec, outerOf(to.type, axis));
   call.buffers = {indices.buffer, updates.buffer, to.buffer,
                   newBuffer(PlannedBuffer::Kind::Temporary, 8)};

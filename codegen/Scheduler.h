@@ -24,9 +24,12 @@ private:
   void matmul(mlir::Operation* op);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
   void argReduction(mlir::Operation* op, OpCode code);
+  void cumulative(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
-  void scatterAdd(mlir::Operation* op);
   void library(mlir::Operation* op, OpCode code);
+  void scatter(mlir::Operation* op, OpCode code);
+  /// A splat as one element in memory that every stride repeats.
+  Storage addressable(const Storage& storage);
   void finish(mlir::Operation* returnOp);
 
   Storage& at(mlir::Value value);

@@ -45,8 +45,10 @@ void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, c
   case Family::ArgReduction: return runtime::launchArgReduction(op.code, in[0], attrs.axis, out);
   case Family::Matmul: return runtime::launchMatmul(in[0], in[1], out);
   case Family::Gather: return runtime::launchGather(in[0], in[1], attrs.axis, out);
-  case Family::ScatterAdd: return runtime::launchScatterAdd(in[0], in[1], in[2], attrs.axis, out);
   case Family::Library: return runtime::launchLibrary(op.code, in, attrs, out);
+  case Family::ScatterAdd:
+    return runtime::launchScatter(op.code, in[0], in[1], in[2], attrs.axis, out);
+  case Family::Cumulative: return runtime::launchCumulative(op.code, in, attrs.axis, out);
   case Family::Creation:
   case Family::Movement: break;
   }

@@ -106,6 +106,36 @@ Value argsort(const Value& x, int64_t axis, bool descending) {
   return emit(OpCode::Argsort, {x}, attrs);
 }
 
+static Value alongAxis(OpCode code, std::initializer_list<Value> operands, int64_t axis) {
+  Attrs attrs;
+  attrs.axis = axis;
+  return emit(code, operands, attrs);
+}
+
+Value scatter(const Value& x, const Value& indices, const Value& updates, int64_t axis) {
+  return alongAxis(OpCode::Scatter, {x, indices, updates}, axis);
+}
+
+Value cumsum(const Value& x, int64_t axis) { return alongAxis(OpCode::Cumsum, {x}, axis); }
+
+Value linearRecurrence(const Value& a, const Value& b, int64_t axis) {
+  return alongAxis(OpCode::LinearRecurrence, {a, b}, axis);
+}
+
+Value shifted(const Value& x, int64_t distance, int64_t axis) {
+  const int rank = x.rank();
+  const int64_t extent = x.shape()[axis], lost = std::min(std::abs(distance), extent);
+  Dims starts(rank, 0), limits = x.shape(), low(rank, 0), high(rank, 0);
+  if (distance < 0) {
+    starts[axis] = lost;
+    high[axis] = lost;
+  } else {
+    limits[axis] = extent - lost;
+    low[axis] = lost;
+  }
+  return pad(slice(x, starts, limits, Dims(rank, 1)), low, high, Dims(rank, 0), Scalar(0));
+}
+
 Value matrixTranspose(const Value& x) {
   Dims permutation;
   for (int i = 0; i < x.rank(); ++i)

@@ -32,6 +32,13 @@ Value matmul(const Value& x, const Value& y);
 Value gather(const Value& x, const Value& indices, int64_t axis);
 Value scatterAdd(const Value& x, const Value& indices, const Value& updates, int64_t axis);
 Value argsort(const Value& x, int64_t axis, bool descending);
+/// x with rows replaced by updates; the last of duplicates stays.
+Value scatter(const Value& x, const Value& indices, const Value& updates, int64_t axis);
+Value cumsum(const Value& x, int64_t axis);
+/// y[i] = a[i] y[i-1] + b[i], y[0] = b[0].
+Value linearRecurrence(const Value& a, const Value& b, int64_t axis);
+/// x moved `distance` (negative: down) along an axis; what leaves it is lost, zeros come in.
+Value shifted(const Value& x, int64_t distance, int64_t axis);
 /// Swaps the last two axes.
 Value matrixTranspose(const Value& x);
 /// Repeats a reduced value along the axes it was reduced over: the transpose of sum.

@@ -114,6 +114,19 @@ class Diptych_Library<string mnemonic, string rule> : Diptych_Op<mnemonic, "Libr
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 
+// Along one axis, in order: element i of the result depends on elements 0 to i.
+class Diptych_Cumulative<string mnemonic, string combinerOp, string rule>
+    : Diptych_Op<mnemonic, "Cumulative"> {
+  let combiner = combinerOp;
+  let arguments = (ins Diptych_Tensor:$x, I64Attr:$axis);
+  let dtypes = Numbers;
+  let typeRule = rule;
+  let batching = "argReduction";
+  let dslName = "";
+  let domain = ["-3.0", "3.0"];
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
+}
+
 // Moves elements, computes nothing.
 class Diptych_Movement<string mnemonic, string rule> : Diptych_Op<mnemonic, "Movement"> {
   let typeRule = rule;

@@ -19,6 +19,7 @@ enum class Family : uint8_t {
   Movement,
   Reduction,
   ArgReduction,
+  Cumulative,
   Matmul,
   Gather,
   ScatterAdd,

@@ -453,6 +453,30 @@ def ArgminOp : Diptych_ArgReduction<"argmin"> {
   let summary = "i64 index of the minimum along an axis; the first of ties; the first NaN wins";
 }
 
+//===-- Cumulative ---------------------------------------------------------------------------===//
+
+def CumsumOp : Diptych_Cumulative<"cumsum", "Add", "cumulative"> {
+  let summary = "sums of the elements up to each one along an axis, added in order; f32 is added in f64";
+  let derivative = Linear;
+}
+def LinearRecurrenceOp : Diptych_Cumulative<"linear_recurrence", "Add", "cumulative"> {
+  let summary = "y[i] = a[i] y[i-1] + b[i] along an axis, y[0] = b[0]; one fma a step, f32 is carried in f64";
+  let description = [{Products, exponential averages, discounted sums and any other linear filter of the first order.
+    The first a is not looked at. Derivatives are linear recurrences again.}];
+  let arguments = (ins Diptych_Tensor:$a, Diptych_Tensor:$b, I64Attr:$axis);
+  let derivative = Custom;
+  let domain = ["-1.2", "1.2"];
+  let convention = "integers wrap; an infinity or NaN stays in the sums behind it, as in the loop";
+}
+def ArgcummaxOp : Diptych_Cumulative<"argcummax", "Maximum", "argCumulative"> {
+  let summary = "i64 index of the maximum up to each element along an axis; the first of ties; the first NaN wins";
+  let derivative = Zero;
+}
+def ArgcumminOp : Diptych_Cumulative<"argcummin", "Minimum", "argCumulative"> {
+  let summary = "i64 index of the minimum up to each element along an axis; the first of ties; the first NaN wins";
+  let derivative = Zero;
+}
+
 //===-- Contraction and indexing -------------------------------------------------------------===//
 
 def MatmulOp : Diptych_Op<"matmul", "Matmul"> {
@@ -486,6 +510,18 @@ def ScatterAddOp : Diptych_Op<"scatter_add", "ScatterAdd"> {
   let derivative = Linear;
   let dslName = "";
   let domain = ["-3.0", "3.0"];
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
+}
+def ScatterOp : Diptych_Op<"scatter", "ScatterAdd"> {
+  let summary = "x with the rows along an axis that indices choose replaced by updates";
+  let description = [{Updates has the shape that gather gives. Of several updates to one place the last in row-major
+    order stays.}];
+  let arguments = (ins Diptych_Tensor:$x, Diptych_Tensor:$indices, Diptych_Tensor:$updates, I64Attr:$axis);
+  let typeRule = "scatterAdd";
+  let derivative = Linear;
+  let dslName = "";
+  let domain = ["-3.0", "3.0"];
+  let convention = "an update that a later one replaces has derivative 0";
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 

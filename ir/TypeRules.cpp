@@ -165,6 +165,16 @@ TensorType argsort(const OpInfo& op, Types operands, const Attrs& attrs) {
   return {DType::i64, operands[0].shape};
 }
 
+TensorType cumulative(const OpInfo& op, Types operands, const Attrs& attrs) {
+  checkSame(op, operands);
+  checkAxes(op, {attrs.axis}, operands[0].rank());
+  return operands[0];
+}
+
+TensorType argCumulative(const OpInfo& op, Types operands, const Attrs& attrs) {
+  return {DType::i64, cumulative(op, operands, attrs).shape};
+}
+
 TensorType matmul(const OpInfo& op, Types operands, const Attrs&) {
   const TensorType &x = operands[0], &y = operands[1];
   checkDType(op, x);

@@ -23,6 +23,8 @@ TensorType concatenate(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType reduction(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType argReduction(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType argsort(const OpInfo& op, Types operands, const Attrs& attrs);
+TensorType cumulative(const OpInfo& op, Types operands, const Attrs& attrs);
+TensorType argCumulative(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType matmul(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType gather(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType scatterAdd(const OpInfo& op, Types operands, const Attrs& attrs);

@@ -19,6 +19,13 @@
 //   variant kColumns: inner stride 1 of input and output, vectorised along the inner axis
 //   variant kStrided: any strides
 //
+// Cumulative (operands and output are [outer, n, inner])
+//   args   inputs..., output
+//   params n, inner extent; then for each arg: strides outer, n, inner
+//   range  the outer loop
+//   variant kColumns: inner strides are 1, vectorised along the inner axis
+//   variant kStrided: any strides
+//
 // Matmul: C[s,v] = sum over k of S[s,k] V[k,v]
 //   args   S, V, C
 //   params k extent, v extent; strides S(s,k), V(k,v), C(s,v)
@@ -31,7 +38,8 @@
 //   args   x, indices, output, status
 //   params n, m, inner
 //   range  outer
-// ScatterAdd (contiguous; output is [outer, n, inner] and holds x; updates [outer, m, inner])
+// ScatterAdd, Scatter (contiguous; output is [outer, n, inner] and holds x; updates [outer, m,
+// inner])
 //   args   indices, updates, output, status
 //   params n, m, inner
 //   range  outer

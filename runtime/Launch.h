@@ -28,11 +28,15 @@ void launchPointwise(OpCode code, std::span<const Strided> inputs, const Strided
 /// One axis after the other, innermost first.
 void launchReduction(OpCode code, const Strided& input, const Dims& axes, const Strided& output);
 void launchArgReduction(OpCode code, const Strided& input, int64_t axis, const Strided& output);
+/// One or two inputs of the output's shape.
+void launchCumulative(OpCode code, std::span<const Strided> inputs, int64_t axis,
+                      const Strided& output);
 void launchMatmul(const Strided& x, const Strided& y, const Strided& output);
 /// Throws Error where an index is out of range. The output is contiguous.
 void launchGather(const Strided& x, const Strided& indices, int64_t axis, const Strided& output);
-void launchScatterAdd(const Strided& x, const Strided& indices, const Strided& updates,
-                      int64_t axis, const Strided& output);
+/// ScatterAdd or Scatter.
+void launchScatter(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
+                   int64_t axis, const Strided& output);
 
 /// An operator of runtime/library. Throws Error where the kernel reports a failure. The output is
 /// contiguous.

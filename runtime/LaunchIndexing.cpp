@@ -1,5 +1,5 @@
-// Gather and scatter-add: brings operands into the form the kernels take, and turns their status
-// into an error that names the index.
+// Gather, scatter-add and scatter: brings operands into the form the kernels take, and turns their
+// status into an error that names the index.
 #include <algorithm>
 #include <mutex>
 #include <string>
@@ -77,10 +77,10 @@ void launchGather(const Strided& x, const Strided& indices, int64_t axis, const 
                params, around.outer, positions.numel() * around.inner, OpCode::Gather);
 }
 
-void launchScatterAdd(const Strided& x, const Strided& indices, const Strided& updates,
-                      int64_t axis, const Strided& output) {
+void launchScatter(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
+                   int64_t axis, const Strided& output) {
   const Dense positions(indices, DType::i64);
-  checkIndices(OpCode::ScatterAdd, positions, *x.type, axis);
+  checkIndices(code, positions, *x.type, axis);
   launchCopy(x, output);
   if (updates.type->numel() == 0)
     return;
@@ -89,8 +89,8 @@ void launchScatterAdd(const Strided& x, const Strided& indices, const Strided& u
   void* args[] = {positions.data(), added.data(), output.data};
   const int64_t params[] = {around.n, positions.numel(), around.inner};
   const DType dtype = x.type->dtype;
-  runOverOuter(KernelRegistry::current().get(OpCode::ScatterAdd, dtype, dtype, kContiguous), args,
-               params, around.outer, positions.numel() * around.inner, OpCode::ScatterAdd);
+  runOverOuter(KernelRegistry::current().get(code, dtype, dtype, kContiguous), args, params,
+               around.outer, positions.numel() * around.inner, code);
 }
 
 } // namespace diptych::runtime

@@ -38,6 +38,7 @@ private:
   void creation(const OpInfo& op);
   void movement(const OpInfo& op);
   void reduction(const OpInfo& op);
+  void cumulative(const OpInfo& op);
   void matmul(const OpInfo& op);
   void indexing(const OpInfo& op);
   bool usable(const OpInfo& op) const;
@@ -245,6 +246,19 @@ void Maker::reduction(const OpInfo& op) {
   add(op.code, {x}, attrs);
 }
 
+void Maker::cumulative(const OpInfo& op) {
+  const int x =
+      choose([&](const TensorType& type) { return op.takes(type.dtype) && type.rank() >= 1; });
+  if (x < 0)
+    return;
+  Attrs attrs;
+  attrs.axis = below(at(x).type.rank());
+  std::vector<int> operands{x};
+  if (op.operandCount == 2)
+    operands.insert(operands.begin(), ofType(at(x).type));
+  add(op.code, operands, attrs);
+}
+
 void Maker::matmul(const OpInfo& op) {
   const int x =
       choose([&](const TensorType& type) { return op.takes(type.dtype) && type.rank() >= 2; });
@@ -305,6 +319,7 @@ void Maker::step(const OpInfo& op) {
   case Family::Movement: return movement(op);
   case Family::Reduction:
   case Family::ArgReduction: return reduction(op);
+  case Family::Cumulative: return cumulative(op);
   case Family::Matmul: return matmul(op);
   case Family::Gather:
   case Family::ScatterAdd: return indexing(op);

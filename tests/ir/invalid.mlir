@@ -1,6 +1,30 @@
 // Every constraint of the type rules, refused by the verifier with the rule's own words.
 // RUN: diptych-opt %s -verify-diagnostics -split-input-file
 
+func.func @cumulative_c1_axis(%x: tensor<3xf64>) {
+  // expected-error@+1 {{op expected axes within rank 1, got [1]; count axes from 0}}
+  %y = diptych.cumsum %x {axis = 1 : i64} : tensor<3xf64> -> tensor<3xf64>
+  return
+}
+
+// -----
+
+func.func @cumulative_c2_shapes_differ(%x: tensor<3xf64>, %y: tensor<4xf64>) {
+  // expected-error@+1 {{op expected operands of one shape, got f64[3] and f64[4]}}
+  %z = diptych.linear_recurrence %x, %y {axis = 0 : i64} : tensor<3xf64>, tensor<4xf64> -> tensor<3xf64>
+  return
+}
+
+// -----
+
+func.func @arg_cumulative_result_is_i64(%x: tensor<3xf64>) {
+  // expected-error@+1 {{op expected a result of type 'tensor<3xi64>', got 'tensor<3xf64>'}}
+  %z = diptych.argcummin %x {axis = 0 : i64} : tensor<3xf64> -> tensor<3xf64>
+  return
+}
+
+// -----
+
 func.func @pointwise_c1_dtype(%x: tensor<3xi64>) {
   // expected-error@+1 {{'diptych.exp' op expected an operand of f32 or f64, got i64[3]; convert it with astype}}
   %y = diptych.exp %x : tensor<3xi64> -> tensor<3xi64>

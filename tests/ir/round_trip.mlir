@@ -83,6 +83,12 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   %36 = diptych.max %x {axes = array<i64: 1>} : tensor<4x3xf64> -> tensor<4xf64>
   // CHECK: diptych.min %[[X]] {axes = array<i64: 1>} : tensor<4x3xf64> -> tensor<4xf64>
   %37 = diptych.min %x {axes = array<i64: 1>} : tensor<4x3xf64> -> tensor<4xf64>
+  // CHECK: diptych.cumsum %[[X]] {axis = 1 : i64} : tensor<4x3xf64> -> tensor<4x3xf64>
+  %c1 = diptych.cumsum %x {axis = 1 : i64} : tensor<4x3xf64> -> tensor<4x3xf64>
+  // CHECK: diptych.linear_recurrence %[[X]], %[[X]] {axis = 0 : i64}
+  %c2 = diptych.linear_recurrence %x, %x {axis = 0 : i64} : tensor<4x3xf64>, tensor<4x3xf64> -> tensor<4x3xf64>
+  // CHECK: diptych.argcummax %[[X]] {axis = 0 : i64} : tensor<4x3xf64> -> tensor<4x3xi64>
+  %c3 = diptych.argcummax %x {axis = 0 : i64} : tensor<4x3xf64> -> tensor<4x3xi64>
   // CHECK: diptych.argmax %[[X]] {axis = 0 : i64} : tensor<4x3xf64> -> tensor<3xi64>
   %38 = diptych.argmax %x {axis = 0 : i64} : tensor<4x3xf64> -> tensor<3xi64>
   // CHECK: diptych.argmin %[[X]] {axis = 0 : i64} : tensor<4x3xf64> -> tensor<3xi64>

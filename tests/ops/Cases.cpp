@@ -127,6 +127,7 @@ std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   case Family::Movement: movementCases(list); break;
   case Family::Reduction:
   case Family::ArgReduction: reductionCases(list); break;
+  case Family::Cumulative: cumulativeCases(list); break;
   case Family::Matmul: matmulCases(list); break;
   case Family::Gather:
   case Family::ScatterAdd: indexingCases(list); break;

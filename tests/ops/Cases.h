@@ -67,6 +67,7 @@ void pointwiseCases(CaseList& list);
 void creationCases(CaseList& list);
 void movementCases(CaseList& list);
 void reductionCases(CaseList& list);
+void cumulativeCases(CaseList& list);
 void matmulCases(CaseList& list);
 void indexingCases(CaseList& list);
 void libraryCases(CaseList& list);

@@ -66,6 +66,12 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
     for (attrs.axis = 0; attrs.axis < 3; ++attrs.axis)
       add({{dtype, {30, 50, 101}}});
     break;
+  case Family::Cumulative:
+    for (attrs.axis = 0; attrs.axis < 3; ++attrs.axis)
+      add(std::vector<TensorType>(operands, {dtype, {30, 50, 101}}));
+    attrs.axis = 0;
+    add(std::vector<TensorType>(operands, {dtype, {150, 1001}}));
+    break;
   case Family::Matmul:
     add({{dtype, {150, 130}}, {dtype, {130, 170}}});
     add({{dtype, {1, 2000}}, {dtype, {2000, 300}}});

@@ -33,7 +33,8 @@ std::vector<Row> differentiableRows() {
            row.op().derivative != DerivativeKind::NotDifferentiable &&
            row.op().typeRule != &typerules::comparison &&
            row.op().typeRule != &typerules::argReduction &&
-           row.op().typeRule != &typerules::argsort;
+           row.op().typeRule != &typerules::argsort &&
+           row.op().typeRule != &typerules::argCumulative;
   });
 }
 

@@ -394,7 +394,8 @@ TEST(LaunchScatterAdd, AddsInOrderOfTheUpdates) {
   x.random(1), updates.random(2);
   Array<int64_t> indices({4});
   indices.memory = {1, 1, 0, 1};
-  launchScatterAdd(x.strided(), indices.strided(), updates.strided(), 0, out.strided());
+  launchScatter(OpCode::ScatterAdd, x.strided(), indices.strided(), updates.strided(), 0,
+                out.strided());
   for (int64_t j = 0; j < 2; ++j) {
     EXPECT_EQ(out[j], x[j] + updates[4 + j]);
     EXPECT_EQ(out[2 + j], x[2 + j] + updates[j] + updates[2 + j] + updates[6 + j]);

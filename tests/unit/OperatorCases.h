@@ -82,6 +82,12 @@ inline std::vector<OperatorCase> structuredCases() {
     }
     if (op.family == Family::ArgReduction || op.code == OpCode::Argsort)
       add(op.name, op.code, {sample({3, 4}, 24)}).axis = 0;
+    if (op.family == Family::Cumulative) {
+      Values operands;
+      for (int i = 0; i < op.operandCount; ++i)
+        operands.push_back(sample({2, 3, 2}, 25 + i));
+      add(op.name, op.code, operands).axis = 1;
+    }
   }
   add("matmul", OpCode::Matmul, {sample({2, 3}, 31), sample({3, 4}, 32)});
   add("matmul_batch", OpCode::Matmul, {sample({2, 2, 3}, 33), sample({2, 3, 4}, 34)});
@@ -91,6 +97,8 @@ inline std::vector<OperatorCase> structuredCases() {
   add("gather_middle", OpCode::Gather, {sample({2, 3, 2}, 36), few}).axis = 1;
   add("scatter_add_first", OpCode::ScatterAdd, {sample({3, 2}, 37), rows, sample({2, 2, 2}, 38)})
       .axis = 0;
+  add("scatter_first", OpCode::Scatter, {sample({3, 2}, 41), rows, sample({2, 2, 2}, 42)}).axis = 0;
+  add("scatter_last", OpCode::Scatter, {sample({2, 3}, 43), few, sample({2, 2}, 44)}).axis = 1;
   add("scatter_add_last", OpCode::ScatterAdd, {sample({2, 3}, 39), few, sample({2, 2}, 40)}).axis =
       1;
   return cases;

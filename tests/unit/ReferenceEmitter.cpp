@@ -1,5 +1,6 @@
 // Operators by their definitions, element by element.
 #include "ReferenceEmitter.h"
+#include "ReferenceCumulative.h"
 #include "ReferenceFunctions.h"
 
 #include <algorithm>
@@ -284,7 +285,8 @@ Data evalIndexing(OpCode code, ValueSpan in, int64_t axis, const TensorType& typ
   }
   out = dataOf(in[0]);
   forEachIndex(in[2].shape(), [&](const Dims& index) {
-    out[offset(type.shape, gatheredFrom(in[1], axis, index, extent))] += at(in[2], index);
+    double& place = out[offset(type.shape, gatheredFrom(in[1], axis, index, extent))];
+    place = at(in[2], index) + (code == OpCode::ScatterAdd ? place : 0);
   });
   return out;
 }
@@ -328,6 +330,12 @@ Data evaluate(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorTy
   case Family::Movement: return evalMovement(op.code, in, attrs, type);
   case Family::Reduction: return evalReduction(op.code, in[0], attrs.axes, type);
   case Family::ArgReduction: return evalArgReduction(op.code, in[0], attrs.axis, type);
+  case Family::Cumulative: {
+    std::vector<Data> numbers;
+    for (const Value& operand : in)
+      numbers.push_back(dataOf(operand));
+    return cumulated(op.code, numbers, type.shape, attrs.axis);
+  }
   case Family::Matmul: return evalMatmul(in[0], in[1], type);
   case Family::Gather:
   case Family::ScatterAdd: return evalIndexing(op.code, in, attrs.axis, type);

@@ -1,0 +1,23 @@
+// Cumulative operators: one chain of operations a row, in order.
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
+
+// Along columns the rows are lanes of vectors.
+// CHECK-LABEL: func.func @columns_0
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%{{.*}}) -> (vector<{{[0-9]+}}xf64>)
+// CHECK: arith.addf {{.*}} : vector<
+// CHECK: llvm.store
+func.func @columns(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
+  %y = diptych.cumsum %x {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  return %y : tensor<10x64xf64>
+}
+
+// Along rows four chains run at once; a step is one fma, f32 is carried in f64.
+// CHECK-LABEL: func.func @rows_0
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (f64, f64, f64, f64)
+// CHECK-COUNT-4: math.fma {{.*}} : f64
+// CHECK: scf.for {{.*}} iter_args(%{{[^,]*}}) -> (f64)
+func.func @rows(%a: tensor<7x9xf32>, %b: tensor<7x9xf32>) -> tensor<7x9xf32> {
+  %y = diptych.linear_recurrence %a, %b {axis = 1 : i64} : tensor<7x9xf32>, tensor<7x9xf32> -> tensor<7x9xf32>
+  return %y : tensor<7x9xf32>
+}
