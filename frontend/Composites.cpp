@@ -11,6 +11,7 @@
 namespace diptych {
 
 using detail::located;
+using detail::safeSqrt;
 using detail::tensorOf;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -116,8 +117,8 @@ Tensor var(const Arg& arg, const Axes& given, int correction, bool keepdim) {
                  [&] { return variance(Operand("var", arg, given), correction, keepdim); });
 }
 
-// sqrt whose derivatives at 0 are 0: both branches stay finite, so no infinity meets a zero.
-static Tensor safeSqrt(const Tensor& x) {
+// Both branches stay finite, so no infinity meets a zero.
+Tensor detail::safeSqrt(const Tensor& x) {
   const Tensor isZero = x == 0;
   return where(isZero, 0, sqrt(where(isZero, 1, x)));
 }

@@ -59,6 +59,9 @@ Dims axesOf(const char* op, const Axes& axes, int rank);
 Shape keptShape(const Shape& shape, const Dims& axes);
 void requireFloat(const char* op, const Value& x);
 
+/// sqrt whose derivatives at 0 are 0.
+Tensor safeSqrt(const Tensor& x);
+
 /// Pointwise operator `code` on operands that broadcast.
 Tensor pointwise(OpCode code, std::initializer_list<std::reference_wrapper<const Arg>> args);
 

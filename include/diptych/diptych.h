@@ -13,6 +13,7 @@
 #include <diptych/Linearize.h>
 #include <diptych/Movement.h>
 #include <diptych/Ops.h>
+#include <diptych/Rolling.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>

@@ -1,0 +1,79 @@
+// An axis cut into blocks of a window's size, and what windows are made of: the end of one block,
+// the beginning of the next. Internal to Rolling*.cpp.
+#pragma once
+
+#include "frontend/Ops.h"
+
+#include <diptych/Rolling.h>
+
+namespace diptych::detail {
+
+/// An operand of a rolling function.
+struct Series {
+  Series(const char* op, const Arg& x, int64_t window, int64_t axis, const RollingOptions& options);
+  /// NaN where fewer elements are there than asked for, or than the statistic needs.
+  Tensor enough(const Tensor& count, const Tensor& result, int64_t needed = 0) const;
+
+  Tensor x; // in f64
+  DType dtype;
+  int64_t axis, window, least;
+};
+
+/// Shapes [.., n, ..] and [.., blocks, window, ..]: every array of blocks has one more axis.
+class Blocks {
+public:
+  Blocks(const Shape& shape, int64_t axis, int64_t window);
+
+  /// The blocks that windows end in, zeros behind the last element.
+  Tensor ends(const Tensor& x) const { return cut(x, 1); }
+  /// The blocks before those: zeros, then all but the last.
+  Tensor starts(const Tensor& x) const { return cut(x, 0); }
+  /// Undoes ends().
+  Tensor joined(const Tensor& blocks) const;
+  /// The axis of places in a block; that of blocks stands before it.
+  int64_t within() const { return axis_ + 1; }
+
+  /// For each place, what belongs to its window: of its own block all up to it, of the block before
+  /// all behind it.
+  Tensor upTo(const Tensor& ends) const;
+  Tensor behind(const Tensor& starts) const;
+  /// Sums of x, which has no NaN, over windows.
+  Tensor sums(const Tensor& x) const;
+
+private:
+  Tensor cut(const Tensor& x, int64_t first) const;
+
+  int64_t axis_, n_, window_, count_;
+};
+
+/// Sums of squares and products of several series about their means, over windows of the elements
+/// where `present` holds (there and nowhere else they must not be NaN).
+class Moments {
+public:
+  Moments(const Blocks& blocks, const Tensor& present, const std::vector<Tensor>& series);
+
+  /// How many elements the windows have.
+  Tensor count() const;
+  /// Sum of (x_i - mean_i)(x_j - mean_j); not below 0 for i = j.
+  Tensor product(size_t i, size_t j) const;
+  /// x_i at the end of the window, less the window's mean.
+  Tensor deviation(size_t i) const;
+
+private:
+  // One of the two parts of a window. Differences are from `reference`, an element of the block
+  // that belongs to every such part that has any.
+  struct Part {
+    Tensor count;
+    std::vector<Tensor> reference, differences, sums;
+    Tensor mean(size_t i) const;
+  };
+  Part partOf(const Tensor& present, const std::vector<Tensor>& series, bool isEnd) const;
+  Tensor sumOf(const Tensor& x, bool isEnd) const;
+  Tensor inside(const Part& part, bool isEnd, size_t i, size_t j) const;
+  Tensor gap(size_t i) const;
+
+  const Blocks& blocks_;
+  Part start_, end_;
+};
+
+} // namespace diptych::detail

@@ -1,0 +1,130 @@
+// Blocks of a window's size, and moments combined from the two parts of a window.
+#include "frontend/Rolling.h"
+
+#include <diptych/Composites.h>
+#include <diptych/Cumulative.h>
+#include <diptych/Factories.h>
+
+#include <limits>
+
+namespace diptych::detail {
+
+Series::Series(const char* op, const Arg& arg, int64_t size, int64_t given,
+               const RollingOptions& options)
+    : x(tensorOf(arg)), dtype(x.dtype()), axis(axisOf(op, given, x.rank())), window(size),
+      least(options.min_periods.value_or(size)) {
+  requireFloat(op, x.value());
+  if (size < 1)
+    misuse(op, "a window of at least 1", std::to_string(size), "count the elements of a window");
+  if (least < 0 || least > size)
+    misuse(op, "min_periods from 0 to the window's size, " + std::to_string(size),
+           std::to_string(least), "more elements than the window has are never there");
+  x = x.astype(DType::f64);
+}
+
+Tensor Series::enough(const Tensor& count, const Tensor& result, int64_t needed) const {
+  const auto limit = static_cast<double>(std::max(least, needed));
+  return where(count >= limit, result, std::numeric_limits<double>::quiet_NaN()).astype(dtype);
+}
+
+//===-- Blocks -------------------------------------------------------------------------------===//
+
+Blocks::Blocks(const Shape& shape, int64_t axis, int64_t window)
+    : axis_(axis), n_(shape[static_cast<int>(axis)]),
+      window_(std::max<int64_t>(1, std::min(window, n_))), count_((n_ + window_ - 1) / window_) {}
+
+// Block `first` to first + count of the axis with one block of zeros in front.
+Tensor Blocks::cut(const Tensor& x, int64_t first) const {
+  const int64_t before = std::min(count_, 1 - first) * window_;
+  const int64_t taken = std::min(n_, count_ * window_ - before);
+  std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(x.rank()), {0, 0});
+  widths[static_cast<size_t>(axis_)] = {before, count_ * window_ - before - taken};
+  Shape shape = x.shape();
+  shape[static_cast<int>(axis_)] = count_;
+  shape.insert(static_cast<int>(within()), window_);
+  return reshape(pad(slice(x, axis_, 0, taken), widths), shape);
+}
+
+Tensor Blocks::joined(const Tensor& blocks) const {
+  Shape shape = blocks.shape();
+  shape.erase(static_cast<int>(within()));
+  shape[static_cast<int>(axis_)] = count_ * window_;
+  return slice(reshape(blocks, shape), axis_, 0, n_);
+}
+
+Tensor Blocks::upTo(const Tensor& ends) const { return cumsum(ends, within()); }
+Tensor Blocks::behind(const Tensor& starts) const {
+  return cumsum(starts, within(), {.reverse = true, .exclusive = true});
+}
+
+Tensor Blocks::sums(const Tensor& x) const { return joined(behind(starts(x)) + upTo(ends(x))); }
+
+//===-- Moments ------------------------------------------------------------------------------===//
+
+static Tensor atLeastOne(const Tensor& count) { return maximum(count, 1); }
+
+Tensor Moments::Part::mean(size_t i) const { return sums[i] / atLeastOne(count); }
+
+Tensor Moments::sumOf(const Tensor& x, bool isEnd) const {
+  return isEnd ? blocks_.upTo(x) : blocks_.behind(x);
+}
+
+// The reference is the first element of the end's block that is there, the last of the start's:
+// whichever window has any element of the block has that one. Any reference gives the same result,
+// so its derivative is left out.
+Moments::Part Moments::partOf(const Tensor& present, const std::vector<Tensor>& series,
+                              bool isEnd) const {
+  const auto cut = [&](const Tensor& x) { return isEnd ? blocks_.ends(x) : blocks_.starts(x); };
+  const int64_t within = blocks_.within();
+  const Tensor number = cut(present.astype(DType::f64));
+  const Tensor there = number != 0;
+  const Tensor scanned = isEnd ? number : flip(number, within);
+  Tensor chosen = argmax(scanned, within, true);
+  if (!isEnd)
+    chosen = number.shape(within) - 1 - chosen;
+  Part part{.count = sumOf(number, isEnd), .reference = {}, .differences = {}, .sums = {}};
+  for (const Tensor& x : series) {
+    const Tensor block = cut(where(present, x, 0));
+    part.reference.push_back(stop_gradient(take_along_axis(block, chosen, within)));
+    part.differences.push_back(where(there, block - part.reference.back(), 0));
+    part.sums.push_back(sumOf(part.differences.back(), isEnd));
+  }
+  return part;
+}
+
+Moments::Moments(const Blocks& blocks, const Tensor& present, const std::vector<Tensor>& series)
+    : blocks_(blocks), start_(partOf(present, series, false)), end_(partOf(present, series, true)) {
+}
+
+Tensor Moments::count() const { return blocks_.joined(start_.count + end_.count); }
+
+// Sum of products about the part's own means.
+Tensor Moments::inside(const Part& part, bool isEnd, size_t i, size_t j) const {
+  return sumOf(part.differences[i] * part.differences[j], isEnd) - part.sums[i] * part.mean(j);
+}
+
+// From the mean of the start to that of the end; where either is empty its reference means nothing.
+Tensor Moments::gap(size_t i) const {
+  const Tensor apart = (end_.reference[i] - start_.reference[i]) + (end_.mean(i) - start_.mean(i));
+  return where(start_.count * end_.count != 0, apart, 0);
+}
+
+// Chan, Golub, LeVeque: M = M1 + M2 + n1 n2 / (n1 + n2) gap^2.
+Tensor Moments::product(size_t i, size_t j) const {
+  const Tensor between =
+      start_.count * end_.count / atLeastOne(start_.count + end_.count) * (gap(i) * gap(j));
+  const Tensor total =
+      blocks_.joined((inside(start_, false, i, j) + inside(end_, true, i, j)) + between);
+  return i == j ? where(total > 0, total, total - total) : total;
+}
+
+// All from the end's reference, so that a large mean cancels before it costs digits.
+Tensor Moments::deviation(size_t i) const {
+  const Tensor references = start_.reference[i] - end_.reference[i];
+  const Tensor apart = start_.count * where(start_.count != 0, references, 0);
+  const Tensor mean =
+      (start_.sums[i] + apart + end_.sums[i]) / atLeastOne(start_.count + end_.count);
+  return blocks_.joined(end_.differences[i] - mean);
+}
+
+} // namespace diptych::detail
