@@ -47,7 +47,12 @@ enum class AttrField : uint8_t {
   interior,
   axis,
   value,
-  descending
+  descending,
+  check,
+  lower,
+  transposed,
+  unit,
+  regular
 };
 /// Whether it is true or false, and no more.
 constexpr bool isFlag(AttrField field) { return field >= AttrField::descending; }

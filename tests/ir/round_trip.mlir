@@ -131,5 +131,11 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   %57 = diptych.scatter_add %x, %i, %u {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64>, tensor<5x3xf64> -> tensor<4x3xf64>
   // CHECK: diptych.argsort %[[X]] {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
   %58 = diptych.argsort %x {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
+  // CHECK: diptych.svd %[[X]] : tensor<4x3xf64> -> tensor<8x3xf64>
+  %59 = diptych.svd %x : tensor<4x3xf64> -> tensor<8x3xf64>
+  // CHECK: diptych.pinv %[[X]] {value = 1.000000e-10 : f64} : tensor<4x3xf64> -> tensor<3x4xf64>
+  %60 = diptych.pinv %x {value = 1.0e-10 : f64} : tensor<4x3xf64> -> tensor<3x4xf64>
+  // CHECK: diptych.qr %[[X]] : tensor<4x3xf64> -> tensor<3x7xf64>
+  %61 = diptych.qr %x : tensor<4x3xf64> -> tensor<3x7xf64>
   return
 }
