@@ -22,12 +22,24 @@ int32_t ValueNumbers::find(const Value& value) const {
 }
 
 int32_t ValueNumbers::insert(const Value& value) {
-  if (2 * static_cast<size_t>(size_) >= entries_.size())
-    grow();
-  Entry& entry = entries_[place(value.impl())];
+  Entry& entry = room(value);
   if (!entry.key)
     entry = {value.impl(), size_++};
   return entry.number;
+}
+
+void ValueNumbers::alias(const Value& value, int32_t number) {
+  Entry& entry = room(value);
+  if (!entry.key)
+    entry = {value.impl(), number};
+}
+
+ValueNumbers::Entry& ValueNumbers::room(const Value& value) {
+  if (2 * filled_ >= entries_.size())
+    grow();
+  Entry& entry = entries_[place(value.impl())];
+  filled_ += !entry.key;
+  return entry;
 }
 
 void ValueNumbers::grow() {
@@ -38,16 +50,29 @@ void ValueNumbers::grow() {
       entries_[place(entry.key)] = entry;
 }
 
+// A reshape to the shape that is there.
+static bool isIdentity(const Node& node) {
+  return !node.callee && !node.custom && !node.replayable && node.code == OpCode::Reshape &&
+         node.operands[0].type() == node.results[0].type();
+}
+
 Activity::Activity(Nodes nodes, ValueSpan wrt) {
   for (const Value& value : wrt)
     if (isFloat(value.dtype()))
       numbers_.insert(value);
   wrtCount_ = numbers_.size();
   for (const Node* node : nodes)
-    if (dependsOnActive(*node))
+    if (isIdentity(*node) && slot(node->operands[0]) >= 0)
+      numbers_.alias(node->results[0], slot(node->operands[0]));
+    else if (dependsOnActive(*node))
       for (const Value& result : node->results)
         if (isFloat(result.dtype()))
           numbers_.insert(result);
+}
+
+bool Activity::isRenaming(const Node& node) const {
+  return isIdentity(node) && slot(node.operands[0]) >= 0 &&
+         slot(node.operands[0]) == slot(node.results[0]);
 }
 
 bool Activity::dependsOnActive(const Node& node) const {

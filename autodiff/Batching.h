@@ -65,6 +65,8 @@ Value overlapAdd(const Context& context);
 Value gather(const Context& context);
 Value scatterAdd(const Context& context);
 
+/// Of systems of equations: one matrix is factorised once for all right sides.
+Value solve(const Context& context);
 /// Of library operators: leading axes are batch axes.
 Value library(const Context& context);
 

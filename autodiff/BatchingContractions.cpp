@@ -1,5 +1,6 @@
-// Batching rules of matmul, gather, scatter_add and scatter: the batch axis is folded into one of
-// the operator's own wherever that gives one large operation instead of many small ones.
+// Batching rules of matmul, gather, scatter_add, scatter and systems of equations: the batch axis
+// is folded into one of the operator's own wherever that gives one large operation instead of many
+// small ones.
 #include "autodiff/Batching.h"
 
 #include <algorithm>
@@ -88,6 +89,17 @@ Value scatterAdd(const Context& c) {
   const Value rows = stackedIndices(indices.value, c.batch, extent);
   const Value results = scattered(stacked, rows, moveAxis(updates, 0, axis), axis);
   return moveAxis(split(results, axis, c.batch, extent), axis, 0);
+}
+
+// [...,n,n], [B,...,n,k]: [...,n,n], [...,n,B*k]
+Value solve(const Context& c) {
+  const Operand &a = c.operands[0], &b = c.operands[1];
+  if (a.batched)
+    return c.emit(c.allBatched(), c.attrs);
+  const int64_t columns = b.value.rank() - 2; // where the batch axis comes to stand
+  const int64_t k = b.value.shape().back();
+  const Value operands[] = {a.value, merge(moveAxis(b.value, 0, columns), columns)};
+  return moveAxis(split(c.emit(operands, c.attrs), columns, c.batch, k), columns, 0);
 }
 
 } // namespace diptych::autodiff::batching

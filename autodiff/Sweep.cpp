@@ -49,6 +49,8 @@ public:
 
 private:
   void visit(const Node& node) {
+    if (activity_.isRenaming(node))
+      return;
     bool reached = false;
     for (const Value& result : node.results)
       reached |= static_cast<bool>(cotangent(result));

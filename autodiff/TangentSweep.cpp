@@ -42,7 +42,7 @@ private:
   // Useful: a result has a use among the outputs or in a later useful node.
   void markUseful(size_t i) {
     const Node& node = *nodes_[i];
-    if (!propagates(node))
+    if (!propagates(node) || activity_.isRenaming(node))
       return;
     for (const Value& result : node.results) {
       const int32_t slot = activity_.slot(result);

@@ -39,6 +39,15 @@ foreach(room IN ITEMS table emitter runtime autodiff frontend)
   endif()
 endforeach()
 
+# Eigen is inside runtime/library alone. Those files ask for what the kernels ask of the CPU (x86-64-v3).
+get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
+file(GLOB matrix_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/library/*.cpp")
+set(matrix_options "-isystem${eigen_folder}" -DEIGEN_MPL2_ONLY -DEIGEN_DONT_PARALLELIZE)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND matrix_options -mavx2 -mfma)
+endif()
+set_source_files_properties(${matrix_sources} PROPERTIES COMPILE_OPTIONS "${matrix_options}")
+
 if(codegen_sources OR dialect_sources OR passes_sources OR jit_sources OR kernelgen_sources)
   file(WRITE "${PROJECT_BINARY_DIR}/mlir_pch.cpp" "")
   add_library(diptych-mlir-pch OBJECT "${PROJECT_BINARY_DIR}/mlir_pch.cpp")

@@ -15,6 +15,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
 find_package(MLIR REQUIRED CONFIG PATHS /usr/lib/llvm-22/lib/cmake/mlir)
 find_package(Threads REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
 # By file, so that the exported targets name nothing of MLIR's.
 set(DIPTYCH_LLVM_LIBRARIES)
 foreach(name IN ITEMS MLIR LLVM)

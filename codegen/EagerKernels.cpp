@@ -267,7 +267,8 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
         }
       break;
     case Family::Movement:
-    case Family::OverlapAdd: break; // views, copies and sums of them
+    case Family::OverlapAdd: // views, copies and sums of them
+    case Family::Library: break;
     }
   return collector.kernels;
 }

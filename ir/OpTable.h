@@ -51,7 +51,12 @@ enum class AttrField : uint8_t {
   dilations,
   axis,
   value,
-  descending
+  descending,
+  check,
+  lower,
+  transposed,
+  unit,
+  regular
 };
 /// Whether it is true or false, and no more.
 constexpr bool isFlag(AttrField field) { return field >= AttrField::descending; }

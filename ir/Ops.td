@@ -596,4 +596,64 @@ def ArgsortOp : Diptych_Library<"argsort", "argsort"> {
   let convention = "NaN comes last in both directions";
 }
 
+//===-- Linear algebra -----------------------------------------------------------------------===//
+// The last two axes are a matrix, axes in front of them a batch. f32 is computed in f64 and rounded
+// once. What is not finite makes the whole matrix NaN.
+
+class Diptych_Matrix<string mnemonic, string rule> : Diptych_Library<mnemonic, rule> {
+  let arguments = (ins Diptych_Tensor:$x);
+  let dtypes = Floats;
+  let derivative = Custom;
+  let domain = ["-1.0", "1.0"];
+}
+
+def CholeskyOp : Diptych_Matrix<"cholesky", "squareMatrix"> {
+  let summary = "the lower triangular L, of positive diagonal, with L L^T = (x + x^T) / 2";
+  let arguments = (ins Diptych_Tensor:$x, BoolAttr:$check);
+  let convention = "a matrix that is not positive definite is an error where `check` holds, else NaN";
+}
+def TriangularSolveOp : Diptych_Matrix<"triangular_solve", "solve"> {
+  let summary = "X with A X = B, where A is one triangle of a, or the transpose of one";
+  let description = [{Nothing outside the triangle is read, nor the diagonal where it is `unit`.}];
+  let arguments = (ins Diptych_Tensor:$a, Diptych_Tensor:$b, BoolAttr:$lower, BoolAttr:$transposed,
+                   BoolAttr:$unit, BoolAttr:$check);
+  let batching = "solve";
+  let convention = "a zero on the diagonal is an error where `check` holds, else NaN";
+}
+def SolveOp : Diptych_Matrix<"solve", "solve"> {
+  let summary = "X with a X = B, or with the transpose of a; LU with partial pivoting";
+  let arguments = (ins Diptych_Tensor:$a, Diptych_Tensor:$b, BoolAttr:$transposed, BoolAttr:$check);
+  let batching = "solve";
+  let convention = "a pivot that is exactly 0 is an error where `check` holds, else NaN";
+}
+def DetOp : Diptych_Matrix<"det", "det"> {
+  let summary = "determinant; 1 of a matrix without elements";
+  let description = [{`regular` says that x has an inverse and makes the derivative det x x^-T. Else the
+    derivative is the matrix of cofactors, of which the directions of the two least singular values are split off: a
+    polynomial of them is left, and everything else is regular.}];
+  let arguments = (ins Diptych_Tensor:$x, BoolAttr:$regular);
+  let convention = "at a singular matrix the derivative is the matrix of cofactors; every order is right down to rank n - 2, below it the first two are (they are 0)";
+}
+def SlogdetOp : Diptych_Matrix<"slogdet", "slogdet"> {
+  let summary = "sign of the determinant and log of its magnitude, along a new last axis";
+  let convention = "(0, -infinity) of a singular matrix, where the derivative is NaN";
+}
+def QrOp : Diptych_Matrix<"qr", "qr"> {
+  let summary = "Q^T and R beside each other, x = Q R, for m >= n: [..., n, m + n]";
+  let convention = "R's diagonal is not negative; derivatives are NaN where x has no full rank";
+}
+def EighOp : Diptych_Matrix<"eigh", "eigh"> {
+  let summary = "eigenvectors of (x + x^T) / 2 as columns, and a last row of eigenvalues, ascending: [..., n + 1, n]";
+  let convention = "of each vector the first element of at least half its greatest magnitude is positive; in derivatives, terms of eigenvalues that are equal (within 4 n roundings of the largest) are 0: right for what depends on the spaces that equal eigenvalues have together";
+}
+def SvdOp : Diptych_Matrix<"svd", "svd"> {
+  let summary = "U above V above a row of singular values, descending, x = U diag(s) V^T, for m >= n: [..., m + n + 1, n]";
+  let convention = "signs as eigh has them, by U; in derivatives, terms of singular values that are equal, or 0, are 0";
+}
+def PinvOp : Diptych_Matrix<"pinv", "pinv"> {
+  let summary = "pseudo-inverse; singular values up to `value` times the largest count as 0";
+  let arguments = (ins Diptych_Tensor:$x, TypedAttrInterface:$value);
+  let convention = "derivatives are those at constant rank";
+}
+
 #endif

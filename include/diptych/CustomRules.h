@@ -49,7 +49,7 @@ public:
   auto treesOf(ValueSpan values) const {
     const auto tree = [](auto& parameter) {
       if constexpr (TreeLike<std::decay_t<decltype(parameter)>>)
-        return std::tuple(parameter);
+        return std::make_tuple(parameter);
       else
         return std::tuple<>();
     };
@@ -97,7 +97,7 @@ public:
     const auto rule = [kept, rule = rule_](const RuleValues& values) mutable {
       auto all =
           std::tuple_cat(kept->withTensors(values.inputs),
-                         std::tuple(kept->result(values.outputs), kept->result(values.seeds)));
+                         std::make_tuple(kept->result(values.outputs), kept->result(values.seeds)));
       return std::apply([&](auto&... each) { return valuesOf(rule(each...)); }, all);
     };
     return kept->result(callWithVjp(request_, f, rule, call.inputs()));
@@ -119,9 +119,9 @@ public:
     auto kept = std::make_shared<KeptCall<F, std::decay_t<Args>...>>(f_, arguments...);
     const auto f = [kept](ValueSpan inputs) { return kept->run(inputs); };
     const auto rule = [kept, rule = rule_](const RuleValues& values) mutable {
-      auto all =
-          std::tuple_cat(kept->withTensors(values.inputs), std::tuple(kept->result(values.outputs)),
-                         kept->treesOf(values.seeds));
+      auto all = std::tuple_cat(kept->withTensors(values.inputs),
+                                std::make_tuple(kept->result(values.outputs)),
+                                kept->treesOf(values.seeds));
       return std::apply([&](auto&... each) { return valuesOf(rule(each...)); }, all);
     };
     return kept->result(callWithJvp(request_, f, rule, call.inputs()));

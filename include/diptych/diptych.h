@@ -11,7 +11,9 @@
 #include <diptych/CustomRules.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>
+#include <diptych/ImplicitRoot.h>
 #include <diptych/Jit.h>
+#include <diptych/Linalg.h>
 #include <diptych/Linearize.h>
 #include <diptych/Movement.h>
 #include <diptych/Ops.h>

@@ -20,10 +20,9 @@ template <class T> bool isNan(T key) {
 }
 
 // The position decides between equal keys, so the order is total and any sort is stable.
-template <class T> void sortElements(std::vector<Element<T>>& elements, bool descending) {
-  const auto numbers =
-      std::stable_partition(elements.begin(), elements.end(),
-                            [](const Element<T>& element) { return !isNan(element.key); });
+template <class T>
+void sortElements(std::span<Element<T>> elements, size_t count, bool descending) {
+  const auto numbers = elements.begin() + static_cast<std::ptrdiff_t>(count);
   if (descending)
     std::sort(elements.begin(), numbers, [](const Element<T>& a, const Element<T>& b) {
       return a.key > b.key || (a.key == b.key && a.position < b.position);
@@ -38,14 +37,19 @@ template <class T> void sortElements(std::vector<Element<T>>& elements, bool des
 template <class T> struct Argsort {
   static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
     const int64_t n = params[0], inner = params[1];
-    std::vector<Element<T>> elements(static_cast<size_t>(n));
+    std::vector<Element<T>> elements(static_cast<size_t>(n)); // numbers, then NaNs
     for (int64_t problem = lo; problem < hi; ++problem) {
       const int64_t start = problem / inner * n * inner + problem % inner;
       const T* x = static_cast<const T*>(args[0]) + start;
       int64_t* positions = static_cast<int64_t*>(args[1]) + start;
+      size_t count = 0, end = elements.size();
       for (int64_t i = 0; i < n; ++i)
-        elements[static_cast<size_t>(i)] = {x[i * inner], i};
-      sortElements(elements, params[2] != 0);
+        if (!isNan(x[i * inner]))
+          elements[count++] = {x[i * inner], i};
+      for (int64_t i = n; i-- > 0;)
+        if (isNan(x[i * inner]))
+          elements[--end] = {x[i * inner], i};
+      sortElements<T>(elements, count, params[2] != 0);
       for (int64_t i = 0; i < n; ++i)
         positions[i * inner] = elements[static_cast<size_t>(i)].position;
     }

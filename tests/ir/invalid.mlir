@@ -334,6 +334,54 @@ func.func @argsort_axis_outside(%x: tensor<2xf64>) {
 
 // -----
 
+func.func @matrix_c2_two_axes(%x: tensor<3xf64>) {
+  // expected-error@+1 {{op expected a matrix [..., m, n], got f64[3]}}
+  %z = diptych.eigh %x : tensor<3xf64> -> tensor<4x3xf64>
+  return
+}
+
+// -----
+
+func.func @matrix_c3_square(%x: tensor<2x3xf64>) {
+  // expected-error@+1 {{op expected a square matrix [..., n, n], got f64[2,3]}}
+  %z = diptych.det %x {regular = false} : tensor<2x3xf64> -> tensor<f64>
+  return
+}
+
+// -----
+
+func.func @matrix_c4_tall(%x: tensor<2x3xf64>) {
+  // expected-error@+1 {{op expected a matrix [..., m, n] with m >= n, got f64[2,3]; transpose it}}
+  %z = diptych.svd %x : tensor<2x3xf64> -> tensor<6x3xf64>
+  return
+}
+
+// -----
+
+func.func @solve_c5_one_dtype(%a: tensor<2x2xf64>, %b: tensor<2x2xf32>) {
+  // expected-error@+1 {{op expected operands of one dtype, got f64[2,2] and f32[2,2]}}
+  %z = diptych.solve %a, %b {check = true, transposed = false} : tensor<2x2xf64>, tensor<2x2xf32> -> tensor<2x2xf64>
+  return
+}
+
+// -----
+
+func.func @solve_c6_batch(%a: tensor<4x2x2xf64>, %b: tensor<3x2x2xf64>) {
+  // expected-error@+1 {{op expected equal batch axes, got f64[4,2,2] and f64[3,2,2]}}
+  %z = diptych.solve %a, %b {check = true, transposed = false} : tensor<4x2x2xf64>, tensor<3x2x2xf64> -> tensor<3x2x2xf64>
+  return
+}
+
+// -----
+
+func.func @solve_c7_rows(%a: tensor<2x2xf64>, %b: tensor<3x2xf64>) {
+  // expected-error@+1 {{op expected a right side of 2 rows, got f64[3,2]}}
+  %z = diptych.triangular_solve %a, %b {check = true, lower = true, transposed = false, unit = false} : tensor<2x2xf64>, tensor<3x2xf64> -> tensor<3x2xf64>
+  return
+}
+
+// -----
+
 func.func @arg_reduction_gives_i64(%x: tensor<2xf64>) {
   // expected-error@+1 {{op expected a result of type 'tensor<i64>', got 'tensor<i32>'}}
   %z = diptych.argmin %x {axis = 0 : i64} : tensor<2xf64> -> tensor<i32>

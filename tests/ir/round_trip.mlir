@@ -143,5 +143,11 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   %61 = diptych.reshape %x : tensor<4x3xf64> -> tensor<1x1x4x3xf64>
   // CHECK: diptych.convolution %[[V]], %[[V]] {dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<1x1x4x3xf64>, tensor<1x1x4x3xf64> -> tensor<1x1x1x1xf64>
   %62 = diptych.convolution %61, %61 {dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<1x1x4x3xf64>, tensor<1x1x4x3xf64> -> tensor<1x1x1x1xf64>
+  // CHECK: diptych.svd %[[X]] : tensor<4x3xf64> -> tensor<8x3xf64>
+  %63 = diptych.svd %x : tensor<4x3xf64> -> tensor<8x3xf64>
+  // CHECK: diptych.pinv %[[X]] {value = 1.000000e-10 : f64} : tensor<4x3xf64> -> tensor<3x4xf64>
+  %64 = diptych.pinv %x {value = 1.0e-10 : f64} : tensor<4x3xf64> -> tensor<3x4xf64>
+  // CHECK: diptych.qr %[[X]] : tensor<4x3xf64> -> tensor<3x7xf64>
+  %65 = diptych.qr %x : tensor<4x3xf64> -> tensor<3x7xf64>
   return
 }

@@ -30,11 +30,105 @@ void argsortCases(CaseList& list) {
   }
 }
 
+//===-- Matrices -----------------------------------------------------------------------------===//
+
+/// Numbers of a matrix [m, n]: noise, and a diagonal of different numbers well above it.
+Value matrix(CaseList& list, const Shape& batch, int64_t m, int64_t n, bool symmetric = false) {
+  Shape shape = batch;
+  shape.push_back(m);
+  shape.push_back(n);
+  const TensorType type{list.dtype, shape};
+  std::vector<double> numbers = numbersOf(grid({DType::f64, shape}, -0.4, 0.4, 0, list.generator));
+  const auto count = static_cast<int64_t>(numbers.size());
+  for (int64_t at = 0; at < count; ++at) {
+    const int64_t start = at - at % (m * n), i = at % (m * n) / n, j = at % n;
+    if (i == j)
+      numbers[static_cast<size_t>(at)] += 1.2 * static_cast<double>(i + 1);
+    else if (symmetric && i > j)
+      numbers[static_cast<size_t>(at)] = numbers[static_cast<size_t>(start + j * n + i)];
+  }
+  return fromNumbers(type, numbers);
+}
+
+// What is not regular, on numbers of every kind: NaN is asked for, errors are tested elsewhere.
+void addWild(CaseList& list, const std::vector<TensorType>& types, Attrs attrs) {
+  attrs.set(AttrField::check, false);
+  Values inputs;
+  for (const TensorType& type : types)
+    inputs.push_back(wild(type, list.generator));
+  list.add("wild", inputs, attrs);
+  for (Value& input : inputs)
+    input = fromNumbers(input.type(), {0});
+  list.add("zeros", inputs, attrs);
+}
+
+void unaryMatrixCases(CaseList& list) {
+  const bool square = list.op.typeRule != &typerules::qr && list.op.typeRule != &typerules::svd &&
+                      list.op.typeRule != &typerules::pinv;
+  const bool symmetric =
+      list.op.typeRule == &typerules::squareMatrix || list.op.typeRule == &typerules::eigh;
+  Attrs attrs;
+  attrs.set(AttrField::check);
+  if (list.op.has(AttrField::value))
+    attrs.value = castTo(list.dtype, 1e-6);
+  const auto add = [&](const Shape& batch, int64_t m, int64_t n, bool smooth) {
+    const Value x = matrix(list, batch, m, n, symmetric);
+    list.add("sampled", {x}, attrs).smooth = smooth;
+    addWild(list, {x.type()}, attrs);
+  };
+  for (int64_t n : {0, 1, 2, 3, 4, 20})
+    add({}, n, n, n > 0 && n < 5);
+  add({2, 2}, 3, 3, true);
+  add({0}, 2, 2, false);
+  if (square)
+    return;
+  add({}, 5, 3, true);
+  add({2}, 4, 1, true);
+  add({}, 3, 0, false);
+  if (list.op.typeRule == &typerules::pinv) {
+    add({}, 2, 4, true);
+    add({}, 0, 3, false);
+  }
+}
+
+void solveCases(CaseList& list) {
+  const auto add = [&](const Shape& batch, int64_t n, int64_t k, const Attrs& attrs, bool smooth) {
+    const Value a = matrix(list, batch, n, n), b = matrix(list, batch, n, k);
+    list.add("sampled", {a, b}, attrs).smooth = smooth;
+    addWild(list, {a.type(), b.type()}, attrs);
+  };
+  const std::vector<AttrField> own = {AttrField::transposed, AttrField::lower, AttrField::unit};
+  for (int bits = 0; bits < 8; ++bits) {
+    Attrs attrs;
+    attrs.set(AttrField::check);
+    bool exists = true;
+    for (size_t i = 0; i < own.size(); ++i)
+      if (bits >> i & 1) {
+        exists &= list.op.has(own[i]);
+        attrs.set(own[i]);
+      }
+    if (!exists)
+      continue;
+    add({}, 3, 2, attrs, true);
+    add({2}, 4, 1, attrs, true);
+  }
+  Attrs attrs;
+  attrs.set(AttrField::check);
+  for (int64_t n : {0, 1, 30})
+    add({}, n, 3, attrs, n == 1);
+  add({}, 3, 0, attrs, false);
+  add({0}, 3, 2, attrs, false);
+}
+
 } // namespace
 
 void libraryCases(CaseList& list) {
   if (list.op.typeRule == &typerules::argsort)
     argsortCases(list);
+  else if (list.op.typeRule == &typerules::solve)
+    solveCases(list);
+  else
+    unaryMatrixCases(list);
 }
 
 } // namespace diptych::suite

@@ -118,6 +118,9 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
     if (op.has(AttrField::axis))
       for (attrs.axis = 0; attrs.axis < 3; ++attrs.axis)
         add({{dtype, {30, 50, 101}}});
+    else
+      list.add("large", Values(operands, grid({dtype, {60, 12, 12}}, -1, 1, 0, list.generator)),
+               attrs);
     break;
   case Family::Creation:
   case Family::Movement: break; // copies; covered through what copies them

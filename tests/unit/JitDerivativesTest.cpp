@@ -312,6 +312,29 @@ TEST(JitTape, DerivedProgramsAreKept) {
   EXPECT_EQ(f.stats().kernelsCompiled, compiled);
 }
 
+//===-- Transforms in transforms -------------------------------------------------------------===//
+
+// x has users before, in and after the inner transform: its cotangents are added in one order.
+TEST(JitDerivatives, OfWhatIsUsedInsideATransformAndOutside) {
+  auto inner = [](const dt::Tensor& x) { return x * x * x + x; };
+  auto pushed = [=](const dt::Tensor& t) {
+    const dt::Tensor x = dt::sin(t);
+    return dt::sum(x * dt::jvp(inner)(x, dt::ones_like(x)).second * dt::cos(x));
+  };
+  auto pulled = [=](const dt::Tensor& t) {
+    const dt::Tensor x = dt::sin(t), y = dt::exp(x);
+    return dt::sum(y * dt::grad([=](const dt::Tensor& x) { return dt::sum(inner(x)); })(x) * x);
+  };
+  const dt::Tensor t = dt::linspace(0.1, 2.3, 23);
+  const auto check = [&](auto f) {
+    expectEagerBits(dt::grad(f), t);
+    expectEagerBits(dt::hvp(f), t, t);
+    expectEagerBits(dt::grad([=](const dt::Tensor& t) { return dt::sum(dt::grad(f)(t) * t); }), t);
+  };
+  check(pushed);
+  check(pulled);
+}
+
 //===-- Indices ------------------------------------------------------------------------------===//
 
 TEST(JitDerivatives, OfGatherScatterAndReductions) {

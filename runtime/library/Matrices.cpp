@@ -1,0 +1,26 @@
+// What the kernels of linear algebra share: names of matrices in messages, one blocking everywhere.
+#include "runtime/library/Matrices.h"
+
+namespace diptych::runtime {
+
+std::string matrixText(const TensorType& type, int64_t index) {
+  if (type.rank() == 2)
+    return type.str();
+  Dims at(type.rank() - 2, 0);
+  for (int i = at.size() - 1; i >= 0; --i) {
+    at[i] = index % type.shape[i];
+    index /= type.shape[i];
+  }
+  return "matrix " + at.str() + " of " + type.str();
+}
+
+namespace {
+// Eigen cuts products by the sizes of the caches it finds; fixed ones give every machine the same
+// order of additions.
+const bool blocking = [] {
+  Eigen::setCpuCacheSizes(32 << 10, 256 << 10, 2 << 20);
+  return true;
+}();
+} // namespace
+
+} // namespace diptych::runtime
