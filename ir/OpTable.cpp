@@ -29,8 +29,9 @@ const OpInfo* findOperator(std::string_view name) {
 }
 
 const char* name(AttrField field) {
-  constexpr const char* names[] = {"axes", "starts",   "limits", "strides", "low",
-                                   "high", "interior", "axis",   "value",   "descending"};
+  constexpr const char* names[] = {"axes", "starts", "limits",     "strides",
+                                   "low",  "high",   "interior",   "window",
+                                   "axis", "value",  "descending", "right"};
   return names[static_cast<size_t>(field)];
 }
 
@@ -50,6 +51,7 @@ Dims& listOf(Attrs& attrs, AttrField field) {
   case AttrField::low: return attrs.low;
   case AttrField::high: return attrs.high;
   case AttrField::interior: return attrs.interior;
+  case AttrField::window: return attrs.window;
   default: throw Error(std::string("internal: attribute ") + name(field) + " is not a list");
   }
 }

@@ -45,9 +45,11 @@ enum class AttrField : uint8_t {
   low,
   high,
   interior,
+  window,
   axis,
   value,
-  descending
+  descending,
+  right
 };
 /// Whether it is true or false, and no more.
 constexpr bool isFlag(AttrField field) { return field >= AttrField::descending; }
@@ -61,7 +63,7 @@ struct Literal {
 /// Attributes of any operator. Which fields count is said by OpInfo::attributes; `shape` and
 /// `dtype` are the result's, for operators whose result the operands do not determine.
 struct Attrs {
-  Dims axes, shape, starts, limits, strides, low, high, interior;
+  Dims axes, shape, starts, limits, strides, low, high, interior, window;
   int64_t axis = 0;
   DType dtype = DType::f64;
   Scalar value;                           // constant (splat), pad
