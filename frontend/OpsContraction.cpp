@@ -96,41 +96,6 @@ Tensor index_select(const Arg& x, int64_t axis, const Tensor& indices) {
   return taken("index_select", x, indices, axis);
 }
 
-static void checkAlong(const Value& x, const Value& indices, int64_t axis) {
-  bool fits = x.rank() == indices.rank();
-  for (int i = 0; fits && i < x.rank(); ++i)
-    fits = i == axis || x.shape()[i] == indices.shape()[i];
-  if (!fits)
-    misuse("take_along_axis", "indices that differ from x only along axis " + std::to_string(axis),
-           x.type().str() + " and " + indices.type().str(), "broadcast or reshape the indices");
-  if (!isInteger(indices.dtype()))
-    misuse("take_along_axis", "i32 or i64 indices", indices.type().str(), "convert with astype");
-}
-
-// A gather of the flattened x at sum_d index_d * stride_d; an index out of range becomes -1, which
-// no flattened tensor has, so that it is the same error.
-Tensor take_along_axis(const Arg& arg, const Tensor& indices, int64_t axis) {
-  return located(arg.where(), [&] {
-    const Value x = valueOf(arg);
-    const int64_t counted = axisOf("take_along_axis", axis, x.rank());
-    checkAlong(x, indices.value(), counted);
-    const Value chosen = emitted::convert(indices.value(), DType::i64);
-    const Dims strides = contiguousStrides(x.shape());
-    const auto scaled = [&](const Value& index, int64_t stride) {
-      return emitted::mul(index, emitted::like(index, Scalar(stride)));
-    };
-    Value place = scaled(chosen, strides[counted]);
-    for (int i = 0; i < x.rank(); ++i)
-      if (i != counted)
-        place = emitted::add(place, scaled(emitted::iota(chosen.type(), i), strides[i]));
-    const Value inside = emitted::logical_and(
-        emitted::ge(chosen, emitted::like(chosen, Scalar(0))),
-        emitted::lt(chosen, emitted::like(chosen, Scalar(x.shape()[counted]))));
-    place = emitted::where(inside, place, emitted::like(place, Scalar(-1)));
-    return wrap(emitted::gather(emitted::reshape(x, {x.type().numel()}), place, 0));
-  });
-}
-
 Tensor scatter_add(const Arg& x, const Tensor& indices, const Tensor& updates, int64_t axis) {
   return located(x.where(), [&] {
     const Value value = valueOf(x);

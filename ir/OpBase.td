@@ -116,6 +116,14 @@ class Diptych_Library<string mnemonic, string rule> : Diptych_Op<mnemonic, "Libr
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 
+// Windows of window[0] elements that roll along an axis.
+class Diptych_Rolling<string mnemonic, string rule> : Diptych_Library<mnemonic, rule> {
+  let arguments = (ins Diptych_Tensor:$x, I64Attr:$axis, DenseI64ArrayAttr:$window);
+  let dtypes = Floats;
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+}
+
 // Along one axis, in order: element i of the result depends on elements 0 to i.
 class Diptych_Cumulative<string mnemonic, string combinerOp, string rule>
     : Diptych_Op<mnemonic, "Cumulative"> {

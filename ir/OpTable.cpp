@@ -30,9 +30,9 @@ const OpInfo* findOperator(std::string_view name) {
 
 const char* name(AttrField field) {
   constexpr const char* names[] = {
-      "axes",      "starts", "limits", "strides",    "low",   "high",  "interior",   "sizes",
-      "dilations", "axis",   "value",  "descending", "check", "lower", "transposed", "unit",
-      "regular"};
+      "axes",  "starts",    "limits", "strides", "low",   "high",       "interior",
+      "sizes", "dilations", "window", "axis",    "value", "descending", "right",
+      "check", "lower",     "transposed", "unit", "regular"};
   return names[static_cast<size_t>(field)];
 }
 
@@ -54,6 +54,7 @@ Dims& listOf(Attrs& attrs, AttrField field) {
   case AttrField::interior: return attrs.interior;
   case AttrField::sizes: return attrs.sizes;
   case AttrField::dilations: return attrs.dilations;
+  case AttrField::window: return attrs.window;
   default: throw Error(std::string("internal: attribute ") + name(field) + " is not a list");
   }
 }

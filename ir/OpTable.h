@@ -49,9 +49,11 @@ enum class AttrField : uint8_t {
   interior,
   sizes,
   dilations,
+  window,
   axis,
   value,
   descending,
+  right,
   check,
   lower,
   transposed,
@@ -70,7 +72,7 @@ struct Literal {
 /// Attributes of any operator. Which fields count is said by OpInfo::attributes; `shape` and
 /// `dtype` are the result's, for operators whose result the operands do not determine.
 struct Attrs {
-  Dims axes, shape, starts, limits, strides, low, high, interior, sizes, dilations;
+  Dims axes, shape, starts, limits, strides, low, high, interior, sizes, dilations, window;
   int64_t axis = 0;
   DType dtype = DType::f64;
   Scalar value;                           // constant (splat), pad

@@ -656,4 +656,42 @@ def PinvOp : Diptych_Matrix<"pinv", "pinv"> {
   let convention = "derivatives are those at constant rank";
 }
 
+//===-- Searching ----------------------------------------------------------------------------===//
+
+def SearchsortedOp : Diptych_Library<"searchsorted", "searchsorted"> {
+  let summary = "i64 number of elements of a sorted row that are less than each value, or, to the right, not larger";
+  let description = [{Rows lie along the last axis; the axes before it are equal.}];
+  let arguments = (ins Diptych_Tensor:$sorted, Diptych_Tensor:$values, BoolAttr:$right);
+  let dtypes = Numbers;
+  let derivative = Zero;
+  let domain = ["-3.0", "3.0"];
+  let cost = 20;
+  let convention = "NaN stands behind all numbers, and all NaN are equal";
+}
+
+//===-- Windows ------------------------------------------------------------------------------===//
+
+def RollingArgmaxOp : Diptych_Rolling<"rolling_argmax", "rollingPosition"> {
+  let summary = "i64 position along an axis of the largest element of the window that ends at each element; the oldest of ties";
+  let cost = 4;
+  let convention = "NaN counts as missing; where nothing is there, the position is the element's own";
+}
+def RollingArgminOp : Diptych_Rolling<"rolling_argmin", "rollingPosition"> {
+  let summary = "i64 position along an axis of the least element of the window that ends at each element; the oldest of ties";
+  let cost = 4;
+  let convention = "NaN counts as missing; where nothing is there, the position is the element's own";
+}
+def RollingRankOp : Diptych_Rolling<"rolling_rank", "rolling"> {
+  let summary = "rank of each element in the window that ends at it, from 1; ties share the mean of theirs";
+  let cost = 20;
+  let convention = "NaN counts as missing, and has rank NaN";
+}
+def RollingArgselectOp : Diptych_Rolling<"rolling_argselect", "rollingSelect"> {
+  let summary = "i64 position along an axis of the element that k others stand before in the order of the window";
+  let description = [{k has the shape of x and one axis more, for several k an element.}];
+  let arguments = (ins Diptych_Tensor:$x, Diptych_Tensor:$k, I64Attr:$axis, DenseI64ArrayAttr:$window);
+  let cost = 20;
+  let convention = "NaN counts as missing; where the window has no such element, the position is the element's own";
+}
+
 #endif

@@ -21,6 +21,7 @@ struct RollingOptions {
   std::optional<int64_t> min_periods = {};
   /// Variances and covariances are divided by the number of elements less this.
   int correction = 1;
+  bool pct = false; ///< Ranks are divided by the number of elements that are there.
 };
 
 /// How many elements are there (not NaN): never NaN itself.
@@ -46,6 +47,22 @@ Tensor rolling_slope(const Arg& x, int64_t window, int64_t axis, RollingOptions 
 Tensor rolling_residual(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
 /// Squared correlation with the positions; NaN for fewer than 2 elements and for a constant.
 Tensor rolling_rsquare(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
+
+/// Derivatives belong to the oldest of ties.
+Tensor rolling_max(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
+Tensor rolling_min(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
+/// i64 positions along the axis of what rolling_max and rolling_min give, the oldest of ties; t
+/// itself where the window has no element.
+Tensor rolling_argmax(const Arg& x, int64_t window, int64_t axis);
+Tensor rolling_argmin(const Arg& x, int64_t window, int64_t axis);
+/// Rank of the newest element in its window, from 1, ties sharing their mean; NaN where it is
+/// missing.
+Tensor rolling_rank(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
+/// The element in the place q (n - 1) of the window's order, between two elements the straight
+/// line.
+Tensor rolling_quantile(const Arg& x, double q, int64_t window, int64_t axis,
+                        RollingOptions options = {});
+Tensor rolling_median(const Arg& x, int64_t window, int64_t axis, RollingOptions options = {});
 
 /// x[t - periods] at t; negative periods look ahead. `fill` where there is no such element.
 Tensor shift(const Arg& x, int64_t periods, int64_t axis, std::optional<Scalar> fill = {});

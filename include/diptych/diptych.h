@@ -19,6 +19,7 @@
 #include <diptych/Ops.h>
 #include <diptych/Random.h>
 #include <diptych/Rolling.h>
+#include <diptych/Sorting.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>

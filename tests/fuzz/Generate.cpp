@@ -218,6 +218,7 @@ void Maker::movement(const OpInfo& op) {
         attrs.axes.push_back(i);
   } else if (op.typeRule == &typerules::concatenate) {
     attrs.axis = below(std::max(1, rank));
+    attrs.window = {1 + below(6)};
     for (int64_t more = below(3); more > 0; --more)
       operands.push_back(ofType(type));
   }

@@ -133,6 +133,10 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   %56 = diptych.gather %x, %i {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64> -> tensor<5x3xf64>
   // CHECK: diptych.scatter_add %[[X]], %[[I]], %[[U]] {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64>, tensor<5x3xf64> -> tensor<4x3xf64>
   %57 = diptych.scatter_add %x, %i, %u {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64>, tensor<5x3xf64> -> tensor<4x3xf64>
+  // CHECK: diptych.searchsorted %{{.*}}, %{{.*}} {right = true} : tensor<4x3xf64>, tensor<4x3xf64> -> tensor<4x3xi64>
+  %r1 = diptych.searchsorted %x, %x {right = true} : tensor<4x3xf64>, tensor<4x3xf64> -> tensor<4x3xi64>
+  // CHECK: diptych.rolling_rank %[[X]] {axis = 0 : i64, window = array<i64: 2>} : tensor<4x3xf64> -> tensor<4x3xf64>
+  %r2 = diptych.rolling_rank %x {axis = 0 : i64, window = array<i64: 2>} : tensor<4x3xf64> -> tensor<4x3xf64>
   // CHECK: diptych.argsort %[[X]] {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
   %58 = diptych.argsort %x {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
   // CHECK: %[[W:.*]] = diptych.windows %[[X]] {axes = array<i64: 0>, dilations = array<i64: 1>, sizes = array<i64: 2>, strides = array<i64: 2>} : tensor<4x3xf64> -> tensor<2x2x3xf64>

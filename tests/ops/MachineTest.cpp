@@ -115,7 +115,12 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
                attrs);
     break;
   case Family::Library: // many problems
-    if (op.has(AttrField::axis))
+    attrs.window = {7};
+    if (op.typeRule == &typerules::searchsorted)
+      add({{dtype, {300, 50}}, {dtype, {300, 40}}});
+    if (op.typeRule == &typerules::rollingSelect)
+      add({{dtype, {30, 50, 10}}, {DType::i64, {30, 50, 10, 2}}});
+    else if (op.has(AttrField::axis))
       for (attrs.axis = 0; attrs.axis < 3; ++attrs.axis)
         add({{dtype, {30, 50, 101}}});
     else

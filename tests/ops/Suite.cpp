@@ -34,6 +34,9 @@ std::vector<Row> differentiableRows() {
            row.op().typeRule != &typerules::comparison &&
            row.op().typeRule != &typerules::argReduction &&
            row.op().typeRule != &typerules::argsort &&
+           row.op().typeRule != &typerules::searchsorted &&
+           row.op().typeRule != &typerules::rollingPosition &&
+           row.op().typeRule != &typerules::rollingSelect &&
            row.op().typeRule != &typerules::argCumulative;
   });
 }

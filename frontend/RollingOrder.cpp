@@ -1,0 +1,96 @@
+// Rolling extrema, ranks and quantiles of the DSL: positions from operators, elements by gathers.
+#include "frontend/Rolling.h"
+
+#include <diptych/Composites.h>
+
+namespace diptych {
+
+using detail::Blocks;
+using detail::located;
+using detail::misuse;
+using detail::Series;
+
+namespace {
+
+Tensor count(const Series& series) {
+  const Blocks blocks(series.x.shape(), series.axis, series.window);
+  return blocks.sums((series.x == series.x).astype(DType::f64));
+}
+
+Tensor rolled(OpCode code, const Series& series, const Value* more = nullptr) {
+  Attrs attrs;
+  attrs.axis = series.axis;
+  attrs.window = {series.window};
+  const Value operands[] = {series.x.value(), more ? *more : Value()};
+  return detail::wrap(currentEmitter().emit(code, ValueSpan(operands, more ? 2 : 1), attrs));
+}
+
+Tensor extremum(OpCode code, const char* op, const Arg& x, int64_t window, int64_t axis,
+                const RollingOptions& options) {
+  return located(x.where(), [&] {
+    const Series series(op, x, window, axis, options);
+    const Tensor result = take_along_axis(series.x, rolled(code, series), series.axis);
+    return series.enough(count(series), result, 1);
+  });
+}
+
+Tensor quantile(const char* op, const Arg& x, double q, int64_t window, int64_t axis,
+                const RollingOptions& options) {
+  return located(x.where(), [&] {
+    const Series series(op, x, window, axis, options);
+    if (!(q >= 0 && q <= 1))
+      misuse(op, "0 <= q <= 1", std::to_string(q),
+             "q is a share of the elements, not a percentage");
+    const Tensor there = count(series);
+    const Tensor place = q * maximum(there - 1, 0);
+    const Tensor low = floor(place), weight = place - low;
+    const Value both = stack({low, ceil(place)}, -1).astype(DType::i64).value();
+    const Tensor positions = rolled(OpCode::RollingArgselect, series, &both);
+    const auto element = [&](int64_t side) {
+      return take_along_axis(series.x, select(positions, -1, side), series.axis);
+    };
+    // A whole place takes its element alone: no infinity meets a weight of 0.
+    const Tensor first = element(0);
+    const Tensor between = first * (1 - weight) + element(1) * weight;
+    return series.enough(there, where(weight == 0, first, between), 1);
+  });
+}
+
+Tensor position(OpCode code, const Arg& x, int64_t window, int64_t axis) {
+  return located(x.where(), [&] {
+    return rolled(code, Series(info(code).name, x, window, axis, {.min_periods = 0}));
+  });
+}
+
+} // namespace
+
+Tensor rolling_max(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
+  return extremum(OpCode::RollingArgmax, "rolling_max", x, window, axis, options);
+}
+Tensor rolling_min(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
+  return extremum(OpCode::RollingArgmin, "rolling_min", x, window, axis, options);
+}
+Tensor rolling_argmax(const Arg& x, int64_t window, int64_t axis) {
+  return position(OpCode::RollingArgmax, x, window, axis);
+}
+Tensor rolling_argmin(const Arg& x, int64_t window, int64_t axis) {
+  return position(OpCode::RollingArgmin, x, window, axis);
+}
+
+Tensor rolling_rank(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
+  return located(x.where(), [&] {
+    const Series series("rolling_rank", x, window, axis, options);
+    const Tensor there = count(series), rank = rolled(OpCode::RollingRank, series);
+    return series.enough(there, options.pct ? rank / maximum(there, 1) : rank, 1);
+  });
+}
+
+Tensor rolling_quantile(const Arg& x, double q, int64_t window, int64_t axis,
+                        RollingOptions options) {
+  return quantile("rolling_quantile", x, q, window, axis, options);
+}
+Tensor rolling_median(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
+  return quantile("rolling_median", x, 0.5, window, axis, options);
+}
+
+} // namespace diptych
