@@ -28,7 +28,7 @@ Value Context::emit(ValueSpan values, const Attrs& attributes) const {
   return currentEmitter().emit(code, values, attributes);
 }
 
-static Dims oneUp(const Dims& axes) {
+Dims oneUp(const Dims& axes) {
   Dims moved = axes;
   for (int64_t& axis : moved)
     ++axis;

@@ -39,6 +39,14 @@ using Rule = Value (*)(const Context&);
 Rule ruleOf(OpCode code);
 
 Value withBatchAxis(const Value& plain, int64_t batch);
+/// Every axis one place further.
+Dims oneUp(const Dims& axes);
+/// The axis at `from` comes to stand at `to`, the others keep their order.
+Value moveAxis(const Value& x, int64_t from, int64_t to);
+/// Axes `axis` and `axis` + 1 become one.
+Value merge(const Value& x, int64_t axis);
+/// Axis `axis` becomes two, of extents outer and inner.
+Value split(const Value& x, int64_t axis, int64_t outer, int64_t inner);
 
 Value pointwise(const Context& context);
 Value broadcast(const Context& context);
@@ -51,6 +59,9 @@ Value concatenate(const Context& context);
 Value reduction(const Context& context);
 Value argReduction(const Context& context);
 Value matmul(const Context& context);
+Value convolution(const Context& context);
+Value windows(const Context& context);
+Value overlapAdd(const Context& context);
 Value gather(const Context& context);
 Value scatterAdd(const Context& context);
 

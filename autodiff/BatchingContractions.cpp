@@ -6,8 +6,7 @@
 
 namespace diptych::autodiff::batching {
 
-// The axis at `from` comes to stand at `to`, the others keep their order.
-static Value moveAxis(const Value& x, int64_t from, int64_t to) {
+Value moveAxis(const Value& x, int64_t from, int64_t to) {
   if (from == to)
     return x;
   Dims permutation;
@@ -18,16 +17,14 @@ static Value moveAxis(const Value& x, int64_t from, int64_t to) {
   return emitted::transpose(x, permutation);
 }
 
-// Axes `axis` and `axis` + 1 become one.
-static Value merge(const Value& x, int64_t axis) {
+Value merge(const Value& x, int64_t axis) {
   Shape shape = x.shape();
   shape[axis] *= shape[axis + 1];
   shape.erase(axis + 1);
   return emitted::reshape(x, shape);
 }
 
-// Axis `axis` becomes two, of extents outer and the rest.
-static Value split(const Value& x, int64_t axis, int64_t outer, int64_t inner) {
+Value split(const Value& x, int64_t axis, int64_t outer, int64_t inner) {
   Shape shape = x.shape();
   shape[axis] = inner;
   shape.insert(axis, outer);

@@ -121,6 +121,33 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   return {spec};
 }
 
+KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
+  ConvolutionSpec spec;
+  spec.dtype = dtype;
+  int slot = 0;
+  const auto next = [&] { return Size::param(slot++); };
+  for (int i = 0; i < kConvolutionLoops; ++i) {
+    ConvolutionSpec::Loop& loop = spec.outer.emplace_back();
+    for (Size* size :
+         {&loop.extent, &loop.left, &loop.right, &loop.result, &loop.sStep, &loop.vStep})
+      *size = next();
+  }
+  for (Size* size : {&spec.s, &spec.sLeft, &spec.sResult, &spec.v, &spec.vResult})
+    *size = next();
+  for (int i = 0; i < kConvolutionDepth; ++i) {
+    ConvolutionSpec::Depth& loop = spec.depth.emplace_back();
+    for (Size* size : {&loop.extent, &loop.block, &loop.left, &loop.right})
+      *size = next();
+  }
+  if (variant == kRows)
+    spec.vResult = 1;
+  spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
+  spec.rows = vectorBytes == 64 ? 12 : 4;
+  spec.panelRows = static_cast<int>(kConvolutionPanelRows);
+  spec.panelWidth = static_cast<int>(kConvolutionPanelBytes / sizeOf(dtype));
+  return {spec};
+}
+
 KernelSpec indexSpec(const OpInfo& op, DType dtype) {
   return {IndexSpec{op.code == OpCode::ScatterAdd, dtype, Size::param(0), Size::param(1),
                     Size::param(2)}};
@@ -151,6 +178,11 @@ public:
     for (DType dtype : dtypesOf(op))
       for (uint8_t variant : {kRows, kColumns, kStrided})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
+  }
+  void convolution(const OpInfo& op) {
+    for (DType dtype : dtypesOf(op))
+      for (uint8_t variant : {kRows, kStrided})
+        add(op, dtype, dtype, variant, convolutionSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {
     kernels.push_back({op.code, in, out, variant, std::move(spec)});
@@ -188,6 +220,7 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
     case Family::Pointwise: collector.pointwise(op); break;
     case Family::Reduction: collector.reduction(op); break;
     case Family::Matmul: collector.matmul(op); break;
+    case Family::Convolution: collector.convolution(op); break;
     case Family::ArgReduction:
       for (DType dtype : dtypesOf(op))
         collector.add(op, dtype, DType::i64, kStrided, argSpec(op, dtype));
@@ -205,7 +238,8 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
                         iotaSpec(dtype, collector.lanesFor(DType::i64)));
         }
       break;
-    case Family::Movement: break; // views and copies
+    case Family::Movement:
+    case Family::OverlapAdd: break; // views, copies and sums of them
     }
   return collector.kernels;
 }

@@ -48,11 +48,12 @@ void FusionLowering::lowerReduction(ValueRange yielded, Operation* reduction) {
   IndexMap full, kept;
   for (int axis = 0; axis < space.size(); ++axis)
     if (axis != reduced) {
-      full.axes.push_back({static_cast<int>(kept.axes.size()), 1, 0});
+      full.axes.push_back(IndexMap::Axis::of(static_cast<int>(kept.axes.size())));
       kept.axes.push_back(full.axes.back());
       out_.nest.extents.push_back(space[axis]);
     }
-  full.axes.insert(full.axes.begin() + reduced, {static_cast<int>(kept.axes.size()), 1, 0});
+  full.axes.insert(full.axes.begin() + reduced,
+                   IndexMap::Axis::of(static_cast<int>(kept.axes.size())));
   out_.nest.extents.push_back(space[reduced]);
   for (size_t i = 0; i < results_.size(); ++i) {
     if (yielded[i] == reduction->getResult(0)) {
@@ -124,12 +125,14 @@ int FusionLowering::index(Operation* iota, const IndexMap& map) {
   const DType dtype = ir::tensorTypeOf(iota->getResult(0).getType()).dtype;
   const IndexMap::Axis& axis = map.axes[ir::attrsOf(iota).axis];
   int value = constant(DType::i64, axis.offset);
-  if (axis.loop >= 0) {
-    const int loop = append({Line::Index{axis.loop}, DType::i64});
+  bool nothing = axis.offset == 0; // so far
+  for (const IndexMap::Term& term : axis.terms) {
+    const int loop = append({Line::Index{term.loop}, DType::i64});
     const int scaled =
-        axis.scale == 1 ? loop
-                        : apply(OpCode::Mul, DType::i64, {loop, constant(DType::i64, axis.scale)});
-    value = axis.offset == 0 ? scaled : apply(OpCode::Add, DType::i64, {scaled, value});
+        term.scale == 1 ? loop
+                        : apply(OpCode::Mul, DType::i64, {loop, constant(DType::i64, term.scale)});
+    value = nothing ? scaled : apply(OpCode::Add, DType::i64, {scaled, value});
+    nothing = false;
   }
   return dtype == DType::i64 ? value : apply(OpCode::Convert, dtype, {value});
 }
@@ -148,8 +151,8 @@ Access FusionLowering::access(const Storage& storage, const IndexMap& map) {
   for (size_t i = 0; i < map.axes.size(); ++i) {
     const IndexMap::Axis& axis = map.axes[i];
     access.offset += storage.strides[static_cast<int64_t>(i)] * axis.offset;
-    if (axis.loop >= 0)
-      access.strides[axis.loop].value += storage.strides[static_cast<int64_t>(i)] * axis.scale;
+    for (const IndexMap::Term& term : axis.terms)
+      access.strides[term.loop].value += storage.strides[static_cast<int64_t>(i)] * term.scale;
   }
   return access;
 }

@@ -88,6 +88,24 @@ public:
     number(spec.lanes);
     number(spec.rows);
   }
+  void operator()(const ConvolutionSpec& spec) {
+    text += "convolution ";
+    number(static_cast<int>(spec.dtype));
+    number(static_cast<int64_t>(spec.outer.size()));
+    for (const ConvolutionSpec::Loop& loop : spec.outer)
+      sizes({loop.extent, loop.left, loop.right, loop.result, loop.sStep, loop.vStep});
+    sizes({spec.s, spec.sLeft, spec.sResult, spec.v, spec.vResult});
+    number(static_cast<int64_t>(spec.depth.size()));
+    for (const ConvolutionSpec::Depth& loop : spec.depth)
+      sizes({loop.extent, loop.block, loop.left, loop.right});
+    for (int64_t value : {spec.leftOffset, spec.rightOffset, spec.resultOffset, spec.blockStride})
+      number(value);
+    number(spec.rangeOverBlocks);
+    number(spec.lanes);
+    number(spec.rows);
+    number(spec.panelRows);
+    number(spec.panelWidth);
+  }
   void operator()(const BlockSumSpec& spec) {
     text += "block_sum ";
     number(static_cast<int>(spec.dtype));

@@ -102,6 +102,31 @@ struct MatmulSpec {
 /// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
 constexpr int64_t kMatmulBlock = 1024;
 
+/// C[i, s, v] = sum over k of S[i, s, k] V[i, v, k] with several loops i and k: convolution.
+/// Strides are in S, V and C. The range is over the outer loops, flattened.
+struct ConvolutionSpec {
+  struct Loop {
+    Size extent, left, right, result;
+    Size sStep, vStep; // of a loop over panels: how far s or v goes
+  };
+  struct Depth {
+    Size extent, block, left, right; // `block` steps belong to one block
+  };
+  DType dtype = DType::f64;
+  std::vector<Loop> outer;
+  Size s, sLeft, sResult;
+  Size v, vResult; // V's stride along v is 1
+  std::vector<Depth> depth;
+  int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
+  /// The range is over blocks of k instead, each into a C of its own, so far apart.
+  bool rangeOverBlocks = false;
+  int64_t blockStride = 0;
+  int lanes = 8;
+  int rows = 12;      // of the register tile
+  int panelRows = 12; // of a panel: `rows` where that is known
+  int panelWidth = 16;
+};
+
 /// y[i] = x[0,i] + x[1,i] + ..., in order; args x [blocks, n], y [n]; the range is over i.
 struct BlockSumSpec {
   DType dtype = DType::f64;
@@ -117,7 +142,7 @@ struct IndexSpec {
 };
 
 struct KernelSpec {
-  std::variant<NestSpec, ArgSpec, MatmulSpec, BlockSumSpec, IndexSpec> what;
+  std::variant<NestSpec, ArgSpec, MatmulSpec, ConvolutionSpec, BlockSumSpec, IndexSpec> what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 
   /// A text that says everything that decides the kernel's code.

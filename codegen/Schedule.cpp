@@ -43,6 +43,8 @@ void Scheduler::visit(Operation* op) {
   case Family::Movement: return movement(op, *code);
   case Family::ArgReduction: return argReduction(op, *code);
   case Family::Matmul: return matmul(op);
+  case Family::Convolution: return convolution(op);
+  case Family::OverlapAdd: return overlapAdd(op);
   case Family::Gather: return gather(op);
   case Family::ScatterAdd: return scatterAdd(op);
   case Family::Library: return library(op, *code);

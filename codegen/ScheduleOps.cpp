@@ -152,13 +152,18 @@ void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
   product.range = blocks;
   product.grain = std::max<int64_t>(1, 32768 / (2 * n * kMatmulBlock));
   call(std::move(product));
+  addBlocks(parts, result, spec.lanes);
+}
+
+void Scheduler::addBlocks(const Storage& parts, int result, int lanes) {
+  const int64_t blocks = parts.type.shape[0], n = parts.type.shape[1];
   ScheduledCall sum;
   sum.name = "block_sum";
   sum.buffers = {parts.buffer, result};
   sum.flops = static_cast<double>(n * (blocks - 1));
   sum.range = n;
   sum.grain = (32768 / blocks + 64) / 64 * 64;
-  sum.kernel = {BlockSumSpec{spec.dtype, blocks, n, spec.lanes}};
+  sum.kernel = {BlockSumSpec{parts.type.dtype, blocks, n, lanes}};
   call(std::move(sum));
 }
 

@@ -3,6 +3,10 @@
 
 #include "codegen/FusionLowering.h"
 
+namespace diptych::runtime {
+struct ConvolutionProblem;
+}
+
 namespace diptych::codegen {
 
 /// Work (operations, weighed) below which a piece is not worth another thread.
@@ -23,6 +27,11 @@ private:
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
+  void convolution(mlir::Operation* op);
+  Storage packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem, int64_t width);
+  void splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks, int64_t n);
+  void addBlocks(const Storage& parts, int result, int lanes);
+  void overlapAdd(mlir::Operation* op);
   void argReduction(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
   void scatterAdd(mlir::Operation* op);

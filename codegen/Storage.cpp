@@ -16,7 +16,39 @@ bool Storage::isContiguous() const {
 IndexMap IndexMap::identity(int rank) {
   IndexMap map;
   for (int i = 0; i < rank; ++i)
-    map.axes.push_back({i, 1, 0});
+    map.axes.push_back(Axis::of(i));
+  return map;
+}
+
+IndexMap::Axis IndexMap::Axis::scaled(int64_t factor) const {
+  Axis result = *this;
+  result.offset *= factor;
+  for (Term& term : result.terms)
+    term.scale *= factor;
+  return result;
+}
+
+IndexMap::Axis IndexMap::Axis::plus(const Axis& other) const {
+  Axis result = *this;
+  result.offset += other.offset;
+  result.terms.append(other.terms);
+  return result;
+}
+
+// Axis [o, k] of the result is o * stride + k * dilation of the operand.
+static IndexMap throughWindows(const Attrs& attrs, const IndexMap& result, int rank) {
+  IndexMap map;
+  for (int i = 0, from = 0; i < rank; ++i, ++from) {
+    const int which = from - i;
+    if (which == attrs.axes.size() || attrs.axes[which] != i) {
+      map.axes.push_back(result.axes[from]);
+      continue;
+    }
+    map.axes.push_back(result.axes[from]
+                           .scaled(attrs.strides[which])
+                           .plus(result.axes[from + 1].scaled(attrs.dilations[which])));
+    ++from;
+  }
   return map;
 }
 
@@ -51,18 +83,19 @@ IndexMap throughMovement(OpCode code, const Attrs& attrs, const Shape& operand,
     return map;
   case OpCode::Slice:
     for (int i = 0; i < operand.size(); ++i) {
-      const IndexMap::Axis& axis = result.axes[i];
-      map.axes[i] = {axis.loop, axis.scale * attrs.strides[i],
-                     axis.offset * attrs.strides[i] + attrs.starts[i]};
+      map.axes[i] = result.axes[i].scaled(attrs.strides[i]);
+      map.axes[i].offset += attrs.starts[i];
     }
     return map;
   case OpCode::Reverse:
     map = result;
     for (int64_t i : attrs.axes) {
       IndexMap::Axis& axis = map.axes[i];
-      axis = {axis.loop, -axis.scale, operand[i] - 1 - axis.offset};
+      axis = axis.scaled(-1);
+      axis.offset += operand[i] - 1;
     }
     return map;
+  case OpCode::Windows: return throughWindows(attrs, result, operand.size());
   case OpCode::Reshape: return throughUnitReshape(operand, attrs.shape, result);
   default: throw Error(std::string("internal: ") + info(code).name + " is no index map");
   }
@@ -88,8 +121,8 @@ std::optional<Storage> viewOf(OpCode code, const Attrs& attrs, const Storage& op
   for (int i = 0; i < operand.type.rank(); ++i) {
     const IndexMap::Axis& axis = map.axes[i];
     view.offset += operand.strides[i] * axis.offset;
-    if (axis.loop >= 0)
-      view.strides[axis.loop] += operand.strides[i] * axis.scale;
+    for (const IndexMap::Term& term : axis.terms)
+      view.strides[term.loop] += operand.strides[i] * term.scale;
   }
   return view;
 }

@@ -17,12 +17,20 @@ struct Storage {
   bool isContiguous() const;
 };
 
-/// For each axis of a value, the affine index scale * loop + offset; loop -1 is a constant index.
+/// For each axis of a value, the affine index: the sum of scale * loop over its terms, and offset.
 struct IndexMap {
+  struct Term {
+    int loop;
+    int64_t scale;
+    friend bool operator==(const Term&, const Term&) = default;
+  };
   struct Axis {
-    int loop = -1;
-    int64_t scale = 0, offset = 0;
+    llvm::SmallVector<Term, 2> terms;
+    int64_t offset = 0;
     friend bool operator==(const Axis&, const Axis&) = default;
+    static Axis of(int loop) { return {{{loop, 1}}, 0}; }
+    Axis scaled(int64_t factor) const;
+    Axis plus(const Axis& other) const;
   };
   std::vector<Axis> axes;
   friend bool operator==(const IndexMap&, const IndexMap&) = default;

@@ -65,6 +65,21 @@ Value reverse(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
   return viewOf(x, type, strides, type.numel() ? offset : 0);
 }
 
+Value windows(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
+  const TensorImpl& x = tensor(operands[0]);
+  Dims strides;
+  for (int i = 0, next = 0; i < x.type.rank(); ++i) {
+    const int64_t stride = x.strides()[i];
+    if (next == attrs.axes.size() || attrs.axes[next] != i) {
+      strides.push_back(stride);
+      continue;
+    }
+    strides.push_back(stride * attrs.strides[next]);
+    strides.push_back(stride * attrs.dilations[next++]);
+  }
+  return viewOf(x, type, strides);
+}
+
 /// Strides of x under another shape, where its elements already lie so. Axes of both shapes are
 /// matched in groups of equal size; inside a group x's axes must run into each other.
 bool viewStrides(const TensorImpl& x, const Shape& shape, Dims& strides) {
@@ -159,17 +174,12 @@ struct Entry {
 };
 // One operator, one function: what has no kernel of its own.
 constexpr Entry entries[] = {
-    {OpCode::StopGradient, alias},
-    {OpCode::Convert, convert},
-    {OpCode::Broadcast, broadcast},
-    {OpCode::Reshape, reshape},
-    {OpCode::Transpose, transpose},
-    {OpCode::Slice, slice},
-    {OpCode::Pad, pad},
-    {OpCode::Reverse, reverse},
-    {OpCode::Constant, constant},
-    {OpCode::Concatenate, concatenate},
-    {OpCode::Iota, iota},
+    {OpCode::StopGradient, alias},      {OpCode::Convert, convert},
+    {OpCode::Broadcast, broadcast},     {OpCode::Reshape, reshape},
+    {OpCode::Transpose, transpose},     {OpCode::Slice, slice},
+    {OpCode::Windows, windows},         {OpCode::Pad, pad},
+    {OpCode::Reverse, reverse},         {OpCode::Constant, constant},
+    {OpCode::Concatenate, concatenate}, {OpCode::Iota, iota},
 };
 
 constexpr size_t kOperators = 0

@@ -87,6 +87,33 @@ Value reduce(OpCode code, const Value& x, const Dims& axes) {
 
 Value matmul(const Value& x, const Value& y) { return emit(OpCode::Matmul, {x, y}); }
 
+Value convolution(const Value& x, const Value& w, const Dims& strides, const Dims& dilations) {
+  Attrs attrs;
+  attrs.strides = strides;
+  attrs.dilations = dilations;
+  return emit(OpCode::Convolution, {x, w}, attrs);
+}
+
+Value windows(const Value& x, const Dims& axes, const Dims& sizes, const Dims& strides,
+              const Dims& dilations) {
+  Attrs attrs;
+  attrs.axes = axes;
+  attrs.sizes = sizes;
+  attrs.strides = strides;
+  attrs.dilations = dilations;
+  return emit(OpCode::Windows, {x}, attrs);
+}
+
+Value overlapAdd(const Value& x, const Shape& shape, const Dims& axes, const Dims& strides,
+                 const Dims& dilations) {
+  Attrs attrs;
+  attrs.shape = shape;
+  attrs.axes = axes;
+  attrs.strides = strides;
+  attrs.dilations = dilations;
+  return emit(OpCode::OverlapAdd, {x}, attrs);
+}
+
 Value gather(const Value& x, const Value& indices, int64_t axis) {
   Attrs attrs;
   attrs.axis = axis;

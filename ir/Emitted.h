@@ -29,6 +29,12 @@ Value concatenate(ValueSpan operands, int64_t axis);
 Value reduce(OpCode code, const Value& x, const Dims& axes);
 inline Value sum(const Value& x, const Dims& axes) { return reduce(OpCode::Sum, x, axes); }
 Value matmul(const Value& x, const Value& y);
+Value convolution(const Value& x, const Value& w, const Dims& strides, const Dims& dilations);
+Value windows(const Value& x, const Dims& axes, const Dims& sizes, const Dims& strides,
+              const Dims& dilations);
+/// Into a tensor of `shape`.
+Value overlapAdd(const Value& x, const Shape& shape, const Dims& axes, const Dims& strides,
+                 const Dims& dilations);
 Value gather(const Value& x, const Value& indices, int64_t axis);
 Value scatterAdd(const Value& x, const Value& indices, const Value& updates, int64_t axis);
 Value argsort(const Value& x, int64_t axis, bool descending);

@@ -29,8 +29,9 @@ const OpInfo* findOperator(std::string_view name) {
 }
 
 const char* name(AttrField field) {
-  constexpr const char* names[] = {"axes", "starts",   "limits", "strides", "low",
-                                   "high", "interior", "axis",   "value",   "descending"};
+  constexpr const char* names[] = {"axes",      "starts", "limits",   "strides",
+                                   "low",       "high",   "interior", "sizes",
+                                   "dilations", "axis",   "value",    "descending"};
   return names[static_cast<size_t>(field)];
 }
 
@@ -50,6 +51,8 @@ Dims& listOf(Attrs& attrs, AttrField field) {
   case AttrField::low: return attrs.low;
   case AttrField::high: return attrs.high;
   case AttrField::interior: return attrs.interior;
+  case AttrField::sizes: return attrs.sizes;
+  case AttrField::dilations: return attrs.dilations;
   default: throw Error(std::string("internal: attribute ") + name(field) + " is not a list");
   }
 }

@@ -20,6 +20,8 @@ enum class Family : uint8_t {
   Reduction,
   ArgReduction,
   Matmul,
+  Convolution,
+  OverlapAdd,
   Gather,
   ScatterAdd,
   Library // a C++ function of runtime/library
@@ -44,6 +46,8 @@ enum class AttrField : uint8_t {
   low,
   high,
   interior,
+  sizes,
+  dilations,
   axis,
   value,
   descending
@@ -60,7 +64,7 @@ struct Literal {
 /// Attributes of any operator. Which fields count is said by OpInfo::attributes; `shape` and
 /// `dtype` are the result's, for operators whose result the operands do not determine.
 struct Attrs {
-  Dims axes, shape, starts, limits, strides, low, high, interior;
+  Dims axes, shape, starts, limits, strides, low, high, interior, sizes, dilations;
   int64_t axis = 0;
   DType dtype = DType::f64;
   Scalar value;                           // constant (splat), pad

@@ -421,6 +421,27 @@ def ConcatenateOp : Diptych_Movement<"concatenate", "concatenate"> {
   let assemblyFormat = "$operands attr-dict `:` type($operands) `->` type($result)";
 }
 
+def WindowsOp : Diptych_Movement<"windows", "windows"> {
+  let summary = "each of the axes becomes two: windows, and elements of a window";
+  let description = [{Axis a of extent L becomes [o, k]: element (i, j) is x[i * strides + j * dilations],
+    k = sizes, and o the number of windows that fit whole. A view: no element is copied.}];
+  let arguments = (ins Diptych_Tensor:$x, DenseI64ArrayAttr:$axes, DenseI64ArrayAttr:$sizes,
+                   DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations);
+}
+def OverlapAddOp : Diptych_Op<"overlap_add", "OverlapAdd"> {
+  let summary = "the transpose of windows: each pair of axes [o, k] becomes one, on which windows are laid and added";
+  let description = [{`axes` are those of the result; places that no window covers are 0. What meets at
+    one place is added to 0 in row-major order of the places in the window.}];
+  let arguments = (ins Diptych_Tensor:$x, DenseI64ArrayAttr:$axes, DenseI64ArrayAttr:$strides,
+                   DenseI64ArrayAttr:$dilations);
+  let dtypes = Numbers;
+  let typeRule = "overlapAdd";
+  let derivative = Linear;
+  let dslName = "";
+  let domain = ["-3.0", "3.0"];
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
+}
+
 //===-- Reductions ---------------------------------------------------------------------------===//
 
 def SumOp : Diptych_Reduction<"sum", "Add"> {
@@ -463,6 +484,22 @@ def MatmulOp : Diptych_Op<"matmul", "Matmul"> {
   let derivative = Bilinear;
   let dslName = "";
   let domain = ["-2.0", "2.0"];
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
+}
+def ConvolutionOp : Diptych_Op<"convolution", "Convolution"> {
+  let summary = "cross-correlation [n, g, c, l...] x [g, o, c, k...] -> [n, g, o, p...], where all of the kernel fits";
+  let description = [{result[n, g, o, p] is the sum over c and k of x[n, g, c, p * strides + k * dilations]
+    times w[g, o, c, k]: g are the groups; one to three spatial axes. Padding, and dilation of x, are pad.
+    Both transposes are this operator again: in x with the kernel turned round and no stride, in w with
+    strides and dilations exchanged and the sum over n.}];
+  let arguments = (ins Diptych_Tensor:$x, Diptych_Tensor:$w, DenseI64ArrayAttr:$strides,
+                   DenseI64ArrayAttr:$dilations);
+  let dtypes = Floats;
+  let typeRule = "convolution";
+  let derivative = Bilinear;
+  let dslName = "";
+  let domain = ["-2.0", "2.0"];
+  let convention = "zeros of padding are multiplied like others: with a weight that is not finite they give NaN";
   let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
 }
 def GatherOp : Diptych_Op<"gather", "Gather"> {

@@ -53,7 +53,7 @@ static std::string dtypeList(const OpInfo& op) {
   return text;
 }
 
-static void checkDType(const OpInfo& op, const TensorType& type) {
+void checkDType(const OpInfo& op, const TensorType& type) {
   if (!op.takes(type.dtype))
     fail(op, "an operand of " + dtypeList(op), type.str(), "convert it with astype");
 }

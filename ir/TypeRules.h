@@ -24,12 +24,17 @@ TensorType reduction(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType argReduction(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType argsort(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType matmul(const OpInfo& op, Types operands, const Attrs& attrs);
+TensorType convolution(const OpInfo& op, Types operands, const Attrs& attrs);
+TensorType windows(const OpInfo& op, Types operands, const Attrs& attrs);
+TensorType overlapAdd(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType gather(const OpInfo& op, Types operands, const Attrs& attrs);
 TensorType scatterAdd(const OpInfo& op, Types operands, const Attrs& attrs);
 
 /// Throws Error("<op>: expected <expected>, got <got>; <remedy>").
 [[noreturn]] void fail(const OpInfo& op, const std::string& expected, const std::string& got,
                        const std::string& remedy);
+/// Fails unless the operand's dtype is one the operator takes.
+void checkDType(const OpInfo& op, const TensorType& type);
 /// Axis in range, no repetition.
 void checkAxes(const OpInfo& op, const Dims& axes, int rank);
 /// Fails unless no extent is negative and their product is below 2^48, so that counts and bytes of

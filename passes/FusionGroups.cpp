@@ -29,12 +29,24 @@ static bool isUnitReshape(Operation* op) {
   return squeezed(shapeOf(op->getOperand(0))) == squeezed(shapeOf(op->getResult(0)));
 }
 
+// Windows that share elements would have their producer compute those anew for each: they stay a
+// view of stored elements, which costs nothing either.
+static bool sharesElements(Operation* op) {
+  const Attrs attrs = ir::attrsOf(op);
+  for (int i = 0; i < attrs.axes.size(); ++i)
+    if (attrs.strides[i] < (attrs.sizes[i] - 1) * attrs.dilations[i] + 1)
+      return true;
+  return false;
+}
+
 bool isIndexMap(Operation* op) {
   std::optional<OpCode> code = ir::opCodeOf(op);
   if (!code || info(*code).family != Family::Movement)
     return false;
   if (*code == OpCode::Pad || *code == OpCode::Concatenate)
     return false;
+  if (*code == OpCode::Windows)
+    return !sharesElements(op);
   return *code != OpCode::Reshape || isUnitReshape(op);
 }
 

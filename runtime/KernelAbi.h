@@ -27,6 +27,15 @@
 //   variant kColumns: V's k stride is 1 and C's v stride is 1 (V is transposed in registers)
 //   variant kStrided: any strides
 //
+// Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
+//   args   S, V, C
+//   params of each of kConvolutionLoops outer loops: extent, strides in S, V and C, and how far s
+//   and v go at a step (of loops over panels); s extent, its strides in S and C; v extent, its
+//   stride in C; of each of kConvolutionDepth loops of the sum: extent, steps to a block, strides
+//   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v.
+//   range  the outer loops, flattened
+//   variant kRows: C's v stride is 1;  variant kStrided: any
+//
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
 //   params n, m, inner
@@ -46,6 +55,11 @@ namespace diptych::runtime {
 using KernelFn = void (*)(void* const* args, const int64_t* params, int64_t lo, int64_t hi);
 
 enum Variant : uint8_t { kContiguous = 0, kRows = 100, kColumns = 101, kStrided = 102 };
+
+constexpr int kConvolutionLoops = 6;
+constexpr int kConvolutionDepth = 4;
+constexpr int64_t kConvolutionPanelRows = 12;
+constexpr int64_t kConvolutionPanelBytes = 128;
 
 /// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
 /// of x and y), `out` of the result.

@@ -29,6 +29,10 @@ void launchPointwise(OpCode code, std::span<const Strided> inputs, const Strided
 void launchReduction(OpCode code, const Strided& input, const Dims& axes, const Strided& output);
 void launchArgReduction(OpCode code, const Strided& input, int64_t axis, const Strided& output);
 void launchMatmul(const Strided& x, const Strided& y, const Strided& output);
+/// [n, g, c, l...] by [g, o, c, k...] into [n, g, o, p...], contiguous.
+void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
+                       const Strided& output);
+void launchOverlapAdd(const Strided& input, const Attrs& attrs, const Strided& output);
 /// Throws Error where an index is out of range. The output is contiguous.
 void launchGather(const Strided& x, const Strided& indices, int64_t axis, const Strided& output);
 void launchScatterAdd(const Strided& x, const Strided& indices, const Strided& updates,

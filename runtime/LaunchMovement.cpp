@@ -43,4 +43,38 @@ void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) 
   launchCopy(input, part.array);
 }
 
+// One place of the windows after the other, added to what is there: windows laid on the output do
+// not overlap at one place of theirs.
+void launchOverlapAdd(const Strided& input, const Attrs& attrs, const Strided& output) {
+  launchFill(Scalar(0), output);
+  if (input.type->numel() == 0)
+    return;
+  Shape shape, sizes;
+  Dims inputStrides, outputStrides, inputSteps, outputSteps;
+  for (int i = 0, from = 0; i < output.type->rank(); ++i, ++from) {
+    const int which = from - i;
+    const bool windowed = which < attrs.axes.size() && attrs.axes[which] == i;
+    shape.push_back(input.type->shape[from]);
+    inputStrides.push_back((*input.strides)[from]);
+    outputStrides.push_back((*output.strides)[i] * (windowed ? attrs.strides[which] : 1));
+    if (!windowed)
+      continue;
+    ++from;
+    sizes.push_back(input.type->shape[from]);
+    inputSteps.push_back((*input.strides)[from]);
+    outputSteps.push_back((*output.strides)[i] * attrs.dilations[which]);
+  }
+  for (int64_t place = 0; place < sizes.product(); ++place) {
+    int64_t rest = place, read = 0, written = 0;
+    for (int i = sizes.size() - 1; i >= 0; --i) {
+      read += rest % sizes[i] * inputSteps[i];
+      written += rest % sizes[i] * outputSteps[i];
+      rest /= sizes[i];
+    }
+    const Part from(input, shape, inputStrides, read), to(output, shape, outputStrides, written);
+    const Strided sum[] = {to.array, from.array};
+    launchPointwise(OpCode::Add, sum, to.array);
+  }
+}
+
 } // namespace diptych::runtime

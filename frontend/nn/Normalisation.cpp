@@ -39,10 +39,19 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   return bias ? y + *bias : y;
 }
 
-BatchNorm1d::BatchNorm1d(int64_t features, const BatchNormOptions& options)
-    : Layer("BatchNorm1d"), features_(features), options_(options) {
+// [C] beside [N, C, ...].
+static Tensor alongChannels(const Tensor& values, int rank) {
+  Shape column{values.shape(0)};
+  for (int i = 2; i < rank; ++i)
+    column.push_back(1);
+  return reshape(values, column);
+}
+
+BatchNorm::BatchNorm(const char* kind, int least, int most, int64_t features,
+                     const BatchNormOptions& options)
+    : Layer(kind), least_(least), most_(most), features_(features), options_(options) {
   if (features < 1)
-    misuse("BatchNorm1d", "at least one feature", std::to_string(features), "check num_features");
+    misuse(kind, "at least one feature", std::to_string(features), "check num_features");
   if (options.affine) {
     weight = register_parameter("weight", ones({features}, options.dtype));
     bias = register_parameter("bias", zeros({features}, options.dtype));
@@ -54,8 +63,13 @@ BatchNorm1d::BatchNorm1d(int64_t features, const BatchNormOptions& options)
   }
 }
 
+BatchNorm1d::BatchNorm1d(int64_t features, const BatchNormOptions& options)
+    : BatchNorm("BatchNorm1d", 2, 3, features, options) {}
+BatchNorm2d::BatchNorm2d(int64_t features, const BatchNormOptions& options)
+    : BatchNorm("BatchNorm2d", 4, 4, features, options) {}
+
 // running += momentum (new - running), with 1 / batches for the momentum of a plain average.
-void BatchNorm1d::track(const Tensor& mean, const Tensor& biasedVar, int64_t count) const {
+void BatchNorm::track(const Tensor& mean, const Tensor& biasedVar, int64_t count) const {
   const Tensor batches = *num_batches_tracked + 1;
   const Tensor unbiased =
       biasedVar * (static_cast<double>(count) / (static_cast<double>(count) - 1));
@@ -66,24 +80,26 @@ void BatchNorm1d::track(const Tensor& mean, const Tensor& biasedVar, int64_t cou
     return *running + (fresh - *running) / batches.astype(fresh.dtype());
   };
   const Tensor nextMean = moved(running_mean, mean), nextVar = moved(running_var, unbiased);
-  Substitution::update(running_mean, nextMean, "BatchNorm1d");
-  Substitution::update(running_var, nextVar, "BatchNorm1d");
-  Substitution::update(num_batches_tracked, batches, "BatchNorm1d");
+  Substitution::update(running_mean, nextMean, kind().c_str());
+  Substitution::update(running_var, nextVar, kind().c_str());
+  Substitution::update(num_batches_tracked, batches, kind().c_str());
 }
 
-Tensor BatchNorm1d::forward(const Tensor& x) const {
-  if ((x.rank() != 2 && x.rank() != 3) || x.shape()[1] != features_)
-    misuse("BatchNorm1d",
-           "[N," + std::to_string(features_) + "] or [N," + std::to_string(features_) + ",L]",
+Tensor BatchNorm::forward(const Tensor& x) const {
+  if (x.rank() < least_ || x.rank() > most_ || x.shape()[1] != features_) {
+    const std::string channels = "[N," + std::to_string(features_);
+    misuse(kind().c_str(), least_ == 2 ? channels + "] or " + channels + ",L]" : channels + ",H,W]",
            x.type().str(), "axis 1 holds the features");
-  const Axes axes = x.rank() == 2 ? Axes{0} : Axes{0, 2};
-  const Shape column = x.rank() == 2 ? Shape{features_} : Shape{features_, 1};
-  const auto spread = [&](const Tensor& values) { return reshape(values, column); };
+  }
+  Dims axes{0};
+  for (int i = 2; i < x.rank(); ++i)
+    axes.push_back(i);
+  const auto spread = [&](const Tensor& values) { return alongChannels(values, x.rank()); };
   Tensor y;
   if (is_training() || !running_mean) {
     const int64_t count = x.numel() / features_;
     if (is_training() && count < 2)
-      misuse("BatchNorm1d", "more than one value for each channel in training", x.type().str(),
+      misuse(kind().c_str(), "more than one value for each channel in training", x.type().str(),
              "train on larger batches, or call eval()");
     const Tensor centre = mean(x, axes);
     const Tensor centred = x - spread(centre);
@@ -95,6 +111,28 @@ Tensor BatchNorm1d::forward(const Tensor& x) const {
     y = (x - spread(*running_mean)) / sqrt(spread(*running_var) + options_.eps);
   }
   return weight ? y * spread(*weight) + spread(*bias) : y;
+}
+
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, const GroupNormOptions& options)
+    : Layer("GroupNorm"), groups_(groups), channels_(channels), eps_(options.eps) {
+  if (groups < 1 || channels < 1 || channels % groups != 0)
+    misuse("GroupNorm", "groups that divide the " + std::to_string(channels) + " channels",
+           std::to_string(groups), "choose a divisor");
+  if (options.affine) {
+    weight = register_parameter("weight", ones({channels}, options.dtype));
+    bias = register_parameter("bias", zeros({channels}, options.dtype));
+  }
+}
+
+Tensor GroupNorm::forward(const Tensor& x) const {
+  if (x.rank() < 2 || x.shape()[1] != channels_)
+    misuse("GroupNorm", "[N," + std::to_string(channels_) + ",...]", x.type().str(),
+           "axis 1 holds the channels");
+  const Tensor rows =
+      reshape(x, {x.shape(0), groups_, x.numel() / std::max<int64_t>(1, x.shape(0) * groups_)});
+  const Tensor centred = rows - mean(rows, 2, true);
+  const Tensor y = reshape(centred / sqrt(mean(square(centred), 2, true) + eps_), x.shape());
+  return weight ? y * alongChannels(*weight, x.rank()) + alongChannels(*bias, x.rank()) : y;
 }
 
 } // namespace diptych::nn

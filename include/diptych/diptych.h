@@ -5,6 +5,7 @@
 #include <diptych/Activations.h>
 #include <diptych/Autograd.h>
 #include <diptych/Composites.h>
+#include <diptych/Convolution.h>
 #include <diptych/CustomRules.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>

@@ -38,6 +38,8 @@ private:
   void creation(const OpInfo& op);
   void movement(const OpInfo& op);
   void reduction(const OpInfo& op);
+  void windows(const OpInfo& op);
+  void convolution(const OpInfo& op);
   void matmul(const OpInfo& op);
   void indexing(const OpInfo& op);
   bool usable(const OpInfo& op) const;
@@ -231,6 +233,59 @@ void Maker::movement(const OpInfo& op) {
   add(op.code, operands, attrs);
 }
 
+// Windows on some of the axes that have elements.
+void Maker::windows(const OpInfo& op) {
+  const int x = choose([](const TensorType& type) { return type.rank() >= 1 && type.rank() <= 4; });
+  if (x < 0)
+    return;
+  Attrs attrs;
+  const TensorType type = at(x).type;
+  for (int i = 0; i < type.rank(); ++i) {
+    if (type.shape[i] == 0 || chance(50))
+      continue;
+    attrs.axes.push_back(i);
+    attrs.sizes.push_back(1 + below(std::min<int64_t>(3, type.shape[i])));
+    attrs.strides.push_back(1 + below(3));
+    attrs.dilations.push_back(attrs.sizes.back() * 2 <= type.shape[i] ? 1 + below(2) : 1);
+  }
+  const TensorType result = inferType(OpCode::Windows, {&type, 1}, attrs);
+  if (result.numel() > recipe_.largest)
+    return;
+  if (op.code == OpCode::Windows) {
+    add(op.code, {x}, attrs);
+    return;
+  }
+  attrs.shape = type.shape;
+  if (op.takes(type.dtype))
+    add(op.code, {ofType(result)}, attrs);
+}
+
+void Maker::convolution(const OpInfo& op) {
+  const int x = choose([&](const TensorType& type) {
+    return op.takes(type.dtype) && type.rank() >= 1 && type.rank() <= 4 && type.numel() > 0;
+  });
+  if (x < 0)
+    return;
+  const TensorType type = at(x).type;
+  Attrs attrs;
+  TensorType images{type.dtype, {1, 1, 1}}, kernels{type.dtype, {1, 1 + below(3), 1}};
+  for (int i = 0; i < type.rank(); ++i) {
+    const bool spatial = i + 3 >= type.rank();
+    const int64_t extent = type.shape[i];
+    if (!spatial) {
+      images.shape[2] = kernels.shape[2] = extent;
+      continue;
+    }
+    images.shape.push_back(extent);
+    kernels.shape.push_back(1 + below(std::min<int64_t>(3, extent)));
+    attrs.strides.push_back(1 + below(2));
+    attrs.dilations.push_back(kernels.shape.back() * 2 <= extent ? 1 + below(2) : 1);
+  }
+  Attrs reshaped;
+  reshaped.shape = images.shape;
+  add(op.code, {add(OpCode::Reshape, {x}, reshaped), ofType(kernels)}, attrs);
+}
+
 void Maker::reduction(const OpInfo& op) {
   const int x = choose([&](const TensorType& type) { return op.takes(type.dtype); });
   if (x < 0)
@@ -302,7 +357,9 @@ void Maker::step(const OpInfo& op) {
   switch (op.family) {
   case Family::Pointwise: return pointwise(op);
   case Family::Creation: return creation(op);
-  case Family::Movement: return movement(op);
+  case Family::Movement: return op.has(AttrField::sizes) ? windows(op) : movement(op);
+  case Family::OverlapAdd: return windows(op);
+  case Family::Convolution: return convolution(op);
   case Family::Reduction:
   case Family::ArgReduction: return reduction(op);
   case Family::Matmul: return matmul(op);

@@ -125,5 +125,13 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   %57 = diptych.scatter_add %x, %i, %u {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64>, tensor<5x3xf64> -> tensor<4x3xf64>
   // CHECK: diptych.argsort %[[X]] {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
   %58 = diptych.argsort %x {axis = 1 : i64, descending = true} : tensor<4x3xf64> -> tensor<4x3xi64>
+  // CHECK: %[[W:.*]] = diptych.windows %[[X]] {axes = array<i64: 0>, dilations = array<i64: 1>, sizes = array<i64: 2>, strides = array<i64: 2>} : tensor<4x3xf64> -> tensor<2x2x3xf64>
+  %59 = diptych.windows %x {axes = array<i64: 0>, dilations = array<i64: 1>, sizes = array<i64: 2>, strides = array<i64: 2>} : tensor<4x3xf64> -> tensor<2x2x3xf64>
+  // CHECK: diptych.overlap_add %[[W]] {axes = array<i64: 0>, dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<2x2x3xf64> -> tensor<4x3xf64>
+  %60 = diptych.overlap_add %59 {axes = array<i64: 0>, dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<2x2x3xf64> -> tensor<4x3xf64>
+  // CHECK: %[[V:.*]] = diptych.reshape %[[X]] : tensor<4x3xf64> -> tensor<1x1x4x3xf64>
+  %61 = diptych.reshape %x : tensor<4x3xf64> -> tensor<1x1x4x3xf64>
+  // CHECK: diptych.convolution %[[V]], %[[V]] {dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<1x1x4x3xf64>, tensor<1x1x4x3xf64> -> tensor<1x1x1x1xf64>
+  %62 = diptych.convolution %61, %61 {dilations = array<i64: 1>, strides = array<i64: 2>} : tensor<1x1x4x3xf64>, tensor<1x1x4x3xf64> -> tensor<1x1x1x1xf64>
   return
 }

@@ -128,6 +128,8 @@ std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   case Family::Reduction:
   case Family::ArgReduction: reductionCases(list); break;
   case Family::Matmul: matmulCases(list); break;
+  case Family::Convolution: convolutionCases(list); break;
+  case Family::OverlapAdd: overlapAddCases(list); break;
   case Family::Gather:
   case Family::ScatterAdd: indexingCases(list); break;
   case Family::Library: libraryCases(list); break;

@@ -68,6 +68,9 @@ void creationCases(CaseList& list);
 void movementCases(CaseList& list);
 void reductionCases(CaseList& list);
 void matmulCases(CaseList& list);
+void convolutionCases(CaseList& list);
+void overlapAddCases(CaseList& list);
+void windowsCases(CaseList& list);
 void indexingCases(CaseList& list);
 void libraryCases(CaseList& list);
 

@@ -167,7 +167,8 @@ void movementCases(CaseList& list) {
       {&typerules::slice, sliceCases},
       {&typerules::pad, padCases},
       {&typerules::reverse, reverseCases},
-      {&typerules::concatenate, concatenateCases}};
+      {&typerules::concatenate, concatenateCases},
+      {&typerules::windows, windowsCases}};
   for (const auto& [rule, sampler] : samplers)
     if (list.op.typeRule == rule)
       sampler(list);

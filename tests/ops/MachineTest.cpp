@@ -72,6 +72,26 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
     add({{dtype, {3000, 200}}, {dtype, {200, 1}}});
     add({{dtype, {9, 40, 50}}, {dtype, {9, 50, 60}}});
     break;
+  case Family::Convolution:
+    attrs.strides = attrs.dilations = {1, 1};
+    add({{dtype, {3, 1, 5, 30, 33}}, {dtype, {1, 20, 5, 3, 3}}});
+    add({{dtype, {2, 2, 130, 12, 9}}, {dtype, {2, 7, 130, 3, 3}}});
+    add({{dtype, {3, 1, 70, 28, 28}}, {dtype, {1, 5, 70, 26, 26}}});
+    attrs.strides = {2, 1};
+    attrs.dilations = {1, 3};
+    add({{dtype, {1, 3, 9, 41, 50}}, {dtype, {3, 18, 9, 4, 2}}});
+    break;
+  case Family::OverlapAdd:
+    attrs.axes = {1, 2};
+    attrs.shape = {60, 41, 90};
+    attrs.strides = {2, 1};
+    attrs.dilations = {1, 2};
+    add({{dtype, {60, 19, 3, 84, 4}}});
+    attrs.axes = {0};
+    attrs.shape = {40007};
+    attrs.strides = attrs.dilations = {1};
+    add({{dtype, {40001, 7}}});
+    break;
   case Family::Gather:
     for (attrs.axis = 0; attrs.axis < 2; ++attrs.axis)
       list.add("large",

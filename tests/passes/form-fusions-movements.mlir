@@ -82,3 +82,30 @@ func.func @pad_and_concatenate_stand_alone(%x: tensor<3xf64>) -> tensor<8xf64> {
   %b = diptych.exp %c : tensor<8xf64> -> tensor<8xf64>
   return %b : tensor<8xf64>
 }
+
+// Windows that lie apart are renamed indices: pooling reads what it computes from, once.
+// CHECK-LABEL: @windows_apart
+// CHECK: diptych.fusion "reduction" (%{{.*}} = %arg0 : tensor<4x6xf64>)
+// CHECK: diptych.relu
+// CHECK: diptych.windows
+// CHECK: diptych.max
+// CHECK: return
+func.func @windows_apart(%x: tensor<4x6xf64>) -> tensor<4x3xf64> {
+  %r = diptych.relu %x : tensor<4x6xf64> -> tensor<4x6xf64>
+  %w = diptych.windows %r {axes = array<i64: 1>, sizes = array<i64: 2>, strides = array<i64: 2>, dilations = array<i64: 1>} : tensor<4x6xf64> -> tensor<4x3x2xf64>
+  %m = diptych.max %w {axes = array<i64: 2>} : tensor<4x3x2xf64> -> tensor<4x3xf64>
+  return %m : tensor<4x3xf64>
+}
+
+// Windows that share elements stay a view of stored ones: nothing is computed twice.
+// CHECK-LABEL: @windows_overlapping
+// CHECK: %[[E:.*]] = diptych.fusion "pointwise"
+// CHECK: diptych.exp
+// CHECK: %[[W:.*]] = diptych.windows %[[E]]
+// CHECK: diptych.fusion "reduction" (%{{.*}} = %[[W]]
+func.func @windows_overlapping(%x: tensor<4x6xf64>) -> tensor<4x4xf64> {
+  %r = diptych.exp %x : tensor<4x6xf64> -> tensor<4x6xf64>
+  %w = diptych.windows %r {axes = array<i64: 1>, sizes = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 1>} : tensor<4x6xf64> -> tensor<4x4x3xf64>
+  %m = diptych.max %w {axes = array<i64: 2>} : tensor<4x4x3xf64> -> tensor<4x4xf64>
+  return %m : tensor<4x4xf64>
+}

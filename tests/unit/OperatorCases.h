@@ -85,6 +85,18 @@ inline std::vector<OperatorCase> structuredCases() {
   }
   add("matmul", OpCode::Matmul, {sample({2, 3}, 31), sample({3, 4}, 32)});
   add("matmul_batch", OpCode::Matmul, {sample({2, 2, 3}, 33), sample({2, 3, 4}, 34)});
+  Attrs& plain =
+      add("convolution", OpCode::Convolution, {sample({2, 1, 2, 5}, 41), sample({1, 3, 2, 2}, 42)});
+  plain.strides = plain.dilations = {1};
+  Attrs& wide = add("convolution_strided", OpCode::Convolution,
+                    {sample({1, 2, 2, 6, 5}, 43), sample({2, 2, 2, 2, 3}, 44)});
+  wide.strides = {2, 1};
+  wide.dilations = {3, 2};
+  Attrs& laid = add("overlap_add", OpCode::OverlapAdd, {sample({2, 3, 3, 2}, 45)});
+  laid.shape = {2, 8, 2};
+  laid.axes = {1};
+  laid.strides = {2};
+  laid.dilations = {1};
   const Value rows = tensor({DType::i64, {2, 2}}, {2, 0, 2, 1});
   const Value few = tensor({DType::i32, {2}}, {1, 1});
   add("gather_first", OpCode::Gather, {sample({3, 2}, 35), rows}).axis = 0;

@@ -180,6 +180,21 @@ double moved(OpCode code, ValueSpan in, const Attrs& attrs, Dims index) {
   return at(in[0], from);
 }
 
+// Index of x that window place `in` leads to: pairs [o, k] at `axes` become one.
+Dims windowed(const Dims& in, const Attrs& attrs) {
+  Dims from;
+  for (int i = 0, which = 0; i < in.size(); ++i) {
+    if (which == attrs.axes.size() || attrs.axes[which] + which != i) {
+      from.push_back(in[i]);
+      continue;
+    }
+    from.push_back(in[i] * attrs.strides[which] + in[i + 1] * attrs.dilations[which]);
+    ++which;
+    ++i;
+  }
+  return from;
+}
+
 Data evalMovement(OpCode code, ValueSpan in, const Attrs& attrs, const TensorType& type) {
   Data out(static_cast<size_t>(type.numel()), attrs.value.asDouble());
   if (code == OpCode::Reshape)
@@ -204,6 +219,11 @@ Data evalMovement(OpCode code, ValueSpan in, const Attrs& attrs, const TensorTyp
     return out;
   }
   size_t n = 0;
+  if (code == OpCode::Windows) {
+    forEachIndex(type.shape,
+                 [&](const Dims& index) { out[n++] = at(in[0], windowed(index, attrs)); });
+    return out;
+  }
   forEachIndex(type.shape, [&](const Dims& index) { out[n++] = moved(code, in, attrs, index); });
   return out;
 }
@@ -256,6 +276,45 @@ Data evalMatmul(const Value& x, const Value& y, const TensorType& type) {
       left[rank - 1] = right[rank - 2] = k;
       total = std::fma(at(x, left), at(y, right), total);
     }
+    out.push_back(total);
+  });
+  return out;
+}
+
+// Places of a window outermost, so that what meets is added in their order.
+Data evalOverlapAdd(const Value& x, const Attrs& attrs, const TensorType& type) {
+  std::map<Dims, std::vector<std::pair<size_t, double>>, decltype([](const Dims& a, const Dims& b) {
+             return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+           })>
+      byPlace;
+  forEachIndex(x.shape(), [&](const Dims& index) {
+    Dims place;
+    for (int i = 0; i < attrs.axes.size(); ++i)
+      place.push_back(index[attrs.axes[i] + i + 1]);
+    byPlace[place].emplace_back(offset(type.shape, windowed(index, attrs)), at(x, index));
+  });
+  Data out(static_cast<size_t>(type.numel()));
+  for (const auto& [place, terms] : byPlace)
+    for (const auto& [where, term] : terms)
+      out[where] += term;
+  return out;
+}
+
+Data evalConvolution(const Value& x, const Value& w, const Attrs& attrs, const TensorType& type) {
+  Data out;
+  Shape places = w.shape();
+  places.erase(0);
+  places.erase(0);                                  // c, k...
+  forEachIndex(type.shape, [&](const Dims& index) { // n, g, o, p...
+    double total = 0;
+    forEachIndex(places, [&](const Dims& place) {
+      Dims left{index[0], index[1], place[0]}, right{index[1], index[2], place[0]};
+      for (int i = 0; i < attrs.strides.size(); ++i) {
+        left.push_back(index[3 + i] * attrs.strides[i] + place[1 + i] * attrs.dilations[i]);
+        right.push_back(place[1 + i]);
+      }
+      total = std::fma(at(x, left), at(w, right), total);
+    });
     out.push_back(total);
   });
   return out;
@@ -329,6 +388,8 @@ Data evaluate(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorTy
   case Family::Reduction: return evalReduction(op.code, in[0], attrs.axes, type);
   case Family::ArgReduction: return evalArgReduction(op.code, in[0], attrs.axis, type);
   case Family::Matmul: return evalMatmul(in[0], in[1], type);
+  case Family::Convolution: return evalConvolution(in[0], in[1], attrs, type);
+  case Family::OverlapAdd: return evalOverlapAdd(in[0], attrs, type);
   case Family::Gather:
   case Family::ScatterAdd: return evalIndexing(op.code, in, attrs.axis, type);
   case Family::Library: return evalLibrary(op, in, attrs, type);

@@ -77,21 +77,54 @@ struct BatchNormOptions {
   bool track_running_stats = true;
   DType dtype = default_dtype();
 };
-/// [N,C] or [N,C,L]: (x - mean) / sqrt(var + eps) * weight + bias for each of C channels. In
-/// training by the batch's mean and biased variance, and the buffers running_mean, running_var
-/// (unbiased) and num_batches_tracked (i64) move; in eval mode by the running ones. In a traced
-/// function training needs functional_call_with_buffers. Error for one value a channel in training.
-class BatchNorm1d : public Layer {
+/// What BatchNorm1d and 2d share: (x - mean) / sqrt(var + eps) * weight + bias for each of the C
+/// channels, axis 1, over all other axes. In training by the batch's mean and biased variance, and
+/// the buffers running_mean, running_var (unbiased) and num_batches_tracked (i64) move; in eval
+/// mode by the running ones. In a traced function training needs functional_call_with_buffers.
+/// Error for one value a channel in training.
+class BatchNorm : public Layer {
 public:
-  explicit BatchNorm1d(int64_t num_features, const BatchNormOptions& options = {});
   Tensor forward(const Tensor& x) const override;
   Parameter weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;
 
+protected:
+  /// Inputs have a rank from `least` to `most`.
+  BatchNorm(const char* kind, int least, int most, int64_t features,
+            const BatchNormOptions& options);
+
 private:
   void track(const Tensor& mean, const Tensor& biasedVar, int64_t count) const;
+  int least_, most_;
   int64_t features_;
   BatchNormOptions options_;
+};
+
+/// Of [N,C] or [N,C,L].
+struct BatchNorm1d : BatchNorm {
+  explicit BatchNorm1d(int64_t num_features, const BatchNormOptions& options = {});
+};
+/// Of [N,C,H,W].
+struct BatchNorm2d : BatchNorm {
+  explicit BatchNorm2d(int64_t num_features, const BatchNormOptions& options = {});
+};
+
+struct GroupNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  DType dtype = default_dtype();
+};
+/// [N,C,...]: normalised over each of so many groups of channels and all axes after them, of every
+/// sample apart; then * weight + bias for each channel. Error if groups do not divide channels.
+class GroupNorm : public Layer {
+public:
+  GroupNorm(int64_t num_groups, int64_t num_channels, const GroupNormOptions& options = {});
+  Tensor forward(const Tensor& x) const override;
+  Parameter weight, bias;
+
+private:
+  int64_t groups_, channels_;
+  double eps_;
 };
 
 /// In training every element is 0 with probability p, the others are divided by 1 - p; in eval mode

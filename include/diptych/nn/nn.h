@@ -2,6 +2,7 @@
 #pragma once
 
 #include <diptych/nn/Attention.h>
+#include <diptych/nn/Convolution.h>
 #include <diptych/nn/Functional.h>
 #include <diptych/nn/Init.h>
 #include <diptych/nn/Layers.h>

@@ -1,0 +1,295 @@
+// Panels, blocks and register tiles of a convolution.
+#include "codegen/ConvolutionEmitter.h"
+
+#include "codegen/Lowerings.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+constexpr int kVectors = 2; // of a whole tile
+constexpr int kMiddleRows = 4;
+// Loops of the sum that are no longer than this are written out.
+constexpr int64_t kUnrolled = 8;
+} // namespace
+
+ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec)
+    : k_(kernel), spec_(spec), firstResult_(k_.i64(spec.resultOffset)),
+      begin_(spec.depth.size(), k_.i64(0)), end_(spec.depth.size()) {
+  for (size_t i = 0; i < spec.depth.size(); ++i)
+    end_[i] = k_.size(spec.depth[i].extent);
+}
+
+void ConvolutionEmitter::emit() {
+  if (spec_.rangeOverBlocks)
+    overBlocks();
+  else
+    overRange(k_.lo(), k_.hi());
+}
+
+Value ConvolutionEmitter::moved(Value offset, Value index, const Size& stride) {
+  return k_.add(offset, k_.mul(index, k_.size(stride)));
+}
+
+Value ConvolutionEmitter::divided(Value x, Value y, Value& rest) {
+  Value quotient = arith::DivUIOp::create(k_.builder(), k_.loc(), x, y);
+  rest = k_.sub(x, k_.mul(quotient, y));
+  return quotient;
+}
+
+Value ConvolutionEmitter::both(Value x, Value y) {
+  return arith::AndIOp::create(k_.builder(), k_.loc(), x, y);
+}
+
+Value ConvolutionEmitter::isZero(Value x) {
+  return arith::CmpIOp::create(k_.builder(), k_.loc(), arith::CmpIPredicate::eq, x, k_.i64(0));
+}
+
+Value ConvolutionEmitter::negated(Value condition) {
+  Value one = arith::ConstantOp::create(k_.builder(), k_.loc(), k_.builder().getBoolAttr(true));
+  return arith::XOrIOp::create(k_.builder(), k_.loc(), condition, one);
+}
+
+bool ConvolutionEmitter::hasOneBlock() const {
+  return llvm::all_of(spec_.depth, [](const ConvolutionSpec::Depth& loop) {
+    return !loop.extent.isDynamic() && loop.extent.value == loop.block.value;
+  });
+}
+
+// Every block writes its own result, all of it.
+void ConvolutionEmitter::overBlocks() {
+  int64_t range = 1;
+  for (const ConvolutionSpec::Loop& loop : spec_.outer)
+    range *= loop.extent.value;
+  k_.loop(k_.lo(), k_.hi(), 1, [&](Value block) {
+    firstResult_ = k_.add(k_.i64(spec_.resultOffset), k_.mul(block, k_.i64(spec_.blockStride)));
+    for (size_t i = spec_.depth.size(); i-- > 0;) {
+      const int64_t size = spec_.depth[i].block.value, extent = spec_.depth[i].extent.value;
+      Value index = k_.i64(0);
+      if (size < extent)
+        block = divided(block, k_.i64((extent + size - 1) / size), index);
+      begin_[i] = k_.mul(index, k_.i64(size));
+      end_[i] = k_.min(k_.add(begin_[i], k_.i64(size)), k_.i64(extent));
+    }
+    overRange(k_.i64(0), k_.i64(range));
+  });
+}
+
+// The last of the outer loops is a loop; the others' indices are found once for each run of it.
+void ConvolutionEmitter::overRange(Value lo, Value hi) {
+  const size_t last = spec_.outer.size() - 1;
+  Value run = k_.size(spec_.outer[last].extent), unused;
+  Value from = divided(lo, run, unused);
+  Value to = divided(k_.add(hi, k_.sub(run, k_.i64(1))), run, unused);
+  k_.loop(from, to, 1, [&](Value rest) {
+    SmallVector<Value> index(spec_.outer.size());
+    Value begin = k_.mul(rest, run);
+    for (size_t i = last; i-- > 0;) {
+      if (i == 0)
+        index[i] = rest;
+      else if (spec_.outer[i].extent.is(1))
+        index[i] = k_.i64(0);
+      else
+        rest = divided(rest, k_.size(spec_.outer[i].extent), index[i]);
+    }
+    Value first = arith::MaxSIOp::create(k_.builder(), k_.loc(), k_.sub(lo, begin), k_.i64(0));
+    k_.loop(first, k_.min(k_.sub(hi, begin), run), 1, [&](Value i) {
+      index[last] = i;
+      panel(index);
+    });
+  });
+}
+
+void ConvolutionEmitter::panel(ArrayRef<Value> index) {
+  Place at{k_.i64(spec_.leftOffset), k_.i64(spec_.rightOffset), firstResult_};
+  Value s = k_.size(spec_.s), v = k_.size(spec_.v); // what is left of them
+  for (size_t i = 0; i < index.size(); ++i) {
+    const ConvolutionSpec::Loop& loop = spec_.outer[i];
+    at.left = moved(at.left, index[i], loop.left);
+    at.right = moved(at.right, index[i], loop.right);
+    at.result = moved(at.result, index[i], loop.result);
+    if (!loop.sStep.is(0))
+      s = k_.sub(s, k_.mul(index[i], k_.size(loop.sStep)));
+    if (!loop.vStep.is(0))
+      v = k_.sub(v, k_.mul(index[i], k_.size(loop.vStep)));
+  }
+  rowsOf(at, s, v);
+}
+
+// `s` rows are left, the panel's or fewer. Where that is known, the last panel has a tile of its
+// own; else rows come in groups, the rest of them one by one.
+void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
+  if (!spec_.s.isDynamic()) {
+    const auto rest = static_cast<int>(spec_.s.value % spec_.panelRows);
+    if (spec_.s.value >= spec_.panelRows)
+      k_.when(rest ? negated(k_.less(s, k_.i64(spec_.panelRows))) : Value(k_.i64(1)),
+              [&] { vectorsOf(at, spec_.panelRows, v); });
+    if (rest)
+      k_.when(spec_.s.value < spec_.panelRows ? Value(k_.i64(1))
+                                              : k_.less(s, k_.i64(spec_.panelRows)),
+              [&] { vectorsOf(at, rest, v); });
+    return;
+  }
+  Value count = k_.min(s, k_.i64(spec_.panelRows)), done = k_.i64(0);
+  int previous = 0;
+  for (int rows : {spec_.rows, kMiddleRows, 1}) {
+    if (rows == previous)
+      continue;
+    previous = rows;
+    Value groups =
+        arith::DivUIOp::create(k_.builder(), k_.loc(), k_.sub(count, done), k_.i64(rows));
+    Value end = k_.add(done, k_.mul(groups, k_.i64(rows)));
+    k_.loop(done, end, rows, [&](Value row) {
+      Place here = at;
+      here.left = moved(at.left, row, spec_.sLeft);
+      here.result = moved(at.result, row, spec_.sResult);
+      vectorsOf(here, rows, v);
+    });
+    done = end;
+  }
+}
+
+void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {
+  const int64_t width = int64_t{kVectors} * spec_.lanes;
+  if (!spec_.v.isDynamic()) {
+    const int64_t rest = spec_.v.value % width;
+    const auto vectors = static_cast<int>((rest + spec_.lanes - 1) / spec_.lanes);
+    if (spec_.v.value >= width)
+      k_.when(rest ? negated(k_.less(v, k_.i64(width))) : Value(k_.i64(1)),
+              [&] { tile({at, rows, kVectors, nullptr}); });
+    if (rest)
+      k_.when(spec_.v.value < width ? Value(k_.i64(1)) : k_.less(v, k_.i64(width)), [&] {
+        Value mask =
+            rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
+        tile({at, rows, vectors, mask});
+      });
+    return;
+  }
+  Value count = k_.min(v, k_.i64(spec_.panelWidth)), whole = k_.roundDown(count, width);
+  const auto from = [&](Value done, int vectors, Value mask) {
+    Place here = at;
+    here.right = k_.add(at.right, done);
+    here.result = moved(at.result, done, spec_.vResult);
+    tile({here, rows, vectors, mask});
+  };
+  k_.loop(k_.i64(0), whole, width, [&](Value done) { from(done, kVectors, nullptr); });
+  k_.loop(whole, count, spec_.lanes,
+          [&](Value done) { from(done, 1, k_.maskBelow(k_.sub(count, done), spec_.lanes)); });
+}
+
+void ConvolutionEmitter::tile(const Tile& tile) {
+  if (spec_.rangeOverBlocks || hasOneBlock())
+    block(tile);
+  else
+    blocksFrom(tile, 0);
+}
+
+void ConvolutionEmitter::blocksFrom(const Tile& tile, size_t depth) {
+  if (depth == spec_.depth.size())
+    return block(tile);
+  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
+  Value extent = k_.size(loop.extent), size = k_.size(loop.block);
+  auto run = [&](Value index) {
+    begin_[depth] = k_.mul(index, size);
+    end_[depth] = k_.min(k_.add(begin_[depth], size), extent);
+    blocksFrom(tile, depth + 1);
+  };
+  if (!loop.extent.isDynamic())
+    return k_.loop(k_.i64(0), k_.i64((loop.extent.value + loop.block.value - 1) / loop.block.value),
+                   1, run);
+  Value above = k_.add(extent, k_.sub(size, k_.i64(1))), unused;
+  k_.loop(k_.i64(0), divided(above, size, unused), 1, run);
+}
+
+void ConvolutionEmitter::block(const Tile& tile) {
+  Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), spec_.lanes);
+  Value zero = arith::ConstantOp::create(k_.builder(), k_.loc(),
+                                         cast<TypedAttr>(k_.builder().getZeroAttr(type)));
+  // Before the loops: LLVM would multiply in them.
+  rowOffsets_.clear();
+  for (int i = 0; i < tile.rows; ++i)
+    rowOffsets_.push_back(k_.mul(k_.i64(i), k_.size(spec_.sLeft)));
+  const Vectors none(static_cast<size_t>(tile.rows * tile.vectors), zero);
+  finish(tile, accumulate(tile, 0, tile.at.left, tile.at.right, none));
+}
+
+ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, size_t depth,
+                                                           Value left, Value right,
+                                                           ValueRange sums) {
+  if (depth == spec_.depth.size())
+    return multiply(tile, left, right, sums);
+  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
+  auto step = [&](Value i, ValueRange carried) {
+    return accumulate(tile, depth + 1, moved(left, i, loop.left), moved(right, i, loop.right),
+                      carried);
+  };
+  const bool whole = !loop.extent.isDynamic() && loop.block.value == loop.extent.value;
+  if (!whole || loop.extent.value > kUnrolled || depth + 1 < spec_.depth.size())
+    return k_.loop(begin_[depth], end_[depth], 1, sums, step);
+  Vectors current(sums);
+  for (int64_t i = 0; i < loop.extent.value; ++i)
+    current = step(k_.i64(i), current);
+  return current;
+}
+
+Value ConvolutionEmitter::elementOf(int arg, Value offset) {
+  return k_.address(k_.pointer(arg), spec_.dtype, offset);
+}
+
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, Value left, Value right,
+                                                         ValueRange sums) {
+  Vectors vectors, next;
+  for (int j = 0; j < tile.vectors; ++j) {
+    Value mask = j + 1 == tile.vectors ? tile.mask : nullptr;
+    vectors.push_back(k_.loadVector(elementOf(1, k_.add(right, k_.i64(int64_t{j} * spec_.lanes))),
+                                    spec_.dtype, spec_.lanes, mask));
+  }
+  for (int i = 0; i < tile.rows; ++i) {
+    Value address = elementOf(0, k_.add(left, rowOffsets_[i]));
+    Value factor = k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
+    for (int j = 0; j < tile.vectors; ++j)
+      next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectors[j],
+                                         sums[i * tile.vectors + j]));
+  }
+  return next;
+}
+
+// The first block's totals are stored, the others' added.
+void ConvolutionEmitter::finish(const Tile& tile, const Vectors& sums) {
+  if (spec_.rangeOverBlocks || hasOneBlock())
+    return store(tile, sums, false);
+  Value first = isZero(begin_[0]);
+  for (Value begin : ArrayRef(begin_).drop_front())
+    first = both(first, isZero(begin));
+  k_.when(first, [&] { store(tile, sums, false); });
+  k_.when(negated(first), [&] { store(tile, sums, true); });
+}
+
+void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) {
+  const Size& stride = spec_.vResult;
+  for (int i = 0; i < tile.rows; ++i)
+    for (int j = 0; j < tile.vectors; ++j) {
+      Value offset = moved(tile.at.result, k_.i64(i), spec_.sResult);
+      offset = moved(offset, k_.i64(int64_t{j} * spec_.lanes), stride);
+      Value address = elementOf(2, offset);
+      Value mask = j + 1 == tile.vectors ? tile.mask : nullptr;
+      Value sum = sums[i * tile.vectors + j];
+      if (add) {
+        Value before = stride.is(1) ? k_.loadVector(address, spec_.dtype, spec_.lanes, mask)
+                                    : k_.gatherVector(address, spec_.dtype, spec_.lanes,
+                                                      k_.size(stride), mask);
+        sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
+      }
+      if (stride.is(1))
+        k_.storeVector(sum, address, spec_.dtype, mask);
+      else
+        k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
+    }
+}
+
+} // namespace diptych::codegen

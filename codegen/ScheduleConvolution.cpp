@@ -1,0 +1,167 @@
+// Convolution, and windows added up, as kernel calls.
+#include "codegen/Scheduler.h"
+
+#include "runtime/ConvolutionPlan.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+
+runtime::ConvolutionTile tileOf(int vectorBytes, DType dtype) {
+  const int64_t lanes = vectorBytes / sizeOf(dtype);
+  return {lanes, 2 * lanes, vectorBytes == 64 ? 13 : 5, true};
+}
+
+// Loops of one step say nothing.
+ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::ConvolutionTile& tile) {
+  ConvolutionSpec spec;
+  for (const auto& loop : plan.outer)
+    if (loop.extent != 1)
+      spec.outer.push_back(
+          {loop.extent, loop.left, loop.right, loop.result, loop.sStep, loop.vStep});
+  if (spec.outer.empty())
+    spec.outer.push_back({1, 0, 0, 0, 0, 0});
+  for (const auto& loop : plan.depth)
+    if (loop.extent != 1)
+      spec.depth.push_back({loop.extent, loop.block, loop.left, loop.right});
+  spec.s = plan.s.extent, spec.sLeft = plan.s.left, spec.sResult = plan.s.result;
+  spec.v = plan.v.extent, spec.vResult = plan.v.result;
+  spec.lanes = static_cast<int>(tile.lanes);
+  spec.rows = spec.panelRows = static_cast<int>(plan.rows);
+  spec.panelWidth = static_cast<int>(tile.width);
+  return spec;
+}
+
+} // namespace
+
+Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem,
+                                int64_t width) {
+  const Storage packed = newStorage({w.type.dtype, runtime::packedKernelShape(problem, width)});
+  for (const runtime::KernelPacking& copy : runtime::packingOf(problem, width)) {
+    Storage from = w, to = packed;
+    from.type.shape = to.type.shape = copy.shape;
+    from.strides = copy.from;
+    to.strides = copy.to;
+    from.offset += copy.fromOffset;
+    to.offset += copy.toOffset;
+    this->copy(from, to);
+  }
+  return packed;
+}
+
+void Scheduler::convolution(Operation* op) {
+  const Attrs attrs = ir::attrsOf(op);
+  const auto operand = [&](int i) {
+    const Storage& storage = at(op->getOperand(i));
+    return storage.splat ? contiguous(storage) : storage;
+  };
+  const Storage x = operand(0), w = operand(1), to = allocateResult(op);
+  if (to.type.numel() == 0)
+    return;
+  if (x.type.shape[2] == 0) {
+    Storage zero = to;
+    zero.splat = Scalar(0.0);
+    return copy(zero, to);
+  }
+  const runtime::ConvolutionProblem problem{x.type.shape,  w.type.shape,   to.type.shape,
+                                            x.strides,     w.strides,      to.strides,
+                                            attrs.strides, attrs.dilations};
+  const runtime::ConvolutionTile tile = tileOf(options_.vectorBytes, to.type.dtype);
+  const runtime::ConvolutionPlan plan = planConvolution(problem, tile);
+  ConvolutionSpec spec = specOf(plan, tile);
+  spec.dtype = to.type.dtype;
+  const Storage kernel = plan.kernelIsVector ? packedKernel(w, problem, tile.width) : w;
+  const Storage &left = plan.kernelIsVector ? x : kernel, &right = plan.kernelIsVector ? kernel : x;
+  spec.leftOffset = left.offset, spec.rightOffset = right.offset;
+  ScheduledCall call;
+  call.name = "convolution";
+  call.buffers = {left.buffer, right.buffer, to.buffer};
+  call.flops = 2.0 * static_cast<double>(to.type.numel()) * static_cast<double>(plan.terms());
+  call.range = plan.range();
+  const double work = call.flops / static_cast<double>(call.range);
+  call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
+  call.kernel = {spec, options_.contract};
+  // Few results, each a long sum.
+  const int64_t blocks = plan.blocks();
+  if (to.type.numel() <= 4096 && blocks >= 8)
+    splitOverBlocks(std::move(call), spec, blocks, to.type.numel());
+  else
+    this->call(std::move(call));
+}
+
+void Scheduler::splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks,
+                                int64_t n) {
+  const Storage parts = newStorage({spec.dtype, {blocks, n}});
+  const int result = product.buffers[2];
+  spec.rangeOverBlocks = true;
+  spec.blockStride = n;
+  product.kernel = {spec, options_.contract};
+  product.buffers[2] = parts.buffer;
+  product.range = blocks;
+  product.grain = std::max<int64_t>(
+      1, static_cast<int64_t>(kPieceWork * static_cast<double>(blocks) / product.flops));
+  call(std::move(product));
+  addBlocks(parts, result, spec.lanes);
+}
+
+// Places of a window are loops around those over windows: what windows share is then added in the
+// order of places. Axes that have no windows stand outside, where threads may take pieces of them.
+void Scheduler::overlapAdd(Operation* op) {
+  const Attrs attrs = ir::attrsOf(op);
+  const Storage x = at(op->getOperand(0)), to = allocateResult(op);
+  Storage zero = to;
+  zero.splat = isFloat(to.type.dtype) ? Scalar(0.0) : Scalar(int64_t{0});
+  copy(zero, to);
+  if (x.type.numel() == 0 || to.type.numel() == 0)
+    return;
+  LoweredNest nest;
+  nest.name = "overlap_add";
+  nest.buffers = {to.buffer};
+  Access read{1, x.type.dtype, {}, x.offset}, written{0, to.type.dtype, {}, to.offset};
+  const auto loop = [&](int64_t extent, int64_t from, int64_t into) {
+    nest.nest.extents.push_back(extent);
+    read.strides.push_back(from);
+    written.strides.push_back(into);
+  };
+  const auto eachAxis = [&](auto plain, auto windowed) {
+    for (int i = 0, from = 0; i < to.type.rank(); ++i, ++from) {
+      const int which = from - i;
+      if (which < attrs.axes.size() && attrs.axes[which] == i)
+        windowed(i, from++, which);
+      else
+        plain(i, from);
+    }
+  };
+  const auto nothing = [](auto...) {};
+  int64_t rows = 1;
+  eachAxis(
+      [&](int i, int from) {
+        loop(to.type.shape[i], x.strides[from], to.strides[i]);
+        rows *= to.type.shape[i];
+      },
+      nothing);
+  eachAxis(nothing, [&](int i, int from, int which) {
+    loop(x.type.shape[from + 1], x.strides[from + 1], to.strides[i] * attrs.dilations[which]);
+  });
+  eachAxis(nothing, [&](int i, int from, int which) {
+    loop(x.type.shape[from], x.strides[from], to.strides[i] * attrs.strides[which]);
+  });
+  nest.nest.lines.push_back({Line::Load{written}, to.type.dtype});
+  if (x.splat) {
+    nest.nest.lines.push_back({Line::Constant{*x.splat}, to.type.dtype});
+  } else {
+    nest.buffers.push_back(x.buffer);
+    nest.nest.lines.push_back({Line::Load{read}, to.type.dtype});
+  }
+  nest.nest.lines.push_back({Line::Apply{OpCode::Add, {0, 1}}, to.type.dtype});
+  nest.nest.stores.push_back({2, written});
+  nest.flops = static_cast<double>(x.type.numel());
+  finishNest(nest.nest, options_.vectorBytes);
+  call(std::move(nest));
+  if (rows == 1) // the outermost loop goes over places: in one piece
+    schedule_.calls.back().grain = schedule_.calls.back().range;
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,229 @@
+// The choice of roles, and the blocks of the canonical order.
+#include "runtime/ConvolutionPlan.h"
+
+#include <algorithm>
+
+namespace diptych::runtime {
+
+namespace {
+
+using Loop = ConvolutionPlan::Loop;
+using Depth = ConvolutionPlan::Depth;
+
+constexpr int kSpatial = 3; // where spatial axes begin
+constexpr int64_t kBlock = 1024;
+constexpr int64_t kSmallKernel = 65536; // elements
+
+/// An axis of the result that x walks along with.
+struct Side {
+  int64_t extent, x, out;
+};
+
+// n and the spatial axes, outermost first; neighbours that are one axis to x and the result merge.
+std::vector<Side> positionsOf(const ConvolutionProblem& p) {
+  std::vector<Side> sides{{p.x[0], p.xStrides[0], p.outStrides[0]}};
+  for (int i = 0; i < p.strides.size(); ++i) {
+    const Side next{p.out[kSpatial + i], p.xStrides[kSpatial + i] * p.strides[i],
+                    p.outStrides[kSpatial + i]};
+    Side& last = sides.back();
+    if (last.x == next.x * next.extent && last.out == next.out * next.extent)
+      last = {last.extent * next.extent, next.x, next.out};
+    else
+      sides.push_back(next);
+  }
+  std::erase_if(sides, [](const Side& side) { return side.extent == 1; });
+  if (sides.empty())
+    sides.push_back({1, 1, 1});
+  return sides;
+}
+
+// A block is a box: the innermost loops whole while they have at most 1024 terms, then as many
+// steps of the next loop as fit.
+void cutIntoBlocks(std::vector<Depth>& depth) {
+  int64_t inside = 1;
+  for (size_t i = depth.size(); i-- > 0;) {
+    depth[i].block = std::clamp<int64_t>(kBlock / inside, 1, std::max<int64_t>(1, depth[i].extent));
+    // Past the first loop that is cut, one step at a time.
+    inside = depth[i].block < depth[i].extent ? kBlock : inside * depth[i].block;
+  }
+}
+
+// Share of the lanes that compute something.
+double laneShare(int64_t extent, int64_t lanes) {
+  const int64_t vectors = (extent + lanes - 1) / lanes;
+  return static_cast<double>(extent) / static_cast<double>(std::max<int64_t>(1, vectors * lanes));
+}
+
+// Few rows leave the multipliers waiting for each other.
+double rowShare(int64_t extent) { return std::min(1.0, static_cast<double>(extent) / 4); }
+
+// Elements of the result that do not run along v are stored one by one.
+double storeShare(int64_t stride, int64_t terms) {
+  const auto work = static_cast<double>(terms);
+  return stride == 1 ? 1.0 : work / (work + 48);
+}
+
+/// The roles that fit best.
+struct Roles {
+  bool kernelIsVector = true;
+  size_t side = 0; // which position is v, or s where the kernel is V
+};
+
+Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64_t terms,
+              int64_t lanes) {
+  const int64_t o = p.w[1];
+  Roles roles;
+  double best = -1;
+  for (size_t i = 0; i < sides.size(); ++i) {
+    const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(sides[i].extent, 8)) *
+                          storeShare(o == 1 ? 1 : p.outStrides[2], terms) * 0.9;
+    // The innermost of equals: its stores lie together.
+    if (asRows >= best)
+      best = asRows, roles = {true, i};
+  }
+  for (size_t i = 0; i < sides.size(); ++i) {
+    if (sides[i].x != 1 && sides[i].extent != 1)
+      continue;
+    const double asVector =
+        laneShare(sides[i].extent, lanes) * rowShare(o) * storeShare(sides[i].out, terms);
+    if (asVector >= best)
+      best = asVector, roles = {false, i};
+  }
+  return roles;
+}
+
+int64_t panelRows(int64_t extent, const ConvolutionTile& tile) {
+  if (!tile.balance)
+    return tile.rows;
+  const int64_t panels = std::max<int64_t>(1, (extent + tile.rows - 1) / tile.rows);
+  return std::max<int64_t>(1, (extent + panels - 1) / panels);
+}
+
+Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
+  Loop loop{(axis.extent + size - 1) / size, axis.left * size, axis.right * size,
+            axis.result * size};
+  (rows ? loop.sStep : loop.vStep) = size;
+  return loop;
+}
+
+// Of a large kernel one panel stays in the cache while all positions run; a small one stays there
+// whole, and what is outermost is the image.
+std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vPanels,
+                          const std::vector<Loop>& others, const ConvolutionPlan& plan) {
+  const int64_t o = plan.kernelIsVector ? plan.v.extent : plan.s.extent;
+  const bool small = o * plan.terms() <= kSmallKernel && !others.empty();
+  const auto inner = small ? others.end() - 1 : others.begin();
+  std::vector<Loop> order{group};
+  order.insert(order.end(), others.begin(), inner);
+  order.push_back(plan.kernelIsVector ? vPanels : sPanels);
+  if (!plan.kernelIsVector)
+    order.push_back(vPanels);
+  order.insert(order.end(), inner, others.end());
+  if (plan.kernelIsVector)
+    order.push_back(sPanels);
+  return order;
+}
+
+} // namespace
+
+int64_t ConvolutionPlan::range() const {
+  int64_t product = 1;
+  for (const Loop& loop : outer)
+    product *= loop.extent;
+  return product;
+}
+
+int64_t ConvolutionPlan::blocks() const {
+  int64_t product = 1;
+  for (const Depth& loop : depth)
+    product *= (loop.extent + loop.block - 1) / loop.block;
+  return product;
+}
+
+int64_t ConvolutionPlan::terms() const {
+  int64_t product = 1;
+  for (const Depth& loop : depth)
+    product *= loop.extent;
+  return product;
+}
+
+Shape packedKernelShape(const ConvolutionProblem& p, int64_t width) {
+  Shape shape{p.w[0], (p.w[1] + width - 1) / width};
+  for (int i = 2; i < p.w.size(); ++i)
+    shape.push_back(p.w[i]);
+  shape.push_back(width);
+  return shape;
+}
+
+std::vector<KernelPacking> packingOf(const ConvolutionProblem& p, int64_t width) {
+  const Dims packed = contiguousStrides(packedKernelShape(p, width));
+  const int64_t whole = p.w[1] / width, rest = p.w[1] % width;
+  KernelPacking panels, last;
+  const auto axis = [](KernelPacking& copy, int64_t extent, int64_t from, int64_t to) {
+    copy.shape.push_back(extent);
+    copy.from.push_back(from);
+    copy.to.push_back(to);
+  };
+  for (KernelPacking* copy : {&panels, &last}) {
+    axis(*copy, p.w[0], p.wStrides[0], packed[0]);
+    if (copy == &panels)
+      axis(*copy, whole, p.wStrides[1] * width, packed[1]);
+    for (int i = 2; i < p.w.size(); ++i)
+      axis(*copy, p.w[i], p.wStrides[i], packed[i]);
+    axis(*copy, copy == &panels ? width : rest, p.wStrides[1], 1);
+  }
+  last.fromOffset = whole * width * p.wStrides[1];
+  last.toOffset = whole * packed[1];
+  std::vector<KernelPacking> copies;
+  if (whole)
+    copies.push_back(panels);
+  if (rest)
+    copies.push_back(last);
+  return copies;
+}
+
+ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTile& tile) {
+  const std::vector<Side> sides = positionsOf(p);
+  ConvolutionPlan plan;
+  for (int i = 2; i < p.w.size(); ++i)
+    plan.depth.push_back({p.w[i], 1, 0, 0});
+  cutIntoBlocks(plan.depth);
+  const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
+  plan.kernelIsVector = roles.kernelIsVector;
+  Dims kernel = p.wStrides; // of g, o, c, k...
+  int64_t panelStride = 0;
+  if (plan.kernelIsVector) {
+    const Dims packed = contiguousStrides(packedKernelShape(p, tile.width));
+    kernel = packed;
+    panelStride = packed[1];
+    kernel[1] = 1;
+  }
+  for (int i = 2; i < p.w.size(); ++i) {
+    const int64_t x = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
+    Depth& depth = plan.depth[static_cast<size_t>(i - 2)];
+    depth.left = plan.kernelIsVector ? x : kernel[i];
+    depth.right = plan.kernelIsVector ? kernel[i] : x;
+  }
+  const auto loopOf = [&](int64_t extent, int64_t x, int64_t w, int64_t out) {
+    return plan.kernelIsVector ? Loop{extent, x, w, out} : Loop{extent, w, x, out};
+  };
+  const Loop group = loopOf(p.w[0], p.xStrides[1], kernel[0], p.outStrides[1]);
+  const Loop o = loopOf(p.w[1], 0, kernel[1], p.outStrides[2]);
+  const Side& chosen = sides[roles.side];
+  const Loop position = loopOf(chosen.extent, chosen.x, 0, chosen.out);
+  plan.s = plan.kernelIsVector ? position : o;
+  plan.v = plan.kernelIsVector ? o : position;
+  plan.rows = panelRows(plan.s.extent, tile);
+  const Loop sPanels = panelsOf(plan.s, plan.rows, true);
+  Loop vPanels = panelsOf(plan.v, tile.width, false);
+  if (plan.kernelIsVector)
+    vPanels.right = panelStride;
+  std::vector<Loop> others;
+  for (size_t i = 0; i < sides.size(); ++i)
+    if (i != roles.side)
+      others.push_back(loopOf(sides[i].extent, sides[i].x, 0, sides[i].out));
+  plan.outer = orderOf(group, sPanels, vPanels, others, plan);
+  return plan;
+}
+
+} // namespace diptych::runtime

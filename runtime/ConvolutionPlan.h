@@ -1,0 +1,61 @@
+// How a convolution becomes C[i, s, v] = sum over k of S[i, s, k] V[i, v, k]: which operand is
+// walked along the vectors, which loops stand outside, where the sum is cut into blocks. Numbers
+// alone: eager launcher and scheduler ask it alike; knows no kernel and no memory.
+#pragma once
+
+#include <vector>
+
+#include "ir/OpTable.h"
+
+namespace diptych::runtime {
+
+/// [n, g, c, l...] by [g, o, c, k...] into [n, g, o, p...], as they lie in memory.
+struct ConvolutionProblem {
+  Shape x, w, out;
+  Dims xStrides, wStrides, outStrides;
+  Dims strides, dilations;
+};
+
+/// Register tiles of a kernel: `rows` of s by `width` elements of v.
+struct ConvolutionTile {
+  int64_t lanes = 8, width = 16;
+  int64_t rows = 12;
+  bool balance = true; // rows may be fewer where panels come out even
+};
+
+struct ConvolutionPlan {
+  /// An extent, and strides along it in S, V and C. Of an outer loop also: how far s and v move.
+  struct Loop {
+    int64_t extent = 1, left = 0, right = 0, result = 0, sStep = 0, vStep = 0;
+  };
+  /// One loop of the sum; `block`: so many steps of it belong to one block.
+  struct Depth {
+    int64_t extent = 1, block = 1, left = 0, right = 0;
+  };
+
+  std::vector<Loop> outer;     // outermost first, panels of s and v among them
+  Loop s, v;                   // v has stride 1 in V
+  std::vector<Depth> depth;    // c, k...
+  bool kernelIsVector = false; // V is the packed kernel, S is x; else V is x, S the kernel
+  int64_t rows = 12;           // of s to a panel
+
+  int64_t range() const; // product of the outer extents
+  int64_t blocks() const;
+  int64_t terms() const; // of one sum
+};
+
+ConvolutionPlan planConvolution(const ConvolutionProblem& problem, const ConvolutionTile& tile);
+
+/// The kernel as V: [g, panels, c, k..., width], so that a panel is one run of memory. The last
+/// panel's surplus is never read.
+Shape packedKernelShape(const ConvolutionProblem& problem, int64_t width);
+
+/// A strided copy that packs whole panels, or the rest.
+struct KernelPacking {
+  Shape shape;
+  Dims from, to;
+  int64_t fromOffset = 0, toOffset = 0;
+};
+std::vector<KernelPacking> packingOf(const ConvolutionProblem& problem, int64_t width);
+
+} // namespace diptych::runtime

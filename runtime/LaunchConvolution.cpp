@@ -1,0 +1,86 @@
+// Eager convolution: the plan as the parameters of a kernel for any shape, pieces over the pool.
+#include <algorithm>
+#include <optional>
+
+#include "runtime/Buffer.h"
+#include "runtime/ConvolutionPlan.h"
+#include "runtime/KernelRegistry.h"
+#include "runtime/Launch.h"
+#include "runtime/LaunchNest.h"
+#include "runtime/ThreadPool.h"
+
+namespace diptych::runtime {
+
+namespace {
+
+using Loop = ConvolutionPlan::Loop;
+using Depth = ConvolutionPlan::Depth;
+
+// In KernelAbi.h's order; loops that the plan lacks stand in front, with one step.
+std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
+  std::vector<int64_t> params;
+  std::vector<Loop> outer(kConvolutionLoops - plan.outer.size());
+  outer.insert(outer.end(), plan.outer.begin(), plan.outer.end());
+  for (const Loop& loop : outer)
+    params.insert(params.end(),
+                  {loop.extent, loop.left, loop.right, loop.result, loop.sStep, loop.vStep});
+  params.insert(params.end(),
+                {plan.s.extent, plan.s.left, plan.s.result, plan.v.extent, plan.v.result});
+  std::vector<Depth> depth(kConvolutionDepth - plan.depth.size());
+  depth.insert(depth.end(), plan.depth.begin(), plan.depth.end());
+  for (const Depth& loop : depth)
+    params.insert(params.end(), {loop.extent, loop.block, loop.left, loop.right});
+  return params;
+}
+
+/// The kernel packed into panels.
+struct Packed {
+  TensorType type;
+  Buffer buffer;
+
+  Packed(const Strided& w, const ConvolutionProblem& problem, int64_t width)
+      : type{w.type->dtype, packedKernelShape(problem, width)},
+        buffer(Buffer::allocate(type.bytes())) {
+    const int64_t bytes = sizeOf(type.dtype);
+    for (const KernelPacking& copy : packingOf(problem, width)) {
+      const TensorType part{type.dtype, copy.shape};
+      launchCopy({w.data + copy.fromOffset * bytes, &part, &copy.from,
+                  isContiguous(copy.shape, copy.from)},
+                 {buffer.data() + copy.toOffset * bytes, &part, &copy.to,
+                  isContiguous(copy.shape, copy.to)});
+    }
+  }
+};
+
+} // namespace
+
+void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
+                       const Strided& output) {
+  if (output.type->numel() == 0)
+    return;
+  if (x.type->shape[2] == 0)
+    return launchFill(Scalar(0), output);
+  const ConvolutionProblem problem{x.type->shape, w.type->shape,  output.type->shape,
+                                   *x.strides,    *w.strides,     *output.strides,
+                                   attrs.strides, attrs.dilations};
+  const DType dtype = output.type->dtype;
+  const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
+  const ConvolutionPlan plan =
+      planConvolution(problem, {width / 2, width, kConvolutionPanelRows, false});
+  std::optional<Packed> packed;
+  if (plan.kernelIsVector)
+    packed.emplace(w, problem, width);
+  std::byte* const kernelData = packed ? packed->buffer.data() : w.data;
+  void* const args[] = {plan.kernelIsVector ? x.data : kernelData,
+                        plan.kernelIsVector ? kernelData : x.data, output.data};
+  const std::vector<int64_t> params = paramsOf(plan);
+  const KernelFn kernel = KernelRegistry::current().get(OpCode::Convolution, dtype, dtype,
+                                                        plan.v.result == 1 ? kRows : kStrided);
+  const int64_t range = plan.range();
+  const int64_t work = std::max<int64_t>(1, output.type->numel() * plan.terms() / range);
+  ThreadPool::global().parallelFor(
+      range, std::max<int64_t>(1, kParallelGrain / work),
+      [&](int64_t lo, int64_t hi) { kernel(args, params.data(), lo, hi); });
+}
+
+} // namespace diptych::runtime

@@ -1,0 +1,53 @@
+// Convolutions: register tiles of explicit fmas over the loops of the kernel; who is broadcast and
+// who is a vector follows from the strides.
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
+
+// Rows of the image are vectors, the kernel is broadcast: 11 rows of outputs (then 10) by 2 vectors,
+// the innermost loop of 3 written out. Nothing is copied.
+// CHECK-LABEL: func.func @rows_0
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-2: llvm.load {{.*}} -> vector<8xf64>
+// CHECK-COUNT-22: math.fma {{.*}} : vector<8xf64>
+// CHECK-COUNT-2: llvm.load {{.*}} -> vector<8xf64>
+// CHECK-COUNT-22: math.fma {{.*}} : vector<8xf64>
+// CHECK-NOT: masked.scatter
+// CHECK-NOT: func.func @rows_1
+func.func @rows(%x: tensor<2x1x5x18x18xf64>, %w: tensor<1x32x5x3x3xf64>) -> tensor<2x1x32x16x16xf64> {
+  %y = diptych.convolution %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<2x1x5x18x18xf64>, tensor<1x32x5x3x3xf64> -> tensor<2x1x32x16x16xf64>
+  return %y : tensor<2x1x32x16x16xf64>
+}
+
+// With strides the image has no vectors: the kernel is packed into panels of outputs, and elements
+// of the result are stored apart.
+// CHECK-LABEL: func.func @strided_0
+// CHECK-NOT: math.fma
+// CHECK-LABEL: func.func @strided_1
+// CHECK-COUNT-16: math.fma {{.*}} : vector<8xf64>
+// CHECK: masked.scatter
+func.func @strided(%x: tensor<2x1x5x17x17xf64>, %w: tensor<1x16x5x3x3xf64>) -> tensor<2x1x16x8x8xf64> {
+  %y = diptych.convolution %x, %w {strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>} : tensor<2x1x5x17x17xf64>, tensor<1x16x5x3x3xf64> -> tensor<2x1x16x8x8xf64>
+  return %y : tensor<2x1x16x8x8xf64>
+}
+
+// Few results that are long sums: blocks are parts of their own, added in order by another kernel.
+// CHECK-LABEL: func.func @gradient_0
+// CHECK-LABEL: func.func @gradient_1
+// CHECK: math.fma
+// CHECK-LABEL: func.func @gradient_2
+// CHECK-NOT: math.fma
+// CHECK: arith.addf {{.*}} : vector<8xf64>
+func.func @gradient(%x: tensor<1x1x64x28x28xf64>, %c: tensor<1x32x64x26x26xf64>) -> tensor<1x1x32x3x3xf64> {
+  %y = diptych.convolution %x, %c {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<1x1x64x28x28xf64>, tensor<1x32x64x26x26xf64> -> tensor<1x1x32x3x3xf64>
+  return %y : tensor<1x1x32x3x3xf64>
+}
+
+// Windows laid on the result: places of a window outside, so that they are added in their order.
+// CHECK-LABEL: func.func @overlap_0
+// CHECK-NOT: llvm.load {{.*}} f64
+// CHECK-LABEL: func.func @overlap_1
+// CHECK: arith.addf
+// CHECK-NOT: func.func @overlap_2
+func.func @overlap(%x: tensor<4x9x3xf64>) -> tensor<4x11xf64> {
+  %y = diptych.overlap_add %x {axes = array<i64: 1>, strides = array<i64: 1>, dilations = array<i64: 1>} : tensor<4x9x3xf64> -> tensor<4x11xf64>
+  return %y : tensor<4x11xf64>
+}
