@@ -29,7 +29,7 @@ void ConvolutionEmitter::emit() {
   if (spec_.rangeOverBlocks)
     overBlocks();
   else
-    overRange(k_.lo(), k_.hi());
+    blocksFrom(0);
 }
 
 Value ConvolutionEmitter::moved(Value offset, Value index, const Size& stride) {
@@ -182,31 +182,23 @@ void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {
           [&](Value done) { from(done, 1, k_.maskBelow(k_.sub(count, done), spec_.lanes)); });
 }
 
-void ConvolutionEmitter::tile(const Tile& tile) {
-  if (spec_.rangeOverBlocks || hasOneBlock())
-    block(tile);
-  else
-    blocksFrom(tile, 0);
-}
-
-void ConvolutionEmitter::blocksFrom(const Tile& tile, size_t depth) {
-  if (depth == spec_.depth.size())
-    return block(tile);
+// Blocks stand outside, so that what one of them reads stays in the cache while tiles run.
+void ConvolutionEmitter::blocksFrom(size_t depth) {
+  if (depth == spec_.depth.size() || hasOneBlock())
+    return overRange(k_.lo(), k_.hi());
   const ConvolutionSpec::Depth& loop = spec_.depth[depth];
-  Value extent = k_.size(loop.extent), size = k_.size(loop.block);
-  auto run = [&](Value index) {
+  Value extent = k_.size(loop.extent), size = k_.size(loop.block), unused;
+  Value count = loop.extent.isDynamic()
+                    ? divided(k_.add(extent, k_.sub(size, k_.i64(1))), size, unused)
+                    : k_.i64((loop.extent.value + loop.block.value - 1) / loop.block.value);
+  k_.loop(k_.i64(0), count, 1, [&](Value index) {
     begin_[depth] = k_.mul(index, size);
     end_[depth] = k_.min(k_.add(begin_[depth], size), extent);
-    blocksFrom(tile, depth + 1);
-  };
-  if (!loop.extent.isDynamic())
-    return k_.loop(k_.i64(0), k_.i64((loop.extent.value + loop.block.value - 1) / loop.block.value),
-                   1, run);
-  Value above = k_.add(extent, k_.sub(size, k_.i64(1))), unused;
-  k_.loop(k_.i64(0), divided(above, size, unused), 1, run);
+    blocksFrom(depth + 1);
+  });
 }
 
-void ConvolutionEmitter::block(const Tile& tile) {
+void ConvolutionEmitter::tile(const Tile& tile) {
   Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), spec_.lanes);
   Value zero = arith::ConstantOp::create(k_.builder(), k_.loc(),
                                          cast<TypedAttr>(k_.builder().getZeroAttr(type)));

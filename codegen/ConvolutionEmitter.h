@@ -25,13 +25,12 @@ private:
   using Vectors = llvm::SmallVector<mlir::Value>;
 
   void overBlocks();
+  void blocksFrom(size_t depth);
   void overRange(mlir::Value lo, mlir::Value hi);
   void panel(llvm::ArrayRef<mlir::Value> index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
   void vectorsOf(Place at, int rows, mlir::Value v);
   void tile(const Tile& tile);
-  void blocksFrom(const Tile& tile, size_t depth);
-  void block(const Tile& tile);
   Vectors accumulate(const Tile& tile, size_t depth, mlir::Value left, mlir::Value right,
                      mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, mlir::Value left, mlir::Value right, mlir::ValueRange sums);

@@ -160,7 +160,7 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
       *size = next();
   }
   if (variant == kRows)
-    spec.vResult = 1;
+    spec.sLeft = spec.vResult = 1;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = vectorBytes == 64 ? 12 : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);

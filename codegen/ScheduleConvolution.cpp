@@ -72,7 +72,7 @@ void Scheduler::convolution(Operation* op) {
   const runtime::ConvolutionPlan plan = planConvolution(problem, tile);
   ConvolutionSpec spec = specOf(plan, tile);
   spec.dtype = to.type.dtype;
-  const Storage kernel = plan.kernelIsVector ? packedKernel(w, problem, tile.width) : w;
+  const Storage kernel = packedKernel(w, problem, plan.packed);
   const Storage &left = plan.kernelIsVector ? x : kernel, &right = plan.kernelIsVector ? kernel : x;
   spec.leftOffset = left.offset, spec.rightOffset = right.offset;
   ScheduledCall call;

@@ -76,16 +76,15 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
     const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(sides[i].extent, 8)) *
-                          storeShare(o == 1 ? 1 : p.outStrides[2], terms) * 0.9;
+                          storeShare(o == 1 ? 1 : p.outStrides[2], terms);
     // The innermost of equals: its stores lie together.
     if (asRows >= best)
       best = asRows, roles = {true, i};
   }
   for (size_t i = 0; i < sides.size(); ++i) {
-    if (sides[i].x != 1 && sides[i].extent != 1)
+    if ((sides[i].x != 1 || sides[i].out != 1) && sides[i].extent != 1)
       continue;
-    const double asVector =
-        laneShare(sides[i].extent, lanes) * rowShare(o) * storeShare(sides[i].out, terms);
+    const double asVector = laneShare(sides[i].extent, lanes) * rowShare(o);
     if (asVector >= best)
       best = asVector, roles = {false, i};
   }
@@ -190,14 +189,11 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   cutIntoBlocks(plan.depth);
   const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
   plan.kernelIsVector = roles.kernelIsVector;
-  Dims kernel = p.wStrides; // of g, o, c, k...
-  int64_t panelStride = 0;
-  if (plan.kernelIsVector) {
-    const Dims packed = contiguousStrides(packedKernelShape(p, tile.width));
-    kernel = packed;
-    panelStride = packed[1];
-    kernel[1] = 1;
-  }
+  plan.rows = panelRows(plan.kernelIsVector ? sides[roles.side].extent : p.w[1], tile);
+  plan.packed = plan.kernelIsVector ? tile.width : plan.rows;
+  Dims kernel = contiguousStrides(packedKernelShape(p, plan.packed)); // of g, o, c, k...
+  const int64_t panelStride = kernel[1];
+  kernel[1] = 1;
   for (int i = 2; i < p.w.size(); ++i) {
     const int64_t x = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
     Depth& depth = plan.depth[static_cast<size_t>(i - 2)];
@@ -213,11 +209,8 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   const Loop position = loopOf(chosen.extent, chosen.x, 0, chosen.out);
   plan.s = plan.kernelIsVector ? position : o;
   plan.v = plan.kernelIsVector ? o : position;
-  plan.rows = panelRows(plan.s.extent, tile);
-  const Loop sPanels = panelsOf(plan.s, plan.rows, true);
-  Loop vPanels = panelsOf(plan.v, tile.width, false);
-  if (plan.kernelIsVector)
-    vPanels.right = panelStride;
+  Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, tile.width, false);
+  (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
   std::vector<Loop> others;
   for (size_t i = 0; i < sides.size(); ++i)
     if (i != roles.side)

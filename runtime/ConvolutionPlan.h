@@ -36,8 +36,9 @@ struct ConvolutionPlan {
   std::vector<Loop> outer;     // outermost first, panels of s and v among them
   Loop s, v;                   // v has stride 1 in V
   std::vector<Depth> depth;    // c, k...
-  bool kernelIsVector = false; // V is the packed kernel, S is x; else V is x, S the kernel
+  bool kernelIsVector = false; // the kernel is V and x is S; else x is V and the kernel S
   int64_t rows = 12;           // of s to a panel
+  int64_t packed = 16;         // outputs to a panel of the packed kernel
 
   int64_t range() const; // product of the outer extents
   int64_t blocks() const;
@@ -46,8 +47,8 @@ struct ConvolutionPlan {
 
 ConvolutionPlan planConvolution(const ConvolutionProblem& problem, const ConvolutionTile& tile);
 
-/// The kernel as V: [g, panels, c, k..., width], so that a panel is one run of memory. The last
-/// panel's surplus is never read.
+/// The kernel is packed for either role, [g, panels, c, k..., outputs of a panel]: a panel is one
+/// run of memory, read from end to end. The last panel's surplus is never read.
 Shape packedKernelShape(const ConvolutionProblem& problem, int64_t width);
 
 /// A strided copy that packs whole panels, or the rest.

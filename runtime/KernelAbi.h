@@ -41,7 +41,7 @@
 //   stride in C; of each of kConvolutionDepth loops of the sum: extent, steps to a block, strides
 //   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v.
 //   range  the outer loops, flattened
-//   variant kRows: C's v stride is 1;  variant kStrided: any
+//   variant kRows: S's s stride and C's v stride are 1 (S is the packed kernel); kStrided: any
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status

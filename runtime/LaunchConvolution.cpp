@@ -1,6 +1,5 @@
 // Eager convolution: the plan as the parameters of a kernel for any shape, pieces over the pool.
 #include <algorithm>
-#include <optional>
 
 #include "runtime/Buffer.h"
 #include "runtime/ConvolutionPlan.h"
@@ -67,15 +66,12 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
   const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
   const ConvolutionPlan plan =
       planConvolution(problem, {width / 2, width, kConvolutionPanelRows, false});
-  std::optional<Packed> packed;
-  if (plan.kernelIsVector)
-    packed.emplace(w, problem, width);
-  std::byte* const kernelData = packed ? packed->buffer.data() : w.data;
-  void* const args[] = {plan.kernelIsVector ? x.data : kernelData,
-                        plan.kernelIsVector ? kernelData : x.data, output.data};
+  const Packed packed(w, problem, plan.packed);
+  void* const args[] = {plan.kernelIsVector ? x.data : packed.buffer.data(),
+                        plan.kernelIsVector ? packed.buffer.data() : x.data, output.data};
   const std::vector<int64_t> params = paramsOf(plan);
   const KernelFn kernel = KernelRegistry::current().get(OpCode::Convolution, dtype, dtype,
-                                                        plan.v.result == 1 ? kRows : kStrided);
+                                                        plan.kernelIsVector ? kStrided : kRows);
   const int64_t range = plan.range();
   const int64_t work = std::max<int64_t>(1, output.type->numel() * plan.terms() / range);
   ThreadPool::global().parallelFor(

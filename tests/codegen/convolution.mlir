@@ -2,16 +2,19 @@
 // who is a vector follows from the strides.
 // RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
 
-// Rows of the image are vectors, the kernel is broadcast: 11 rows of outputs (then 10) by 2 vectors,
-// the innermost loop of 3 written out. Nothing is copied.
+// The kernel is packed into panels of outputs. Rows of the image are vectors, the kernel is
+// broadcast: 11 rows of outputs (then 10) by 2 vectors,
+// the innermost loop of 3 written out.
 // CHECK-LABEL: func.func @rows_0
+// CHECK-NOT: math.fma
+// CHECK-LABEL: func.func @rows_2
 // CHECK: scf.for {{.*}} iter_args
 // CHECK-COUNT-2: llvm.load {{.*}} -> vector<8xf64>
 // CHECK-COUNT-22: math.fma {{.*}} : vector<8xf64>
 // CHECK-COUNT-2: llvm.load {{.*}} -> vector<8xf64>
 // CHECK-COUNT-22: math.fma {{.*}} : vector<8xf64>
 // CHECK-NOT: masked.scatter
-// CHECK-NOT: func.func @rows_1
+// CHECK-NOT: func.func @rows_3
 func.func @rows(%x: tensor<2x1x5x18x18xf64>, %w: tensor<1x32x5x3x3xf64>) -> tensor<2x1x32x16x16xf64> {
   %y = diptych.convolution %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<2x1x5x18x18xf64>, tensor<1x32x5x3x3xf64> -> tensor<2x1x32x16x16xf64>
   return %y : tensor<2x1x32x16x16xf64>

@@ -1,0 +1,89 @@
+// Convolutions of workload W9: forward and with all gradients, built in and by rules of the user's;
+// results are compared first. Rates are in floating-point operations.
+#include "benchmarks/Check.h"
+
+namespace dt = diptych;
+using dt::Tensor;
+using dt::bench::agree;
+using dt::bench::rate;
+
+namespace {
+
+struct Layer {
+  dt::Shape x, w;
+};
+
+Layer layerOf(int64_t number) {
+  if (number == 0)
+    return {{64, 1, 28, 28}, {32, 1, 3, 3}};
+  return number == 1 ? Layer{{64, 32, 26, 26}, {64, 32, 3, 3}}
+                     : Layer{{1, 512, 32, 32}, {1024, 512, 3, 3}};
+}
+
+Tensor builtIn(const Tensor& x, const Tensor& w) { return dt::conv2d(x, w); }
+
+Tensor byHand(const Tensor& x, const Tensor& w) {
+  static const auto convolution = dt::custom_vjp(builtIn, [](const Tensor& x, const Tensor& w,
+                                                             const Tensor&, const Tensor& cot) {
+    const auto exchanged = [](const Tensor& t) { return dt::transpose(t, 0, 1); };
+    return std::tuple(dt::conv2d(cot, dt::flip(exchanged(w), {2, 3}), {.padding = w.shape(2) - 1}),
+                      exchanged(dt::conv2d(exchanged(x), exchanged(cot))));
+  });
+  return convolution(x, w);
+}
+
+using Model = Tensor (*)(const Tensor&, const Tensor&);
+
+auto gradientsOf(Model model) {
+  return [model](const Tensor& x, const Tensor& w, const Tensor& cot) {
+    return dt::grad([&](const Tensor& x, const Tensor& w) { return dt::sum(model(x, w) * cot); },
+                    {0, 1})(x, w);
+  };
+}
+
+struct Operands {
+  Tensor x, w, cot;
+  double flops; // of one product
+
+  explicit Operands(const Layer& layer, dt::DType dtype) {
+    dt::manual_seed(1);
+    x = dt::randn(layer.x, dtype);
+    w = dt::randn(layer.w, dtype);
+    const dt::Shape shape = builtIn(x, w).shape();
+    cot = dt::reshape(dt::cos(0.05 * dt::arange(0.0, static_cast<double>(shape.product()))), shape)
+              .astype(dtype);
+    flops = 2.0 * static_cast<double>(shape.product() * layer.w[1] * 9);
+  }
+};
+
+void forward(benchmark::State& state, dt::DType dtype, bool jitted) {
+  const Operands o(layerOf(state.range(0)), dtype);
+  const auto compiled = dt::jit(builtIn);
+  if (!agree(state, compiled(o.x, o.w), builtIn(o.x, o.w), 1e-5))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(jitted ? compiled(o.x, o.w) : builtIn(o.x, o.w));
+  rate(state, "FLOP/s", o.flops);
+}
+
+void gradients(benchmark::State& state, Model model, dt::DType dtype) {
+  const Operands o(layerOf(state.range(0)), dtype);
+  const auto compiled = dt::jit(gradientsOf(model));
+  const auto got = compiled(o.x, o.w, o.cot), expected = gradientsOf(builtIn)(o.x, o.w, o.cot);
+  for (size_t i = 0; i < 2; ++i)
+    if (!agree(state, got[i] / dt::max(dt::abs(expected[i])),
+               expected[i] / dt::max(dt::abs(expected[i])), 1e-4))
+      return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(compiled(o.x, o.w, o.cot));
+  rate(state, "FLOP/s", 2 * o.flops);
+}
+
+BENCHMARK_CAPTURE(forward, eager_f64, dt::f64, false)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK_CAPTURE(forward, jit_f64, dt::f64, true)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK_CAPTURE(forward, jit_f32, dt::f32, true)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK_CAPTURE(gradients, builtIn_f64, builtIn, dt::f64)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK_CAPTURE(gradients, byHand_f64, byHand, dt::f64)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK_CAPTURE(gradients, builtIn_f32, builtIn, dt::f32)->DenseRange(0, 2)->UseRealTime();
+
+} // namespace
