@@ -3,8 +3,10 @@
 #include <diptych/CustomRules.h>
 
 #include <numeric>
+#include <utility>
 
 #include "frontend/Ops.h"
+#include "frontend/RandomKeys.h"
 #include "frontend/TransformSupport.h"
 
 namespace diptych::detail {
@@ -111,6 +113,17 @@ Function onOwnLines(Function f) {
   };
 }
 
+// What runs f again draws the random numbers that the first run drew.
+Function withSameDraws(Function f) {
+  return [f = std::move(f), start = random::KeySource::position(),
+          again = std::make_shared<bool>(false)](ValueSpan inputs) {
+    if (!std::exchange(*again, true) || !start)
+      return f(inputs);
+    const random::Scope replay = random::KeySource::replay(*start);
+    return f(inputs);
+  };
+}
+
 Values asUserSees(Values outputs) {
   for (Value& output : outputs)
     output = presentable(wrap(output).value());
@@ -153,7 +166,7 @@ Values callWithJvp(const Request& request, Function f, ValueRule rule, ValueSpan
 Values callCheckpoint(const Request& request, Function f, ValueSpan inputs) {
   return attributed(request, [&] {
     const LocationScope scope(request.where);
-    return asUserSees(currentEmitter().checkpoint(onOwnLines(std::move(f)), inputs));
+    return asUserSees(currentEmitter().checkpoint(withSameDraws(onOwnLines(std::move(f))), inputs));
   });
 }
 

@@ -40,6 +40,8 @@ def NotDifferentiable : DerivativeKind<"NotDifferentiable">;    // record says w
 class DTypes<list<string> n> { list<string> names = n; }
 def Floats : DTypes<["f32", "f64"]>;
 def Numbers : DTypes<["f32", "f64", "i32", "i64"]>;
+def Integers : DTypes<["i32", "i64"]>;
+def Longs : DTypes<["i64"]>;
 def Booleans : DTypes<["boolean"]>;
 def AnyDType : DTypes<["f32", "f64", "i32", "i64", "boolean"]>;
 

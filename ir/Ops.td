@@ -356,6 +356,27 @@ def StopGradientOp : Diptych_Unary<"stop_gradient"> {
   let domain = ["-3.0", "3.0"];
 }
 
+//===-- Pointwise: bits ----------------------------------------------------------------------===//
+
+def ShiftRightOp : Diptych_Binary<"shift_right"> {
+  let summary = "the bits of x moved down by y places, elementwise; zeros come in at the top, whatever the sign";
+  let dtypes = Integers;
+  let derivative = Zero;
+  let convention = "0 where y is negative or not below the number of bits";
+}
+def PhiloxOp : Diptych_Op<"philox", "Pointwise"> {
+  let summary = "64 random bits: the first two words of Philox4x32-10, elementwise";
+  let description = [{Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011). The counter's
+    four words are those of `counter` and of `stream`, low word first; a block cipher, so that equal operands give
+    equal bits and there is no state. See docs/random.md for what keys and streams are.}];
+  let arguments = (ins Diptych_Tensor:$key, Diptych_Tensor:$counter, Diptych_Tensor:$stream);
+  let cost = 100;
+  let dtypes = Longs;
+  let typeRule = "sameType";
+  let derivative = Zero;
+  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type($result)";
+}
+
 //===-- Creation -----------------------------------------------------------------------------===//
 
 def ConstantOp : Diptych_Op<"constant", "Creation",

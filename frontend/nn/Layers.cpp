@@ -112,13 +112,7 @@ Dropout::Dropout(double p) : Layer("Dropout"), p_(p) {
 Tensor Dropout::forward(const Tensor& x) const {
   if (!is_training() || p_ == 0)
     return x;
-  if (!diptych::detail::emitsEagerly())
-    throw Error("Dropout: a traced function cannot draw random numbers yet (they would be the same "
-                "at every call); call eval() on the module, or train eagerly");
-  if (p_ == 1)
-    return x * 0;
-  const Tensor kept = rand(x.shape(), x.dtype()) >= p_;
-  return where(kept, x / (1 - p_), 0);
+  return random::dropout(x, p_, random::next_key("Dropout"));
 }
 
 //===-- Activations --------------------------------------------------------------------------===//

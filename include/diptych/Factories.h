@@ -153,14 +153,15 @@ Tensor arange(E end, std::source_location where = std::source_location::current(
 Tensor linspace(double begin, double end, int64_t count, DType dtype = default_dtype(),
                 SourceLocation where = std::source_location::current());
 
-/// Seeds the process's generator, which is counter-based (SplitMix64 of seed and position): the
-/// same seed and the same draws in the same order give the same numbers. Seed 0 at the start.
+/// Seeds the process's generator: draw i takes random::fold_in(random::key(seed), i). The same seed
+/// and the same draws in the same order give the same numbers. Seed 0 at the start.
 void manual_seed(uint64_t seed);
-/// Uniform on [0, 1). Eager only: in a trace it throws Error, as the draw would be baked in; pass
-/// random numbers to a traced function as inputs.
+/// random::uniform on [0, 1) with the next key: of the innermost random::Scope, or of the process's
+/// generator, which is eager only: in a trace without a scope it throws Error, as the numbers would
+/// be the same at every call.
 Tensor rand(const Shape& shape, DType dtype = default_dtype(),
             SourceLocation where = std::source_location::current());
-/// Standard normal (Box-Muller). Eager only, as rand.
+/// random::normal, as rand.
 Tensor randn(const Shape& shape, DType dtype = default_dtype(),
              SourceLocation where = std::source_location::current());
 

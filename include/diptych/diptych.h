@@ -14,6 +14,7 @@
 #include <diptych/Movement.h>
 #include <diptych/Ops.h>
 #include <diptych/Rolling.h>
+#include <diptych/Random.h>
 #include <diptych/Tensor.h>
 #include <diptych/Transforms.h>
 #include <diptych/Tree.h>

@@ -46,7 +46,7 @@ TEST(JitErrors, ItemInsideANestedDerivative) {
 
 TEST(JitErrors, RandomNumbersInATrace) {
   auto f = dt::jit([](const dt::Tensor& x) { return x + dt::randn({2}); });
-  expectErrorAt([&] { f(pair()); }, __FILE__, __LINE__ - 1, {"randn", "input"});
+  expectErrorAt([&] { f(pair()); }, __FILE__, __LINE__ - 1, {"randn", "nn::RandomScope"});
 }
 
 TEST(JitErrors, BackwardInsideATrace) {

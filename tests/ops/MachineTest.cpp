@@ -1,6 +1,7 @@
 // The bits depend neither on the number of threads nor on the instruction set.
 #include "Suite.h"
 
+#include "ir/TypeRules.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/ThreadPool.h"
 
@@ -48,7 +49,7 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
   case Family::Pointwise:
     for (const Shape& shape : {Shape{150001}, Shape{400, 401}}) {
       std::vector<TensorType> types(operands, {dtype, shape});
-      if (operands == 3)
+      if (op.typeRule == &typerules::where)
         types[0].dtype = DType::boolean;
       attrs.dtype = DType::f64;
       add(types);

@@ -106,9 +106,14 @@ Definitions<long double> floats() {
 int64_t wrap(uint64_t x) { return static_cast<int64_t>(x); }
 uint64_t bits(int64_t x) { return static_cast<uint64_t>(x); }
 
-Definitions<int64_t> integers() {
+Definitions<int64_t> integers(DType dtype) {
   using Wide = int64_t;
   Definitions<Wide> all = shared<Wide>();
+  all["philox"] = IS(reference::philox(x[0], x[1], x[2]));
+  all["shift_right"] =
+      dtype == DType::i32 ? Definition<Wide> IS(reference::shiftRight(x[0], x[1], 32))
+                          : Definition<Wide>
+                                IS(reference::shiftRight(x[0], x[1], 64));
   all.insert({{"neg", IS(wrap(-bits(x[0])))},
               {"add", IS(wrap(bits(x[0]) + bits(x[1])))},
               {"sub", IS(wrap(bits(x[0]) - bits(x[1])))},
@@ -194,7 +199,7 @@ TEST_P(Pointwise, HasTheValueOfItsDefinition) {
       GTEST_SKIP() << op().name << " has no definition in this file yet";
     expectDefined(cases(), found->second);
   };
-  isFloat(dtype()) ? check(floats()) : check(integers());
+  isFloat(dtype()) ? check(floats()) : check(integers(dtype()));
 }
 
 bool isConvert(const Row& row) { return row.op().typeRule == &typerules::convert; }

@@ -163,24 +163,6 @@ TEST(NnLayers, EmbeddingTakesRowsAndPadsWithoutGradient) {
   EXPECT_THAT(messageOf([] { nn::Embedding(4, 3, {.padding_idx = 4}); }), HasSubstr("padding_idx"));
 }
 
-TEST(NnLayers, DropoutKeepsTheMeanAndRefusesTraces) {
-  dt::manual_seed(6);
-  nn::Dropout layer(0.25);
-  const Tensor x = dt::ones({10000});
-  const Numbers y = numbersOf(layer(x));
-  double kept = 0;
-  for (double value : y) {
-    EXPECT_TRUE(value == 0 || value == 1 / 0.75);
-    kept += value > 0;
-  }
-  EXPECT_NEAR(kept / 10000, 0.75, 0.02);
-  auto f = [&](const Tensor& x) { return layer(x); };
-  EXPECT_THAT(messageOf([&] { dt::jit(f)(x); }), HasSubstr("Dropout: a traced function"));
-  layer.eval();
-  EXPECT_TRUE(sameBits(dt::jit(f)(x), x));
-  EXPECT_THROW(nn::Dropout(1.5), dt::Error);
-}
-
 TEST(NnLayers, SequentialNamesItsLayersByNumber) {
   dt::manual_seed(7);
   nn::Linear first(2, 3), last(3, 1);

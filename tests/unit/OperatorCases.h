@@ -28,6 +28,11 @@ inline Value sample(const Shape& shape, unsigned seed) {
 
 inline OperatorCase pointwiseCase(const OpInfo& op, const Shape& shape) {
   OperatorCase made{op.name, op.code, {}, {}};
+  if (!op.takes(DType::f64) && !op.takes(DType::boolean)) {
+    for (int i = 0; i < op.operandCount; ++i)
+      made.operands.push_back(sample({DType::i64, shape}, 0, 40, 3 + i));
+    return made;
+  }
   const bool boolean = !op.takes(DType::f64);
   for (int i = 0; i < op.operandCount; ++i) {
     const bool mask = boolean || (op.code == OpCode::Where && i == 0);

@@ -141,6 +141,16 @@ const std::map<OpCode, ScalarFunction>& pointwise() {
       {OpCode::LogicalOr, [](Scalars v) { return double(v[0] != 0 || v[1] != 0); }},
       {OpCode::LogicalXor, [](Scalars v) { return double(v[0] != v[1]); }},
       {OpCode::LogicalNot, [](Scalars v) { return double(v[0] == 0); }},
+      // Integers as far as a double holds them.
+      {OpCode::ShiftRight,
+       [](Scalars v) {
+         return double(shiftRight(static_cast<int64_t>(v[0]), static_cast<int64_t>(v[1]), 64));
+       }},
+      {OpCode::Philox,
+       [](Scalars v) {
+         return double(philox(static_cast<int64_t>(v[0]), static_cast<int64_t>(v[1]),
+                              static_cast<int64_t>(v[2])));
+       }},
       {OpCode::Where, [](Scalars v) { return v[0] != 0 ? v[1] : v[2]; }},
       {OpCode::Convert, [](Scalars v) { return v[0]; }},
       {OpCode::StopGradient, [](Scalars v) { return v[0]; }},

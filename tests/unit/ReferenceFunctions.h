@@ -2,7 +2,9 @@
 // accuracy and by other methods than the library's own; slow.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 
 namespace diptych::reference {
@@ -124,6 +126,34 @@ inline long double digamma(long double x) {
     power /= end * end;
   }
   return std::log(end) - 0.5L / end - series - below;
+}
+
+/// The first two words of Philox4x32-10, low word first, by the paper's definition.
+inline int64_t philox(int64_t key, int64_t counter, int64_t stream) {
+  const auto word = [](int64_t x, int half) {
+    return static_cast<uint32_t>(static_cast<uint64_t>(x) >> (32 * half));
+  };
+  uint32_t k[2] = {word(key, 0), word(key, 1)};
+  uint32_t c[4] = {word(counter, 0), word(counter, 1), word(stream, 0), word(stream, 1)};
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = uint64_t{0xD2511F53} * c[0], b = uint64_t{0xCD9E8D57} * c[2];
+    const uint32_t next[4] = {
+        static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(b),
+        static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(a)};
+    std::copy(next, next + 4, c);
+    k[0] += 0x9E3779B9;
+    k[1] += 0xBB67AE85;
+  }
+  return static_cast<int64_t>(c[0] | uint64_t{c[1]} << 32);
+}
+
+/// Of a number of `width` bits.
+inline int64_t shiftRight(int64_t x, int64_t places, int width) {
+  if (places < 0 || places >= width)
+    return 0;
+  const uint64_t bits = width == 32 ? static_cast<uint32_t>(x) : static_cast<uint64_t>(x);
+  const uint64_t moved = bits >> places;
+  return width == 32 ? static_cast<int32_t>(moved) : static_cast<int64_t>(moved);
 }
 
 } // namespace diptych::reference

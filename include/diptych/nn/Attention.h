@@ -8,7 +8,7 @@
 namespace diptych::nn {
 
 struct AttentionOptions {
-  /// Of the attention weights, in training; eager only, as Dropout.
+  /// Of the attention weights, in training; keys as Dropout takes them.
   double dropout = 0;
   bool bias = true;
   bool batch_first = false;

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include <diptych/Factories.h>
+#include <diptych/Random.h>
 #include <diptych/nn/Module.h>
 
 namespace diptych::nn {
@@ -94,9 +94,12 @@ private:
   BatchNormOptions options_;
 };
 
+/// For the forward passes of a training step: see random::Scope.
+using RandomScope = random::Scope;
+
 /// In training every element is 0 with probability p, the others are divided by 1 - p; in eval mode
-/// the identity. Draws from the process's generator, so training is eager only: in a trace it
-/// throws Error, until there are random numbers with keys.
+/// the identity. Takes the next key of the innermost RandomScope, or eagerly, where there is none,
+/// of the process's generator; in a trace without a scope it throws Error.
 class Dropout : public Layer {
 public:
   explicit Dropout(double p = 0.5);

@@ -14,7 +14,7 @@ struct RecurrentOptions {
   bool bias = true;
   /// [N,T,in] and [N,T,out] in place of [T,N,in] and [T,N,out]. The states stay [layers, N, H].
   bool batch_first = false;
-  /// Between layers, in training; eager only, as Dropout.
+  /// Between layers, in training; keys as Dropout takes them.
   double dropout = 0;
   bool bidirectional = false;
   DType dtype = default_dtype();
