@@ -10,16 +10,18 @@ namespace math {
 
 static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// (sum scale)^-s with sum = a + b, one more bit than the sum has.
-static Num inversePower(Num a, Num b, Num scale, Num s) {
-  Pair sum = twoSum(a, b);
+/// (sum scale)^-s with sum = a + b: what the sum loses to rounding would count s times.
+static Num inversePower(Pair a, Num b, Num scale, Num s) {
+  Pair sum = twoSum(a.hi, b);
+  Num lost = sum.lo + a.lo;
   Num power = powFull(sum.hi * scale, -s);
-  return select((sum.lo == 0.0) | !(power > 0.0), power, fma(power * (sum.lo / sum.hi), -s, power));
+  return select((lost == 0.0) | !(power > 0.0), power, fma(power * (lost / sum.hi), -s, power));
 }
 
 /// scale^-s times the sum of (q + k)^-s over k >= 0, q >= 0: twelve terms, smallest first, and
 /// Euler-Maclaurin's tail at q + 12, of eight Bernoulli numbers (truncation below 2^-57).
-static Num scaledZeta(Num q, Num scale, Num s) {
+static Num scaledZeta(Pair start, Num scale, Num s) {
+  Num q = start.hi;
   static constexpr double bernoulli[] = {
       // B(2j) / (2j)!
       0x1.5555555555555p-4,  -0x1.6c16c16c16c17p-10, 0x1.1566abc011567p-15, -0x1.bbd779334ef0bp-21,
@@ -34,12 +36,15 @@ static Num scaledZeta(Num q, Num scale, Num s) {
     factor = factor * ((s + double(2 * j + 1)) * square) * (s + double(2 * j + 2));
   }
   bracket = (bracket + 0.5) + x / (s - 1.0);
-  Num tail = inversePower(q, constantLike(q, terms), scale, s) * bracket;
-  llvm::SmallVector<Num> start{constantLike(q, terms - 1), tail};
-  return repeat(constantLike(q, terms), start, [&](llvm::ArrayRef<Num> state) {
-    Num sum = state[1] + inversePower(q, state[0], scale, s);
-    return llvm::SmallVector<Num>{state[0] - 1.0, sum};
-  })[1];
+  Num tail = inversePower(start, constantLike(q, terms), scale, s) * bracket;
+  // Apart from the tail, which would lose to every addition where it is the largest part.
+  llvm::SmallVector<Num> first{constantLike(q, terms - 1), constantLike(q, 0.0)};
+  return repeat(constantLike(q, terms), first,
+                [&](llvm::ArrayRef<Num> state) {
+                  Num sum = state[1] + inversePower(start, state[0], scale, s);
+                  return llvm::SmallVector<Num>{state[0] - 1.0, sum};
+                })[1] +
+         tail;
 }
 
 /// n! as a pair, 0 <= n <= 170: as many steps as the largest n asks for.
@@ -64,9 +69,13 @@ static Num sumOverShifts(Num x, Num scale, Num s, Num sign) {
   Num parts = select(negative, constantLike(x, 3.0), 1.0);
   return repeat(parts, start, [&](llvm::ArrayRef<Num> state) {
     Num part = state[0];
-    Num q = select(part == 0.0, select(negative, 1.0 - y, x), select(part == 1.0, y, a + 1.0));
+    Num one = constantLike(x, 1.0), zero = constantLike(x, 0.0);
+    Pair up = twoSum(one, -y), beyond = twoSum(a, one);
+    Num hi = select(part == 0.0, select(negative, up.hi, x), select(part == 1.0, y, beyond.hi));
+    Num lo =
+        select(part == 0.0, select(negative, up.lo, zero), select(part == 1.0, zero, beyond.lo));
     Num weight = select(part == 0.0, constantLike(x, 1.0), select(part == 1.0, sign, -sign));
-    Num term = weight * scaledZeta(q, scale, s);
+    Num term = weight * scaledZeta({hi, lo}, scale, s);
     return llvm::SmallVector<Num>{part + 1.0, select(part < parts, state[1] + term, state[1])};
   })[1];
 }

@@ -14,6 +14,8 @@ namespace diptych {
 using detail::located;
 using detail::tensorOf;
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 namespace {
 // The operand as a tensor of floats, under the user's line.
 template <class Body> Tensor ofFloats(const char* op, const Arg& arg, Body&& body) {
@@ -151,11 +153,12 @@ Tensor logit(const Arg& arg) {
   return ofFloats("logit", arg, [](const Tensor& x) { return log(x) - log1p(-x); });
 }
 
-// log(1) takes the place of what 0 would be multiplied with.
+// log(1) takes the place of an infinity that 0 would be multiplied with.
 Tensor xlogy(const Arg& a, const Arg& b) {
   return located(a.where(), [&] {
     const Tensor x = tensorOf(a), y = tensorOf(b);
-    return x * log(where(logical_and(x == 0, y == y), 1, y));
+    const Tensor harmless = logical_and(x == 0, logical_or(y <= 0, y == kInfinity));
+    return x * log(where(harmless, 1, y));
   });
 }
 
@@ -174,7 +177,7 @@ Tensor polygamma(int64_t n, const Arg& arg) {
 Tensor isinf(const Arg& arg) {
   return located(arg.where(), [&] {
     const Tensor x = tensorOf(arg);
-    return isFloat(x.dtype()) ? abs(x) == std::numeric_limits<double>::infinity() : x != x;
+    return isFloat(x.dtype()) ? abs(x) == kInfinity : x != x;
   });
 }
 

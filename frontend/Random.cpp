@@ -3,6 +3,7 @@
 #include <diptych/Random.h>
 
 #include "frontend/Ops.h"
+#include "frontend/RandomKeys.h"
 
 #include <diptych/Composites.h>
 
@@ -22,16 +23,11 @@ namespace {
 // Checks what all draws share and runs `body` on the key, under the user's line.
 template <class Body> Tensor draw(const char* op, const Arg& key, const Shape& shape, Body&& body) {
   return located(key.where(), [&] {
-    const Tensor* given = key.tensor();
-    if (!given || given->dtype() != DType::i64 || given->rank() != 0)
-      misuse(op, "a key, i64[]", given ? given->type().str() : "a number",
-             given && given->dtype() == DType::i64
-                 ? "choose one with select, or map over them with vmap"
-                 : "make one of a seed with random::key");
+    const Tensor& given = keyOf(op, key);
     for (int64_t extent : shape)
       if (extent < 0)
         misuse(op, "extents that are not negative", shape.str(), "check the shape");
-    return body(*given);
+    return body(given);
   });
 }
 

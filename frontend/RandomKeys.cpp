@@ -52,13 +52,15 @@ const Tensor& keyTensor(const char* op, const Arg& arg, bool single) {
 
 } // namespace
 
+const Tensor& keyOf(const char* op, const Arg& key) { return keyTensor(op, key, true); }
+
 Tensor key(uint64_t seed, SourceLocation where) {
   return full({}, std::bit_cast<int64_t>(seed), DType::i64, where);
 }
 
 Tensor split(const Arg& arg, int64_t count) {
   return located(arg.where(), [&] {
-    const Tensor& key = keyTensor("split", arg, true);
+    const Tensor& key = keyOf("split", arg);
     if (count < 0)
       misuse("split", "a count that is not negative", std::to_string(count), "check the count");
     return philox(key, arange(count), kSplitStream);
@@ -79,7 +81,7 @@ Tensor fold_in(const Arg& arg, const Arg& data) {
 //===-- Keys in order ------------------------------------------------------------------------===//
 
 Scope::Scope(const Arg& key)
-    : Scope(located(key.where(), [&] { return keyTensor("RandomScope", key, true); }), 0) {}
+    : Scope(located(key.where(), [&] { return keyOf("RandomScope", key); }), 0) {}
 
 Scope::Scope(Tensor key, uint64_t position)
     : key_(std::move(key)), position_(position), outer_(innermost()) {
@@ -115,9 +117,13 @@ Tensor KeySource::next(const char* what) {
            "nn::RandomScope",
            "pass a key to the function and begin it with nn::RandomScope scope(key); or draw "
            "outside and pass the numbers in; a module in eval() draws none");
-  Generator& source = generator();
-  const std::unique_lock lock(source.mutex);
-  const uint64_t seed = source.seed, position = source.position++;
+  uint64_t seed, position;
+  {
+    Generator& source = generator();
+    const std::scoped_lock lock(source.mutex);
+    seed = source.seed;
+    position = source.position++;
+  }
   return keyAt(key(seed), position);
 }
 

@@ -7,6 +7,9 @@
 
 namespace diptych::random {
 
+/// The key of a draw; Error, beginning with `op`, unless it is i64[].
+const Tensor& keyOf(const char* op, const Arg& key);
+
 /// A place in a sequence of keys.
 struct Position {
   Tensor key;

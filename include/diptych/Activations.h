@@ -61,7 +61,8 @@ Tensor remainder(const Arg& x, const Arg& y);
 Tensor frac(const Arg& x);
 /// log(x / (1 - x)).
 Tensor logit(const Arg& x);
-/// x log(y), and 0 where x is 0, unless y is NaN.
+/// x log(y), and 0 where x is 0, unless y is NaN. Where x is 0 the derivative in x is log(y), or 0
+/// where that is no finite number.
 Tensor xlogy(const Arg& x, const Arg& y);
 /// Derivative of order n of digamma; digamma itself for order 0.
 Tensor polygamma(int64_t n, const Arg& x);

@@ -8,7 +8,8 @@ namespace diptych {
 
 /// x * x.
 Tensor square(const Arg& x);
-/// Within [low, high], elementwise; each may be a tensor.
+/// Within [low, high], elementwise; each may be a tensor. At a bound the derivative is 1/2, as at
+/// any tie; NaN stays.
 Tensor clamp(const Arg& x, const Arg& low, const Arg& high);
 Tensor isnan(const Arg& x);
 Tensor isfinite(const Arg& x);

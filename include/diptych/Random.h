@@ -56,6 +56,26 @@ Tensor randint(const Arg& key, const Shape& shape, int64_t low, int64_t high,
 /// of the mask. Error unless 0 <= p <= 1.
 Tensor dropout(const Arg& x, double p, const Tensor& key);
 
+//===-- Choices ------------------------------------------------------------------------------===//
+
+/// 0, ..., n - 1 in a random order, i64[n]: argsort of bits. Error for a negative n.
+Tensor permutation(const Arg& key, int64_t n);
+/// The slices of x along an axis in a random order.
+Tensor shuffle(const Arg& key, const Tensor& x, int64_t axis = 0);
+/// Classes drawn with probability softmax(logits) along the last axis, i64: `samples` for each row,
+/// [samples..., rows...] for logits [rows..., classes]. The largest of logits + gumbel; a class of
+/// -infinity is drawn only if all are.
+Tensor categorical(const Arg& key, const Tensor& logits, const Shape& samples = {});
+/// `count` classes for each row of weights [rows..., classes], which are not negative and need not
+/// add up to 1: i64 [rows..., count]. Without replacement each is drawn once, in the order in which
+/// drawing one by one would give them (the largest of log(weights) + gumbel); count is then at most
+/// the number of classes (else Error), and classes of weight 0 come last.
+Tensor multinomial(const Arg& key, const Tensor& weights, int64_t count, bool replacement = false);
+/// `count` slices of x along axis 0, all with the same probability, or with those that `weights`
+/// [x.shape[0]] gives.
+Tensor choice(const Arg& key, const Tensor& x, int64_t count, bool replacement = true,
+              const Tensor& weights = {});
+
 //===-- Keys in order ------------------------------------------------------------------------===//
 
 /// While it lives, what draws without being given a key (nn::Dropout, rand) takes key i of `key`,

@@ -39,6 +39,16 @@ TEST(RandomErrors, IntervalsAreNotEmpty) {
   EXPECT_ERROR_HERE(rnd::dropout(dt::ones({2}, dt::i64), 0.5, key), "dropout: expected f32 or f64");
 }
 
+TEST(RandomErrors, ChoicesAreFromSomething) {
+  EXPECT_ERROR_HERE(rnd::permutation(key, -1), "permutation: expected a count");
+  EXPECT_ERROR_HERE(rnd::shuffle(dt::tensor(1), dt::ones({2})), "shuffle: expected a key", "i32[]");
+  EXPECT_ERROR_HERE(rnd::categorical(key, dt::tensor(1.0)), "categorical:", "class");
+  EXPECT_ERROR_HERE(rnd::multinomial(key, dt::ones({2}), 3), "multinomial: expected no more draws");
+  EXPECT_ERROR_HERE(rnd::choice(key, dt::ones({2}), 3, false), "choice: expected no more draws");
+  EXPECT_ERROR_HERE(rnd::choice(key, dt::ones({2}), 3, true, dt::ones({3})), "weights [2]",
+                    "f64[3]");
+}
+
 TEST(RandomErrors, TracesNeedKeys) {
   auto f = [](const dt::Tensor& x) { return x + rnd::uniform(rnd::next_key(), {2}); };
   dt::test::expectErrorAt([&] { dt::jit(f)(dt::ones({2})); }, __FILE__, __LINE__ - 1,

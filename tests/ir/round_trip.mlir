@@ -126,9 +126,9 @@ func.func @operators(%x: tensor<4x3xf64>, %y: tensor<4x3xf64>, %b: tensor<4x3xi1
   // CHECK: diptych.matmul %[[X]], %[[M]] : tensor<4x3xf64>, tensor<3x2xf64> -> tensor<4x2xf64>
   %55 = diptych.matmul %x, %m : tensor<4x3xf64>, tensor<3x2xf64> -> tensor<4x2xf64>
   // CHECK: diptych.philox %[[I]], %[[I]], %[[I]] : tensor<5xi64>, tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
-  %58 = diptych.philox %i, %i, %i : tensor<5xi64>, tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
+  %70 = diptych.philox %i, %i, %i : tensor<5xi64>, tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
   // CHECK: diptych.shift_right %[[I]], %[[I]] : tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
-  %59 = diptych.shift_right %i, %i : tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
+  %71 = diptych.shift_right %i, %i : tensor<5xi64>, tensor<5xi64> -> tensor<5xi64>
   // CHECK: diptych.gather %[[X]], %[[I]] {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64> -> tensor<5x3xf64>
   %56 = diptych.gather %x, %i {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64> -> tensor<5x3xf64>
   // CHECK: diptych.scatter_add %[[X]], %[[I]], %[[U]] {axis = 0 : i64} : tensor<4x3xf64>, tensor<5xi64>, tensor<5x3xf64> -> tensor<4x3xf64>

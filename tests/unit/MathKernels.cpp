@@ -139,14 +139,4 @@ const Kernels& native() {
   return kernels;
 }
 
-const std::vector<Case>& allCases() {
-  static const std::vector<Case> cases = [] {
-    std::vector<Case> all;
-    for (const auto& family : {elementaryCases(), geometricCases(), specialCases()})
-      all.insert(all.end(), family.begin(), family.end());
-    return all;
-  }();
-  return cases;
-}
-
 } // namespace diptych::mathtest

@@ -1,5 +1,5 @@
-// The math expansions against references in long double: accuracy over the whole range, and the
-// same bits for every vector width and instruction set.
+// The math expansions alone: the same bits for every vector width and instruction set, and nearly
+// the same numbers where LLVM may contract. Accuracy is measured through the operators.
 #include "MathKernels.h"
 
 #include <bit>
@@ -101,45 +101,17 @@ template <typename T> std::vector<T> samples(const Case& test, bool second) {
   return values;
 }
 
-/// Error of `got` in units of the last place of T at the exact value; infinity counts as the next
-/// power of two. Where `scale` is larger than the value, units are those of `scale`.
-template <typename T> double ulpError(T got, long double exact, long double scale) {
-  using Limits = std::numeric_limits<T>;
-  long double top = ldexpl(1, Limits::max_exponent);
-  if (scale >= top)
-    return 0; // of a difference of infinities nothing is promised
-  if (std::isnan(exact))
-    return std::isnan(got) ? 0 : HUGE_VAL;
-  if (std::isnan(got))
-    return HUGE_VAL;
-  if (std::signbit(got) != std::signbit(exact) && scale == 0)
-    return HUGE_VAL;
-  long double value = std::isinf(got) ? copysignl(top, got) : static_cast<long double>(got);
-  if (fabsl(exact) >= top)
-    return fabsl(value) >= top ? 0 : std::isinf(exact) ? HUGE_VAL : static_cast<double>(top);
-  if (exact == 0 && scale == 0)
-    return got == 0 ? 0 : HUGE_VAL;
-  int ulp = std::max(ilogbl(std::max(fabsl(exact), scale)) - Limits::digits + 1,
-                     Limits::min_exponent - Limits::digits);
-  return static_cast<double>(ldexpl(fabsl(value - exact), -ulp));
-}
-
-struct Worst {
-  double ulp = 0, x = 0, y = 0, got = 0;
-};
-
-template <typename T>
-Worst worstError(const Case& test, const std::vector<T>& x, const std::vector<T>& y,
-                 const std::vector<T>& out) {
-  Worst worst;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const long double exact = test.reference(x[i], y[i]);
-    const long double scale = test.scale ? test.scale(x[i], y[i]) : 0;
-    double error = ulpError(out[i], exact, scale);
-    if (error > worst.ulp)
-      worst = {error, x[i], y[i], out[i]};
-  }
-  return worst;
+/// Distance in units of the last place of the larger; NaN is near NaN, and an
+/// infinity is the next power of two.
+double ulpDistance(double a, double b) {
+  if (std::isnan(a) || std::isnan(b))
+    return std::isnan(a) == std::isnan(b) ? 0 : HUGE_VAL;
+  const auto number = [](double x) {
+    return std::isinf(x) ? std::copysign(0x1p1023L * 2, static_cast<long double>(x)) : x;
+  };
+  const long double x = number(a), y = number(b);
+  const long double size = std::max({fabsl(x), fabsl(y), 0x1p-1022L});
+  return static_cast<double>(ldexpl(fabsl(x - y), 52 - ilogbl(size)));
 }
 
 /// Bits equal, any NaN equal to any NaN.
@@ -159,33 +131,31 @@ void expectSameBits(const Case& test, const std::vector<T>& x, const std::vector
 
 class MathExpansion : public testing::TestWithParam<Case> {};
 
-template <typename T> void checkAccuracy(const Case& test, double bound) {
+template <typename T> void checkWidths(const Case& test) {
   std::vector<T> x = samples<T>(test, false), y = samples<T>(test, true);
   std::vector<T> scalar = native().run(test, 1, x, y);
-  Worst worst = worstError(test, x, y, scalar);
-  std::printf("%-10s %s  max %.4f ulp at %a %s\n", test.name, sizeof(T) == 8 ? "f64" : "f32",
-              worst.ulp, worst.x, test.binary ? std::to_string(worst.y).c_str() : "");
-  EXPECT_LE(worst.ulp, bound) << test.name << '(' << worst.x << ", " << worst.y << ") gave "
-                              << worst.got;
   for (int width : {4, 8, 16})
     expectSameBits(test, x, scalar, native().run(test, width, x, y),
                    "scalar and width " + std::to_string(width));
 }
 
-TEST_P(MathExpansion, IsAccurateAndIndependentOfWidthInF64) {
-  checkAccuracy<double>(GetParam(), GetParam().bound64);
-}
-TEST_P(MathExpansion, IsAccurateAndIndependentOfWidthInF32) {
-  checkAccuracy<float>(GetParam(), GetParam().bound32);
-}
+TEST_P(MathExpansion, IsIndependentOfWidthInF64) { checkWidths<double>(GetParam()); }
+TEST_P(MathExpansion, IsIndependentOfWidthInF32) { checkWidths<float>(GetParam()); }
 
-/// The same with every multiply-add that LLVM may fuse fused, as other numerics modes may ask.
+/// With every multiply-add that LLVM may fuse fused, as other numerics modes may ask.
 TEST_P(MathExpansion, StaysAccurateWhenContracted) {
   static const Kernels kernels(allCases(), llvm::sys::getHostCPUName().str(), {8},
                                llvm::FPOpFusion::Fast);
-  std::vector<double> x = samples<double>(GetParam(), false), y = samples<double>(GetParam(), true);
-  Worst worst = worstError(GetParam(), x, y, kernels.run(GetParam(), 8, x, y));
-  EXPECT_LE(worst.ulp, GetParam().bound64) << worst.x << ", " << worst.y << " gave " << worst.got;
+  const Case& test = GetParam();
+  std::vector<double> x = samples<double>(test, false), y = samples<double>(test, true);
+  const std::vector<double> strict = native().run(test, 8, x, y),
+                            fused = kernels.run(test, 8, x, y);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double argument = test.binary ? y[i] : x[i];
+    if (test.cancelsBelowZero && argument < 0)
+      continue;
+    ASSERT_LE(ulpDistance(fused[i], strict[i]), 4) << x[i] << ", " << y[i];
+  }
 }
 
 TEST_P(MathExpansion, HasTheSameBitsOnEveryInstructionSet) {

@@ -173,6 +173,11 @@ TEST(Dropout, MapsOverKeys) {
   for (int64_t i = 0; i < 3; ++i)
     EXPECT_TRUE(sameBits(dt::select(y, 0, i), f(dt::select(x, 0, i), dt::select(keys, 0, i))));
   EXPECT_TRUE(sameBits(dt::jit(dt::vmap(f), kStrict)(x, keys), y));
+  // With one key from outside, one mask for all.
+  const nn::RandomScope scope(rnd::key(13));
+  const Tensor same = dt::vmap([&](const Tensor& x) { return layer(x); })(x);
+  const Tensor mask = rnd::dropout(dt::ones({50}), 0.5, rnd::fold_in(rnd::key(13), 0));
+  EXPECT_TRUE(sameBits(same, dt::broadcast_to(mask, {3, 50})));
 }
 
 } // namespace

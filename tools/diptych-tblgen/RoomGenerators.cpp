@@ -2,9 +2,15 @@
 #include "Generators.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/LineIterator.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TableGen/Error.h"
 
 using llvm::raw_ostream;
+using llvm::StringRef;
 
 namespace diptych::tblgen {
 
@@ -81,7 +87,42 @@ void genSuite(const Operators& operators, raw_ostream& os) {
   os << "#undef DIPTYCH_SUITE_ROW\n";
 }
 
-static void genDocsEntry(const OperatorRecord& op, raw_ostream& os) {
+namespace {
+// Largest errors by operator, "0.51 (f32), 0.52 (f64)", from the file that diptych-accuracy wrote.
+llvm::cl::opt<std::string> accuracyFile("accuracy",
+                                        llvm::cl::desc("table of errors for -gen-docs"));
+
+using Errors = llvm::StringMap<std::string>;
+
+std::string errorText(StringRef ulp) {
+  double value = 0;
+  ulp.getAsDouble(value);
+  return value == 0 ? "exact" : value <= 0.5 ? "0.5 ulp" : (ulp + " ulp").str();
+}
+
+Errors readErrors() {
+  Errors errors;
+  if (accuracyFile.empty())
+    return errors;
+  auto buffer = llvm::MemoryBuffer::getFile(accuracyFile);
+  if (!buffer)
+    llvm::PrintFatalError("cannot read " + accuracyFile);
+  for (llvm::line_iterator line(**buffer, true, '#'); !line.is_at_end(); ++line) {
+    llvm::SmallVector<StringRef> fields;
+    line->split(fields, ' ', -1, false);
+    if (fields.size() != 6)
+      llvm::PrintFatalError(accuracyFile + ": expected six fields in " + *line);
+    std::string& text = errors[fields[0]];
+    text += (text.empty() ? "" : "; ") + fields[1].str() + " " + errorText(fields[2]);
+    double ulp = 0;
+    if (!fields[2].getAsDouble(ulp) && ulp > 0.5)
+      text += " at " + fields[3].str() + (fields[4] == "0x0p+0" ? "" : ", " + fields[4].str());
+  }
+  return errors;
+}
+} // namespace
+
+static void genDocsEntry(const OperatorRecord& op, const Errors& errors, raw_ostream& os) {
   os << "### " << op.mnemonic << "\n\n" << op.summary << ".\n";
   if (!op.description.empty())
     os << "\n" << op.description << "\n";
@@ -91,17 +132,28 @@ static void genDocsEntry(const OperatorRecord& op, raw_ostream& os) {
      << op.derivative << (op.reason.empty() ? "" : ": " + op.reason) << " |\n\n";
   if (!op.convention.empty())
     os << "Convention: " << op.convention << ".\n\n";
+  if (const auto found = errors.find(op.mnemonic); found != errors.end())
+    os << "Largest error measured: " << found->second << ".\n\n";
 }
 
 void genDocs(const Operators& operators, raw_ostream& os) {
   os << "# Operators\n\nGenerated from `ir/Ops.td`; `./dev docs` writes it anew. Pointwise "
         "operands "
-        "have equal shapes in the IR; the DSL broadcasts as NumPy does.\n\n";
+        "have equal shapes in the IR; the DSL broadcasts as NumPy does.\n\n"
+        "Errors are in units in the last place (ulp) of the exact result, the largest among 2^24 "
+        "arguments over the whole range (fewer for slow references), denormals included, against "
+        "MPFR: `./dev accuracy` measures them, and a test measures samples. Below 0 lgamma, "
+        "digamma and polygamma are differences that vanish between the poles; there errors are in "
+        "ulp of what cancels (1 + |lgamma(-x)|; 1 + log(1 - x) or |pi cot(pi x)|; the sizes of the "
+        "terms), so near such a zero they are larger relative to the result. polygamma was "
+        "measured "
+        "for x > -200.\n\n";
+  const Errors errors = readErrors();
   std::string family;
   for (const OperatorRecord& op : operators) {
     if (op.family != family)
       os << "## " << (family = op.family) << "\n\n";
-    genDocsEntry(op, os);
+    genDocsEntry(op, errors, os);
   }
 }
 
