@@ -41,11 +41,11 @@ Tensor meanVarianceUtility(const Tensor& w, const Tensor& mu, const Tensor& S, c
 }
 
 Tensor nearestOnSimplex(const Tensor& v) {
-  // relu(v - tau), tau the largest (sum of the k largest v - 1) / k; element i stands for the k of
-  // those that are no smaller. No sort, at the price of n^2 comparisons, which are one kernel.
-  const Tensor no_smaller = (v >= unsqueeze(v, 1)).astype(v.dtype()); // [n,n]
-  const Tensor tau = max((sum(no_smaller * v, -1) - 1.0) / sum(no_smaller, -1));
-  return relu(v - tau);
+  // relu(v - tau), tau the largest (sum of the k largest v - 1) / k: it grows with k as long as the
+  // k-th stays above 0.
+  const Tensor sorted = take_along_axis(v, argsort(v, -1, true), -1);
+  const Tensor count = arange(1.0, double(v.shape()[0]) + 1.0);
+  return relu(v - max((cumsum(sorted, 0) - 1.0) / count));
 }
 
 Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, const Tensor& S,
