@@ -1,5 +1,5 @@
-// The table of workloads, how whole runs are judged, and the closed forms that the models of W2, W5
-// and W10 are held against. The models themselves run in tests/cli.
+// The table of workloads, how whole runs are judged, and the closed forms that the models of W2,
+// W4, W5 and W10 are held against. The models themselves run in tests/cli.
 #include "tools/study/ClosedForms.h"
 #include "tools/study/Models.h"
 #include "tools/study/Networks.h"
@@ -184,6 +184,69 @@ TEST(StudyBacktest, LossGradientIsTheDifferenceOfTheLoss) {
       differences([&](auto& theta) { return windowLossGradient(panel.Y, theta).value; }, theta),
       1e-7);
   EXPECT_NEAR(windowLoss(tensor(theta), tensor(panel.Y, {20, 4})).item<double>(), loss, 1e-12);
+}
+
+TEST(StudyBacktest, WindowOptimumMeetsItsConditions) {
+  const std::size_t N = 5, days = 30;
+  const Panel panel = makeMarket(days, N, 3, 7);
+  const Vector previous{0.5, 0.1, 0.1, 0.2, 0.1}, S = covarianceOf(panel, N);
+  const Vector w = windowOptimum(panel.Y, previous);
+  double total = 0.0, nu = 0.0;
+  for (std::size_t i = 0; i < N; ++i) {
+    double slope = 2.0 * (w[i] - previous[i]);
+    for (std::size_t j = 0; j < N; ++j)
+      slope += 10.0 * S[i * N + j] * w[j];
+    for (std::size_t t = 0; t < days; ++t)
+      slope -= 0.1 * 252.0 * panel.Y[t * N + i] / double(days);
+    nu = i == 0 ? slope : nu;
+    EXPECT_NEAR(slope, nu, 1e-12) << i;
+    total += w[i];
+  }
+  EXPECT_NEAR(total, 1.0, 1e-14);
+  expectNear(windowOptimumGradient(panel.Y, Vector{1.0, 0.0, 2.0, 0.0, 0.0}),
+             differences(
+                 [&](const Vector& previous) {
+                   const Vector w = windowOptimum(panel.Y, previous);
+                   return w[0] + 2.0 * w[2];
+                 },
+                 previous),
+             1e-9);
+}
+
+TEST(StudyBarra, FactorReturnsMeetTheirConditionsAndDifferences) {
+  const std::size_t T = 2, N = 9, P = 4;
+  const Panel panel = makeMarket(T, N, 2, 7);
+  Vector B, cap, share(T * P, 0.0);
+  for (std::size_t i = 0; i < T * N; ++i) {
+    // A country, two industries, a style.
+    for (double x : {1.0, i % 2 ? 0.0 : 1.0, i % 2 ? 1.0 : 0.0, panel.X[2 * i]})
+      B.push_back(x);
+    cap.push_back(std::exp(panel.X[2 * i + 1]));
+  }
+  for (std::size_t t = 0; t < T; ++t)
+    share[t * P + 1] = 0.3, share[t * P + 2] = 0.7;
+  const CrossSections days{T, N, P, B, panel.Y, cap, share};
+  const FactorReturnsInExponent at = factorReturnsAt(days, 0.5);
+  for (std::size_t t = 0; t < T; ++t) {
+    EXPECT_NEAR(0.3 * at.f[t * P + 1] + 0.7 * at.f[t * P + 2], 0.0, 1e-16);
+    // The country and the style are not in the constraint: residuals are orthogonal to them.
+    for (std::size_t p : {0, 3}) {
+      double along = 0.0;
+      for (std::size_t n = t * N; n < (t + 1) * N; ++n) {
+        double residual = panel.Y[n];
+        for (std::size_t q = 0; q < P; ++q)
+          residual -= B[n * P + q] * at.f[t * P + q];
+        along += std::sqrt(cap[n]) * B[n * P + p] * residual;
+      }
+      EXPECT_NEAR(along, 0.0, 1e-15);
+    }
+  }
+  const double step = 1e-4;
+  const auto up = factorReturnsAt(days, 0.5 + step), down = factorReturnsAt(days, 0.5 - step);
+  for (std::size_t i = 0; i < T * P; ++i) {
+    EXPECT_NEAR(at.first[i], (up.f[i] - down.f[i]) / (2.0 * step), 1e-9);
+    EXPECT_NEAR(at.second[i], (up.first[i] - down.first[i]) / (2.0 * step), 1e-9);
+  }
 }
 
 TEST(StudyTraining, NetworkGradientsAreTheDifferencesOfTheLoss) {

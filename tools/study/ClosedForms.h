@@ -81,6 +81,25 @@ struct ValueAndGradient {
 ValueAndGradient windowLossGradient(std::span<const double> R, std::span<const double> theta);
 std::vector<double> softmaxWeights(std::span<const double> theta);
 
+/// The optimum of 5 w'Sw - mu'w + |w - previous|^2 with sum w = 1, from returns R [days,N]: S is
+/// half the yearly covariance, half its mean variance; mu a tenth of the yearly mean.
+std::vector<double> windowOptimum(std::span<const double> R, std::span<const double> previous);
+/// d/dprevious of towards'windowOptimum.
+std::vector<double> windowOptimumGradient(std::span<const double> R,
+                                          std::span<const double> towards);
+
+/// Cross-sections of T days: returns r [T,N] explained by exposures B [T,N,P] with weights cap^a
+/// and constraint share'f = 0, share [T,P].
+struct CrossSections {
+  std::size_t T = 0, N = 0, P = 0;
+  std::span<const double> B, r, cap, share;
+};
+/// Factor returns [T,P] and their first two derivatives in a.
+struct FactorReturnsInExponent {
+  std::vector<double> f, first, second;
+};
+FactorReturnsInExponent factorReturnsAt(const CrossSections& days, double a);
+
 /// A network 1 -> h -> h -> out with relu between: rows of weights [h,1], [h,h], [out,h] and biases
 /// [h], [h], [out], in the order W1, b1, W2, b2, W3, b3.
 struct Network {

@@ -41,11 +41,11 @@ Tensor meanVarianceUtility(const Tensor& w, const Tensor& mu, const Tensor& S, c
 }
 
 Tensor nearestOnSimplex(const Tensor& v) {
-  // relu(v - tau), tau the largest (sum of the k largest v - 1) / k; element i stands for the k of
-  // those that are no smaller. No sort, at the price of n^2 comparisons, which are one kernel.
-  const Tensor no_smaller = (v >= unsqueeze(v, 1)).astype(v.dtype()); // [n,n]
-  const Tensor tau = max((sum(no_smaller * v, -1) - 1.0) / sum(no_smaller, -1));
-  return relu(v - tau);
+  // relu(v - tau), tau the largest (sum of the k largest v - 1) / k: it grows with k as long as the
+  // k-th stays above 0.
+  const Tensor sorted = take_along_axis(v, argsort(v, -1, true), -1);
+  const Tensor count = arange(1.0, double(v.shape()[0]) + 1.0);
+  return relu(v - max((cumsum(sorted, 0) - 1.0) / count));
 }
 
 Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, const Tensor& S,
@@ -58,6 +58,44 @@ Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, c
 
 Tensor windowLoss(const Tensor& theta, const Tensor& R) {
   return -annualSharpe(matmul(R, softmax(theta)));
+}
+
+/// [[M, c], [c', 0]] of M [...,n,n] and c [...,n].
+static Tensor bordered(const Tensor& M, const Tensor& c) {
+  const Tensor column = unsqueeze(c, -1), row = unsqueeze(c, -2);
+  const Tensor corner = zeros_like(slice(column, -2, 0, 1));
+  return concatenate({concatenate({M, column}, -1), concatenate({row, corner}, -1)}, -2);
+}
+
+Tensor windowWeights(const Tensor& previous, const Tensor& R) {
+  const int64_t days = R.shape()[0], N = R.shape()[1];
+  const Tensor average = mean(R, {0}), off = R - average;
+  const Tensor covariance = matmul(transpose(off), off) * (252.0 / double(days - 1));
+  const Tensor spread = sum(square(off)) * (252.0 / double(days - 1)) / double(N); // tr cov / N
+  // 10 S w - mu + 2 (w - previous) = nu 1, with 10 S = 5 cov + 5 (tr cov / N) I.
+  const Tensor system = 5.0 * covariance + (5.0 * spread + 2.0) * eye(N);
+  const Tensor right = concatenate({25.2 * average + 2.0 * previous, ones({1})});
+  return slice(linalg::solve(bordered(system, ones({N})), right), 0, 0, N);
+}
+
+Tensor factorReturnsOf(const Tensor& a, const CrossSectionTensors& days) {
+  const Tensor v = pow(days.cap, a);                            // [T,N]
+  const Tensor weighted = transpose(days.B * unsqueeze(v, -1)); // [T,P,N]
+  const Tensor normal = matmul(weighted, days.B);               // [T,P,P]
+  const Tensor right = matmul(weighted, unsqueeze(days.r, -1)); // [T,P,1]
+  const Tensor padded = pad(right, {{0, 0}, {0, 1}, {0, 0}});
+  const Tensor f = linalg::solve(bordered(normal, days.share), padded); // [T,P+1,1]
+  return slice(squeeze(f, {-1}), 1, 0, days.B.shape()[2]);
+}
+
+Tensor attribution(const Tensor& a, const CrossSectionTensors& days) {
+  const Tensor v = pow(days.cap, a), held = v / sum(v, -1, true);           // [T,N]
+  const Tensor exposure = squeeze(matmul(unsqueeze(held, 1), days.B), {1}); // [T,P]
+  return exposure * factorReturnsOf(a, days);
+}
+
+Tensor totalReturn(const Tensor& a, const CrossSectionTensors& days, int64_t factor) {
+  return sum(select(factorReturnsOf(a, days), 1, factor));
 }
 
 } // namespace diptych::study

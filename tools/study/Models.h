@@ -49,5 +49,32 @@ Tensor meanVarianceStep(const Tensor& w, const Tensor& rate, const Tensor& mu, c
 
 /// Minus the yearly Sharpe ratio of daily returns R [window,N] at weights softmax(theta [N]).
 Tensor windowLoss(const Tensor& theta, const Tensor& R);
+/// The optimum of 5 w'Sw - mu'w + |w - previous|^2 with sum w = 1, by its linear system; S is half
+/// the yearly covariance of R [window,N], half its mean variance; mu a tenth of the yearly mean.
+Tensor windowWeights(const Tensor& previous, const Tensor& R);
+
+//===-- W4 -----------------------------------------------------------------------------------===//
+
+/// Days of stocks: exposures B [T,N,P], returns r [T,N], capitalisation cap [T,N], and share [T,P],
+/// the constraint share'f = 0 on each day's factor returns.
+struct CrossSectionTensors {
+  Tensor B, r, cap, share;
+};
+/// Factor returns [T,P]: least squares of r on B with weights cap^a under the constraint, by the
+/// linear system of its optimum.
+Tensor factorReturnsOf(const Tensor& a, const CrossSectionTensors& days);
+/// What each factor adds [T,P] to the return of the portfolio with weights cap^a / sum cap^a.
+Tensor attribution(const Tensor& a, const CrossSectionTensors& days);
+/// Sum over the days of one factor's return.
+Tensor totalReturn(const Tensor& a, const CrossSectionTensors& days, int64_t factor);
 
 } // namespace diptych::study
+
+template <> struct diptych::Tree<diptych::study::CrossSectionTensors> {
+  template <class T, class Visit> static void walk(T& days, Visit&& visit) {
+    visit(days.B);
+    visit(days.r);
+    visit(days.cap);
+    visit(days.share);
+  }
+};

@@ -1,5 +1,6 @@
-// W5, a rolling backtest: per window a few steps of Adam on minus the Sharpe ratio, the weights
-// carried from window to window. One program serves all windows: their data are arguments.
+// W5, a rolling backtest: per window (a) the optimum of a quadratic, by its linear system, or (b) a
+// few steps of Adam on minus the Sharpe ratio, both from where the window before it ended. One
+// program serves all windows: their data are arguments.
 #include "tools/study/ClosedForms.h"
 #include "tools/study/StudyRuns.h"
 #include "tools/study/Workloads.h"
@@ -16,7 +17,12 @@ namespace {
 
 using Vector = std::vector<double>;
 
-constexpr double kRate = 0.05;
+constexpr double kRate = 0.05, kResidual = 1e-12;
+
+/// towards'w, w the optimum of a window: what goes back through the linear system.
+Tensor along(const Tensor& previous, const Tensor& R, const Tensor& towards) {
+  return dot(towards, windowWeights(previous, R));
+}
 
 /// (theta, state, R) -> (loss, theta, state)
 auto adamStep() {
@@ -50,7 +56,12 @@ private:
     const Tensor zero = tensor(Vector(panel_.N, 0.0));
     return {tensor<int64_t>(0), tensor(kRate), {zero, zero}};
   }
-  std::vector<Job> jobs() const;
+  std::span<const double> returnsIn(std::size_t window) const {
+    return std::span(panel_.Y).subspan(window * step_ * panel_.N, window_ * panel_.N);
+  }
+  void addOptimum(std::vector<Job>& jobs) const;
+  void addAdam(std::vector<Job>& jobs) const;
+  WholeRun optimum() const;
   WholeRun adam() const;
   void earn(std::size_t window, const Vector& weights, Vector& daily) const;
 
@@ -60,20 +71,30 @@ private:
   Vector point_;
 };
 
-std::vector<Job> Backtest::jobs() const {
+void Backtest::addOptimum(std::vector<Job>& jobs) const {
+  const Vector previous = softmaxWeights(point_);
+  const Vector w = windowOptimum(returnsIn(0), previous);
+  double value = 0.0;
+  for (std::size_t n = 0; n < w.size(); ++n)
+    value += point_[n] * w[n];
+  jobs.push_back(makeJob("a: optimum", windowWeights, tensor(previous), returns(0)));
+  jobs.back().expected = {w};
+  jobs.push_back(makeJob("a: value + gradient", value_and_grad(along), tensor(previous), returns(0),
+                         tensor(point_)));
+  jobs.back().expected = {{value}, windowOptimumGradient(returnsIn(0), point_)};
+}
+
+void Backtest::addAdam(std::vector<Job>& jobs) const {
   const Tensor theta = tensor(point_), R = returns(0);
-  const auto [loss, gradient] =
-      windowLossGradient(std::span(panel_.Y).first(window_ * panel_.N), point_);
-  std::vector<Job> jobs;
-  jobs.push_back(makeJob("value + gradient", value_and_grad(windowLoss), theta, R));
+  const auto [loss, gradient] = windowLossGradient(returnsIn(0), point_);
+  jobs.push_back(makeJob("b: value + gradient", value_and_grad(windowLoss), theta, R));
   jobs.back().expected = {{loss}, gradient};
-  jobs.push_back(makeJob("Adam step", adamStep(), theta, freshState(), R));
+  jobs.push_back(makeJob("b: Adam step", adamStep(), theta, freshState(), R));
   // From moments of 0 the first step is lr g / (|g| + eps).
   Vector moved = point_;
   for (std::size_t n = 0; n < moved.size(); ++n)
     moved[n] -= kRate * gradient[n] / (std::fabs(gradient[n]) + 1e-8);
   jobs.back().expected = {{loss}, moved};
-  return jobs;
 }
 
 /// What the weights earn on each of the days after the window, before the next is fitted.
@@ -95,6 +116,39 @@ double yearlySharpe(const Vector& daily) {
   return std::sqrt(252.0) * mean / std::sqrt(squares / double(daily.size() - 1));
 }
 
+WholeRun Backtest::optimum() const {
+  auto loop = [this](const auto& solve) -> Json {
+    Marks marks(static_cast<int>(windows_), runBudget(options_));
+    const Vector equal(panel_.N, 1.0 / double(panel_.N));
+    Tensor w = tensor(equal);
+    std::vector<Vector> path{equal};
+    for (std::size_t window = 0; window < windows_ && marks.begun(); ++window, marks.done()) {
+      w = solve(w, returns(window));
+      path.push_back(w.template to_vector<double>());
+    }
+    Json end = marks.json();
+    Vector daily;
+    double off = 0.0;
+    for (std::size_t window = 0; window + 1 < path.size(); ++window)
+      earn(window, path[window + 1], daily);
+    // Eight windows and the last are solved again, in long double.
+    const std::size_t last = path.size() - 2, apart = std::max<std::size_t>(1, last / 8);
+    for (std::size_t window = last % apart; window <= last; window += apart) {
+      const Vector exact = windowOptimum(returnsIn(window), path[window]);
+      for (std::size_t n = 0; n < exact.size(); ++n)
+        off = larger(off, std::fabs(exact[n] - path[window + 1][n]));
+    }
+    end.update({{"w", path.back()}, {"value", yearlySharpe(daily)}, {"residual", off}});
+    return end;
+  };
+  WholeRun run = makeRun("a: optimum", windowWeights, loop);
+  run.unit = "windows";
+  run.apart = 1e-10;
+  run.residual = kResidual;
+  run.residualName = "the largest error of a weight";
+  return run;
+}
+
 WholeRun Backtest::adam() const {
   auto loop = [this](const auto& step) -> Json {
     const int updates = static_cast<int>(updates_);
@@ -110,26 +164,31 @@ WholeRun Backtest::adam() const {
     }
     Json end = marks.json();
     end.update({{"w", softmaxWeights(theta.template to_vector<double>())},
-                {"value", yearlySharpe(daily)},
-                {"windows", windows_},
-                {"daily", daily.size()}});
+                {"value", yearlySharpe(daily)}});
     return end;
   };
-  WholeRun run = makeRun("Adam on -Sharpe", adamStep(), loop);
+  WholeRun run = makeRun("b: Adam on -Sharpe", adamStep(), loop);
   run.unit = "Adam steps";
   run.apart = 1e-6;
   return run;
 }
 
 Json Backtest::run() const {
-  Json workload = {{"heading", fmt::format("{} days, {} stocks; {} windows of {} days, {} apart",
-                                           panel_.T, panel_.N, windows_, window_, step_)},
-                   {"functions", "-Sharpe(window; softmax(theta)), " + std::to_string(updates_) +
-                                     " steps of Adam a window; theta is carried over"},
-                   {"rows", Json::array()},
-                   {"optimisation", Json::array()}};
-  for (const Job& job : jobs())
+  Json workload = {
+      {"heading", fmt::format("{} days, {} stocks; {} windows of {} days, {} apart", panel_.T,
+                              panel_.N, windows_, window_, step_)},
+      {"functions", fmt::format("a: 5 w'Sw - mu'w + |w - w_prev|^2, sum w = 1, solved in each "
+                                "window; b: -Sharpe(window; softmax(theta)), {} steps of Adam",
+                                updates_)},
+      {"residual", "off the optimum"},
+      {"rows", Json::array()},
+      {"optimisation", Json::array()}};
+  std::vector<Job> jobs;
+  addOptimum(jobs);
+  addAdam(jobs);
+  for (const Job& job : jobs)
     workload["rows"].push_back(measureRow(job, options_, "W5"));
+  workload["optimisation"].push_back(measureRun(optimum(), options_, "W5"));
   workload["optimisation"].push_back(measureRun(adam(), options_, "W5"));
   workload["notes"] = {"objective: yearly Sharpe ratio of the days after each window, traded at "
                        "the weights fitted to it"};

@@ -66,6 +66,10 @@ void StudyOptions::complete() {
         require(at("T") >= at("window") + at("step"),
                 "at least " + std::to_string(at("window") + at("step")) + " days for " + name,
                 std::to_string(at("T")));
+      if (extents.count("industries"))
+        require(at("N") >= 2 * at("industries") + 6,
+                "at least " + std::to_string(2 * at("industries") + 6) + " stocks for " + name,
+                std::to_string(at("N")));
       require(double(at("T")) * double(at("N")) * double(at("K")) <= double(1 << 29),
               "T x N x K of at most 2^29 values (4 GiB)",
               std::to_string(at("T")) + " x " + std::to_string(at("N")) + " x " +

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace diptych::study {
@@ -312,8 +313,10 @@ void workloadPage(Page& page, const Json& workload, const Json& report) {
   page.blank();
   latency(page, workload, options);
   problems(page, workload);
-  compileTable(page, workload);
-  memoryTable(page, workload);
+  if (std::any_of(workload["rows"].begin(), workload["rows"].end(), measured)) {
+    compileTable(page, workload);
+    memoryTable(page, workload);
+  }
   agreementTable(page, workload, options);
   hessianRatios(page, workload);
   for (const Json& run : workload["optimisation"])

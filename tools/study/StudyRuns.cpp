@@ -43,6 +43,8 @@ Json Marks::json() const {
   return {{"iterations", done_}, {"marks", marks}, {"pace", pace}, {"complete", complete()}};
 }
 
+double larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
 double runBudget(const StudyOptions& options) {
   return std::max(20.0, 10.0 * options.sampling.seconds);
 }
@@ -67,7 +69,7 @@ double largestDifference(const Vector& a, const Vector& b) {
   double apart = a.size() == b.size() ? 0.0 : std::nan("");
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     const double difference = std::fabs(a[i] - b[i]);
-    apart = std::isnan(difference) ? difference : std::max(apart, difference);
+    apart = larger(apart, difference);
   }
   return apart;
 }

@@ -56,6 +56,9 @@ template <class F, class Loop> WholeRun makeRun(std::string method, F step, Loop
   return run;
 }
 
+/// The larger of two; NaN if either is.
+double larger(double a, double b);
+
 /// Seconds that a run of the options' study may take: enough for tiny sizes on a busy machine.
 double runBudget(const StudyOptions& options);
 

@@ -34,6 +34,7 @@ std::string workloadList();
 Json studyPortfolio(const StudyOptions& options, const StudyData& data, const Extents& size);
 Json studyMeanVariance(const StudyOptions& options, const StudyData& data, const Extents& size);
 Json studyRiskParity(const StudyOptions& options, const StudyData& data, const Extents& size);
+Json studyBarra(const StudyOptions& options, const StudyData& data, const Extents& size);
 Json studyBacktest(const StudyOptions& options, const StudyData& data, const Extents& size);
 Json studyTraining(const StudyOptions& options, const StudyData& data, const Extents& size);
 

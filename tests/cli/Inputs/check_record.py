@@ -9,7 +9,8 @@ JIT = EAGER | {"compile", "stages", "compiler_startup", "kernel_calls", "kernels
 STAGES = {"trace", "differentiate", "simplify", "fuse", "schedule", "emit", "lower", "translate", "codegen", "link"}
 ROWS = {"w1": {"value", "value + gradient", "ascent step", "Hessian x vector", "Hessian", "Newton step"},
         "w2": {"value + gradient", "projected step", "Hessian x vector", "Hessian"},
-        "w5": {"value + gradient", "Adam step"},
+        "w4": {"factor returns", "attribution", "value + gradient", "second derivative"},
+        "w5": {"a: optimum", "a: value + gradient", "b: value + gradient", "b: Adam step"},
         "w10": {"FC: value + gradient", "FC: training step", "DQN: value + gradient", "DQN: training step"},
         "w3": {"f: value + gradient", "f: Hessian x vector", "f: Hessian, forward over reverse",
                "f: Hessian, reverse over reverse", "f: Newton step", "F: value + gradient",
@@ -17,10 +18,10 @@ ROWS = {"w1": {"value", "value + gradient", "ascent step", "Hessian x vector", "
 
 
 # What the ends of a workload's runs must have, and the largest residual that each method may end with.
-RUNS = {"w1": {"gradient_norm"}, "w2": {"residual"}, "w3": {"gradient_norm", "residual"}, "w5": {"windows"},
+RUNS = {"w1": {"gradient_norm"}, "w2": {"residual"}, "w3": {"gradient_norm", "residual"}, "w4": {"residual"}, "w5": set(),
         "w10": {"residual"}}
 RESIDUALS = {("w3", "Newton"): 1e-12, ("w2", "Newton, active set"): 1e-9, ("w10", "FC, Adam"): 1e-4,
-             ("w10", "DQN, Adam"): 0.23}
+             ("w10", "DQN, Adam"): 0.23, ("w4", "attribution"): 1e-15, ("w5", "a: optimum"): 1e-12}
 
 
 def need(keys, record, what):
