@@ -1,5 +1,6 @@
 // What is the same in every step. Costly work on consts moves in front of the loop; constants, and
-// values that are repeated for every step, move into it, where they cost no memory.
+// values that are repeated for every step, move into it, where they cost no memory. A carry that
+// never changes becomes a const.
 #include "passes/SimplifyLoops.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -81,6 +82,36 @@ void takeBroadcast(ir::ScanOp scan, unsigned operand) {
   row.replaceAllUsesWith(
       ir::createOp(builder, source->getLoc(), OpCode::Broadcast, arguments[0], attrs)
           ->getResult(0));
+}
+
+// A carry that never changes is a const.
+void fixCarries(Operation* op) {
+  Region& body = *ir::bodyOf(op);
+  const size_t carries = isa<ir::ScanOp>(op) ? cast<ir::ScanOp>(op).getCarry().size()
+                                             : cast<ir::WhileOp>(op).getCarry().size();
+  for (size_t j = 0; j < carries; ++j) {
+    auto at = static_cast<unsigned>(constsOf(op) + j);
+    Operation* yield = body.front().getTerminator();
+    if (yield->getOperand(static_cast<unsigned>(j)) != body.getArgument(at))
+      continue;
+    Value init = op->getOperand(at);
+    op->getResult(static_cast<unsigned>(j)).replaceAllUsesWith(init);
+    const bool read = llvm::any_of(regionsOf(op), [&](Region* region) {
+      return llvm::any_of(region->getArgument(at).getUses(), [&](OpOperand& use) {
+        return use.getOwner() != yield || use.getOperandNumber() != j;
+      });
+    });
+    if (!read)
+      continue;
+    SmallVector<Value> arguments;
+    addConst(op, init, arguments);
+    ++at;
+    for (auto [region, argument] : llvm::zip_equal(regionsOf(op), arguments))
+      region->getArgument(at).replaceAllUsesWith(argument);
+    yield->setOperand(static_cast<unsigned>(j), body.getArgument(at));
+    if (auto scan = dyn_cast<ir::ScanOp>(op))
+      scan.setKept(0);
+  }
 }
 
 void moveIn(Operation* op) {
@@ -178,6 +209,8 @@ void move(Block& block) {
       continue;
     for (Region* region : regionsOf(&op))
       move(region->front());
+    if (!isa<ir::CondOp>(op))
+      fixCarries(&op);
     moveIn(&op);
     if (!isa<ir::CondOp>(op))
       for (Region* region : regionsOf(&op))

@@ -64,3 +64,16 @@ func.func @leaves_gather_where_it_is(%w: tensor<3xf64>, %i: tensor<2xi64>, %a: t
   }
   return %r : tensor<2xf64>
 }
+
+// CHECK-LABEL: @a_carry_that_never_changes_is_a_const
+// CHECK-SAME: (%[[A:[a-z0-9]+]]: tensor<f64>, %[[B:[a-z0-9]+]]: tensor<f64>)
+// CHECK-NEXT: %[[R:.*]] = diptych.scan consts(%[[B]]) carry(%[[A]])
+// CHECK: return %[[R]], %[[B]]
+func.func @a_carry_that_never_changes_is_a_const(%a: tensor<f64>, %b: tensor<f64>) -> (tensor<f64>, tensor<f64>) {
+  %r:2 = diptych.scan consts() carry(%a, %b) xs() length 4 : (tensor<f64>, tensor<f64>) -> (tensor<f64>, tensor<f64>) {
+  ^bb0(%c: tensor<f64>, %d: tensor<f64>):
+    %n = diptych.mul %c, %d : tensor<f64>, tensor<f64> -> tensor<f64>
+    diptych.yield %n, %d : tensor<f64>, tensor<f64>
+  }
+  return %r#0, %r#1 : tensor<f64>, tensor<f64>
+}
