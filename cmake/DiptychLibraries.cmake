@@ -39,10 +39,12 @@ foreach(room IN ITEMS table emitter runtime autodiff frontend)
   endif()
 endforeach()
 
-# Eigen is inside runtime/library alone. Those files ask for what the kernels ask of the CPU (x86-64-v3).
+# Eigen is inside runtime/library alone. Those files ask for what the kernels ask of the CPU (x86-64-v3), which decides how
+# Eigen aligns memory: under a name of its own it never meets a user's Eigen, built otherwise, in the linker.
 get_target_property(eigen_folder Eigen3::Eigen INTERFACE_INCLUDE_DIRECTORIES)
 file(GLOB matrix_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/runtime/library/*.cpp")
-set(matrix_options "-isystem${eigen_folder}" -DEIGEN_MPL2_ONLY -DEIGEN_DONT_PARALLELIZE)
+set(matrix_options "-isystem${eigen_folder}" -DEIGEN_MPL2_ONLY -DEIGEN_DONT_PARALLELIZE
+  -DEigen=DiptychEigen)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND matrix_options -mavx2 -mfma)
 endif()

@@ -164,7 +164,8 @@ struct IndexSpec {
 };
 
 struct KernelSpec {
-  std::variant<NestSpec, ArgSpec, CumulativeSpec, MatmulSpec, ConvolutionSpec, BlockSumSpec, IndexSpec>
+  std::variant<NestSpec, ArgSpec, CumulativeSpec, MatmulSpec, ConvolutionSpec, BlockSumSpec,
+               IndexSpec>
       what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 

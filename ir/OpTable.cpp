@@ -29,10 +29,10 @@ const OpInfo* findOperator(std::string_view name) {
 }
 
 const char* name(AttrField field) {
-  constexpr const char* names[] = {
-      "axes",  "starts",    "limits", "strides", "low",   "high",       "interior",
-      "sizes", "dilations", "window", "axis",    "value", "descending", "right",
-      "check", "lower",     "transposed", "unit", "regular"};
+  constexpr const char* names[] = {"axes",  "starts",     "limits",     "strides",   "low",
+                                   "high",  "interior",   "sizes",      "dilations", "window",
+                                   "axis",  "value",      "descending", "right",     "check",
+                                   "lower", "transposed", "unit",       "regular"};
   return names[static_cast<size_t>(field)];
 }
 

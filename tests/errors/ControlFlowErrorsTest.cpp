@@ -92,7 +92,7 @@ TEST(ControlFlowErrors, TheBodysOwnErrorsKeepTheirLine) {
 }
 
 TEST(ControlFlowErrors, ABadIndexIsFoundInTheStepThatHasIt) {
-  const int line = __LINE__ + 2;
+  const int line = __LINE__ + 3;
   auto run = [](const Tensor& x) {
     return dt::fori_loop(
         0, 5, [&](const Tensor& i, const Tensor& c) { return c + dt::take(x, i); }, dt::zeros({}));

@@ -185,6 +185,6 @@ func.func @fusion_is_closed(%x: tensor<2xf64>) {
 // -----
 
 func.func @yield_stands_in_a_fusion(%x: tensor<2xf64>) {
-  // expected-error@+1 {{op expects parent op 'diptych.fusion'}}
+  // expected-error@+1 {{op expects parent op to be one of 'diptych.fusion, diptych.scan, diptych.while, diptych.cond'}}
   diptych.yield %x : tensor<2xf64>
 }

@@ -37,6 +37,12 @@ class Libraries(unittest.TestCase):
         named = [line for line in symbols.splitlines() if re.search(r"\b(llvm|mlir)::|\bLLVM[A-Z]\w+$", line)]
         self.assertFalse(named, "\n" + "\n".join(named[:20]))
 
+    def test_libdiptych_has_an_eigen_of_its_own(self):
+        symbols = subprocess.run(["nm", "-C", *(["-D"] if self.eager.suffix == ".so" else []), self.eager],
+                                 capture_output=True, text=True, check=True).stdout
+        shared = [line for line in symbols.splitlines() if re.search(r"\bEigen::", line)]
+        self.assertFalse(shared, "\n" + "\n".join(shared[:20]))
+
     def test_public_headers_compile_alone_with_gcc(self):
         compiler = shutil.which("g++-12") or shutil.which("g++")
         if not compiler:

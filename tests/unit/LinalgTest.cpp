@@ -31,6 +31,18 @@ Tensor definite(const Shape& batch, int64_t n, DType dtype) {
   return matmul(x, mt(x)) + identity(x);
 }
 
+// f(batch, n, dtype, near): sizes around the blocks of the algorithms, every batch, both dtypes.
+void everywhere(const std::function<void(const Shape&, int64_t, DType, double)>& f) {
+  for (const Shape& batch : batches)
+    for (int64_t n : {0, 1, 2, 3, 7, 40})
+      for (DType dtype : {f64, f32}) {
+        SCOPED_TRACE(batch.str() + " n " + std::to_string(n) + " " + name(dtype));
+        f(batch, n, dtype, dtype == f64 ? 1e-9 : 2e-3);
+      }
+}
+
+#define EXPECT_NEAR_ALL(found, expected) EXPECT_TRUE(allclose(found, expected, near, near))
+
 TEST(Linalg, CholeskyIsALowerFactor) {
   everywhere([](const Shape& batch, int64_t n, DType dtype, double near) {
     const Tensor a = definite(batch, n, dtype), L = cholesky(a);

@@ -88,9 +88,8 @@ struct Portfolio {
 
 TEST(FactorRows, GradientsReadTheArrayOnce) {
   const Portfolio p;
-  const Model f = dt::grad([&](const dt::Tensor& w) {
-    return sharpe(dt::sum(dt::softmax(p.scores(w), -1) * p.Y, -1));
-  });
+  const Model f = dt::grad(
+      [&](const dt::Tensor& w) { return sharpe(dt::sum(dt::softmax(p.scores(w), -1) * p.Y, -1)); });
   const auto jitted = dt::jit(f);
   const dt::Tensor w = dt::tensor({0.1, -0.2, 0.3, 0.05, 0.0, -0.4, 0.2});
   EXPECT_LT(dt::max(dt::abs(jitted(w) - f(w))).item<double>(),

@@ -2,6 +2,7 @@
 // numbers of threads, loops as steps of training.
 #include "SameBits.h"
 
+#include <diptych/nn/Functional.h>
 #include <diptych/nn/Recurrent.h>
 
 #include "runtime/ThreadPool.h"
@@ -98,7 +99,8 @@ TEST(ScanModel, NestedScansKeepFewerCarries) {
     auto inner = [=](const Tensor&, const Tensor& s) { return fori_loop(0, 20, step, s); };
     return sum(fori_loop(0, 20, inner, x));
   };
-  auto kept = jit(grad(flat)), again = jit(grad(nested));
+  auto kept = jit(grad(flat));
+  auto again = jit(grad(nested));
   EXPECT_TRUE(allclose(again(x), kept(x), 1e-10, 1e-300));
   EXPECT_LT(again.stats().arenaBytes, kept.stats().arenaBytes / 6);
 }
