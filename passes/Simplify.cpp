@@ -27,9 +27,10 @@ static void eraseDeadIn(mlir::Block& block) {
 }
 
 void eraseDeadOperations(mlir::func::FuncOp function) {
-  for (mlir::Block& block : function.getBody())
-    eraseDeadIn(block);
+  mlir::Block& block = function.getBody().front();
+  eraseDeadIn(block);
   pruneLoops(function);
+  eraseDeadIn(block); // what loops no longer take
 }
 
 void simplify(mlir::func::FuncOp function, Numerics numerics) {
