@@ -256,7 +256,7 @@ Json Training::run() const {
     runs.push_back({{"method", "DQN, Adam"}, {"failure", ""}, {"skipped", skipped}});
   workload["notes"] = {fmt::format(
       "FC must end with a loss below {:.0e}. DQN's greedy actions may be {:.2f} off their goals on "
-      "average (one action; the best network is {:.3f} off).",
+      "average (one action; the best network is {:.4f} off).",
       kLoss, kGoalError, (kLastAction - kFirstAction) / double(kActions - 1) / 4.0)};
   return workload;
 }
