@@ -106,17 +106,6 @@ private:
   size_t inputs_, outputs_;
 };
 
-// What runs f again draws the random numbers that the first run drew.
-Function withSameDraws(Function f) {
-  return [f = std::move(f), start = random::KeySource::position(),
-          again = std::make_shared<bool>(false)](ValueSpan inputs) {
-    if (!std::exchange(*again, true) || !start)
-      return f(inputs);
-    const random::Scope replay = random::KeySource::replay(*start);
-    return f(inputs);
-  };
-}
-
 Values callCustom(const Request& request, Function f, ValueRule rule, bool isVjp,
                   ValueSpan inputs) {
   return attributed(request, [&] {
@@ -141,6 +130,16 @@ Values callCustom(const Request& request, Function f, ValueRule rule, bool isVjp
 }
 
 } // namespace
+
+Function withSameDraws(Function f) {
+  return [f = std::move(f), start = random::KeySource::position(),
+          again = std::make_shared<bool>(false)](ValueSpan inputs) {
+    if (!std::exchange(*again, true) || !start)
+      return f(inputs);
+    const random::Scope replay = random::KeySource::replay(*start);
+    return f(inputs);
+  };
+}
 
 Values callWithVjp(const Request& request, Function f, ValueRule rule, ValueSpan inputs) {
   return callCustom(request, std::move(f), std::move(rule), true, inputs);

@@ -32,6 +32,8 @@ void requireFits(const Request& request, const char* seed, const TensorType& exp
 Function recording(const Function& f);
 /// f with no line set: what it emits has its own lines.
 Function onOwnLines(Function f);
+/// f that draws the same random numbers whenever it runs again.
+Function withSameDraws(Function f);
 /// As the user gets it.
 Values asUserSees(Values outputs);
 Swept swept(Derivatives derivatives, const Request& request);

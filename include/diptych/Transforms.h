@@ -14,6 +14,11 @@ struct JacobianOptions {
   /// many derivatives of every intermediate value, so fewer take less memory; each sweep runs the
   /// function anew, which compiled code does once.
   int64_t chunk_size = 0;
+  /// As many columns or rows in one sweep as keep what it computes within so many bytes, but one at
+  /// least; 0: no limit. All values of a sweep are counted, so the true peak is lower, but for the
+  /// Jacobian itself, which is not counted. The function is recorded once more to count them, as by
+  /// jit: in it no element may be read (else Error). With chunk_size, the smaller of both holds.
+  int64_t memory_limit = 0;
 };
 
 namespace detail {

@@ -59,6 +59,8 @@ TEST(JacobianErrors, ChunksHaveASize) {
   auto square = [](const dt::Tensor& x) { return x * x; };
   EXPECT_ERROR_HERE(dt::jacfwd(square, 0, {.chunk_size = -1})(x), "jacfwd:", "chunk_size", "-1");
   EXPECT_ERROR_HERE(dt::jacrev(square, 0, {.chunk_size = -1})(x), "jacrev:", "chunk_size");
+  EXPECT_ERROR_HERE(dt::hessian(square, 0, {.memory_limit = -8})(x), "hessian:", "memory_limit",
+                    "-8");
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 // Jacobians and Hessians in chunks: the numbers of one sweep, in less memory.
 #include "SameBits.h"
 
+#include "runtime/Allocator.h"
+
 namespace diptych::test {
 namespace {
 
@@ -31,10 +33,43 @@ TEST(Jacobian, DoesNotDependOnTheChunks) {
   expectEagerBits(jacrev(field, 1, {.chunk_size = 4}), p.x, p.M);
 }
 
+// The limit is on all values of a sweep: the allocator's peak stays below it.
+TEST(Jacobian, MemoryLimitsChooseTheChunk) {
+  const Tensor W = randn({64, 64}), x = randn({64});
+  const auto f = [](const Tensor& x, const Tensor& W) {
+    return sum(exp(tanh(matmul(W, tanh(matmul(W, x))))));
+  };
+  const Tensor whole = hessian(f)(x, W);
+  const auto peakOf = [&](const JacobianOptions& options) {
+    const auto limited = hessian(f, 0, options);
+    runtime::resetHighWater();
+    const int64_t before = runtime::memoryStats().currentBytes;
+    EXPECT_TRUE(sameBits(limited(x, W), whole));
+    return runtime::memoryStats().highWaterBytes - before;
+  };
+  const int64_t free = peakOf({}), limit = free / 4, result = whole.numel() * 8;
+  EXPECT_LE(peakOf({.memory_limit = limit}), limit + 3 * result);
+  EXPECT_GT(peakOf({.memory_limit = int64_t{1} << 40}), 0.9 * static_cast<double>(free));
+  EXPECT_LE(peakOf({.memory_limit = 1}), peakOf({.memory_limit = limit})); // one column at a time
+  EXPECT_TRUE(sameBits(jacrev(f, 0, {.memory_limit = 1})(x, W), jacrev(f)(x, W)));
+  expectEagerBits(hessian(f, 0, {.memory_limit = limit}), x, W);
+  expectEagerBits(jacrev(grad(f), 0, {.memory_limit = limit}), x, W);
+}
+
+// Chunks differentiate one function, not one for each chunk.
+TEST(Jacobian, ChunksDrawTheSameRandomNumbers) {
+  const auto f = [](const Tensor& x) { return x * rand({4}); };
+  const random::Scope scope(random::key(3));
+  const Tensor J = jacfwd(f, 0, {.chunk_size = 1})(ones({4}));
+  const random::Scope same(random::key(3));
+  EXPECT_TRUE(sameBits(J, diag(rand({4}))));
+}
+
 TEST(Jacobian, OfNothingIsEmpty) {
   auto f = [](const Tensor& x) { return std::pair(x * x, sum(x)); };
   const auto [squares, total] = jacrev(f, 0, {.chunk_size = 2})(zeros({0}));
   EXPECT_EQ(squares.shape(), (Shape{0, 0}));
+  EXPECT_EQ(jacrev(f, 0, {.memory_limit = 99})(zeros({0})).first.shape(), (Shape{0, 0}));
   EXPECT_EQ(total.shape(), (Shape{0}));
   EXPECT_EQ(jacfwd(f, 0, {.chunk_size = 2})(zeros({0})).second.shape(), (Shape{0}));
 }
