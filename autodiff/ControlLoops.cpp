@@ -37,15 +37,87 @@ std::vector<bool> activeInputs(const ControlFlow& scan, const std::vector<bool>&
   return active;
 }
 
+/// Which inputs of the body a reverse sweep reaches: what no result with a cotangent depends on
+/// gets none, rather than zeros that an infinite derivative would turn into NaN.
+class Reached {
+public:
+  Reached(const ControlFlow& scan, ValueSpan cotangents, std::vector<bool> active)
+      : scan_(scan), active_(std::move(active)), reached_(active_.size()) {
+    for (size_t i = 0; i < cotangents.size(); ++i)
+      seeded_.push_back(static_cast<bool>(cotangents[i]) &&
+                        (i >= scan.carry || active_[scan.consts + i]));
+    for (grown_ = true; grown_ && reached_ != active_;) {
+      grown_ = false;
+      record(types(), [this](Recorder& recorder, ValueSpan inputs) {
+        sweep(recorder, inputs);
+        return Values{};
+      });
+    }
+  }
+
+  /// The inputs that get a part from some step.
+  const std::vector<bool>& inputs() const { return reached_; }
+  /// Those, and the carries that begin with a cotangent.
+  std::vector<bool> swept() const {
+    std::vector<bool> swept = reached_;
+    for (size_t j = 0; j < scan_.carry; ++j)
+      swept[scan_.consts + j] = seeded_[j];
+    return swept;
+  }
+
+private:
+  std::vector<TensorType> types() const {
+    std::vector<TensorType> types = scan_.body.inputs;
+    for (size_t i = 0; i < seeded_.size(); ++i)
+      if (seeded_[i])
+        types.push_back(scan_.body.outputs[i]);
+    return types;
+  }
+
+  void sweep(Recorder& recorder, ValueSpan inputs) {
+    Deal deal(inputs);
+    const ValueSpan arguments = deal.take(active_.size());
+    const Values outputs = recorder.run(scan_.body.run, arguments, true);
+    Values seeds, by;
+    for (size_t i = 0; i < outputs.size(); ++i)
+      seeds.push_back(i < seeded_.size() && seeded_[i] ? deal.next() : Value());
+    for (size_t i = 0; i < arguments.size(); ++i)
+      if (active_[i])
+        by.push_back(arguments[i]);
+    const Values pulled = reverseSweep(recorder.nodes(), outputs, seeds, by);
+    Deal results(pulled);
+    for (size_t i = 0; i < active_.size(); ++i)
+      if (active_[i] && results.next())
+        reach(i);
+  }
+
+  void reach(size_t i) {
+    reached_[i] = true;
+    if (i < scan_.consts || i >= scan_.consts + scan_.carry || seeded_[i - scan_.consts])
+      return;
+    seeded_[i - scan_.consts] = true;
+    grown_ = true;
+  }
+
+  const ControlFlow& scan_;
+  const std::vector<bool> active_; // by input of the body
+  std::vector<bool> seeded_;       // by output
+  std::vector<bool> reached_;      // by input
+  bool grown_ = false;
+};
+
 /// The reverse scan. Its operands: the consts; the cotangents of active carries and the totals of
 /// wanted consts; the carries each step began with, the xs and the cotangents of ys.
 class Pullback {
 public:
   Pullback(const Node& node, ValueSpan cotangents, const std::vector<bool>& wanted)
       : node_(node), scan_(*node.control), cotangents_(cotangents),
-        active_(activeInputs(scan_, wanted)), firstX_(scan_.consts + scan_.carry) {}
+        reached_(scan_, cotangents, activeInputs(scan_, wanted)), active_(reached_.swept()),
+        firstX_(scan_.consts + scan_.carry) {}
 
   Values run() const {
+    if (countOf(active_, 0, active_.size()) == 0)
+      return Values(active_.size());
     ControlFlow flow{ControlFlow::Kind::scan};
     flow.consts = scan_.consts;
     flow.carry = countOf(active_, scan_.consts, firstX_) + countOf(active_, 0, scan_.consts);
@@ -137,6 +209,10 @@ private:
     for (size_t i = scan_.consts; i < firstX_; ++i)
       if (active_[i])
         all[i] = deal.next();
+    if (scan_.length > 0) // no step reads such a carry
+      for (size_t i = scan_.consts; i < firstX_; ++i)
+        if (!reached_.inputs()[i])
+          all[i] = Value();
     for (size_t i = 0; i < scan_.consts; ++i)
       if (active_[i])
         all[i] = deal.next();
@@ -149,7 +225,8 @@ private:
   const Node& node_;
   const ControlFlow& scan_;
   const ValueSpan cotangents_;
-  const std::vector<bool> active_; // by input of the body
+  const Reached reached_;
+  const std::vector<bool> active_; // by input of the body: swept
   const size_t firstX_;
 };
 

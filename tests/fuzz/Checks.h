@@ -17,6 +17,10 @@ std::span<const Check> standardChecks();
 /// Of small continuous programs: transforms and jit in every order, to the fourth derivative.
 std::span<const Check> nestingChecks();
 
+/// Of any program: a batch of examples gives what each gives by itself, in every order of vmap, jit
+/// and differentiation.
+std::span<const Check> batchChecks();
+
 /// The check, an exception being a failure too.
 std::string find(const Check& check, const Program& program);
 

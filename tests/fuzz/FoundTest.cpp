@@ -30,5 +30,38 @@ TEST(Found, MovementThatJoinsOnlySomeGroupsReadsMemory) {
   EXPECT_EQ(suite::bitDifference(Values{compiled.value()}, Values{fourth(x).value()}), "");
 }
 
+// A carry that no result depends on got a cotangent of zeros in eager mode, and NaN where its own
+// derivative is infinite; compiled, it had been dropped.
+TEST(Found, ACarryThatNoResultReadsHasNoCotangent) {
+  const auto f = [](const Tensor& x) {
+    auto [carry, ys] = scan(
+        [](const std::pair<Tensor, Tensor>& c, const Tensor& x) {
+          return std::pair(std::pair(c.first + 1.0, c.second * x), std::tuple<>());
+        },
+        std::pair(sqrt(x - 1.0), x), stack({x, x}));
+    return sum(carry.second);
+  };
+  const Tensor x = tensor({1.0, 2.0});
+  EXPECT_EQ(grad(f)(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
+  EXPECT_EQ(jit(grad(f))(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
+}
+
+// The same of what the body captures, and of a loop in a loop.
+TEST(Found, ACaptureThatNoResultReadsHasNoCotangent) {
+  const auto f = [](const Tensor& x) {
+    const Tensor steep = sqrt(x - 1.0);
+    const auto inner = [&](const Tensor&, const std::pair<Tensor, Tensor>& c) {
+      return std::pair(c.first * steep, c.second * x);
+    };
+    const auto outer = [&](const Tensor&, const std::pair<Tensor, Tensor>& c) {
+      return fori_loop(0, 2, inner, c);
+    };
+    return sum(fori_loop(0, 1, outer, std::pair(steep, x)).second);
+  };
+  const Tensor x = tensor({1.0, 2.0});
+  EXPECT_EQ(grad(f)(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
+  EXPECT_EQ(jit(grad(f))(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
+}
+
 } // namespace
 } // namespace diptych::fuzz

@@ -46,8 +46,21 @@ TEST_P(Programs, StandardIsNear) {
 }
 
 TEST_P(Programs, TransformsNest) {
-  run(seed(), {.operators = 3 + static_cast<int>(seed() % 6), .continuous = true, .largest = 60},
+  run(seed(),
+      {.operators = 3 + static_cast<int>(seed() % 6),
+       .continuous = true,
+       .largest = 60,
+       .control = 12},
       nestingChecks());
+}
+
+TEST_P(Programs, BatchesAreTheirExamples) {
+  run(seed(),
+      {.operators = 3 + static_cast<int>(seed() * 5 % 20),
+       .wild = seed() % 2 == 0,
+       .largest = 300,
+       .control = 8},
+      batchChecks());
 }
 
 INSTANTIATE_TEST_SUITE_P(Fuzz, Programs,

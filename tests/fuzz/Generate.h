@@ -13,6 +13,9 @@ struct Recipe {
   bool continuous = false;
   /// Elements of the largest value.
   int64_t largest = 2000;
+  /// Percentage of the steps tried that are loops, branches, checkpoints or batches, with bodies
+  /// that are programs again.
+  int control = 4;
 };
 
 /// The same for the same seed and recipe. Its outputs are values nothing else uses, and one more.

@@ -1,9 +1,85 @@
-// Running, printing, cutting.
+// Running, printing, pruning.
 #include "Program.h"
+
+#include <diptych/ControlFlow.h>
+#include <diptych/CustomRules.h>
+#include <diptych/Vmap.h>
 
 #include "tests/ops/Agreement.h"
 
 namespace diptych::fuzz {
+
+namespace {
+
+const detail::Request kRequest{"fuzz", std::source_location::current()};
+
+Function bodyOf(const std::shared_ptr<const Control>& control, size_t i, ValueSpan operands) {
+  const Values captured(operands.begin(),
+                        operands.begin() + static_cast<std::ptrdiff_t>(control->captures));
+  return [control, i, captured](ValueSpan inputs) {
+    Values all = captured;
+    all.insert(all.end(), inputs.begin(), inputs.end());
+    return control->bodies[i].run(all);
+  };
+}
+
+// A step of a scan: an empty value ends the carry.
+Function scanned(const Function& body, size_t carry) {
+  return [body, carry](ValueSpan inputs) {
+    Values results = body(inputs);
+    results.insert(results.begin() + static_cast<std::ptrdiff_t>(carry), Value());
+    return results;
+  };
+}
+
+// As the public functions do it, after their templates.
+Values runControl(const std::shared_ptr<const Control>& control, ValueSpan operands) {
+  const ValueSpan own = operands.subspan(control->captures);
+  const Function body = bodyOf(control, 0, operands);
+  switch (control->kind) {
+  case Control::Kind::scan:
+    return detail::callScan(kRequest, scanned(body, control->carry), own.first(control->carry),
+                            own.subspan(control->carry),
+                            {.reverse = control->reverse, .length = control->length});
+  case Control::Kind::fori: return detail::callFori(kRequest, body, own, 0, control->length);
+  case Control::Kind::whileLoop:
+    return detail::callWhile(kRequest, body, bodyOf(control, 1, operands), own,
+                             {.max_steps = control->length});
+  case Control::Kind::cond:
+    return detail::callCond(kRequest, own[0], body, bodyOf(control, 1, operands), own.subspan(1));
+  case Control::Kind::checkpoint: return detail::callCheckpoint(kRequest, body, own);
+  case Control::Kind::vmap: {
+    const std::vector<detail::LeafRange> all{{0, static_cast<int>(own.size())}};
+    return detail::mapped(kRequest, body, own, all, 0, 0);
+  }
+  }
+  return {};
+}
+
+// All results of every step.
+std::vector<Values> runSteps(const Program& program, ValueSpan inputs) {
+  std::vector<Values> values;
+  size_t next = 0;
+  for (const Step& step : program.steps) {
+    if (step.isInput()) {
+      values.push_back({inputs[next++]});
+      continue;
+    }
+    Values operands;
+    for (int operand : step.operands)
+      operands.push_back(values[static_cast<size_t>(operand)][0]);
+    if (step.part > 0)
+      values.push_back(
+          {values[static_cast<size_t>(step.operands[0])][static_cast<size_t>(step.part)]});
+    else if (step.control)
+      values.push_back(runControl(step.control, operands));
+    else
+      values.push_back({currentEmitter().emit(step.code, operands, step.attrs)});
+  }
+  return values;
+}
+
+} // namespace
 
 Values Program::inputs() const {
   Values inputs;
@@ -13,27 +89,11 @@ Values Program::inputs() const {
   return inputs;
 }
 
-static Values runSteps(const Program& program, ValueSpan inputs) {
-  Values values;
-  size_t next = 0;
-  for (const Step& step : program.steps) {
-    if (step.data) {
-      values.push_back(inputs[next++]);
-      continue;
-    }
-    Values operands;
-    for (int operand : step.operands)
-      operands.push_back(values[static_cast<size_t>(operand)]);
-    values.push_back(currentEmitter().emit(step.code, operands, step.attrs));
-  }
-  return values;
-}
-
 Values Program::run(ValueSpan inputs) const {
-  const Values values = runSteps(*this, inputs);
+  const std::vector<Values> values = runSteps(*this, inputs);
   Values results;
   for (int output : outputs)
-    results.push_back(values[static_cast<size_t>(output)]);
+    results.push_back(values[static_cast<size_t>(output)][0]);
   return results;
 }
 
@@ -41,14 +101,14 @@ Function Program::function() const {
   return [program = *this](ValueSpan inputs) { return program.run(inputs); };
 }
 
-Values Program::evaluate() const { return runSteps(*this, inputs()); }
-
-bool Program::has(const std::function<bool(const Step&)>& holds) const {
-  for (const Step& step : steps)
-    if (holds(step))
-      return true;
-  return false;
+Values Program::evaluate() const {
+  Values first;
+  for (const Values& values : runSteps(*this, inputs()))
+    first.push_back(values[0]);
+  return first;
 }
+
+//===-- Text ---------------------------------------------------------------------------------===//
 
 static std::string attrsText(const Step& step) {
   const OpInfo& op = info(step.code);
@@ -67,38 +127,63 @@ static std::string attrsText(const Step& step) {
   return text;
 }
 
-std::string Program::text() const {
+static std::string listText(const std::vector<int>& steps) {
+  std::string text;
+  for (int step : steps)
+    text += (text.empty() ? "%" : ", %") + std::to_string(step);
+  return text;
+}
+
+static std::string controlText(const Control& control, int indent) {
+  static constexpr const char* names[] = {"scan", "fori", "while", "cond", "checkpoint", "vmap"};
+  std::string text = std::string(names[static_cast<size_t>(control.kind)]) + " captures " +
+                     std::to_string(control.captures) + ", carry " + std::to_string(control.carry) +
+                     ", length " + std::to_string(control.length) +
+                     (control.reverse ? ", reverse" : "");
+  for (const Program& body : control.bodies)
+    text += "\n" + std::string(static_cast<size_t>(2 * indent), ' ') + "{\n" +
+            body.text(indent + 1) + std::string(static_cast<size_t>(2 * indent), ' ') + "}";
+  return text;
+}
+
+std::string Program::text(int indent) const {
+  const std::string margin(static_cast<size_t>(2 * indent), ' ');
   std::string text;
   for (size_t i = 0; i < steps.size(); ++i) {
     const Step& step = steps[i];
-    text += "  %" + std::to_string(i) + " = " + step.type.str() + " ";
+    text += margin + "%" + std::to_string(i) + " = " + step.type.str() + " ";
     if (step.data) {
       text += "input";
       for (int64_t k = 0; k < std::min<int64_t>(4, step.type.numel()); ++k)
         text += (k ? ", " : " ") + suite::elementText(step.data, k);
+    } else if (step.parameter) {
+      text += "parameter";
+    } else if (step.part > 0) {
+      text += "result " + std::to_string(step.part) + " of " + listText(step.operands);
+    } else if (step.control) {
+      text += "(" + listText(step.operands) + ") " + controlText(*step.control, indent);
     } else {
-      text += std::string(info(step.code).name) + "(";
-      for (size_t k = 0; k < step.operands.size(); ++k)
-        text += (k ? ", %" : "%") + std::to_string(step.operands[k]);
-      text += ")" + attrsText(step);
+      text +=
+          std::string(info(step.code).name) + "(" + listText(step.operands) + ")" + attrsText(step);
     }
     text += "\n";
   }
-  text += "  return";
-  for (int output : outputs)
-    text += " %" + std::to_string(output);
-  return text + "\n";
+  return text + margin + "return " + listText(outputs) + "\n";
 }
 
 Program Program::pruned() const {
   std::vector<bool> needed(steps.size());
   for (int output : outputs)
     needed[static_cast<size_t>(output)] = true;
-  for (size_t i = steps.size(); i-- > 0;)
+  for (size_t i = steps.size(); i-- > 0;) {
+    if (steps[i].parameter)
+      needed[i] = true;
     if (needed[i])
       for (int operand : steps[i].operands)
         needed[static_cast<size_t>(operand)] = true;
+  }
   Program kept;
+  kept.seed = seed;
   std::vector<int> place(steps.size(), -1);
   for (size_t i = 0; i < steps.size(); ++i) {
     if (!needed[i])
@@ -111,82 +196,6 @@ Program Program::pruned() const {
   for (int output : outputs)
     kept.outputs.push_back(place[static_cast<size_t>(output)]);
   return kept;
-}
-
-namespace {
-
-/// Takes the smaller program where it still fails.
-bool accept(Program& program, Program smaller, const std::function<bool(const Program&)>& fails) {
-  smaller = smaller.pruned();
-  if (!fails(smaller))
-    return false;
-  program = std::move(smaller);
-  return true;
-}
-
-bool dropOutputs(Program& program, const std::function<bool(const Program&)>& fails) {
-  bool any = false;
-  for (size_t i = program.outputs.size(); i-- > 0 && program.outputs.size() > 1;) {
-    Program smaller = program;
-    smaller.outputs.erase(smaller.outputs.begin() + static_cast<std::ptrdiff_t>(i));
-    any |= accept(program, std::move(smaller), fails);
-    i = std::min(i, program.outputs.size());
-  }
-  return any;
-}
-
-// Every operator becomes an input of the value it has.
-bool cutOperators(Program& program, const std::function<bool(const Program&)>& fails) {
-  bool any = false;
-  for (size_t i = 0; i < program.steps.size(); ++i) {
-    if (program.steps[i].data)
-      continue;
-    Program smaller = program;
-    Step& step = smaller.steps[i];
-    step.data = program.evaluate()[i];
-    step.operands.clear();
-    const bool cut = accept(program, std::move(smaller), fails);
-    any |= cut;
-    if (cut)
-      i = 0;
-  }
-  return any;
-}
-
-// Every operator is skipped: its first operand of the same type stands for it.
-bool skipOperators(Program& program, const std::function<bool(const Program&)>& fails) {
-  bool any = false;
-  for (size_t i = program.steps.size(); i-- > 0;) {
-    i = std::min(i, program.steps.size() - 1);
-    const Step step = program.steps[i];
-    for (int operand : step.operands) {
-      if (!(program.steps[static_cast<size_t>(operand)].type == step.type))
-        continue;
-      Program smaller = program;
-      const auto replace = [&](int& use) { use = use == static_cast<int>(i) ? operand : use; };
-      for (Step& user : smaller.steps)
-        for (int& use : user.operands)
-          replace(use);
-      for (int& output : smaller.outputs)
-        replace(output);
-      if (accept(program, std::move(smaller), fails)) {
-        any = true;
-        break;
-      }
-    }
-  }
-  return any;
-}
-
-} // namespace
-
-Program minimised(Program program, const std::function<bool(const Program&)>& fails) {
-  for (bool smaller = true; smaller;) {
-    smaller = dropOutputs(program, fails);
-    smaller |= cutOperators(program, fails);
-    smaller |= skipOperators(program, fails);
-  }
-  return program;
 }
 
 } // namespace diptych::fuzz

@@ -1,0 +1,164 @@
+// vmap against running each example by itself: values, gradients, and the gradient of a batch.
+#include "Checks.h"
+
+#include <diptych/Jit.h>
+#include <diptych/diptych.h>
+
+#include "Functions.h"
+#include "tests/ops/Agreement.h"
+#include "tests/ops/Samples.h"
+
+namespace diptych::fuzz {
+
+namespace {
+
+using Tensors = std::vector<Tensor>;
+constexpr JitOptions strict{.numerics = Numerics::strict};
+
+Tensors wrap(ValueSpan values) {
+  Tensors tensors;
+  for (const Value& value : values)
+    tensors.emplace_back(value);
+  return tensors;
+}
+Values unwrap(const Tensors& tensors) {
+  Values values;
+  for (const Tensor& tensor : tensors)
+    values.push_back(tensor.value());
+  return values;
+}
+
+/// A program's inputs as a batch: some shared, some with the batch in front, some with it last.
+/// Example 0 is the program's own; the others hold the same elements in another order.
+class Batch {
+  enum Place { front, back, shared };
+
+public:
+  explicit Batch(const Program& program) : inputs_(program.inputs()) {
+    suite::Generator generator(program.seed);
+    examples_ = static_cast<int64_t>(generator() % 4 == 0 ? 1 : 3);
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      place_.push_back(i == 0 ? front : static_cast<Place>(generator() % 3));
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      if (place_[i] == shared) {
+        shared_.emplace_back(inputs_[i]);
+      } else {
+        Tensors all;
+        for (int64_t e = 0; e < examples_; ++e)
+          all.emplace_back(example(i, e));
+        (place_[i] == front ? front_ : back_)
+            .push_back(stack(all, place_[i] == front ? 0 : inputs_[i].rank()));
+      }
+  }
+
+  int64_t examples() const { return examples_; }
+  bool isFront(size_t input) const { return place_[input] == front; }
+  Values inputsOf(int64_t e) const {
+    Values inputs;
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      inputs.push_back(example(i, e));
+    return inputs;
+  }
+  /// f of one example, taking what this batch holds.
+  auto single(const Function& f) const {
+    return [f, place = place_](const Tensors& first, const Tensors& last, const Tensors& all) {
+      Values inputs;
+      size_t next[3] = {0, 0, 0};
+      const Tensors* lists[3] = {&first, &last, &all};
+      for (Place each : place)
+        inputs.push_back((*lists[each])[next[each]++].value());
+      return wrap(f(inputs));
+    };
+  }
+  template <class F> auto mapped(F f) const { return vmap(f, {0, -1, unbatched}); }
+  template <class F> Values call(const F& f) const { return unwrap(f(front_, back_, shared_)); }
+  const Tensors& inFront() const { return front_; }
+  const Tensors& inBack() const { return back_; }
+  const Tensors& common() const { return shared_; }
+
+private:
+  Value example(size_t input, int64_t e) const {
+    const Value& own = inputs_[input];
+    if (place_[input] == shared || e == 0 || own.type().numel() == 0)
+      return own;
+    return roll(Tensor(own), e).value();
+  }
+
+  Values inputs_;
+  int64_t examples_;
+  std::vector<Place> place_;
+  Tensors front_, back_, shared_;
+};
+
+Values eachByItself(const Function& f, const Batch& batch) {
+  std::vector<Tensors> results;
+  for (int64_t e = 0; e < batch.examples(); ++e) {
+    const Values values = f(batch.inputsOf(e));
+    results.resize(values.size());
+    for (size_t k = 0; k < values.size(); ++k)
+      results[k].emplace_back(values[k]);
+  }
+  Values stacked;
+  for (const Tensors& result : results)
+    stacked.push_back(stack(result).value());
+  return stacked;
+}
+
+std::string differs(const char* what, const Values& got, const Values& expected) {
+  const std::string found = suite::bitDifference(got, expected);
+  return found.empty() ? found : std::string(what) + ": " + found;
+}
+
+std::string againstEach(const Function& f, const Program& program) {
+  const Batch batch(program);
+  const Values expected = eachByItself(f, batch);
+  const auto single = batch.single(f);
+  std::string found = differs("vmap(f)", batch.call(batch.mapped(single)), expected);
+  if (found.empty())
+    found = differs("jit(vmap(f))", batch.call(jit(batch.mapped(single), strict)), expected);
+  if (found.empty())
+    found = differs("vmap(jit(f))", batch.call(batch.mapped(jit(single, strict))), expected);
+  return found;
+}
+
+std::string values(const Program& program) { return againstEach(program.function(), program); }
+std::string gradients(const Program& program) { return againstEach(gradientOf(program), program); }
+
+// The sum over examples of the total, differentiated in what each example has of its own.
+std::string gradientOfBatch(const Program& program) {
+  const Batch batch(program);
+  const Function gradient = gradientOf(program);
+  const std::vector<int> floats = floatsOf(program.inputs());
+  const Values each = eachByItself(gradient, batch);
+  // Argument 0 are the inputs with the batch in front.
+  const auto sums = [&](const Tensors& floating) {
+    Tensors front = batch.inFront();
+    size_t next = 0;
+    for (Tensor& tensor : front)
+      if (isFloat(tensor.dtype()))
+        tensor = floating[next++];
+    return sum(
+        batch.mapped(batch.single(totalOf(program)))(front, batch.inBack(), batch.common())[0]);
+  };
+  Tensors floating;
+  for (const Tensor& tensor : batch.inFront())
+    if (isFloat(tensor.dtype()))
+      floating.push_back(tensor);
+  Values expected;
+  for (size_t k = 0; k < floats.size(); ++k)
+    if (batch.isFront(static_cast<size_t>(floats[k])))
+      expected.push_back(each[k + 1]);
+  std::string found = differs("grad(sum(vmap(f)))", unwrap(grad(sums)(floating)), expected);
+  if (found.empty())
+    found = differs("jit(grad(sum(vmap(f))))", unwrap(jit(grad(sums), strict)(floating)), expected);
+  return found;
+}
+
+constexpr Check kBatch[] = {
+    {"vmap", values}, {"vmap of the gradient", gradients}, {"gradient of vmap", gradientOfBatch}};
+
+} // namespace
+
+std::span<const Check> batchChecks() { return kBatch; }
+
+} // namespace diptych::fuzz
