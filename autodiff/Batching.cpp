@@ -44,13 +44,19 @@ static Dims withFront(const Dims& list, int64_t entry) {
 
 Value pointwise(const Context& c) { return c.emit(c.allBatched(), c.attrs); }
 
+// Emitted even where nothing changes: an operator left out would change the order in which
+// cotangents are added.
 Value broadcast(const Context& c) {
-  return emitted::broadcast(c.batched(0), withFront(c.attrs.shape, c.batch),
-                            withFront(oneUp(c.attrs.axes), 0));
+  Attrs attrs;
+  attrs.shape = withFront(c.attrs.shape, c.batch);
+  attrs.axes = withFront(oneUp(c.attrs.axes), 0);
+  return c.emit({c.batched(0)}, attrs);
 }
 
 Value reshape(const Context& c) {
-  return emitted::reshape(c.batched(0), withFront(c.attrs.shape, c.batch));
+  Attrs attrs;
+  attrs.shape = withFront(c.attrs.shape, c.batch);
+  return c.emit({c.batched(0)}, attrs);
 }
 
 Value transpose(const Context& c) {
@@ -74,7 +80,9 @@ Value concatenate(const Context& c) {
 }
 
 Value reduction(const Context& c) {
-  return emitted::reduce(c.code, c.batched(0), oneUp(c.attrs.axes));
+  Attrs attrs;
+  attrs.axes = oneUp(c.attrs.axes);
+  return c.emit({c.batched(0)}, attrs);
 }
 
 // Of every operator along an axis.

@@ -126,7 +126,8 @@ auto while_loop(Condition&& condition, Body&& body, const Carry& init,
 /// otherwise(operands...); only the one that is chosen is computed. Both return the same structure
 /// and types (else Error). Both are run once, to be recorded, as the body of a scan is. Under vmap
 /// a predicate that differs between examples has both computed for all, and chooses between them
-/// like `where`.
+/// like `where`: the derivative is NaN where that of the branch not taken is infinite or NaN (so it
+/// is of a while_loop whose examples stop at different steps).
 template <class Then, class Otherwise, class... Operands>
 auto cond(const Arg& predicate, Then&& then, Otherwise&& otherwise, Operands&&... operands) {
   detail::Call<std::remove_reference_t<Then>, std::remove_reference_t<Operands>...> first(

@@ -172,16 +172,56 @@ std::string fourthOrder(const Program& program) {
   return found + compare("jit in the middle", middle(x), expected);
 }
 
-constexpr Check kStrict[] = {{"values", values},
-                             {"gradients", gradients},
-                             {"tangents", tangents},
-                             {"second order", secondOrder}};
-constexpr Check kStandard[] = {{"standard values", standardValues},
-                               {"standard gradients", standardGradients}};
-constexpr Check kNesting[] = {{"grad and jit", gradOfJit},
-                              {"jvp, hvp and jit", tangentOfJit},
-                              {"hessian and jit", hessianOfJit},
-                              {"fourth order and jit", fourthOrder}};
+constexpr const char* kValues = R"(  compare("jit(f)", dt::jit(f, strict)(inputs), f(inputs));
+)";
+constexpr const char* kGradients = R"(  const auto g = dt::grad(total);
+  compare("jit(grad)", dt::jit(g, strict)(inputs), g(inputs));
+)";
+constexpr const char* kTangents = R"(  const auto tangent = [&](const Tensors& x) {
+    Tensors v;
+    for (const Tensor& each : x)
+      v.push_back(dt::full_like(each, 0.5));
+    return dt::jvp(f)(x, v).second;
+  };
+  compare("jit(jvp)", dt::jit(tangent, strict)(inputs), tangent(inputs));
+)";
+constexpr const char* kSecond = R"(  const auto second = [&](const Tensors& x) {
+    Tensors v;
+    for (const Tensor& each : x)
+      v.push_back(dt::full_like(each, 0.5));
+    return dt::jvp(dt::grad(total))(x, v).second;
+  };
+  compare("jit(jvp(grad))", dt::jit(second, strict)(inputs), second(inputs));
+)";
+constexpr const char* kNear = R"(  const auto g = dt::grad(total); // roundings differ by design
+  compare("jit(f)", dt::jit(f)(inputs), f(inputs));
+compare("jit(grad)", dt::jit(g)(inputs), g(inputs));
+)";
+constexpr const char* kNested = R"(  const auto of = [&](const Tensor& x) {
+    Tensors all = inputs;
+    all[0] = x;
+    return total(all);
+  };
+  const auto check = [&](const char* what, const auto& a, const auto& b) {
+    compare(what, {a(inputs[0])}, {b(inputs[0])});
+  };
+  const auto compiled = dt::jit(of, strict);
+  check("jit(grad)", dt::jit(dt::grad(of), strict), dt::grad(of));
+check("grad(jit)", dt::grad(compiled), dt::grad(of));
+check("jit(hessian)", dt::jit(dt::hessian(of), strict), dt::hessian(of));
+check("hessian(jit)", dt::hessian(compiled), dt::hessian(of));
+)";
+
+constexpr Check kStrict[] = {{"values", values, kValues},
+                             {"gradients", gradients, kGradients},
+                             {"tangents", tangents, kTangents},
+                             {"second order", secondOrder, kSecond}};
+constexpr Check kStandard[] = {{"standard values", standardValues, kNear},
+                               {"standard gradients", standardGradients, kNear}};
+constexpr Check kNesting[] = {{"grad and jit", gradOfJit, kNested},
+                              {"jvp, hvp and jit", tangentOfJit, kNested},
+                              {"hessian and jit", hessianOfJit, kNested},
+                              {"fourth order and jit", fourthOrder, kNested}};
 
 } // namespace
 

@@ -8,6 +8,8 @@ namespace diptych::fuzz {
 struct Check {
   const char* name;
   std::string (*find)(const Program&);
+  /// The same in the C++ that a failure is reported with: statements on f, total, inputs, strict.
+  const char* cpp;
 };
 
 /// Of any program: values, gradients and tangents have the same bits eager, replayed and compiled.

@@ -4,10 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include "ir/Emitted.h"
 #include "tests/ops/Agreement.h"
 
 namespace diptych::fuzz {
 namespace {
+
+Attrs sameShape(const Tensor& x) {
+  Attrs attrs;
+  attrs.shape = x.shape();
+  return attrs;
+}
 
 // The sum of a derivative, weighted so that symmetries do not cancel.
 template <class F> auto weighted(F f) {
@@ -61,6 +68,19 @@ TEST(Found, ACaptureThatNoResultReadsHasNoCotangent) {
   const Tensor x = tensor({1.0, 2.0});
   EXPECT_EQ(grad(f)(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
   EXPECT_EQ(jit(grad(f))(x).to_vector<double>(), (std::vector<double>{3.0, 12.0}));
+}
+
+// Batched, a reduction over no axes was left out, and cotangents were added in another order.
+TEST(Found, ABatchAddsCotangentsInTheOrderOfItsExamples) {
+  const auto f = [](const Tensor& x) {
+    const Tensor y = Tensor(emitted::emit(OpCode::Max, {x.value()}));
+    const Tensor z = Tensor(currentEmitter().emit(OpCode::Reshape, {{x.value()}}, sameShape(x)));
+    return sum(y) + sum(x * 0.1) + sum(z * 1e-17) + sum(sigmoid(x));
+  };
+  const Tensor x = sin(reshape(arange(34.0), {2, 17}));
+  const Tensor got = vmap(grad(f))(x);
+  for (int64_t e = 0; e < 2; ++e)
+    EXPECT_EQ(select(got, 0, e).to_vector<double>(), grad(f)(select(x, 0, e)).to_vector<double>());
 }
 
 } // namespace

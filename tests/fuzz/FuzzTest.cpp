@@ -1,10 +1,12 @@
 // Random programs, each by its seed. DIPTYCH_FUZZ_COUNT programs of every kind are tried (50), from
 // seed DIPTYCH_FUZZ_SEED (1) on; a failure prints its seed and the smallest program that still
-// fails.
-#include "Checks.h"
+// fails, as steps and as C++.
+#include "CppText.h"
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 
 namespace diptych::fuzz {
@@ -21,14 +23,49 @@ void run(uint64_t seed, const Recipe& recipe, std::span<const Check> checks) {
     const std::string found = find(check, program);
     if (found.empty())
       continue;
-    const Program least =
-        minimised(program, [&](const Program& smaller) { return !find(check, smaller).empty(); });
+    const auto threw = [](const std::string& what) { return what.starts_with("threw"); };
+    const Program least = minimised(program, [&](const Program& smaller) {
+      const std::string again = find(check, smaller);
+      return !again.empty() && threw(again) == threw(found);
+    });
     ADD_FAILURE() << check.name << ", seed " << seed << ": " << found
                   << "\nleast program: " << find(check, least) << "\n"
-                  << least.text();
+                  << least.text() << "\n"
+                  << cppText(least, check);
     return;
   }
 }
+
+/// A line every ten seconds, and one at the end, where DIPTYCH_FUZZ_PROGRESS is set.
+class Progress : public testing::EmptyTestEventListener {
+  using Clock = std::chrono::steady_clock;
+
+  void OnTestEnd(const testing::TestInfo&) override {
+    ++programs_;
+    if (Clock::now() - told_ < std::chrono::seconds(10))
+      return;
+    told_ = Clock::now();
+    tell("so far");
+  }
+  void OnTestProgramEnd(const testing::UnitTest&) override { tell("in all"); }
+
+  void tell(const char* when) const {
+    const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+    const testing::UnitTest& all = *testing::UnitTest::GetInstance();
+    std::fprintf(stderr, "fuzz: %lld of %d programs %s, %d failed, %.1f a second\n",
+                 static_cast<long long>(programs_), all.test_to_run_count(), when,
+                 all.failed_test_count(), static_cast<double>(programs_) / seconds);
+  }
+
+  int64_t programs_ = 0;
+  Clock::time_point begun_ = Clock::now(), told_ = begun_;
+};
+
+const bool kTold = [] {
+  if (std::getenv("DIPTYCH_FUZZ_PROGRESS"))
+    testing::UnitTest::GetInstance()->listeners().Append(new Progress);
+  return true;
+}();
 
 struct Programs : testing::TestWithParam<int64_t> {
   uint64_t seed() const { return static_cast<uint64_t>(GetParam()); }
