@@ -50,13 +50,13 @@ Value broadcast(const Context& c) {
   Attrs attrs;
   attrs.shape = withFront(c.attrs.shape, c.batch);
   attrs.axes = withFront(oneUp(c.attrs.axes), 0);
-  return c.emit({c.batched(0)}, attrs);
+  return c.emit(c.allBatched(), attrs);
 }
 
 Value reshape(const Context& c) {
   Attrs attrs;
   attrs.shape = withFront(c.attrs.shape, c.batch);
-  return c.emit({c.batched(0)}, attrs);
+  return c.emit(c.allBatched(), attrs);
 }
 
 Value transpose(const Context& c) {
@@ -82,7 +82,7 @@ Value concatenate(const Context& c) {
 Value reduction(const Context& c) {
   Attrs attrs;
   attrs.axes = oneUp(c.attrs.axes);
-  return c.emit({c.batched(0)}, attrs);
+  return c.emit(c.allBatched(), attrs);
 }
 
 // Of every operator along an axis.

@@ -67,7 +67,7 @@ std::string literal(const Value& value) {
   for (double number : suite::numbersOf(value))
     numbers.push_back(numberText(type.dtype, number));
   return std::string("dt::tensor(std::vector<") + elements[static_cast<size_t>(type.dtype)] + ">" +
-         braces(numbers) + ", " + braces(type.shape) + ");";
+         braces(numbers) + ", dt::Shape" + braces(type.shape) + ");";
 }
 
 class Writer {
@@ -116,7 +116,7 @@ private:
     return list ? names[at] + "[" + std::to_string(part) + "]" : names[at];
   }
 
-  /// Elements [from, to) of the list `name`.
+  /// The first elements of the list `name`.
   static void elements(std::vector<std::string>& names, const std::string& name, size_t count) {
     for (size_t i = 0; i < count; ++i)
       names.push_back(name + "[" + std::to_string(i) + "]");

@@ -239,21 +239,6 @@ void Maker::indexing(const OpInfo& op) {
     add(op.code, {x, indices, ofType(updates)}, attrs);
 }
 
-// Operators along an axis take any numbers; the others are of the last two axes.
-void Maker::library(const OpInfo& op) {
-  Attrs attrs;
-  for (AttrField field : op.attributes)
-    if (isFlag(field))
-      attrs.set(field, chance(50));
-  const int x = choose([&](const TensorType& type) {
-    return op.takes(type.dtype) && type.rank() >= 1 && type.numel() > 0;
-  });
-  if (x < 0)
-    return;
-  attrs.axis = below(at(x).type.rank());
-  add(op.code, {x}, attrs);
-}
-
 void Maker::step(const OpInfo& op) {
 #pragma clang diagnostic push
 #pragma clang diagnostic error "-Wswitch" // a family without a generator ends the build

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -135,8 +137,8 @@ Program scanOfTanh() {
 TEST(CppText, WritesLoopsAsCallsWithLambdas) {
   const std::string text = cppText(scanOfTanh(), strictChecks()[0]);
   EXPECT_NE(text.find(R"(int main() {
-  const Tensor in0 = dt::tensor(std::vector<double>{0.5}, {});
-  const Tensor in1 = dt::tensor(std::vector<double>{-INFINITY, -INFINITY, -INFINITY}, {3});
+  const Tensor in0 = dt::tensor(std::vector<double>{0.5}, dt::Shape{});
+  const Tensor in1 = dt::tensor(std::vector<double>{-INFINITY, -INFINITY, -INFINITY}, dt::Shape{3});
   const Tensors inputs{in0, in1};
   const auto f = [&](const Tensors& x) -> Tensors {
     const Tensors r0 = joined(dt::scan([&](const Tensors& c1, const Tensors& x2) {

@@ -47,6 +47,8 @@ private:
   void matmul(const OpInfo& op);
   void indexing(const OpInfo& op);
   void library(const OpInfo& op);
+  void matrix(const OpInfo& op, Attrs attrs);
+  int regularMatrix(const TensorType& type);
   bool usable(const OpInfo& op) const;
 
   // Loops and branches: GenerateControl.cpp.
