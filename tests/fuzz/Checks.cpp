@@ -172,32 +172,32 @@ std::string fourthOrder(const Program& program) {
   return found + compare("jit in the middle", middle(x), expected);
 }
 
-constexpr const char* kValues = R"(  compare("jit(f)", dt::jit(f, strict)(inputs), f(inputs));
-)";
-constexpr const char* kGradients = R"(  const auto g = dt::grad(total);
+constexpr const char* kValues = R"cpp(  compare("jit(f)", dt::jit(f, strict)(inputs), f(inputs));
+)cpp";
+constexpr const char* kGradients = R"cpp(  const auto g = dt::grad(total);
   compare("jit(grad)", dt::jit(g, strict)(inputs), g(inputs));
-)";
-constexpr const char* kTangents = R"(  const auto tangent = [&](const Tensors& x) {
+)cpp";
+constexpr const char* kTangents = R"cpp(  const auto tangent = [&](const Tensors& x) {
     Tensors v;
     for (const Tensor& each : x)
       v.push_back(dt::full_like(each, 0.5));
     return dt::jvp(f)(x, v).second;
   };
   compare("jit(jvp)", dt::jit(tangent, strict)(inputs), tangent(inputs));
-)";
-constexpr const char* kSecond = R"(  const auto second = [&](const Tensors& x) {
+)cpp";
+constexpr const char* kSecond = R"cpp(  const auto second = [&](const Tensors& x) {
     Tensors v;
     for (const Tensor& each : x)
       v.push_back(dt::full_like(each, 0.5));
     return dt::jvp(dt::grad(total))(x, v).second;
   };
   compare("jit(jvp(grad))", dt::jit(second, strict)(inputs), second(inputs));
-)";
-constexpr const char* kNear = R"(  const auto g = dt::grad(total); // roundings differ by design
+)cpp";
+constexpr const char* kNear = R"cpp(  const auto g = dt::grad(total); // roundings differ by design
   compare("jit(f)", dt::jit(f)(inputs), f(inputs));
 compare("jit(grad)", dt::jit(g)(inputs), g(inputs));
-)";
-constexpr const char* kNested = R"(  const auto of = [&](const Tensor& x) {
+)cpp";
+constexpr const char* kNested = R"cpp(  const auto of = [&](const Tensor& x) {
     Tensors all = inputs;
     all[0] = x;
     return total(all);
@@ -210,7 +210,7 @@ constexpr const char* kNested = R"(  const auto of = [&](const Tensor& x) {
 check("grad(jit)", dt::grad(compiled), dt::grad(of));
 check("jit(hessian)", dt::jit(dt::hessian(of), strict), dt::hessian(of));
 check("hessian(jit)", dt::hessian(compiled), dt::hessian(of));
-)";
+)cpp";
 
 constexpr Check kStrict[] = {{"values", values, kValues},
                              {"gradients", gradients, kGradients},
