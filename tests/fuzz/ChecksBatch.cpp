@@ -193,8 +193,37 @@ std::string gradientOfBatch(const Program& program) {
   return found;
 }
 
-constexpr Check kBatch[] = {
-    {"vmap", values}, {"vmap of the gradient", gradients}, {"gradient of vmap", gradientOfBatch}};
+// Statements that define `check`, which compares vmap(g) with g of each of three examples.
+const std::string kMapped =
+    R"cpp(  // Example 0 is `inputs`; the others hold the same elements in another order.
+  const auto example = [](const Tensors& x, int64_t e) {
+    Tensors rolled;
+    for (const Tensor& each : x)
+      rolled.push_back(each.numel() ? dt::roll(each, e) : each);
+    return rolled;
+  };
+  Tensors batch;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    batch.push_back(dt::stack({inputs[i], example(inputs, 1)[i], example(inputs, 2)[i]}));
+  const auto check = [&](const auto& g) {
+    const Tensors got = dt::vmap(g)(batch), compiled = dt::jit(dt::vmap(g), strict)(batch);
+    for (int64_t e = 0; e < 3; ++e) {
+      Tensors eager, jitted;
+      for (size_t k = 0; k < got.size(); ++k) {
+        eager.push_back(dt::select(got[k], 0, e));
+        jitted.push_back(dt::select(compiled[k], 0, e));
+      }
+      compare("vmap", eager, g(example(inputs, e)));
+      compare("jit(vmap)", jitted, g(example(inputs, e)));
+    }
+  };
+)cpp";
+const std::string kOfValues = kMapped + "  check(f);\n";
+const std::string kOfGradients = kMapped + "  check(dt::grad(total));\n";
+
+const Check kBatch[] = {{"vmap", values, kOfValues.c_str()},
+                        {"vmap of the gradient", gradients, kOfGradients.c_str()},
+                        {"gradient of vmap", gradientOfBatch, kOfGradients.c_str()}};
 
 } // namespace
 

@@ -28,6 +28,25 @@ bool dropOutputs(Program& program, const Fails& fails) {
   return any;
 }
 
+// An operand stands for the operator that is an output.
+bool raiseOutputs(Program& program, const Fails& fails) {
+  bool any = false;
+  for (size_t i = 0; i < program.outputs.size(); ++i) {
+    const Step step = program.steps[static_cast<size_t>(program.outputs[i])];
+    for (int operand : step.operands) {
+      if (step.part > 0)
+        continue;
+      Program smaller = program;
+      smaller.outputs[i] = operand;
+      if (accept(program, std::move(smaller), fails)) {
+        any = true;
+        break;
+      }
+    }
+  }
+  return any;
+}
+
 Step constantOf(const TensorType& type) {
   Step step{.type = type, .code = OpCode::Constant};
   step.attrs.dtype = type.dtype;
@@ -188,6 +207,7 @@ bool shrinkControl(Program& program, const Fails& fails) {
 
 bool shrink(Program& program, const Fails& fails, bool isBody) {
   bool smaller = !isBody && dropOutputs(program, fails);
+  smaller |= !isBody && raiseOutputs(program, fails);
   smaller |= cutSteps(program, fails, isBody);
   smaller |= skipSteps(program, fails);
   return shrinkControl(program, fails) || smaller;
