@@ -168,9 +168,14 @@ private:
       return "dt::cond(" + own[0] + ", " + lambda(first, control.bodies[0], inputs, indent, list) +
              ", " + lambda(first, control.bodies[1], inputs, indent, list) + ", " +
              list({own.begin() + 1, own.end()}) + ")";
+    case Control::Kind::checkpoint: // runs again when f has returned: captures by value
+      return "dt::checkpoint(" +
+             lambda("[=](const Tensors& " + carry + ") -> Tensors", control.bodies[0], inputs,
+                    indent, list) +
+             ")(" + list(own) + ")";
     default:
-      return std::string(control.kind == Control::Kind::vmap ? "dt::vmap(" : "dt::checkpoint(") +
-             lambda(first, control.bodies[0], inputs, indent, list) + ")(" + list(own) + ")";
+      return "dt::vmap(" + lambda(first, control.bodies[0], inputs, indent, list) + ")(" +
+             list(own) + ")";
     }
   }
 
