@@ -119,14 +119,15 @@ bool chooses(const Program& program) {
 }
 
 // Where examples branch apart, vmap computes both sides and chooses: a zero cotangent through an
-// infinite derivative of the other side is NaN, as of `where` (see ControlFlow.h).
+// infinite derivative of the other side is NaN, as of `where` (see ControlFlow.h), and the other
+// side's zeros are added.
 std::pair<Values, Values> withoutNaN(const Values& got, const Values& expected) {
   std::pair<Values, Values> pairs{got, expected};
   for (size_t k = 0; k < got.size() && k < expected.size(); ++k)
     if (isFloat(got[k].dtype()) && got[k].type() == expected[k].type()) {
       const Tensor own(got[k]), zero = zeros_like(own), isNaN = own != own;
-      pairs.first[k] = where(isNaN, zero, own).value();
-      pairs.second[k] = where(isNaN, zero, Tensor(expected[k])).value();
+      pairs.first[k] = (where(isNaN, zero, own) + 0.0).value(); // -0 + 0 = 0
+      pairs.second[k] = (where(isNaN, zero, Tensor(expected[k])) + 0.0).value();
     }
   return pairs;
 }
