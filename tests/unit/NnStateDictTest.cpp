@@ -187,8 +187,15 @@ TEST_F(NnStateDict, SafetensorsSaysWhatIsWrong) {
 
 //===-- Others' readers ----------------------------------------------------------------------===//
 
+// The Python that Debian's packages install for, whatever stands before it on PATH.
+std::string interpreter() {
+  if (const char* chosen = std::getenv("DIPTYCH_PYTHON"))
+    return chosen;
+  return std::filesystem::exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+}
+
 bool python(const std::string& program, const std::string& argument) {
-  const std::string command = "python3 -c '" + program + "' '" + argument + "' >/dev/null 2>&1";
+  const std::string command = interpreter() + " -c '" + program + "' '" + argument + "' >/dev/null 2>&1";
   return std::system(command.c_str()) == 0;
 }
 
