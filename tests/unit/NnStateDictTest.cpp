@@ -195,7 +195,8 @@ std::string interpreter() {
 }
 
 bool python(const std::string& program, const std::string& argument) {
-  const std::string command = interpreter() + " -c '" + program + "' '" + argument + "' >/dev/null 2>&1";
+  const std::string command =
+      interpreter() + " -c '" + program + "' '" + argument + "' >/dev/null 2>&1";
   return std::system(command.c_str()) == 0;
 }
 
