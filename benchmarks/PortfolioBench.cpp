@@ -1,4 +1,5 @@
-// W1, the softmax factor portfolio at its real size: one step of an optimiser, eager and jitted.
+// W1, the softmax factor portfolio: one step of an optimiser, eager and jitted, at its real size;
+// its gradient at the large size against one plain read of X.
 #include "benchmarks/Check.h"
 
 #include <cmath>
@@ -50,6 +51,28 @@ void second(benchmark::State& state, F eager, bool jitted, const auto&... argume
   state.counters["arena_MB"] = static_cast<double>(f.stats().arenaBytes) / 1e6;
 }
 
+struct LargePortfolio {
+  dt::Tensor X = dt::randn({1000, 468, 158}), r = 0.02 * dt::randn({1000, 468});
+  dt::Tensor w = 0.05 * dt::randn({158});
+};
+
+// The sum of X: nothing reads it in less time.
+void largeRead(benchmark::State& state) {
+  LargePortfolio p;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dt::sum(p.X));
+}
+
+void largeGradient(benchmark::State& state, bool jitted, dt::Numerics numerics) {
+  LargePortfolio p;
+  auto eager = dt::value_and_grad(objective);
+  auto f = dt::jit(eager, {.numerics = numerics});
+  if (!agree(state, f(p.w, p.X, p.r).second, eager(p.w, p.X, p.r).second))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(jitted ? f(p.w, p.X, p.r) : eager(p.w, p.X, p.r));
+}
+
 void hessian(benchmark::State& state, bool jitted) {
   Portfolio p;
   second(state, dt::hessian(objective), jitted, p.w, p.X, p.r);
@@ -95,6 +118,20 @@ BENCHMARK_CAPTURE(hessianVector, eager, false)
     ->UseRealTime();
 BENCHMARK_CAPTURE(hessianVector, jit, true)
     ->Name("w1/hvp/jit")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+BENCHMARK(largeRead)->Name("w1/large/read")->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(largeGradient, eager, false, standard)
+    ->Name("w1/large/gradient/eager")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(largeGradient, jit, true, standard)
+    ->Name("w1/large/gradient/jit")
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(largeGradient, strict, true, strict)
+    ->Name("w1/large/gradient/strict")
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
