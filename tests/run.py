@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SUITES = ("structure", "unit", "ops", "fuzz", "errors", "lit", "install")
+SUITES = ("structure", "unit", "ops", "fuzz", "errors", "cuda", "lit", "install")
 TIMEOUT = 3600
 
 
@@ -122,7 +122,7 @@ def main():
     total = Counts()
     for name in options.suites or SUITES:
         print(f"== {name}", flush=True)
-        if name in ("unit", "ops", "fuzz", "errors"):
+        if name in ("unit", "ops", "fuzz", "errors", "cuda"):
             if not any((HERE / name).glob("*.cpp")):
                 print("no such tests in the tree")
                 continue

@@ -1,0 +1,110 @@
+// The simulator itself: threads that meet, and threads that fail to.
+#include "runtime/cuda/Simulator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <diptych/Error.h>
+
+namespace diptych::runtime::cuda {
+namespace {
+
+int64_t* numbers(void** params) { return *static_cast<int64_t**>(params[0]); }
+
+std::vector<int64_t> run(SimulatedFn kernel, int64_t grid, int block, size_t results) {
+  std::vector<int64_t> out(results, -1);
+  int64_t* pointer = out.data();
+  void* params[] = {&pointer};
+  simulateLaunch(kernel, grid, block, true, params);
+  return out;
+}
+
+TEST(Simulator, EveryThreadOfEveryBlockRunsOnce) {
+  const auto out = run(
+      [](void** params) {
+        const int64_t self =
+            int64_t{diptych_sim_block()} * diptych_sim_threads() + diptych_sim_thread();
+        numbers(params)[self] += 1 + self + 1000 * diptych_sim_blocks();
+      },
+      3, 40, 120);
+  for (size_t i = 0; i < out.size(); ++i)
+    EXPECT_EQ(out[i], static_cast<int64_t>(i) + 3000);
+}
+
+// Each thread reads what its successor wrote before the barrier.
+TEST(Simulator, SharedMemoryIsSeenAfterTheBarrier) {
+  const auto out = run(
+      [](void** params) {
+        auto* shared = static_cast<int64_t*>(diptych_sim_shared(64 * 8));
+        const int self = diptych_sim_thread();
+        shared[self] = 7 * self;
+        diptych_sim_barrier();
+        numbers(params)[self] = shared[(self + 1) % 64];
+      },
+      1, 64, 64);
+  for (int i = 0; i < 64; ++i)
+    EXPECT_EQ(out[static_cast<size_t>(i)], 7 * ((i + 1) % 64));
+}
+
+// Two shuffles in a row: the second must not overwrite what the first has yet to hand over.
+TEST(Simulator, ShufflesStayWithinTheWarp) {
+  const auto out = run(
+      [](void** params) {
+        const int self = diptych_sim_thread();
+        const int32_t a = diptych_sim_shuffle_xor(self, 1);
+        const int32_t b = diptych_sim_shuffle_down(100 + self, 8);
+        const int32_t bits = diptych_sim_ballot(self % 32 < 3);
+        numbers(params)[self] = a + 1000 * b + 1000000 * bits;
+      },
+      1, 64, 64);
+  for (int i = 0; i < 64; ++i) {
+    const int64_t below = i % 32 + 8 < 32 ? 108 + i : 100 + i;
+    EXPECT_EQ(out[static_cast<size_t>(i)], (i ^ 1) + 1000 * below + 7000000);
+  }
+}
+
+TEST(Simulator, ABarrierThatSomeNeverReachIsAnError) {
+  const auto missing = [] {
+    run(
+        [](void**) {
+          if (diptych_sim_thread() < 5)
+            diptych_sim_barrier();
+        },
+        2, 32, 1);
+  };
+  EXPECT_THAT(missing, testing::ThrowsMessage<Error>(testing::HasSubstr("5 threads wait")));
+}
+
+TEST(Simulator, AShuffleOfHalfAWarpIsAnError) {
+  const auto half = [] {
+    run(
+        [](void**) {
+          if (diptych_sim_thread() % 32 < 16)
+            diptych_sim_shuffle_xor(1, 1);
+        },
+        1, 32, 1);
+  };
+  EXPECT_THAT(half, testing::ThrowsMessage<Error>(testing::HasSubstr("16 in a warp")));
+}
+
+TEST(Simulator, AKernelThatMeetsMustSaySo) {
+  const auto alone = [] {
+    simulateLaunch([](void**) { diptych_sim_barrier(); }, 1, 32, false, nullptr);
+  };
+  EXPECT_THAT(alone, testing::ThrowsMessage<Error>(testing::HasSubstr("cooperative")));
+}
+
+TEST(LaunchSpec, GridsFollowTheParams) {
+  Launch launch;
+  launch.grid = {{{{0, 1}, 128}, {{3, -1}, 1}}};
+  launch.guard = {0, 0};
+  launch.above = 4096;
+  const int64_t few[] = {4096, 1000}, many[] = {4097, 1000};
+  EXPECT_EQ(launch.blocks(few), 0);
+  EXPECT_EQ(launch.blocks(many), 24);
+  launch.grid.limit = 10;
+  EXPECT_EQ(launch.blocks(many), 10);
+}
+
+} // namespace
+} // namespace diptych::runtime::cuda
