@@ -35,3 +35,7 @@ foreach(tool IN ITEMS diptych-cli diptych-opt)
     install(TARGETS ${tool})
   endif()
 endforeach()
+
+if(TARGET diptych-cli-pages)
+  install(DIRECTORY "${PROJECT_BINARY_DIR}/share/" DESTINATION "${CMAKE_INSTALL_DATADIR}")
+endif()

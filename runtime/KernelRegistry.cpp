@@ -71,6 +71,8 @@ const KernelRegistry& KernelRegistry::current() {
   return registry ? *registry : builtIn();
 }
 
+const char* KernelRegistry::builtInLevel() { return wantsV4() ? "x86-64-v4" : "x86-64-v3"; }
+
 KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
     : slots_(new KernelFn[allOperators().size() * kDTypeCount * kDTypeCount * kVariants]()) {
   for (const KernelEntry& entry : entries) {

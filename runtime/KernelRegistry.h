@@ -13,6 +13,8 @@ public:
   /// The kernels for this CPU; the instruction set can be lowered with env DIPTYCH_CPU=v3.
   /// Throws Error on a CPU below x86-64-v3.
   static const KernelRegistry& current();
+  /// Which set that is: "x86-64-v3" or "x86-64-v4". Throws as current().
+  static const char* builtInLevel();
 
   explicit KernelRegistry(std::span<const KernelEntry> entries);
 

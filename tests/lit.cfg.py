@@ -1,5 +1,6 @@
 # Textual tests: dialect, passes, code generation and the command line, each by its own tool and FileCheck.
 import os
+import shutil
 
 import lit.formats
 
@@ -15,4 +16,8 @@ for folder in (config.llvm_tools, config.diptych_tools):
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+# Tools that only some tests need; lit counts a test without its tool as unsupported.
+for tool in ("zsh", "fish", "groff"):
+    if shutil.which(tool):
+        config.available_features.add(tool)
 config.substitutions.append(("%diptych_source", config.diptych_source))

@@ -20,10 +20,15 @@ static const char* const kFooter = R"(
 Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 bad input file or program,
 4 internal error.
 
+Environment: DIPTYCH_THREADS, threads of the library; DIPTYCH_CPU, v3 or v4, the eager kernels;
+NO_COLOR, no colours. Progress goes to stderr, and only where that is a terminal.
+
 Examples:
   diptych study                      eager against jit at the real sizes, in a minute or two
   diptych study --size tiny          the same in seconds
-  diptych run model.mlir --random-seed 1 --print-ir plan)";
+  diptych run model.mlir --random-seed 1 --print-ir plan
+  diptych doctor                     what this machine has, and what is missing
+  diptych completion bash            completion for a shell)";
 
 /// Errors of the command line go out as one line, then a hint at --help.
 static int explain(const CLI::App& app, const CLI::ParseError& error) {
@@ -47,6 +52,9 @@ static int run(int argc, char** argv) {
   Command command;
   addStudy(app, command);
   addRun(app, command);
+  addDoctor(app, command);
+  addCompletion(app, command);
+  addMan(app, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -2,6 +2,7 @@
 #include "tools/diptych/Commands.h"
 
 #include "tools/diptych/RunInputs.h"
+#include "tools/diptych/Terminal.h"
 
 #include "frontend/JitProgram.h"
 #include "ir/Dialect.h"
@@ -13,17 +14,22 @@
 
 #include <diptych/diptych.h>
 
+#include <nlohmann/json.hpp>
+
+#include <cmath>
 #include <iostream>
 
 namespace diptych::cli {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 struct Request {
   std::string file, function = "main", stage;
   InputRequest inputs;
   std::string numerics = "standard";
-  bool interpret = false;
+  bool interpret = false, json = false;
 };
 
 const char* const kFooter = R"(
@@ -34,12 +40,16 @@ Inputs are counted from 0. An input nobody mentions is filled as --fill says.
 Stages of --print-ir: traced, differentiated, simplified, fused (the diptych dialect), plan
 (calls and buffers), kernels (MLIR), llvm, asm.
 
+--json prints one object: "function", and "results", each with its dtype, shape and values in
+row-major order; what is no number is the string "nan", "inf" or "-inf".
+
 Exit codes: 0 done, 2 wrong usage, 3 the file can't be read, is no valid IR, or fails when
 run, 4 internal error.
 
 Examples:
   diptych run model.mlir --input 0=1,2,3
   diptych run model.mlir --function step --fill random --random-seed 7 --interpret
+  diptych run model.mlir --input 0=ones --json
   diptych run model.mlir --print-ir fused)";
 
 /// The program's or the command's fault, not ours: exit code 3, or 2 for the command's.
@@ -123,6 +133,39 @@ void print(ValueSpan results) {
   }
 }
 
+Json element(double value) {
+  if (std::isfinite(value))
+    return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+Json valuesOf(const Tensor& tensor) {
+  Json values = Json::array();
+  if (isFloat(tensor.dtype())) {
+    for (double value : tensor.to(DType::f64).to_vector<double>())
+      values.push_back(element(value));
+  } else if (tensor.dtype() == DType::boolean) {
+    for (int64_t value : tensor.to(DType::i64).to_vector<int64_t>())
+      values.push_back(value != 0);
+  } else {
+    values = tensor.to(DType::i64).to_vector<int64_t>();
+  }
+  return values;
+}
+
+void printJson(const Request& request, ValueSpan results) {
+  Json record{{"function", request.function}, {"results", Json::array()}};
+  for (const Value& result : results) {
+    const Tensor tensor(result);
+    Json shape = Json::array();
+    for (int64_t extent : tensor.shape())
+      shape.push_back(extent);
+    record["results"].push_back(
+        {{"dtype", name(tensor.dtype())}, {"shape", shape}, {"values", valuesOf(tensor)}});
+  }
+  std::cout << record.dump() << '\n';
+}
+
 int execute(const Request& request) {
   const std::lock_guard lock(traceMutex());
   auto module = parse(request.file);
@@ -134,14 +177,21 @@ int execute(const Request& request) {
   if (!request.interpret || !request.stage.empty())
     program = makeProgram(*module, request.numerics);
   if (!request.stage.empty()) {
+    const Progress progress("compiling " + request.file);
     std::cout << program->text(request.stage);
     return success;
   }
   const Values inputs = makeInputs(types, request.inputs);
   const NoGradGuard guard;
-  const Values results =
-      request.interpret ? passes::interpret(function, inputs) : program->run(inputs);
-  print(results);
+  const Values results = [&] {
+    const Progress progress((request.interpret ? "replaying " : "compiling and running ") +
+                            request.file);
+    return request.interpret ? passes::interpret(function, inputs) : program->run(inputs);
+  }();
+  if (request.json)
+    printJson(request, results);
+  else
+    print(results);
   return success;
 }
 
@@ -178,10 +228,12 @@ void addRun(CLI::App& app, Command& command) {
   sub->add_option("--numerics", request->numerics, "strict (eager's bits) or standard")
       ->check(CLI::IsMember({"strict", "standard"}))
       ->capture_default_str();
+  sub->add_flag("--json", request->json, "Print the results as JSON");
   sub->add_option("--print-ir", request->stage, "Print the program at a stage; don't run it")
       ->check(CLI::IsMember(
           {"traced", "differentiated", "simplified", "fused", "plan", "kernels", "llvm", "asm"}))
-      ->type_name("STAGE");
+      ->type_name("STAGE")
+      ->excludes("--json");
   sub->footer(kFooter);
   sub->callback([request, &command] { command = [request] { return runProgram(*request); }; });
 }

@@ -1,6 +1,7 @@
 // diptych study: options to StudyOptions, the record to a page or a file.
 #include "tools/diptych/Commands.h"
 
+#include "tools/diptych/Terminal.h"
 #include "tools/study/Study.h"
 #include "tools/study/StudyProgress.h"
 #include "tools/study/StudyReport.h"
@@ -119,11 +120,6 @@ void addMeasuring(CLI::App& app, Request& request) {
   app.add_flag("-q,--quiet", request.quiet, "No progress on stderr");
 }
 
-bool styled() {
-  const char* noColour = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) && !(noColour && *noColour);
-}
-
 bool isFile(const std::string& path) { return !path.empty() && path != "-"; }
 
 /// Tried before the study, so that a wrong path doesn't cost its minutes; what the file holds stays
@@ -154,7 +150,8 @@ int study(Request request) {
     checkWritable(request.json);
     const Json report = runStudy(options);
     const std::string record = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-    std::cout << (request.json == "-" ? record : studyText(report, styled())) << std::flush;
+    std::cout << (request.json == "-" ? record : studyText(report, isStyled(STDOUT_FILENO)))
+              << std::flush;
     if (isFile(request.json) && !(std::ofstream(request.json) << record << std::flush))
       return complain(badInput, request.json + ": cannot be written to the end");
     return report["passed"].get<bool>() ? success : checkFailed;

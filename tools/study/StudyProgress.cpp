@@ -1,4 +1,4 @@
-// A line is rewritten in place only where it can be: on a terminal that knows how.
+// A line is rewritten in place, on a terminal that knows how; elsewhere nothing is said.
 #include "tools/study/StudyProgress.h"
 
 #include "tools/study/Measure.h"
@@ -21,19 +21,14 @@ StudyProgress::StudyProgress()
       colour_(!isSet("NO_COLOR")), start_(now()) {}
 
 void StudyProgress::begin(const std::string& name) {
-  const double at = now();
-  if (terminal_) {
-    const std::string elapsed = std::to_string(static_cast<int>(at - start_)) + " s  ";
-    const std::string text = name.empty() ? ""
-                             : colour_    ? "\x1b[2m" + elapsed + "\x1b[0m" + name
-                                          : elapsed + name;
-    std::fprintf(stderr, "\r\x1b[K%s", text.c_str());
-  } else if (!name_.empty() && at - nameStart_ > 1.0) {
-    std::fprintf(stderr, "%s: %.1f s\n", name_.c_str(), at - nameStart_);
-  }
+  if (!terminal_)
+    return;
+  const std::string elapsed = std::to_string(static_cast<int>(now() - start_)) + " s  ";
+  const std::string text = name.empty() ? ""
+                           : colour_    ? "\x1b[2m" + elapsed + "\x1b[0m" + name
+                                        : elapsed + name;
+  std::fprintf(stderr, "\r\x1b[K%s", text.c_str());
   std::fflush(stderr);
-  name_ = name;
-  nameStart_ = at;
 }
 
 } // namespace diptych::study

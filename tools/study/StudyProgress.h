@@ -1,5 +1,5 @@
-// What the study is at, for whoever waits: one line on a terminal, else a line for what took over a
-// second. Writes to stderr only.
+// What the study is at, for whoever waits: one line on a terminal, rewritten. Writes to stderr
+// only.
 #pragma once
 
 #include <string>
@@ -17,8 +17,7 @@ public:
 
 private:
   bool terminal_, colour_;
-  std::string name_;
-  double start_, nameStart_ = 0.0;
+  double start_;
 };
 
 } // namespace diptych::study
