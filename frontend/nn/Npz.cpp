@@ -45,8 +45,9 @@ std::string npyOf(const Tensor& tensor) {
 // One npy file. The header is a Python literal of three known keys; nothing is evaluated.
 class NpyReader {
 public:
-  NpyReader(const std::string& path, const std::string& name, std::string_view bytes)
-      : path_(path), name_(name), bytes_(bytes) {}
+  NpyReader(const char* op, const std::string& path, const std::string& name,
+            std::string_view bytes)
+      : op_(op), path_(path), name_(name), bytes_(bytes) {}
 
   Tensor read() {
     const std::string_view header = findHeader();
@@ -72,7 +73,7 @@ public:
 
 private:
   [[noreturn]] void bad(const std::string& what) const {
-    badFile("load_npz", path_, "\"" + name_ + "\": " + what);
+    badFile(op_, path_, "\"" + name_ + "\": " + what);
   }
 
   std::string_view findHeader() {
@@ -138,6 +139,7 @@ private:
     return shape;
   }
 
+  const char* op_;
   const std::string& path_;
   const std::string& name_;
   std::string_view bytes_, data_;
@@ -154,17 +156,19 @@ void save_npz(const std::string& path, const State& state, SourceLocation where)
   });
 }
 
+State unpackNpz(const char* op, const std::string& path, std::string_view bytes) {
+  State state;
+  for (const auto& [file, contents] : unpackZip(op, path, bytes)) {
+    const std::string name = file.ends_with(".npy") ? file.substr(0, file.size() - 4) : file;
+    if (!state.emplace(name, NpyReader(op, path, name, contents).read()).second)
+      badFile(op, path, "two arrays are named \"" + name + '"');
+  }
+  return state;
+}
+
 State load_npz(const std::string& path, SourceLocation where) {
-  return diptych::detail::located(where, [&] {
-    const std::string archive = readFile("load_npz", path);
-    State state;
-    for (const auto& [file, contents] : unpackZip("load_npz", path, archive)) {
-      const std::string name = file.ends_with(".npy") ? file.substr(0, file.size() - 4) : file;
-      if (!state.emplace(name, NpyReader(path, name, contents).read()).second)
-        badFile("load_npz", path, "two arrays are named \"" + name + '"');
-    }
-    return state;
-  });
+  return diptych::detail::located(
+      where, [&] { return unpackNpz("load_npz", path, readFile("load_npz", path)); });
 }
 
 } // namespace diptych::nn

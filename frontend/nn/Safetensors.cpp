@@ -65,7 +65,8 @@ std::string headerOf(const State& state, const Metadata& metadata,
 // Reads one file; every complaint names it.
 class Reader {
 public:
-  explicit Reader(const std::string& path) : path_(path), bytes_(readFile(kOp, path)) {}
+  Reader(const char* op, const std::string& path, std::string_view bytes)
+      : op_(op), path_(path), bytes_(bytes) {}
 
   State read(Metadata* metadata) {
     const json header = parseHeader();
@@ -81,9 +82,7 @@ public:
   }
 
 private:
-  static constexpr const char* kOp = "load_safetensors";
-
-  [[noreturn]] void bad(const std::string& what) const { badFile(kOp, path_, what); }
+  [[noreturn]] void bad(const std::string& what) const { badFile(op_, path_, what); }
 
   json parseHeader() {
     if (bytes_.size() < 8)
@@ -92,8 +91,8 @@ private:
     if (length > kMaxHeader || length > bytes_.size() - 8)
       bad("its header should have " + std::to_string(length) + " bytes, but the file has " +
           std::to_string(bytes_.size()) + " in all: it is cut off, or no safetensors file");
-    data_ = std::string_view(bytes_).substr(8 + length);
-    const std::string_view text = std::string_view(bytes_).substr(8, length);
+    data_ = bytes_.substr(8 + length);
+    const std::string_view text = bytes_.substr(8, length);
     std::set<std::string> names;
     std::string repeated;
     const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
@@ -183,36 +182,50 @@ private:
       bad(std::to_string(data_.size() - end) + " bytes at its end belong to no tensor");
   }
 
-  std::string path_, bytes_;
-  std::string_view data_;
+  const char* op_;
+  const std::string& path_;
+  std::string_view bytes_, data_;
   std::vector<std::pair<uint64_t, uint64_t>> ranges_;
 };
 
 } // namespace
 
+std::string packSafetensors(const char* op, const std::string& path, const State& state,
+                            const Metadata& metadata) {
+  if (state.contains(kMetadata))
+    badFile(op, path, "a tensor cannot be named __metadata__");
+  const std::vector<std::string> names = fileOrder(state);
+  std::string header;
+  try {
+    header = headerOf(state, metadata, names);
+  } catch (const json::exception&) {
+    badFile(op, path, "expected names and metadata in UTF-8");
+  }
+  std::string bytes;
+  appendNumber<uint64_t>(bytes, header.size());
+  bytes += header;
+  for (const std::string& name : names)
+    appendBytes(bytes, state.at(name));
+  return bytes;
+}
+
+State unpackSafetensors(const char* op, const std::string& path, std::string_view bytes,
+                        Metadata* metadata) {
+  return Reader(op, path, bytes).read(metadata);
+}
+
 void save_safetensors(const std::string& path, const State& state, const Metadata& metadata,
                       SourceLocation where) {
   diptych::detail::located(where, [&] {
-    if (state.contains(kMetadata))
-      badFile("save_safetensors", path, "a tensor cannot be named __metadata__");
-    const std::vector<std::string> names = fileOrder(state);
-    std::string header;
-    try {
-      header = headerOf(state, metadata, names);
-    } catch (const json::exception&) {
-      badFile("save_safetensors", path, "expected names and metadata in UTF-8");
-    }
-    std::string bytes;
-    appendNumber<uint64_t>(bytes, header.size());
-    bytes += header;
-    for (const std::string& name : names)
-      appendBytes(bytes, state.at(name));
-    writeFile("save_safetensors", path, bytes);
+    writeFile("save_safetensors", path, packSafetensors("save_safetensors", path, state, metadata));
   });
 }
 
 State load_safetensors(const std::string& path, Metadata* metadata, SourceLocation where) {
-  return diptych::detail::located(where, [&] { return Reader(path).read(metadata); });
+  return diptych::detail::located(where, [&] {
+    const std::string bytes = readFile("load_safetensors", path);
+    return unpackSafetensors("load_safetensors", path, bytes, metadata);
+  });
 }
 
 } // namespace diptych::nn

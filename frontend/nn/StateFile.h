@@ -24,6 +24,13 @@ void appendBytes(std::string& bytes, const Tensor& tensor);
 /// A tensor of exactly these bytes; booleans become 0 or 1. The sizes fit.
 Tensor fromFile(DType dtype, const std::vector<uint64_t>& shape, std::string_view bytes);
 
+/// The formats in memory; `op` and `path` are for messages.
+std::string packSafetensors(const char* op, const std::string& path, const State& state,
+                            const Metadata& metadata);
+State unpackSafetensors(const char* op, const std::string& path, std::string_view bytes,
+                        Metadata* metadata);
+State unpackNpz(const char* op, const std::string& path, std::string_view bytes);
+
 /// Little-endian numbers.
 template <class T> void appendNumber(std::string& bytes, T number) {
   for (size_t i = 0; i < sizeof(T); ++i)

@@ -1,18 +1,14 @@
-// diptych run: a function of textual IR on inputs from the command line, compiled or replayed.
+// diptych run: a function of textual IR, or a saved one, on inputs from the command line, compiled
+// or replayed.
 #include "tools/diptych/Commands.h"
 
+#include "tools/diptych/ReadProgram.h"
 #include "tools/diptych/RunInputs.h"
 #include "tools/diptych/Terminal.h"
 
 #include "frontend/JitProgram.h"
 #include "ir/Dialect.h"
 #include "passes/Interpreter.h"
-
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/SourceMgr.h"
-
-#include <diptych/diptych.h>
 
 #include <nlohmann/json.hpp>
 
@@ -28,7 +24,7 @@ using Json = nlohmann::ordered_json;
 struct Request {
   std::string file, function = "main", stage;
   InputRequest inputs;
-  std::string numerics = "standard";
+  std::string numerics; // empty: as it was saved, standard for text
   bool interpret = false, json = false;
 };
 
@@ -50,28 +46,8 @@ Examples:
   diptych run model.mlir --input 0=1,2,3
   diptych run model.mlir --function step --fill random --random-seed 7 --interpret
   diptych run model.mlir --input 0=ones --json
+  diptych run model.diptych --input 0=0.5      what save_function wrote, with its weights
   diptych run model.mlir --print-ir fused)";
-
-/// The program's or the command's fault, not ours: exit code 3, or 2 for the command's.
-struct Refusal {
-  ExitCode code;
-  std::string message;
-};
-
-/// Diagnostics of the parser and the verifier go to stderr as MLIR words them.
-mlir::OwningOpRef<mlir::ModuleOp> parse(const std::string& path) {
-  std::string message;
-  auto file = mlir::openInputFile(path, &message);
-  if (!file)
-    throw Refusal{badInput, message};
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
-  const mlir::SourceMgrDiagnosticHandler handler(sources, &traceContext());
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, &traceContext());
-  if (!module)
-    throw Refusal{badInput, path + ": no valid program of the diptych dialect, see above"};
-  return module;
-}
 
 mlir::func::FuncOp find(mlir::ModuleOp module, const Request& request) {
   std::string names;
@@ -116,9 +92,12 @@ void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function) {
     throw Error("internal: the function could not be renamed");
 }
 
-std::shared_ptr<JitProgram> makeProgram(mlir::ModuleOp module, const std::string& numerics) {
+std::shared_ptr<JitProgram> makeProgram(mlir::ModuleOp module, const Request& request,
+                                        std::optional<Numerics> saved) {
   JitOptions options;
-  options.numerics = numerics == "strict" ? Numerics::strict : Numerics::standard;
+  options.numerics = saved.value_or(Numerics::standard);
+  if (!request.numerics.empty())
+    options.numerics = request.numerics == "strict" ? Numerics::strict : Numerics::standard;
   return std::make_shared<JitProgram>(module.clone(), options, std::make_shared<SharedStats>());
 }
 
@@ -168,20 +147,24 @@ void printJson(const Request& request, ValueSpan results) {
 
 int execute(const Request& request) {
   const std::lock_guard lock(traceMutex());
-  auto module = parse(request.file);
-  auto function = find(*module, request);
-  const std::vector<TensorType> types = ir::tensorTypesOf(function.getArgumentTypes());
+  const ReadProgram read = readProgram(request.file);
+  mlir::ModuleOp module = *read.module;
+  auto function = find(module, request);
+  std::vector<TensorType> types = ir::tensorTypesOf(function.getArgumentTypes());
   ir::tensorTypesOf(function.getResultTypes());
-  makeMain(*module, function);
+  makeMain(module, function);
   std::shared_ptr<JitProgram> program;
   if (!request.interpret || !request.stage.empty())
-    program = makeProgram(*module, request.numerics);
+    program = makeProgram(module, request, read.numerics);
   if (!request.stage.empty()) {
     const Progress progress("compiling " + request.file);
     std::cout << program->text(request.stage);
     return success;
   }
-  const Values inputs = makeInputs(types, request.inputs);
+  // A saved function brings its last inputs along.
+  types.resize(types.size() - std::min(types.size(), read.weights.size()));
+  Values inputs = makeInputs(types, request.inputs);
+  inputs.insert(inputs.end(), read.weights.begin(), read.weights.end());
   const NoGradGuard guard;
   const Values results = [&] {
     const Progress progress((request.interpret ? "replaying " : "compiling and running ") +
@@ -212,8 +195,10 @@ int runProgram(const Request& request) {
 
 void addRun(CLI::App& app, Command& command) {
   auto request = std::make_shared<Request>();
-  CLI::App* sub = app.add_subcommand("run", "Run a function of textual IR");
-  sub->add_option("file", request->file, "The IR; - for stdin")->required()->type_name("FILE");
+  CLI::App* sub = app.add_subcommand("run", "Run a function of textual IR, or a saved one");
+  sub->add_option("file", request->file, "Textual IR or a saved function; - for stdin")
+      ->required()
+      ->type_name("FILE");
   sub->add_option("--function", request->function, "Which function")->capture_default_str();
   sub->add_flag("--interpret", request->interpret,
                 "Replay it through the eager kernels instead of compiling it");
@@ -225,9 +210,9 @@ void addRun(CLI::App& app, Command& command) {
       ->capture_default_str();
   sub->add_option("--random-seed", request->inputs.seed, "Seed of random inputs")
       ->capture_default_str();
-  sub->add_option("--numerics", request->numerics, "strict (eager's bits) or standard")
-      ->check(CLI::IsMember({"strict", "standard"}))
-      ->capture_default_str();
+  sub->add_option("--numerics", request->numerics,
+                  "strict (eager's bits) or standard; default: as it was saved, standard for text")
+      ->check(CLI::IsMember({"strict", "standard"}));
   sub->add_flag("--json", request->json, "Print the results as JSON");
   sub->add_option("--print-ir", request->stage, "Print the program at a stage; don't run it")
       ->check(CLI::IsMember(

@@ -1,0 +1,31 @@
+// A program from a file of the user's: textual IR, or a saved function with its weights.
+#pragma once
+
+#include "tools/diptych/Commands.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <diptych/diptych.h>
+
+#include <optional>
+
+namespace diptych::cli {
+
+/// The program's or the command's fault, not ours: how the command ends.
+struct Refusal {
+  ExitCode code;
+  std::string message;
+};
+
+struct ReadProgram {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  Values weights;                   ///< the last arguments of a saved function's @main
+  std::optional<Numerics> numerics; ///< that it was saved with
+};
+
+/// Reads `path`, or stdin for "-". Diagnostics of the parser and the verifier go to stderr as MLIR
+/// words them. Throws Refusal or Error. The caller holds traceMutex() as long as it has the module.
+ReadProgram readProgram(const std::string& path);
+
+} // namespace diptych::cli
