@@ -18,6 +18,7 @@ if(TARGET diptych)
     "${PROJECT_BINARY_DIR}/DiptychConfig.cmake" INSTALL_DESTINATION "${package_folder}")
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/DiptychConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
   install(FILES "${PROJECT_BINARY_DIR}/DiptychConfig.cmake" "${PROJECT_BINARY_DIR}/DiptychConfigVersion.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/DiptychModel.cmake"
     DESTINATION "${package_folder}")
 endif()
 

@@ -11,6 +11,7 @@ file(GLOB ir_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/ir/*.cpp")
 file(GLOB autodiff_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/autodiff/*.cpp")
 file(GLOB codegen_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/codegen/*.cpp" "${PROJECT_SOURCE_DIR}/codegen/*/*.cpp")
 file(GLOB passes_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/passes/*.cpp")
+file(GLOB aot_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/aot/*.cpp")
 diptych_glob(runtime_sources "${PROJECT_SOURCE_DIR}/runtime/*.cpp")
 diptych_glob(frontend_sources "${PROJECT_SOURCE_DIR}/frontend/*.cpp")
 file(GLOB kernelgen_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/diptych-kernelgen/*.cpp")
@@ -58,13 +59,17 @@ if(codegen_sources OR dialect_sources OR passes_sources OR jit_sources OR kernel
 endif()
 
 set(compiler_objects)
-foreach(room IN ITEMS codegen dialect passes jit)
+foreach(room IN ITEMS codegen dialect passes jit aot)
   if(${room}_sources)
     add_library(diptych-${room} OBJECT ${${room}_sources})
     diptych_mlir_room(diptych-${room})
     list(APPEND compiler_objects $<TARGET_OBJECTS:diptych-${room}>)
   endif()
 endforeach()
+
+if(TARGET diptych-aot)
+  target_compile_definitions(diptych-aot PRIVATE DIPTYCH_VERSION="${PROJECT_VERSION}")
+endif()
 
 # Eager kernels: the code generator's own output, one object per x86-64 level, chosen at run time.
 set(kernel_objects)

@@ -33,6 +33,7 @@ struct ScheduledCall {
   int64_t range = 1;                               // the outermost loop
   int64_t grain = 1;                               // least piece of it worth a thread
   runtime::StatusText status;
+  std::string failure; // where there is a status: what it means, without what only a run knows
   double flops = 0, bytes = 0;
   std::string name; // for reports: "sum+exp+sub"
   SourceLocation where;

@@ -227,9 +227,11 @@ ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t
   call.name = info(*ir::opCodeOf(op)).name;
   call.range = std::max<int64_t>(1, outer);
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
-  call.status = runtime::indexText(spec.code == OpCode::Gather ? 1 : 0, spec.n.value,
-                                   "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
-                                       ir::tensorTypeOf(op->getOperand(0).getType()).str());
+  const std::string axis = "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
+                           ir::tensorTypeOf(op->getOperand(0).getType()).str();
+  call.status = runtime::indexText(spec.code == OpCode::Gather ? 1 : 0, spec.n.value, axis);
+  call.failure = "an index is out of range for " + axis + "; indices go from 0 to " +
+                 std::to_string(spec.n.value - 1);
   return call;
 }
 

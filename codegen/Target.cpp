@@ -31,57 +31,74 @@ double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-const llvm::Target& nativeTarget() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
+const llvm::Target& targetOf(const std::string& triple) {
+  static std::once_flag native, all;
+  if (triple == llvm::sys::getProcessTriple())
+    std::call_once(native, [] {
+      llvm::InitializeNativeTarget();
+      llvm::InitializeNativeTargetAsmPrinter();
+      llvm::InitializeNativeTargetAsmParser();
+    });
+  else
+    std::call_once(all, [] {
+      llvm::InitializeAllTargetInfos();
+      llvm::InitializeAllTargets();
+      llvm::InitializeAllTargetMCs();
+      llvm::InitializeAllAsmPrinters();
+      llvm::InitializeAllAsmParsers();
+    });
   std::string message;
-  const llvm::Triple triple(llvm::sys::getProcessTriple());
-  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(llvm::Triple(triple), message);
   if (!target)
-    throw Error("LLVM has no code generator for " + triple.str() + ": " + message);
+    throw Error("LLVM has no code generator for " + triple + ": " + message);
   return *target;
 }
 
-std::unique_ptr<llvm::TargetMachine> makeMachine(const std::string& cpu,
+std::unique_ptr<llvm::TargetMachine> makeMachine(const std::string& triple, const std::string& cpu,
                                                  const std::string& features) {
   llvm::TargetOptions options;
   // Only operations that carry the `contract` flag may fuse: the numerics mode decides, not LLVM.
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
-  const llvm::Target& target = nativeTarget();
   // Kernels call nothing and lie beside their constants: the small code model suffices, also for
   // jit (whose default, the large one, loads every constant's address with a 10-byte move).
-  return std::unique_ptr<llvm::TargetMachine>(target.createTargetMachine(
-      llvm::Triple(llvm::sys::getProcessTriple()), cpu, features, options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(targetOf(triple).createTargetMachine(
+      llvm::Triple(triple), cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Default));
 }
 
 } // namespace
 
-Target::Target(const std::string& cpu) : cpu_(cpu) {
+Target::Target(const std::string& cpu) : triple_(llvm::sys::getProcessTriple()), cpu_(cpu) {
+  const llvm::Triple host(triple_);
   if (cpu == "native") {
     cpu_ = llvm::sys::getHostCPUName().str();
     llvm::SubtargetFeatures features;
     for (const auto& feature : llvm::sys::getHostCPUFeatures())
       features.AddFeature(feature.first(), feature.second);
     features_ = features.getString();
+  } else if (cpu == "aarch64") {
+    cpu_ = "generic";
+    triple_ = host.isAArch64() ? triple_ : "aarch64-unknown-linux-gnu";
+  } else if (cpu.starts_with("x86-64") && !host.isX86()) {
+    triple_ = "x86_64-unknown-linux-gnu";
   }
-  llvm::TargetMachine* probe = &machine();
-  const llvm::MCSubtargetInfo& info = *probe->getMCSubtargetInfo();
-  if (!info.isCPUStringValid(cpu_))
-    throw Error("expected a CPU that LLVM knows, got '" + cpu + "'; try native or x86-64-v3");
-  if (!probe->getTargetTriple().isX86())
-    return;
-  vectorBytes_ = info.checkFeatures("+avx512f") ? 64 : info.checkFeatures("+avx2") ? 32 : 16;
+  // Asked without the CPU: LLVM prints what it thinks of an unknown one.
+  const std::unique_ptr<llvm::MCSubtargetInfo> known(
+      targetOf(triple_).createMCSubtargetInfo(llvm::Triple(triple_), "", ""));
+  if (!known->isCPUStringValid(cpu_))
+    throw Error("expected a CPU that LLVM knows, got '" + cpu +
+                "'; try native, x86-64-v3, x86-64-v4 or aarch64");
+  const llvm::TargetMachine& probe = machine();
+  const llvm::MCSubtargetInfo& info = *probe.getMCSubtargetInfo();
+  if (probe.getTargetTriple().isX86())
+    vectorBytes_ = info.checkFeatures("+avx512f") ? 64 : info.checkFeatures("+avx2") ? 32 : 16;
 }
 
 Target::~Target() = default;
 
 llvm::TargetMachine& Target::machine(size_t worker) const {
   while (machines_.size() <= worker)
-    machines_.push_back(makeMachine(cpu_, features_));
+    machines_.push_back(makeMachine(triple_, cpu_, features_));
   return *machines_[worker];
 }
 
@@ -202,13 +219,23 @@ std::string printLLVM(mlir::ModuleOp lowered, const Target& target) {
   return text;
 }
 
+std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContext& context,
+                                        const Target& target) {
+  return translate(lowered, context, target.machine());
+}
+
+std::string machineCode(llvm::Module& module, const Target& target, bool assembly) {
+  llvm::TargetMachine& machine = target.machine();
+  optimize(module, machine);
+  const auto code = machineCode(module, machine,
+                                assembly ? llvm::CodeGenFileType::AssemblyFile
+                                         : llvm::CodeGenFileType::ObjectFile);
+  return {code.begin(), code.end()};
+}
+
 std::string printAssembly(mlir::ModuleOp lowered, const Target& target) {
   llvm::LLVMContext context;
-  llvm::TargetMachine& machine = target.machine();
-  auto module = translate(lowered, context, machine);
-  optimize(*module, machine);
-  auto code = machineCode(*module, machine, llvm::CodeGenFileType::AssemblyFile);
-  return std::string(code.begin(), code.end());
+  return machineCode(*translate(lowered, context, target), target, true);
 }
 
 } // namespace diptych::codegen

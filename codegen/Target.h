@@ -8,7 +8,9 @@
 #include <vector>
 
 namespace llvm {
+class LLVMContext;
 class MemoryBuffer;
+class Module;
 class TargetMachine;
 } // namespace llvm
 
@@ -19,7 +21,8 @@ struct CodegenTimes {
   double lower = 0, translate = 0, optimize = 0, codegen = 0;
 };
 
-/// A CPU to generate code for: "native", or a name LLVM knows ("x86-64-v3").
+/// A CPU to generate code for: "native", a name LLVM knows for this machine's family
+/// ("x86-64-v3"), or "aarch64" and "x86-64", the least CPU of another family under Linux.
 class Target {
 public:
   /// Throws Error for a CPU that LLVM does not know.
@@ -34,9 +37,12 @@ public:
   int vectorBytes() const { return vectorBytes_; }
   /// CPU and features, for cache keys and reports.
   std::string text() const { return cpu_ + " " + features_; }
+  const std::string& cpu() const { return cpu_; }
+  const std::string& features() const { return features_; }
+  const std::string& triple() const { return triple_; }
 
 private:
-  std::string cpu_, features_;
+  std::string triple_, cpu_, features_;
   int vectorBytes_ = 16;
   mutable std::vector<std::unique_ptr<llvm::TargetMachine>> machines_;
 };
@@ -50,6 +56,12 @@ void lowerToLLVM(mlir::ModuleOp module);
 /// Object files holding the module's functions, split over `threads` compile threads.
 std::vector<std::unique_ptr<llvm::MemoryBuffer>>
 compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times);
+
+/// LLVM IR of a lowered module.
+std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContext& context,
+                                        const Target& target);
+/// An object file, or assembly as text, of a module that is cleaned up on the way.
+std::string machineCode(llvm::Module& module, const Target& target, bool assembly);
 
 /// LLVM IR or assembly of a lowered module, as text.
 std::string printLLVM(mlir::ModuleOp lowered, const Target& target);

@@ -30,7 +30,7 @@ private:
 } // namespace
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
-                              const std::string& until) {
+                              const std::string& until, int vectorBytes) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -51,7 +51,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   if (until == "fused")
     return {};
   codegen::ScheduleOptions options;
-  options.vectorBytes = codegen::KernelCompiler::native().vectorBytes();
+  options.vectorBytes = vectorBytes ? vectorBytes : codegen::KernelCompiler::native().vectorBytes();
   options.contract = numerics != Numerics::strict;
   codegen::Schedule schedule = codegen::schedule(main, options);
   watch.stop(stats.schedule);

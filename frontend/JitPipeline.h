@@ -10,9 +10,10 @@
 namespace diptych {
 
 /// Expands, simplifies, fuses and schedules @main of `module`, which is changed. Stops after
-/// `until` ("differentiated", "simplified", "fused"; empty: all the way).
+/// `until` ("differentiated", "simplified", "fused"; empty: all the way). Kernels are made for
+/// registers of `vectorBytes`; 0: this machine's.
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
-                              const std::string& until = "");
+                              const std::string& until = "", int vectorBytes = 0);
 
 /// Buffers, calls and arguments, one line each.
 std::string printPlan(const codegen::Schedule& schedule);

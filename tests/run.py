@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SUITES = ("structure", "unit", "ops", "fuzz", "errors", "cuda", "lit", "install")
+SUITES = ("structure", "unit", "ops", "fuzz", "errors", "aot", "cuda", "lit", "install")
 TIMEOUT = 3600
 
 
@@ -122,7 +122,7 @@ def main():
     total = Counts()
     for name in options.suites or SUITES:
         print(f"== {name}", flush=True)
-        if name in ("unit", "ops", "fuzz", "errors", "cuda"):
+        if name in ("unit", "ops", "fuzz", "errors", "aot", "cuda"):
             if not any((HERE / name).glob("*.cpp")):
                 print("no such tests in the tree")
                 continue
@@ -132,6 +132,8 @@ def main():
                 counts = Counts(failed=1)
             else:
                 counts = runGoogleTest(binary, reports)
+            if any((HERE / name).glob("test_*.py")):
+                counts += runUnittest(HERE / name, build)
         elif name == "lit":
             rooms = [room for room in ("ir", "passes", "codegen", "cli") if (HERE / room).is_dir()]
             if not rooms:

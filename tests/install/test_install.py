@@ -54,6 +54,15 @@ class Install(unittest.TestCase):
         self.assertTrue(tool.exists(), "the diptych command was not installed")
         run([tool, "--help"])
 
+    def test_model_compiles_in_somebodys_build(self):
+        build = Path(self.folder.name) / "model"
+        run(["cmake", "-G", "Ninja", "-S", HERE.parents[1] / "examples" / "sharpe_in_c", "-B", build,
+             f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_CXX_COMPILER={self.compiler}"])
+        run(["cmake", "--build", build])
+        program = build / "example-sharpe_in_c"
+        self.assertIn("step 100", run([program]))
+        self.assertNotRegex(run(["ldd", program]), "libLLVM|libMLIR|libdiptych|stdc")
+
     def test_missing_component_is_named(self):
         project = Path(self.folder.name) / "missing"
         project.mkdir()

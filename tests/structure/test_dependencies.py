@@ -7,7 +7,7 @@ import tree
 MLIR = re.compile(r"^(mlir|llvm|llvm-c|mlir-c)/")
 CUDA = re.compile(r"^(cuda|cublas|nvJitLink|nvml|nvrtc|driver_types)")
 FOREIGN = re.compile(f"{MLIR.pattern}|{CUDA.pattern}")
-ROOMS = ("ir", "autodiff", "frontend", "passes", "codegen", "runtime", "tools")
+ROOMS = ("ir", "autodiff", "frontend", "passes", "codegen", "runtime", "aot", "tools")
 # Arrows; a room may always include itself. frontend/Jit* and frontend/Trace* join the compiler to the DSL.
 ALLOWED = {
     "ir": (),
@@ -16,6 +16,7 @@ ALLOWED = {
     "passes": ("ir", "autodiff"),
     "codegen": ("ir", "runtime"),
     "runtime": ("ir",),
+    "aot": ("ir", "passes", "codegen", "runtime", "frontend"),
 }
 # The files of ir/ that know MLIR, by name; everything else there does not.
 DIALECT = re.compile(r"^ir/(Dialect|IrEmitter|IrValue|Folders|Verify)[A-Za-z]*\.")
@@ -59,6 +60,14 @@ class Dependencies(unittest.TestCase):
 
     def test_runtime_includes_only_ir(self):
         self.room("runtime")
+
+    def test_aot_includes_the_compiler_and_the_joints_of_the_frontend(self):
+        self.room("aot")
+        joints = re.compile(r"^frontend/(Jit|Trace|TensorImpl)")
+        problems = [f"{name(path)} includes {target}" for path in tree.sources("aot/")
+                    for _, target in tree.includes(path)
+                    if target.startswith("frontend/") and not joints.match(target)]
+        self.fails(problems)
 
     def test_nothing_of_the_compiler_reaches_the_frontend(self):
         frontend = re.compile(r"^frontend/")

@@ -1,0 +1,217 @@
+// The stages: schedules for every target, kernels of all of them in one MLIR module, plans and
+// interface around them in LLVM IR. Kernels that entries share are emitted once.
+#include "aot/Build.h"
+
+#include "aot/Interface.h"
+#include "aot/Names.h"
+#include "aot/Support.h"
+#include "codegen/Emit.h"
+#include "frontend/JitPipeline.h"
+#include "frontend/TensorImpl.h"
+#include "frontend/Trace.h"
+#include "ir/Dialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace diptych::aot {
+
+namespace {
+
+std::span<const std::byte> bytesOf(const Value& tensor) {
+  return {eagerTensor(tensor).data(), static_cast<size_t>(tensor.type().bytes())};
+}
+
+class Builder {
+public:
+  Builder(std::vector<Source>& sources, const Options& options) : sources_(sources) {
+    built_.model.options = options;
+    for (Source& source : sources_)
+      for (Value& capture : source.captures)
+        capture = contiguousCopy(capture);
+  }
+
+  Built run(bool keepKernels) {
+    Model& model = built_.model;
+    for (const std::string& name : model.options.targets)
+      targets_.push_back(std::make_unique<codegen::Target>(name));
+    checkTargets();
+    schedules_.resize(targets_.size());
+    {
+      std::lock_guard lock(traceMutex());
+      describe();
+      model.hash = hash();
+      for (size_t v = 0; v < targets_.size(); ++v)
+        for (Source& source : sources_)
+          schedules_[v].push_back(schedule(source, *targets_[v]));
+    }
+    emitKernels(keepKernels);
+    emitPlans();
+    return std::move(built_);
+  }
+
+private:
+  void checkTargets() {
+    for (const auto& target : targets_)
+      if (target->triple() != targets_[0]->triple() ||
+          (targets_.size() > 1 && !target->machine().getTargetTriple().isX86()))
+        throw Error("aot: several targets must all be x86, got " + target->cpu() + " beside " +
+                    targets_[0]->cpu() + "; build one artefact for each family");
+    // One LLVM module is compiled for the least CPU; functions ask for more.
+    const bool x86 = targets_[0]->machine().getTargetTriple().isX86();
+    built_.target = std::make_unique<codegen::Target>(x86 ? std::string("x86-64")
+                                                          : built_.model.options.targets[0]);
+  }
+
+  void describe() {
+    Model& model = built_.model;
+    for (Source& source : sources_) {
+      EntryInfo entry;
+      entry.name = source.name;
+      entry.symbol = model.options.name + "_" + source.name;
+      auto main = source.module->lookupSymbol<mlir::func::FuncOp>("main");
+      const auto inputs = ir::tensorTypesOf(main.getArgumentTypes());
+      const auto outputs = ir::tensorTypesOf(main.getResultTypes());
+      const size_t own = inputs.size() - source.captures.size();
+      const bool passed = model.options.weights == Weights::passed;
+      for (size_t i = 0; i < (passed ? inputs.size() : own); ++i)
+        entry.inputs.push_back(
+            {i < own ? source.inputNames[i] : "weight" + std::to_string(i - own), inputs[i]});
+      for (size_t i = 0; i < outputs.size(); ++i)
+        entry.outputs.push_back({source.outputNames[i], outputs[i]});
+      model.passed.push_back(passed ? source.captures.size() : 0);
+      model.entries.push_back(std::move(entry));
+    }
+    checkNames(model);
+  }
+
+  // Of what the results depend on, but the CPU, which they do not.
+  std::string hash() {
+    llvm::SHA256 sha;
+    const auto add = [&](const std::string& text) {
+      sha.update(std::to_string(text.size()) + ":" + text);
+    };
+    add(built_.model.options.numerics == Numerics::strict ? "strict" : "standard");
+    for (Source& source : sources_) {
+      add(source.name);
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      source.module->print(stream);
+      add(text);
+      for (const Value& capture : source.captures) {
+        const auto bytes = bytesOf(capture);
+        sha.update(llvm::ArrayRef(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+      }
+    }
+    return llvm::toHex(sha.final(), /*LowerCase=*/true);
+  }
+
+  codegen::Schedule schedule(Source& source, const codegen::Target& target) const {
+    mlir::OwningOpRef<mlir::ModuleOp> copy = source.module->clone();
+    JitStats unused;
+    codegen::Schedule schedule =
+        runPipeline(*copy, built_.model.options.numerics, unused, "", target.vectorBytes());
+    refuseLibrary(schedule);
+    return schedule;
+  }
+
+  void emitKernels(bool keep) {
+    mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
+    codegen::loadKernelDialects(context);
+    codegen::prepareContext(context);
+    auto kernels = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+    const mlir::OwningOpRef<mlir::ModuleOp> owner(kernels);
+    kernelNames_.resize(targets_.size());
+    for (size_t v = 0; v < targets_.size(); ++v)
+      for (const codegen::Schedule& schedule : schedules_[v])
+        for (const codegen::KernelSpec* kernel : codegen::kernelsOf(schedule)) {
+          auto& names = kernelNames_[v];
+          const std::string name =
+              "kernel." + std::to_string(v) + "." + std::to_string(names.size());
+          if (names.emplace(kernel->text(), name).second)
+            codegen::emitKernel(kernels, name, *kernel);
+        }
+    if (keep) {
+      llvm::raw_string_ostream stream(built_.kernels);
+      kernels->print(stream);
+    }
+    codegen::lowerToLLVM(kernels);
+    built_.context = std::make_unique<llvm::LLVMContext>();
+    built_.module = codegen::translate(kernels, *built_.context, *built_.target);
+    built_.module->setModuleIdentifier(built_.model.options.name);
+    built_.module->setSourceFileName(built_.model.options.name);
+  }
+
+  void emitPlans() {
+    llvm::Module& module = *built_.module;
+    Model& model = built_.model;
+    Constants constants(module);
+    if (model.threaded())
+      addThreads(module);
+    std::vector<Version> versions(targets_.size());
+    for (size_t v = 0; v < versions.size(); ++v) {
+      Version& version = versions[v];
+      version.cpu = targets_[v]->cpu();
+      version.features = targets_[v]->features();
+      const std::string suffix = "." + std::to_string(v), check = "cpu" + suffix;
+      if (addCpuCheck(module, *targets_[v], check))
+        version.check = check;
+      PlanContext context{module, model, constants, {}, suffix};
+      for (const auto& [text, name] : kernelNames_[v]) {
+        llvm::Function* kernel = module.getFunction(name);
+        kernel->setLinkage(llvm::GlobalValue::InternalLinkage);
+        kernel->setDoesNotThrow();
+        context.kernels[text] = kernel;
+      }
+      for (size_t e = 0; e < sources_.size(); ++e) {
+        const codegen::Schedule& schedule = schedules_[v][e];
+        EntryInfo& entry = model.entries[e];
+        entry.workspaceBytes = std::max(entry.workspaceBytes, schedule.arenaBytes);
+        version.plans.push_back(
+            emitPlan(context, schedule, "plan." + entry.name + suffix, model.threaded()));
+      }
+      const std::string kernels = "kernel" + suffix + ".";
+      for (llvm::Function& function : module)
+        if (!function.isDeclaration() && belongsTo(function.getName(), model, suffix, kernels))
+          setCpu(function, version);
+    }
+    addEntries(module, model, versions, embedded(constants));
+    addDescription(module, model, versions);
+  }
+
+  static bool belongsTo(llvm::StringRef name, const Model& model, const std::string& suffix,
+                        const std::string& kernels) {
+    if (name.starts_with(kernels))
+      return true;
+    for (const EntryInfo& entry : model.entries)
+      if (name.starts_with("plan." + entry.name + suffix))
+        return true;
+    return false;
+  }
+
+  Embedded embedded(Constants& constants) const {
+    Embedded all(sources_.size());
+    if (built_.model.options.weights == Weights::embedded)
+      for (size_t e = 0; e < sources_.size(); ++e)
+        for (const Value& capture : sources_[e].captures)
+          all[e].push_back(constants.at(bytesOf(capture)));
+    return all;
+  }
+
+  std::vector<Source>& sources_;
+  std::vector<std::unique_ptr<codegen::Target>> targets_;
+  std::vector<std::vector<codegen::Schedule>> schedules_;       // by target, entry
+  std::vector<std::map<std::string, std::string>> kernelNames_; // by target: text to name
+  Built built_;
+};
+
+} // namespace
+
+Built build(std::vector<Source>& sources, const Options& options, bool keepKernels) {
+  checkOptions(options);
+  return Builder(sources, options).run(keepKernels);
+}
+
+} // namespace diptych::aot

@@ -1,0 +1,179 @@
+// NAME.h: plain C99, also for C++. Says all that a caller needs to know.
+#include "aot/Model.h"
+
+#include <algorithm>
+
+namespace diptych::aot {
+
+namespace {
+
+std::string upper(std::string text) {
+  for (char& c : text)
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return text;
+}
+
+const char* cTypeOf(DType dtype) {
+  switch (dtype) {
+  case DType::f32: return "float";
+  case DType::f64: return "double";
+  case DType::i32: return "int32_t";
+  case DType::i64: return "int64_t";
+  case DType::boolean: return "uint8_t";
+  }
+  return "void";
+}
+
+const char* const kTypes = R"(#ifndef DIPTYCH_ARTEFACT_TYPES
+#define DIPTYCH_ARTEFACT_TYPES
+/* A tensor as a function takes or gives it: row-major and contiguous. */
+typedef struct {
+  const char *name;
+  const char *dtype; /* f32, f64, i32, i64, bool (a byte, 0 or 1) */
+  int64_t rank;
+  int64_t elements;
+  int64_t bytes;
+  int64_t shape[8]; /* the first `rank` of them */
+} diptych_tensor;
+
+/* Threads for one call. With run == NULL the call creates and ends them itself. Else run must call
+   task(context, i) for every i from 0 to count - 1, all at the same time, each on a thread of its
+   own (they wait for one another), and return when all have returned. */
+typedef struct {
+  int count;
+  void (*run)(void *pool, int count, void (*task)(void *context, int index), void *context);
+  void *pool; /* passed to run */
+} diptych_threads;
+#endif
+)";
+
+class HeaderText {
+public:
+  explicit HeaderText(const Model& model)
+      : model_(model), name_(model.options.name), upper_(upper(name_)) {}
+
+  std::string make() {
+    opening();
+    constants();
+    for (size_t i = 0; i < model_.entries.size(); ++i)
+      entry(i);
+    text_ += "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+    return text_;
+  }
+
+private:
+  void line(const std::string& text) { text_ += text + "\n"; }
+  void define(const std::string& what, const std::string& value) {
+    line("#define " + upper_ + "_" + what + " " + value);
+  }
+
+  void opening() {
+    std::string targets;
+    for (const std::string& target : model_.options.targets)
+      targets += (targets.empty() ? "" : ", ") + target;
+    const bool strict = model_.options.numerics == Numerics::strict;
+    line("/* " + name_ + ": made by Diptych " + version() + ". Do not edit.");
+    line("   CPU: " + targets + ". Numerics: " + (strict ? "strict" : "standard") + ".");
+    line("");
+    line("   Every function returns 0, or a code for " + name_ +
+         "_error_message; outputs are then");
+    line("   undefined. Inputs and outputs are row-major arrays that must not overlap; inputs are");
+    line("   not changed. The workspace is memory of the caller's, aligned to " + upper_ +
+         "_ALIGNMENT");
+    line("   bytes; its contents matter neither before nor after a call. There is no global state");
+    line("   and nothing is allocated: calls may run at the same time, on any threads, if their");
+    line("   outputs and workspaces are different.");
+    if (model_.threaded())
+      line("   Results are the same bits for any number of threads. */");
+    else
+      line("   A call runs on the thread that makes it. */");
+    line("#ifndef DIPTYCH_" + upper_ + "_H\n#define DIPTYCH_" + upper_ + "_H\n");
+    line("#include <stddef.h>\n#include <stdint.h>\n");
+    line("#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
+    line(kTypes);
+  }
+
+  void constants() {
+    define("VERSION", std::string("\"") + version() + "\"");
+    define("MODEL_HASH", "\"" + model_.hash + "\"");
+    define("NUMERICS", model_.options.numerics == Numerics::strict ? "\"strict\"" : "\"standard\"");
+    define("ALIGNMENT", std::to_string(kWorkspaceAlignment));
+    if (model_.threaded())
+      define("MOST_THREADS", std::to_string(std::min(model_.options.threads, kMostThreads)));
+    line("");
+    define("OK", std::to_string(kDone));
+    define("ERROR_NULL", std::to_string(kNullPointer) + "      /* an input or output is NULL */");
+    define("ERROR_WORKSPACE",
+           std::to_string(kBadWorkspace) + " /* the workspace is NULL or not aligned */");
+    define("ERROR_CPU", std::to_string(kWrongCpu) + "       /* this CPU lacks instructions */");
+    for (int code : codesOf(model_))
+      if (code >= kFirstFailure)
+        line("/* " + std::to_string(code) + ": " + commentSafe(messageOf(model_, code)) + " */");
+    line("");
+    line("/* The same as symbols; about is all of it as JSON. */");
+    for (const char* symbol : {"version", "model_hash", "numerics", "targets", "about"})
+      line("extern const char " + name_ + "_" + symbol + "[];");
+    line("");
+    line("/* Never NULL. */");
+    line("const char *" + name_ + "_error_message(int code);");
+    line("/* 0 if this CPU can run the functions, else " + upper_ + "_ERROR_CPU. */");
+    line("int " + name_ + "_check_cpu(void);\n");
+  }
+
+  static std::string commentSafe(std::string text) {
+    for (size_t at = 0; (at = text.find("*/", at)) != std::string::npos;)
+      text.replace(at, 2, "* /");
+    return text;
+  }
+
+  void entry(size_t index) {
+    const EntryInfo& entry = model_.entries[index];
+    line("/* " + entry.name);
+    const auto describe = [&](const TensorInfo& info, const std::string& how) {
+      line("     " + info.name + "  " + how + "  " + info.type.str());
+    };
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      describe(entry.inputs[i], i + model_.passed[index] >= entry.inputs.size() ? "weight" : "in");
+    for (const TensorInfo& info : entry.outputs)
+      describe(info, "out");
+    if (entry.workspaceBytes)
+      line("     workspace  " + std::to_string(entry.workspaceBytes) + " bytes");
+    else
+      line("     workspace  not used: may be NULL");
+    if (model_.threaded())
+      line("     threads  NULL: the calling thread only; more than " + upper_ +
+           "_MOST_THREADS are not used");
+    line("*/");
+    const std::string macro = upper(entry.name);
+    define(macro + "_WORKSPACE_BYTES", std::to_string(entry.workspaceBytes));
+    for (const auto* list : {&entry.inputs, &entry.outputs})
+      for (const TensorInfo& info : *list)
+        define(macro + "_" + upper(info.name) + "_ELEMENTS", std::to_string(info.type.numel()));
+    if (!entry.inputs.empty())
+      line("extern const diptych_tensor " + entry.symbol + "_inputs[" +
+           std::to_string(entry.inputs.size()) + "];");
+    if (!entry.outputs.empty())
+      line("extern const diptych_tensor " + entry.symbol + "_outputs[" +
+           std::to_string(entry.outputs.size()) + "];");
+    line("size_t " + entry.symbol + "_workspace_bytes(void);");
+    line("int " + entry.symbol + "(" + parameters(entry) + ");\n");
+  }
+
+  std::string parameters(const EntryInfo& entry) const {
+    std::string text;
+    for (const TensorInfo& info : entry.inputs)
+      text += std::string("const ") + cTypeOf(info.type.dtype) + " *" + info.name + ", ";
+    for (const TensorInfo& info : entry.outputs)
+      text += std::string(cTypeOf(info.type.dtype)) + " *" + info.name + ", ";
+    return text + "void *workspace" + (model_.threaded() ? ", const diptych_threads *threads" : "");
+  }
+
+  const Model& model_;
+  std::string name_, upper_, text_;
+};
+
+} // namespace
+
+std::string headerText(const Model& model) { return HeaderText(model).make(); }
+
+} // namespace diptych::aot

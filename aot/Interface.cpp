@@ -1,0 +1,279 @@
+// Entries are indirect functions (ELF's IFUNC): the loader asks the CPU once, and a call costs
+// nothing for it. Where no version fits, the loader takes a function that returns the error code.
+#include "aot/Interface.h"
+
+#include <diptych/Error.h>
+
+#include "llvm/IR/IRBuilder.h"
+
+namespace diptych::aot {
+
+namespace {
+
+using llvm::Value;
+
+class EntryWriter {
+public:
+  EntryWriter(llvm::Module& module, const Model& model, size_t entry,
+              const std::vector<llvm::Constant*>& embedded)
+      : module_(module), model_(model), entry_(model.entries[entry]), embedded_(embedded) {
+    llvm::Type* pointer = llvm::PointerType::getUnqual(module.getContext());
+    const size_t count = entry_.inputs.size() + entry_.outputs.size() + 1 + model.threaded();
+    type_ = llvm::FunctionType::get(llvm::Type::getInt32Ty(module.getContext()),
+                                    std::vector<llvm::Type*>(count, pointer), false);
+  }
+
+  llvm::FunctionType* type() const { return type_; }
+
+  llvm::Function* create(const std::string& name, bool exported) {
+    auto* function = llvm::Function::Create(
+        type_, exported ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::InternalLinkage,
+        name, module_);
+    function->setDoesNotThrow();
+    return function;
+  }
+
+  /// Looks at the pointers, then runs the plan.
+  void fill(llvm::Function* function, llvm::Function* plan) {
+    llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
+    const auto argument = [&](size_t i) { return function->getArg(static_cast<unsigned>(i)); };
+    const size_t in = entry_.inputs.size(), out = entry_.outputs.size();
+    Value* missing = b.getFalse();
+    for (size_t i = 0; i < in + out; ++i) {
+      const TensorInfo& tensor = i < in ? entry_.inputs[i] : entry_.outputs[i - in];
+      if (tensor.type.bytes() > 0)
+        missing = b.CreateOr(missing, b.CreateIsNull(argument(i)));
+    }
+    returnIf(b, function, missing, kNullPointer);
+    Value* workspace = argument(in + out);
+    if (entry_.workspaceBytes > 0) {
+      Value* low = b.CreateAnd(b.CreatePtrToInt(workspace, b.getInt64Ty()),
+                               b.getInt64(kWorkspaceAlignment - 1));
+      Value* bad = b.CreateOr(b.CreateIsNull(workspace), b.CreateICmpNE(low, b.getInt64(0)));
+      returnIf(b, function, bad, kBadWorkspace);
+    }
+    std::vector<Value*> inputs, outputs;
+    for (size_t i = 0; i < in; ++i)
+      inputs.push_back(argument(i));
+    inputs.insert(inputs.end(), embedded_.begin(), embedded_.end());
+    for (size_t i = 0; i < out; ++i)
+      outputs.push_back(argument(in + i));
+    Value *inputArray = array(b, inputs), *outputArray = array(b, outputs);
+    Value* null = llvm::ConstantPointerNull::get(b.getPtrTy());
+    Value* code = nullptr;
+    if (model_.threaded())
+      code = b.CreateCall(module_.getFunction("diptych_run"),
+                          {plan, inputArray, outputArray, workspace, argument(in + out + 1)});
+    else
+      code = b.CreateCall(plan,
+                          {inputArray, outputArray, workspace, null, b.getInt32(0), b.getInt32(1)});
+    b.CreateRet(code);
+  }
+
+private:
+  static void returnIf(llvm::IRBuilder<>& b, llvm::Function* function, Value* condition, int code) {
+    auto* failed = llvm::BasicBlock::Create(function->getContext(), "failed", function);
+    auto* next = llvm::BasicBlock::Create(function->getContext(), "next", function);
+    b.CreateCondBr(condition, failed, next);
+    b.SetInsertPoint(failed);
+    b.CreateRet(b.getInt32(static_cast<uint32_t>(code)));
+    b.SetInsertPoint(next);
+  }
+
+  static Value* array(llvm::IRBuilder<>& b, const std::vector<Value*>& pointers) {
+    Value* array = b.CreateAlloca(
+        b.getPtrTy(), b.getInt32(static_cast<uint32_t>(std::max<size_t>(1, pointers.size()))));
+    for (size_t i = 0; i < pointers.size(); ++i)
+      b.CreateStore(pointers[i], b.CreateConstGEP1_64(b.getPtrTy(), array, i));
+    return array;
+  }
+
+  llvm::Module& module_;
+  const Model& model_;
+  const EntryInfo& entry_;
+  const std::vector<llvm::Constant*>& embedded_;
+  llvm::FunctionType* type_;
+};
+
+llvm::Function* constantFunction(llvm::Module& module, llvm::Function* function, Value* result) {
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  b.CreateRet(result);
+  return function;
+}
+
+/// Returns choice(version) of the first version whose check holds, else `otherwise`.
+void chooseVersion(llvm::Function* function, const std::vector<Version>& versions,
+                   llvm::function_ref<Value*(size_t)> choice, Value* otherwise) {
+  llvm::Module& module = *function->getParent();
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  for (size_t v = 0; v < versions.size(); ++v) {
+    if (versions[v].check.empty()) {
+      b.CreateRet(choice(v));
+      return;
+    }
+    auto* fits = llvm::BasicBlock::Create(module.getContext(), "fits", function);
+    auto* next = llvm::BasicBlock::Create(module.getContext(), "next", function);
+    b.CreateCondBr(b.CreateCall(module.getFunction(versions[v].check)), fits, next);
+    b.SetInsertPoint(fits);
+    b.CreateRet(choice(v));
+    b.SetInsertPoint(next);
+  }
+  b.CreateRet(otherwise);
+}
+
+} // namespace
+
+void setCpu(llvm::Function& function, const Version& version) {
+  function.addFnAttr("target-cpu", version.cpu);
+  if (!version.features.empty())
+    function.addFnAttr("target-features", version.features);
+}
+
+void addEntries(llvm::Module& module, const Model& model, const std::vector<Version>& versions,
+                const Embedded& embedded) {
+  llvm::LLVMContext& context = module.getContext();
+  auto* i32 = llvm::Type::getInt32Ty(context);
+  auto* i64 = llvm::Type::getInt64Ty(context);
+  for (size_t e = 0; e < model.entries.size(); ++e) {
+    const EntryInfo& entry = model.entries[e];
+    EntryWriter writer(module, model, e, embedded[e]);
+    const bool direct = versions[0].check.empty();
+    std::vector<llvm::Function*> bodies;
+    for (size_t v = 0; v < versions.size(); ++v) {
+      bodies.push_back(
+          writer.create(direct ? entry.symbol : entry.symbol + "." + std::to_string(v), direct));
+      setCpu(*bodies.back(), versions[v]);
+      writer.fill(bodies.back(), versions[v].plans[e]);
+      if (direct)
+        break;
+    }
+    if (!direct) {
+      llvm::Function* unfit =
+          constantFunction(module, writer.create(entry.symbol + ".unfit", false),
+                           llvm::ConstantInt::get(i32, kWrongCpu));
+      auto* resolver = llvm::Function::Create(
+          llvm::FunctionType::get(llvm::PointerType::getUnqual(context), false),
+          llvm::GlobalValue::InternalLinkage, entry.symbol + ".resolve", module);
+      resolver->setDoesNotThrow();
+      chooseVersion(resolver, versions, [&](size_t v) { return bodies[v]; }, unfit);
+      llvm::GlobalIFunc::create(writer.type(), 0, llvm::GlobalValue::ExternalLinkage, entry.symbol,
+                                resolver, &module);
+    }
+    auto* size = llvm::Function::Create(llvm::FunctionType::get(i64, false),
+                                        llvm::GlobalValue::ExternalLinkage,
+                                        entry.symbol + "_workspace_bytes", module);
+    size->setDoesNotThrow();
+    constantFunction(module, size,
+                     llvm::ConstantInt::get(i64, static_cast<uint64_t>(entry.workspaceBytes)));
+  }
+}
+
+namespace {
+
+class Description {
+public:
+  Description(llvm::Module& module, const Model& model)
+      : module_(module), context_(module.getContext()), model_(model) {}
+
+  void text(const std::string& name, const std::string& value) {
+    auto* data = llvm::ConstantDataArray::getString(context_, value, true);
+    new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::ExternalLinkage,
+                             data, model_.options.name + "_" + name);
+  }
+
+  llvm::Constant* hiddenText(const std::string& value) {
+    auto* data = llvm::ConstantDataArray::getString(context_, value, true);
+    auto* global = new llvm::GlobalVariable(module_, data->getType(), true,
+                                            llvm::GlobalValue::PrivateLinkage, data, "text");
+    global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+    return global;
+  }
+
+  /// diptych_tensor of the header: name, dtype, rank, elements, bytes, shape[8].
+  llvm::Constant* tensor(const TensorInfo& info) {
+    auto* i64 = llvm::Type::getInt64Ty(context_);
+    const auto number = [&](int64_t n) {
+      return llvm::ConstantInt::get(i64, static_cast<uint64_t>(n));
+    };
+    std::vector<llvm::Constant*> shape;
+    for (int i = 0; i < kMaxRank; ++i)
+      shape.push_back(number(i < info.type.rank() ? info.type.shape[i] : 0));
+    return llvm::ConstantStruct::getAnon(
+        {hiddenText(info.name), hiddenText(name(info.type.dtype)), number(info.type.rank()),
+         number(info.type.numel()), number(info.type.bytes()),
+         llvm::ConstantArray::get(llvm::ArrayType::get(i64, kMaxRank), shape)});
+  }
+
+  void table(const std::string& symbol, const std::vector<TensorInfo>& tensors) {
+    if (tensors.empty())
+      return;
+    std::vector<llvm::Constant*> rows;
+    for (const TensorInfo& info : tensors)
+      rows.push_back(tensor(info));
+    auto* data =
+        llvm::ConstantArray::get(llvm::ArrayType::get(rows[0]->getType(), rows.size()), rows);
+    new llvm::GlobalVariable(module_, data->getType(), true, llvm::GlobalValue::ExternalLinkage,
+                             data, symbol);
+  }
+
+  llvm::Function* function(const std::string& name, llvm::FunctionType* type) {
+    auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage,
+                                            model_.options.name + "_" + name, module_);
+    function->setDoesNotThrow();
+    return function;
+  }
+
+  void errorMessage() {
+    auto* i32 = llvm::Type::getInt32Ty(context_);
+    auto* made =
+        function("error_message",
+                 llvm::FunctionType::get(llvm::PointerType::getUnqual(context_), i32, false));
+    llvm::IRBuilder<> b(llvm::BasicBlock::Create(context_, "entry", made));
+    auto* unknown = llvm::BasicBlock::Create(context_, "unknown", made);
+    llvm::SwitchInst* codes = b.CreateSwitch(made->getArg(0), unknown);
+    b.SetInsertPoint(unknown);
+    b.CreateRet(hiddenText("unknown error code"));
+    for (int code : codesOf(model_)) {
+      auto* known = llvm::BasicBlock::Create(context_, "known", made);
+      codes->addCase(b.getInt32(static_cast<uint32_t>(code)), known);
+      b.SetInsertPoint(known);
+      b.CreateRet(hiddenText(messageOf(model_, code)));
+    }
+  }
+
+private:
+  llvm::Module& module_;
+  llvm::LLVMContext& context_;
+  const Model& model_;
+};
+
+} // namespace
+
+static std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts)
+    text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+void addDescription(llvm::Module& module, const Model& model,
+                    const std::vector<Version>& versions) {
+  Description description(module, model);
+  description.text("about", aboutText(model));
+  description.text("version", version());
+  description.text("model_hash", model.hash);
+  description.text("numerics", model.options.numerics == Numerics::strict ? "strict" : "standard");
+  description.text("targets", joined(model.options.targets));
+  for (const EntryInfo& entry : model.entries) {
+    description.table(entry.symbol + "_inputs", entry.inputs);
+    description.table(entry.symbol + "_outputs", entry.outputs);
+  }
+  description.errorMessage();
+  auto* i32 = llvm::Type::getInt32Ty(module.getContext());
+  const auto number = [&](int n) { return llvm::ConstantInt::get(i32, static_cast<uint64_t>(n)); };
+  chooseVersion(
+      description.function("check_cpu", llvm::FunctionType::get(i32, false)), versions,
+      [&](size_t) { return number(kDone); }, number(kWrongCpu));
+}
+
+} // namespace diptych::aot

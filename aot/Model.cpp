@@ -1,0 +1,93 @@
+// Error codes and their texts; what an artefact says of itself as JSON.
+#include "aot/Model.h"
+
+#include <algorithm>
+
+namespace diptych::aot {
+
+const char* version() { return DIPTYCH_VERSION; }
+
+int Model::codeOf(const std::string& failure) {
+  const auto found = std::find(failures.begin(), failures.end(), failure);
+  const auto index = static_cast<int>(found - failures.begin());
+  if (found == failures.end())
+    failures.push_back(failure);
+  return kFirstFailure + index;
+}
+
+std::vector<int> codesOf(const Model& model) {
+  std::vector<int> codes = {kDone, kNullPointer, kBadWorkspace, kWrongCpu};
+  for (size_t i = 0; i < model.failures.size(); ++i)
+    codes.push_back(kFirstFailure + static_cast<int>(i));
+  return codes;
+}
+
+std::string messageOf(const Model& model, int code) {
+  switch (code) {
+  case kDone: return "done";
+  case kNullPointer: return "expected a pointer for every input and output, got NULL for one";
+  case kBadWorkspace:
+    return "expected a workspace aligned to " + std::to_string(kWorkspaceAlignment) +
+           " bytes, got NULL or another address; see the _WORKSPACE_BYTES of the header";
+  case kWrongCpu: {
+    std::string targets;
+    for (const std::string& target : model.options.targets)
+      targets += (targets.empty() ? "" : " or ") + target;
+    return "this CPU lacks instructions that the code was compiled for (" + targets +
+           "); compile the model for a lesser target, or for several";
+  }
+  default: return model.failures[static_cast<size_t>(code - kFirstFailure)];
+  }
+}
+
+namespace {
+
+// Names are C identifiers and file names may hold anything.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\')
+      result += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20)
+      result += c;
+  }
+  return result + '"';
+}
+
+std::string tensors(const std::vector<TensorInfo>& infos, size_t weights) {
+  std::string text;
+  for (size_t i = 0; i < infos.size(); ++i) {
+    text += std::string(i ? "," : "") + "{\"name\":" + quoted(infos[i].name) + ",\"dtype\":\"" +
+            name(infos[i].type.dtype) + "\",\"shape\":[";
+    for (int axis = 0; axis < infos[i].type.rank(); ++axis)
+      text += (axis ? "," : "") + std::to_string(infos[i].type.shape[axis]);
+    text += i + weights >= infos.size() ? "],\"weight\":true}" : "]}";
+  }
+  return text;
+}
+
+} // namespace
+
+std::string aboutText(const Model& model) {
+  std::string targets, entries;
+  for (const std::string& target : model.options.targets)
+    targets += (targets.empty() ? "" : ",") + quoted(target);
+  for (size_t i = 0; i < model.entries.size(); ++i) {
+    const EntryInfo& entry = model.entries[i];
+    entries += std::string(i ? "," : "") + "{\"name\":" + quoted(entry.name) +
+               ",\"symbol\":" + quoted(entry.symbol) +
+               ",\"workspace_bytes\":" + std::to_string(entry.workspaceBytes) +
+               ",\"workspace_alignment\":" + std::to_string(kWorkspaceAlignment) + ",\"inputs\":[" +
+               tensors(entry.inputs, model.passed[i]) + "],\"outputs\":[" +
+               tensors(entry.outputs, 0) + "]}";
+  }
+  return std::string("{\"diptych\":\"") + version() + "\",\"abi\":" + std::to_string(kInterface) +
+         ",\"name\":" + quoted(model.options.name) + ",\"hash\":\"" + model.hash +
+         "\",\"numerics\":\"" +
+         (model.options.numerics == Numerics::strict ? "strict" : "standard") + "\",\"targets\":[" +
+         targets + "],\"threads\":" + std::to_string(model.options.threads) + ",\"weights\":\"" +
+         (model.options.weights == Weights::embedded ? "embedded" : "passed") + "\",\"entries\":[" +
+         entries + "]}";
+}
+
+} // namespace diptych::aot

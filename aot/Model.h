@@ -1,0 +1,51 @@
+// What the parts of ahead-of-time compilation pass to one another: sources in, a described model
+// out. Owns the numbering of error codes.
+#pragma once
+
+#include <diptych/Aot.h>
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace diptych::aot {
+
+/// A function @main of the dialect that becomes the C function NAME_<name>. The last of its inputs
+/// are the captures.
+struct Source {
+  std::string name;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<std::string> inputNames, outputNames; // without those of captures
+  Values captures;
+  SourceLocation where;
+};
+
+/// What the C functions return. Codes from kFirstFailure on are steps of the model that failed.
+enum Code { kDone = 0, kNullPointer = 1, kBadWorkspace = 2, kWrongCpu = 3, kFirstFailure = 16 };
+
+/// The largest Options::threads.
+constexpr int kMostThreads = 256;
+constexpr int64_t kWorkspaceAlignment = 64;
+
+struct Model {
+  Options options;
+  std::vector<EntryInfo> entries;
+  std::vector<size_t> passed; // by entry: how many of its inputs are weights
+  std::string hash;
+  std::vector<std::string> failures; // text of code kFirstFailure + i
+
+  bool threaded() const { return options.threads > 1; }
+  int codeOf(const std::string& failure);
+};
+
+/// The version of Diptych and of the interface that headers and symbols describe.
+const char* version();
+constexpr int kInterface = 1;
+
+/// Text of an error code, as NAME_error_message gives it.
+std::string messageOf(const Model& model, int code);
+std::vector<int> codesOf(const Model& model);
+
+std::string headerText(const Model& model);
+std::string aboutText(const Model& model);
+
+} // namespace diptych::aot

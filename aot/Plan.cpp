@@ -1,0 +1,70 @@
+// What plans share: their type, constants, questions to a schedule.
+#include "aot/PlanBody.h"
+
+#include <diptych/Error.h>
+
+#include <algorithm>
+
+namespace diptych::aot {
+
+using codegen::Schedule;
+using codegen::ScheduledCall;
+
+llvm::Constant* Constants::at(std::span<const std::byte> bytes) {
+  std::string content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  llvm::Constant*& known = known_[content];
+  if (known)
+    return known;
+  auto* data = llvm::ConstantDataArray::getString(module_.getContext(), content, false);
+  auto* global = new llvm::GlobalVariable(module_, data->getType(), true,
+                                          llvm::GlobalValue::PrivateLinkage, data, "constant");
+  global->setAlignment(llvm::Align(kWorkspaceAlignment));
+  global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+  return known = global;
+}
+
+llvm::FunctionType* planType(llvm::LLVMContext& context) {
+  llvm::Type* pointer = llvm::PointerType::getUnqual(context);
+  llvm::Type* i32 = llvm::Type::getInt32Ty(context);
+  return llvm::FunctionType::get(i32, {pointer, pointer, pointer, pointer, i32, i32}, false);
+}
+
+llvm::Function* emitPlan(PlanContext& context, const Schedule& schedule, const std::string& name,
+                         bool threaded) {
+  auto* function = llvm::Function::Create(planType(context.module.getContext()),
+                                          llvm::GlobalValue::InternalLinkage, name, context.module);
+  function->setDoesNotThrow();
+  PlanBody(context, schedule, function, threaded).emit();
+  return function;
+}
+
+template <class Test> static bool any(const Schedule& schedule, const Test& test) {
+  return std::any_of(schedule.calls.begin(), schedule.calls.end(), [&](const ScheduledCall& call) {
+    return call.control ? any(call.control->body, test) || any(call.control->other, test)
+                        : test(call);
+  });
+}
+
+// Of a row group's steps one alone may be too small for threads: that costs only a decision.
+bool isParallel(const Schedule& schedule) {
+  return any(schedule, [](const ScheduledCall& call) { return call.range >= 2 * call.grain; });
+}
+
+bool canFail(const Schedule& schedule) {
+  return any(schedule, [](const ScheduledCall& call) { return static_cast<bool>(call.status); });
+}
+
+void refuseLibrary(const Schedule& schedule) {
+  any(schedule, [](const ScheduledCall& call) {
+    if (call.library)
+      throw Error(
+          call.where,
+          "aot: " + call.name +
+              " is computed by library code (sorting, decompositions, "
+              "rolling extrema), which an artefact can't carry; call it outside, and pass its "
+              "result as an input");
+    return false;
+  });
+}
+
+} // namespace diptych::aot

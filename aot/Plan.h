@@ -1,0 +1,49 @@
+// The call plan as code: a function of LLVM IR for each schedule, which calls kernels in order on
+// addresses in its inputs, outputs and workspace. Knows no file and no C interface.
+#pragma once
+
+#include "aot/Model.h"
+#include "codegen/Schedule.h"
+
+#include "llvm/IR/Module.h"
+
+#include <map>
+
+namespace diptych::aot {
+
+/// Read-only data, each content once.
+class Constants {
+public:
+  explicit Constants(llvm::Module& module) : module_(module) {}
+  llvm::Constant* at(std::span<const std::byte> bytes);
+
+private:
+  llvm::Module& module_;
+  std::map<std::string, llvm::Constant*> known_;
+};
+
+/// What plans of one target share.
+struct PlanContext {
+  llvm::Module& module;
+  Model& model;
+  Constants& constants;
+  std::map<std::string, llvm::Function*> kernels; // by the text of their specs
+  std::string suffix;                             // of the names of functions: the target's
+};
+
+/// i32 plan(ptr inputs, ptr outputs, ptr workspace, ptr team, i32 me, i32 threads): 0, or the code
+/// of the step that failed. A threaded plan is run by all threads of a team at once, each taking
+/// its part of every step and waiting for the others where steps depend; it ends with all of them
+/// having met. One that is not runs on one thread and looks at none of the last three.
+llvm::FunctionType* planType(llvm::LLVMContext& context);
+llvm::Function* emitPlan(PlanContext& context, const codegen::Schedule& schedule,
+                         const std::string& name, bool threaded);
+
+/// Whether a step of the schedule, or of its parts, is worth several threads, or can fail.
+bool isParallel(const codegen::Schedule& schedule);
+bool canFail(const codegen::Schedule& schedule);
+
+/// Throws Error for a step whose kernel is library code.
+void refuseLibrary(const codegen::Schedule& schedule);
+
+} // namespace diptych::aot

@@ -1,0 +1,150 @@
+// Ahead of time: traced functions become an object file, an archive or a shared library with a
+// plain C header, which need neither Diptych nor LLVM. See docs/aot.md. In libdiptych-compiler.
+#pragma once
+
+#include <memory>
+
+#include <diptych/Numerics.h>
+#include <diptych/TransformCall.h>
+
+namespace diptych::aot {
+
+/// What is written beside NAME.h: NAME.o, libNAME.a or libNAME.so. A shared library needs a linker
+/// on this machine (cc, gcc, clang or lld); the others need none.
+enum class Kind : uint8_t { object, archive, shared };
+
+/// Where the tensors that a function captures are in the artefact: in its read-only data, or
+/// further arguments of the C functions, after the inputs.
+enum class Weights : uint8_t { embedded, passed };
+
+struct Options {
+  /// Begins every symbol, and names the files: a C identifier.
+  std::string name;
+  std::string directory = "."; // that there is
+  Kind kind = Kind::object;
+  /// As jit's: the artefact gives the bits of a jitted function with the same numerics.
+  Numerics numerics = Numerics::standard;
+  /// The CPU: "native", "x86-64-v3", "x86-64-v4", another x86 that LLVM knows, or "aarch64". With
+  /// several of x86, best first, the artefact holds code for each and takes the first that the
+  /// machine can run. On a machine that can run none, every function returns an error code.
+  std::vector<std::string> targets = {"native"};
+  /// The most threads a call may use, up to 256. With 1 the functions have no argument for it and
+  /// nothing refers to threads. The bits are the same for any number.
+  int threads = 1;
+  Weights weights = Weights::embedded;
+  /// Names of the arguments, in the header; where there are none left: in0, in1, ... An argument
+  /// of several tensors gives names such as w_0, w_1.
+  std::vector<std::string> arguments;
+};
+
+struct TensorInfo {
+  std::string name;
+  TensorType type;
+};
+
+/// One C function of the artefact.
+struct EntryInfo {
+  std::string name, symbol;
+  std::vector<TensorInfo> inputs, outputs; // inputs: with the passed weights
+  int64_t workspaceBytes = 0;
+};
+
+/// What was written.
+struct Artefact {
+  std::string library, header; // paths
+  std::string hash;            // of the model: IR, weights, numerics
+  int64_t bytes = 0;           // of the library file
+  std::vector<EntryInfo> entries;
+};
+
+namespace detail {
+
+using diptych::detail::Call;
+
+/// A function of flat tensors, and examples of them.
+struct EntryRequest {
+  std::string name;
+  Function function;
+  std::vector<Value> inputs;
+  std::vector<diptych::detail::LeafRange> ranges; // inputs of each argument
+  std::vector<std::string> arguments;             // names
+  SourceLocation where;
+};
+
+template <class F, class... Args>
+EntryRequest makeRequest(const std::string& name, const F& f, const std::tuple<Args...>& inputs,
+                         const SourceLocation& where) {
+  struct Held {
+    F f;
+    std::tuple<Args...> inputs;
+    std::unique_ptr<Call<F, Args...>> call;
+  };
+  auto held = std::make_shared<Held>(Held{f, inputs, nullptr});
+  held->call = std::apply(
+      [&](Args&... arguments) { return std::make_unique<Call<F, Args...>>(held->f, arguments...); },
+      held->inputs);
+  const ValueSpan values = held->call->inputs();
+  return {name,
+          [held](ValueSpan traced) { return held->call->function()(traced); },
+          {values.begin(), values.end()},
+          held->call->ranges(),
+          {},
+          where};
+}
+
+Artefact compile(std::vector<EntryRequest> entries, const Options& options,
+                 const SourceLocation& where);
+
+} // namespace detail
+
+/// A function with the name it has in C, NAME_<name>: any callable that jit takes, transforms too.
+template <class... Args> class Entry {
+public:
+  template <diptych::detail::Callable F>
+  Entry(std::string name, F f, std::source_location where = std::source_location::current())
+      : make_([name = std::move(name), f = std::move(f),
+               where = SourceLocation(where)](const std::tuple<Args...>& inputs) {
+          return detail::makeRequest(name, f, inputs, where);
+        }) {}
+  /// With arguments of its own, and their names, such as hvp(f), which takes one more.
+  template <diptych::detail::Callable F, class... Own>
+  Entry(std::string name, F f, std::tuple<Own...> inputs, std::vector<std::string> arguments = {},
+        std::source_location where = std::source_location::current())
+      : make_([name = std::move(name), f = std::move(f), inputs = std::move(inputs),
+               arguments = std::move(arguments),
+               where = SourceLocation(where)](const std::tuple<Args...>&) {
+          detail::EntryRequest request = detail::makeRequest(name, f, inputs, where);
+          request.arguments = arguments;
+          return request;
+        }) {}
+
+  detail::EntryRequest request(const std::tuple<Args...>& inputs) const { return make_(inputs); }
+
+private:
+  std::function<detail::EntryRequest(const std::tuple<Args...>&)> make_;
+};
+
+/// Traces every entry on the example inputs, of which only shapes and dtypes matter (numbers that
+/// are no tensors are built in), compiles them together, and writes the files: all or none, under
+/// their names only when complete.
+///   aot::compile({{"loss", loss}, {"loss_grad", value_and_grad(loss)}}, std::tuple(w, X, r),
+///                {.name = "sharpe", .directory = "out", .arguments = {"w", "X", "r"}});
+/// Throws Error for what jit refuses, a CPU that LLVM does not know, names that are no C
+/// identifiers or occur twice, files that can't be written, a missing linker, and operators whose
+/// kernels are library code (sorting, decompositions), which an artefact can't carry.
+template <class... Args>
+Artefact compile(std::initializer_list<std::type_identity_t<Entry<Args...>>> entries,
+                 const std::tuple<Args...>& example_inputs, const Options& options,
+                 std::source_location where = std::source_location::current()) {
+  std::vector<detail::EntryRequest> requests;
+  for (const Entry<Args...>& entry : entries)
+    requests.push_back(entry.request(example_inputs));
+  return detail::compile(std::move(requests), options, where);
+}
+
+/// The main of a program that builds an artefact in somebody's build (diptych_add_model in CMake):
+/// reads Options from the command line, calls `build` with them, prints what went wrong. Returns
+/// the exit status.
+int makerMain(int argc, char** argv, Artefact (*build)(const Options&));
+
+} // namespace diptych::aot

@@ -1,0 +1,164 @@
+// Artefacts made and called in a test: compiled to a folder of its own, loaded, compared with jit.
+#pragma once
+
+#include <diptych/Aot.h>
+#include <diptych/diptych.h>
+
+#include <gtest/gtest.h>
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace diptych::test {
+
+/// A folder that goes with the test.
+class Folder {
+public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "diptych-aot-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  Folder(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string path(const std::string& file = "") const { return path_ + "/" + file; }
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(path_))
+      names.push_back(file.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+private:
+  std::string path_;
+};
+
+/// diptych_threads of the header.
+struct Threads {
+  int count = 1;
+  void (*run)(void*, int, void (*)(void*, int), void*) = nullptr;
+  void* pool = nullptr;
+};
+
+/// Calls a function that takes so many pointers.
+inline int callPointers(void* function, const std::vector<void*>& p) {
+  const auto call = [&]<size_t... i>(std::index_sequence<i...>) {
+    using Function = int (*)(std::enable_if_t<(i >= 0), void*>...);
+    return reinterpret_cast<Function>(function)(p[i]...);
+  };
+  int code = -1;
+  [&]<size_t... n>(std::index_sequence<n...>) {
+    ((p.size() == n ? void(code = call(std::make_index_sequence<n>())) : void()), ...);
+  }(std::make_index_sequence<24>());
+  return code;
+}
+
+/// Memory as the caller of an artefact has it.
+struct Aligned {
+  explicit Aligned(int64_t bytes)
+      : memory(std::aligned_alloc(64, static_cast<size_t>((bytes + 127) / 64 * 64))) {
+    std::memset(memory, 0xAB, static_cast<size_t>((bytes + 127) / 64 * 64));
+  }
+  Aligned(const Aligned&) = delete;
+  ~Aligned() { std::free(memory); }
+  void* memory;
+};
+
+/// A shared library, loaded.
+class Loaded {
+public:
+  explicit Loaded(aot::Artefact artefact)
+      : artefact_(std::move(artefact)), handle_(dlopen(artefact_.library.c_str(), RTLD_NOW)) {
+    if (!handle_)
+      throw std::runtime_error(dlerror());
+  }
+  Loaded(const Loaded&) = delete;
+  ~Loaded() { dlclose(handle_); }
+
+  template <class T> T symbol(const std::string& name) const {
+    void* found = dlsym(handle_, name.c_str());
+    if (!found)
+      throw std::runtime_error("no symbol " + name);
+    return reinterpret_cast<T>(found);
+  }
+  const aot::Artefact& artefact() const { return artefact_; }
+  const aot::EntryInfo& entry(const std::string& name) const {
+    for (const aot::EntryInfo& entry : artefact_.entries)
+      if (entry.name == name)
+        return entry;
+    throw std::runtime_error("no entry " + name);
+  }
+
+  struct Result {
+    int code = 0;
+    std::vector<std::vector<std::byte>> outputs;
+  };
+  Result call(const std::string& name, const std::vector<Tensor>& inputs,
+              std::optional<Threads> threads = {}) const {
+    const aot::EntryInfo& info = entry(name);
+    Result result;
+    std::vector<void*> pointers;
+    std::vector<Tensor> held;
+    for (const Tensor& input : inputs)
+      held.push_back(input.contiguous());
+    for (size_t i = 0; i < held.size(); ++i) {
+      EXPECT_EQ(held[i].value().type().str(), info.inputs[i].type.str());
+      pointers.push_back(const_cast<void*>(static_cast<const void*>(bytesOf(held[i]))));
+    }
+    for (const aot::TensorInfo& output : info.outputs)
+      result.outputs.emplace_back(static_cast<size_t>(output.type.bytes()));
+    for (auto& output : result.outputs)
+      pointers.push_back(output.data());
+    const Aligned workspace(info.workspaceBytes);
+    pointers.push_back(workspace.memory);
+    if (threads)
+      pointers.push_back(&*threads);
+    result.code = callPointers(symbol<void*>(info.symbol), pointers);
+    return result;
+  }
+
+  static const std::byte* bytesOf(const Tensor& tensor) {
+    switch (tensor.dtype()) {
+    case DType::f32: return reinterpret_cast<const std::byte*>(tensor.data<float>());
+    case DType::f64: return reinterpret_cast<const std::byte*>(tensor.data<double>());
+    case DType::i32: return reinterpret_cast<const std::byte*>(tensor.data<int32_t>());
+    case DType::i64: return reinterpret_cast<const std::byte*>(tensor.data<int64_t>());
+    case DType::boolean: return reinterpret_cast<const std::byte*>(tensor.data<bool>());
+    }
+    return nullptr;
+  }
+
+private:
+  aot::Artefact artefact_;
+  void* handle_;
+};
+
+/// Whether the artefact's outputs are those tensors, bit for bit.
+inline void expectSameBits(const Loaded::Result& result, const std::vector<Tensor>& expected) {
+  ASSERT_EQ(result.code, 0);
+  ASSERT_EQ(result.outputs.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const Tensor wanted = expected[i].contiguous();
+    ASSERT_EQ(result.outputs[i].size(), static_cast<size_t>(wanted.value().type().bytes()));
+    EXPECT_EQ(
+        0, std::memcmp(result.outputs[i].data(), Loaded::bytesOf(wanted), result.outputs[i].size()))
+        << "output " << i << ": " << wanted;
+  }
+}
+
+/// What jit gives, as a list.
+template <class Tree> std::vector<Tensor> leaves(const Tree& tree) {
+  Values values;
+  flattenTree(tree, values);
+  std::vector<Tensor> tensors;
+  for (const Value& value : values)
+    tensors.emplace_back(value);
+  return tensors;
+}
+
+} // namespace diptych::test

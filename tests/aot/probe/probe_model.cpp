@@ -1,0 +1,31 @@
+// A model with something of everything that an artefact holds: kernels, weights, constants, a loop,
+// a step that can fail, several dtypes.
+#include <diptych/Aot.h>
+#include <diptych/diptych.h>
+
+namespace dt = diptych;
+
+static dt::Tensor loss(const dt::Tensor& w, const dt::Tensor& X, const dt::Tensor& rows) {
+  const dt::Tensor weights = dt::tensor({0.5, -1.0, 2.0, 0.25});
+  const dt::Tensor picked = dt::gather(X, rows, 0); // [2,4]
+  auto [last, path] = dt::scan(
+      [](const dt::Tensor& s, const dt::Tensor& x) {
+        const dt::Tensor next = dt::tanh(s + x);
+        return std::pair(next, dt::sum(next));
+      },
+      w, picked);
+  return dt::sum(last * weights) + dt::mean(path) + dt::sum(dt::matmul(X, w));
+}
+
+static std::pair<dt::Tensor, dt::Tensor> kinds(const dt::Tensor& x, const dt::Tensor& flags) {
+  return {dt::where(flags, x, x * 3).to(dt::DType::i32), x > 0};
+}
+
+dt::aot::Artefact probe_model(const dt::aot::Options& options) {
+  const dt::Tensor x = dt::zeros({5}, dt::DType::f32);
+  return dt::aot::compile({{"loss", loss},
+                           {"loss_grad", dt::value_and_grad(loss)},
+                           {"kinds", kinds, std::tuple(x, x > 0), {"x", "flags"}}},
+                          std::tuple(dt::zeros({4}), dt::zeros({300, 4}), dt::tensor({0, 1})),
+                          options);
+}
