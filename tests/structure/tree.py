@@ -20,7 +20,7 @@ def files():
     found = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in ("build", ".git", ".cache", "__pycache__")]
-        found += [Path(folder) / name for name in names]
+        found += [Path(folder) / name for name in names if name != ".git"]  # a file in a worktree
     return sorted(found)
 
 
