@@ -35,9 +35,7 @@ runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program
   return {Kind::Constant, static_cast<int64_t>(program.constants.size()) - 1};
 }
 
-// Takes the functions of its kernels from the front of `functions`.
-std::shared_ptr<runtime::Program> build(const Schedule& schedule,
-                                        std::span<const runtime::KernelFn>& functions) {
+std::shared_ptr<runtime::Program> build(const Schedule& schedule, const SetKernel& setKernel) {
   auto program = std::make_shared<runtime::Program>();
   program->inputs = schedule.inputs;
   program->outputs = schedule.outputs;
@@ -47,16 +45,13 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule,
     runtime::ProgramStep step;
     if (call.control) {
       auto control = std::make_shared<runtime::ControlStep>(call.control->step);
-      control->body = build(call.control->body, functions);
+      control->body = build(call.control->body, setKernel);
       if (control->kind != runtime::ControlStep::Kind::scan)
-        control->other = build(call.control->other, functions);
+        control->other = build(call.control->other, setKernel);
       step.control = std::move(control);
     } else if (call.library) {
       step.kernel = call.library;
       step.params = call.params;
-    } else {
-      step.kernel = functions.front();
-      functions = functions.subspan(1);
     }
     for (size_t i = 0; i < call.buffers.size(); ++i) {
       step.args.push_back(placeOf(schedule.buffers[call.buffers[i]], *program));
@@ -69,6 +64,8 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule,
     step.bytes = call.bytes;
     step.name = call.name;
     step.where = call.where;
+    if (!call.control && !call.library)
+      setKernel(call, step);
     program->steps.push_back(std::move(step));
   }
   return program;
@@ -76,10 +73,16 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule,
 
 } // namespace
 
+std::shared_ptr<runtime::Program> assembleWith(const Schedule& schedule,
+                                               const SetKernel& setKernel) {
+  return build(schedule, setKernel);
+}
+
 std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times) {
   const auto functions = KernelCompiler::native().compile(kernelsOf(schedule), times);
-  std::span<const runtime::KernelFn> rest(functions);
-  auto program = build(schedule, rest);
+  auto next = functions.begin();
+  auto program = build(
+      schedule, [&](const ScheduledCall&, runtime::ProgramStep& step) { step.kernel = *next++; });
   program->kernelCount = times.compiled;
   return program;
 }

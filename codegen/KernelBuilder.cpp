@@ -12,14 +12,27 @@ KernelBuilder::KernelBuilder(ModuleOp module, StringRef name)
     : builder_(module.getContext()), loc_(UnknownLoc::get(module.getContext())) {
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   Type i64 = builder_.getI64Type();
-  builder_.setInsertionPointToEnd(module.getBody());
-  auto function = func::FuncOp::create(builder_, loc_, name,
-                                       builder_.getFunctionType({pointer, pointer, i64, i64}, {}));
-  entry_ = function.addEntryBlock();
+  start(module, name, {pointer, pointer, i64, i64});
   args_ = entry_->getArgument(0);
   params_ = entry_->getArgument(1);
   lo_ = entry_->getArgument(2);
   hi_ = entry_->getArgument(3);
+}
+
+KernelBuilder::KernelBuilder(ModuleOp module, StringRef name, int pointers, int params)
+    : builder_(module.getContext()), loc_(UnknownLoc::get(module.getContext())),
+      pointerCount_(pointers) {
+  SmallVector<Type> arguments(static_cast<size_t>(pointers),
+                              LLVM::LLVMPointerType::get(module.getContext()));
+  arguments.append(static_cast<size_t>(params), builder_.getI64Type());
+  start(module, name, arguments);
+}
+
+void KernelBuilder::start(ModuleOp module, StringRef name, ArrayRef<Type> arguments) {
+  builder_.setInsertionPointToEnd(module.getBody());
+  auto function =
+      func::FuncOp::create(builder_, loc_, name, builder_.getFunctionType(arguments, {}));
+  entry_ = function.addEntryBlock();
   builder_.setInsertionPointToStart(entry_);
   auto end = func::ReturnOp::create(builder_, loc_);
   builder_.setInsertionPoint(end);
@@ -27,6 +40,8 @@ KernelBuilder::KernelBuilder(ModuleOp module, StringRef name)
   prologueEnd_ = arith::ConstantOp::create(builder_, loc_, builder_.getI64IntegerAttr(0));
   constants_[0] = prologueEnd_->getResult(0);
 }
+
+func::FuncOp KernelBuilder::function() { return cast<func::FuncOp>(entry_->getParentOp()); }
 
 void KernelBuilder::finish() {
   if (prologueEnd_->use_empty())
@@ -43,6 +58,8 @@ Value KernelBuilder::once(Value& slot, function_ref<Value()> make) {
 }
 
 Value KernelBuilder::pointer(int arg) {
+  if (pointerCount_ >= 0)
+    return entry_->getArgument(static_cast<unsigned>(arg));
   return once(pointers_[arg], [&]() -> Value {
     Type type = LLVM::LLVMPointerType::get(builder_.getContext());
     Value where = args_;
@@ -61,6 +78,8 @@ Value KernelBuilder::i64(int64_t value) {
 Value KernelBuilder::size(const Size& size) {
   if (!size.isDynamic())
     return i64(size.value);
+  if (pointerCount_ >= 0)
+    return entry_->getArgument(static_cast<unsigned>(pointerCount_ + size.slot));
   return once(slots_[size.slot], [&]() -> Value {
     Type type = LLVM::LLVMPointerType::get(builder_.getContext());
     Value where = LLVM::GEPOp::create(builder_, loc_, type, builder_.getI64Type(), params_,

@@ -4,6 +4,7 @@
 
 #include "codegen/KernelSpec.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
@@ -48,8 +49,11 @@ public:
   mlir::Value loadScalar(mlir::Value address, DType dtype);
   void storeScalar(mlir::Value value, mlir::Value address, DType dtype);
   /// Consecutive elements; a null mask means all lanes. Lanes off the mask read as zero.
-  mlir::Value loadVector(mlir::Value address, DType dtype, int lanes, mlir::Value mask);
-  void storeVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value mask);
+  /// `alignment`: in bytes, where more is known than the element's own.
+  mlir::Value loadVector(mlir::Value address, DType dtype, int lanes, mlir::Value mask,
+                         int64_t alignment = 0);
+  void storeVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value mask,
+                   int64_t alignment = 0);
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);
@@ -70,7 +74,13 @@ public:
     return mlir::VectorType::get({lanes}, element);
   }
 
+protected:
+  /// Starts `void name(ptr..., i64...)` instead: args and params one by one, and no range.
+  KernelBuilder(mlir::ModuleOp module, llvm::StringRef name, int pointers, int params);
+  mlir::func::FuncOp function();
+
 private:
+  void start(mlir::ModuleOp module, llvm::StringRef name, llvm::ArrayRef<mlir::Type> arguments);
   mlir::Value once(mlir::Value& slot, llvm::function_ref<mlir::Value()> make);
   mlir::Value laneAddresses(mlir::Value address, DType dtype, int lanes, mlir::Value stride);
   mlir::Value fullMask(mlir::Value mask, int lanes);
@@ -80,6 +90,7 @@ private:
   mlir::OpBuilder builder_;
   mlir::Location loc_;
   mlir::Value args_, params_, lo_, hi_;
+  int pointerCount_ = -1; // where args are arguments of the function
   mlir::Block* entry_;
   mlir::Operation* prologueEnd_; // loads of args and params stand before it
   llvm::DenseMap<int, mlir::Value> pointers_, slots_;

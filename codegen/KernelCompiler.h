@@ -37,6 +37,11 @@ private:
   std::unique_ptr<State> state_;
 };
 
+/// Gives a step the kernel of its call; asked in the order of kernelsOf.
+using SetKernel = std::function<void(const ScheduledCall& call, runtime::ProgramStep& step)>;
+std::shared_ptr<runtime::Program> assembleWith(const Schedule& schedule,
+                                               const SetKernel& setKernel);
+
 /// The schedule with code behind it.
 std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times);
 

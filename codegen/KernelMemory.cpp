@@ -44,9 +44,9 @@ static Value zeroOf(OpBuilder& builder, Location loc, Type type) {
   return arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
 }
 
-Value KernelBuilder::loadVector(Value address, DType dtype, int lanes, Value mask) {
+Value KernelBuilder::loadVector(Value address, DType dtype, int lanes, Value mask, int64_t known) {
   VectorType type = vectorOf(memoryType(builder_.getContext(), dtype), lanes);
-  const auto alignment = static_cast<uint32_t>(sizeOf(dtype));
+  const auto alignment = static_cast<uint32_t>(std::max(sizeOf(dtype), known));
   if (!mask)
     return fromMemory(LLVM::LoadOp::create(builder_, loc_, type, address, alignment), dtype);
   Value zero = zeroOf(builder_, loc_, type);
@@ -54,8 +54,9 @@ Value KernelBuilder::loadVector(Value address, DType dtype, int lanes, Value mas
       LLVM::MaskedLoadOp::create(builder_, loc_, type, address, mask, zero, alignment), dtype);
 }
 
-void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value mask) {
-  const auto alignment = static_cast<uint32_t>(sizeOf(dtype));
+void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value mask,
+                                int64_t known) {
+  const auto alignment = static_cast<uint32_t>(std::max(sizeOf(dtype), known));
   value = toMemory(value, dtype);
   if (!mask)
     LLVM::StoreOp::create(builder_, loc_, value, address, alignment);

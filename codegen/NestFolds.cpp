@@ -2,9 +2,8 @@
 // element r goes to partial r mod 16; partials are combined by halving; the totals of 64 blocks are
 // added in order, and so are the totals of these groups. Along rows the 16 partials are the lanes
 // of one vector; across columns they are 16 vectors.
+#include "codegen/Folds.h"
 #include "codegen/NestEmitter.h"
-
-#include "codegen/Lowerings.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -13,51 +12,18 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int64_t kBlock = 4096;
-constexpr int64_t kGroup = 64 * kBlock; // keeps long sums of f32 from drifting
-constexpr int kPartials = 16;
+constexpr int64_t kBlock = kFoldBlock;
+constexpr int64_t kGroup = kFoldGroup;
+constexpr int kPartials = kFoldPartials;
 constexpr int64_t kUnrollLimit = 16;
 } // namespace
 
-// Value e with e op x = x for the combiners of the table.
-static double identityOf(OpCode combiner) {
-  switch (combiner) {
-  case OpCode::Add: return 0.0;
-  case OpCode::Mul: return 1.0;
-  case OpCode::Maximum: return -std::numeric_limits<double>::infinity();
-  case OpCode::Minimum: return std::numeric_limits<double>::infinity();
-  default: throw Error(std::string("internal: no identity for ") + info(combiner).name);
-  }
-}
-
-static int64_t integerIdentity(OpCode combiner, DType dtype) {
-  const double value = identityOf(combiner);
-  if (std::isfinite(value))
-    return static_cast<int64_t>(value);
-  const bool narrow = dtype == DType::i32;
-  if (value < 0)
-    return narrow ? INT32_MIN : INT64_MIN;
-  return narrow ? INT32_MAX : INT64_MAX;
-}
-
 Value NestEmitter::identity(const Fold& fold, int lanes) {
-  const DType dtype = dtypeOf(fold);
-  Type type = computeType(k_.builder().getContext(), dtype);
-  TypedAttr attr;
-  if (isFloat(dtype))
-    attr = k_.builder().getFloatAttr(type, identityOf(fold.combiner));
-  else
-    attr = k_.builder().getIntegerAttr(type, integerIdentity(fold.combiner, dtype));
-  if (lanes > 1)
-    attr = DenseElementsAttr::get(k_.vectorOf(type, lanes), Attribute(attr));
-  return arith::ConstantOp::create(k_.builder(), k_.loc(), attr);
+  return foldIdentity(k_, fold.combiner, dtypeOf(fold), lanes);
 }
 
-// A fold's own arithmetic is never contracted: its order and rounding are the operator's
-// definition.
 Value NestEmitter::combine(const Fold& fold, Value x, Value y) {
-  ScalarBuilder b(k_.builder(), k_.loc(), dtypeOf(fold));
-  return lowerPointwise(fold.combiner, b, {x, y});
+  return foldCombine(k_, fold.combiner, dtypeOf(fold), x, y);
 }
 
 Value NestEmitter::combineTree(const Fold& fold, Value partials) {

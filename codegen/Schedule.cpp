@@ -24,7 +24,8 @@ Schedule Scheduler::run() {
   }
   for (Operation& op : block_)
     visit(&op);
-  groupRows(schedule_);
+  if (!options_.gpu)
+    groupRows(schedule_);
   planMemory(schedule_);
   return std::move(schedule_);
 }

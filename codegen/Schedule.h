@@ -60,6 +60,7 @@ std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule);
 struct ScheduleOptions {
   int vectorBytes = 64;
   bool contract = false;
+  bool gpu = false; // for codegen/cuda: no panels, no groups of rows
 };
 
 /// The function must be expanded and fused: table operators and diptych.fusion only.

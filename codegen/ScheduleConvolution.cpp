@@ -68,8 +68,13 @@ void Scheduler::convolution(Operation* op) {
   const runtime::ConvolutionProblem problem{x.type.shape,  w.type.shape,   to.type.shape,
                                             x.strides,     w.strides,      to.strides,
                                             attrs.strides, attrs.dilations};
-  const runtime::ConvolutionTile tile = tileOf(options_.vectorBytes, to.type.dtype);
-  const runtime::ConvolutionPlan plan = planConvolution(problem, tile);
+  runtime::ConvolutionTile tile = tileOf(options_.vectorBytes, to.type.dtype);
+  runtime::ConvolutionPlan plan = planConvolution(problem, tile);
+  if (options_.gpu) { // in one panel: tiles are cut when the kernel is emitted
+    tile.rows = std::max(plan.s.extent, plan.v.extent);
+    tile.width = plan.v.extent;
+    plan = planConvolution(problem, tile);
+  }
   ConvolutionSpec spec = specOf(plan, tile);
   spec.dtype = to.type.dtype;
   const Storage kernel = packedKernel(w, problem, plan.packed);

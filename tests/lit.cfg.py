@@ -1,13 +1,14 @@
 # Textual tests: dialect, passes, code generation and the command line, each by its own tool and FileCheck.
 import os
 import shutil
+import sys
 
 import lit.formats
 
 config.name = "diptych"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["unit", "ops", "errors", "structure", "install", "fuzz", "cuda", "Inputs"]
+config.excludes = ["unit", "ops", "errors", "structure", "install", "fuzz", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = config.diptych_test_build
 
@@ -21,3 +22,11 @@ for tool in ("zsh", "fish", "groff"):
     if shutil.which(tool):
         config.available_features.add(tool)
 config.substitutions.append(("%diptych_source", config.diptych_source))
+config.substitutions.append(("%python", sys.executable))
+
+# Tests that assemble PTX are unsupported, and counted as skipped, where the CUDA toolkit is not.
+path = os.pathsep.join((config.environment["PATH"], config.ptxas_folder))
+ptxas = shutil.which("ptxas", path=path)
+if ptxas:
+    config.available_features.add("ptxas")
+    config.environment["PATH"] = os.pathsep.join((config.environment["PATH"], os.path.dirname(ptxas)))

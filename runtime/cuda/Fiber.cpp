@@ -119,8 +119,9 @@ Fiber::Fiber(std::function<void()> body) : state_(std::make_unique<State>()) {
   if (state_->stack == MAP_FAILED)
     throw Error("simulated kernel: no memory for the stack of a thread");
 #if defined(__x86_64__)
-  // As if it had been left just before `start`: six registers, and an aligned place to return to.
-  auto** top = reinterpret_cast<void**>(static_cast<char*>(state_->stack) + kStackBytes) - 2;
+  // As if it had been left just before `start`: six registers and where to return to. As after a
+  // call, the stack is then 8 bytes off a multiple of 16.
+  auto** top = reinterpret_cast<void**>(static_cast<char*>(state_->stack) + kStackBytes) - 1;
   *--top = reinterpret_cast<void*>(&State::start);
   top -= 6;
   state_->inside = top;

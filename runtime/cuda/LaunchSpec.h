@@ -33,20 +33,29 @@ struct Extent {
   }
 };
 
-/// The product of ceil(extent / tile) over the factors, at most `limit`.
+/// A number of things as a function of the params: the product of the factors in pieces.
 struct Count {
+  /// ceil(product of extents / pieces), no less than `least`.
   struct Factor {
-    Extent extent;
-    int64_t tile = 1;
+    std::vector<Extent> extents;
+    int64_t pieces = 1;
+    int64_t least = 0;
+
+    int64_t of(std::span<const int64_t> params) const {
+      int64_t product = 1;
+      for (const Extent& extent : extents)
+        product *= extent.of(params);
+      return std::max(least, (product + pieces - 1) / pieces);
+    }
   };
   std::vector<Factor> factors;
-  int64_t limit = INT64_MAX;
+  int64_t pieces = 1;
 
   int64_t of(std::span<const int64_t> params) const {
-    int64_t count = 1;
+    int64_t product = 1;
     for (const Factor& factor : factors)
-      count *= (std::max<int64_t>(0, factor.extent.of(params)) + factor.tile - 1) / factor.tile;
-    return std::min(count, limit);
+      product *= factor.of(params);
+    return (product + pieces - 1) / pieces;
   }
 };
 

@@ -96,14 +96,16 @@ TEST(Simulator, AKernelThatMeetsMustSaySo) {
 
 TEST(LaunchSpec, GridsFollowTheParams) {
   Launch launch;
-  launch.grid = {{{{0, 1}, 128}, {{3, -1}, 1}}};
+  launch.grid.factors = {{{{0, 0}}, 128, 0}, {{{3, -1}}, 1, 0}};
   launch.guard = {0, 0};
   launch.above = 4096;
   const int64_t few[] = {4096, 1000}, many[] = {4097, 1000};
   EXPECT_EQ(launch.blocks(few), 0);
-  EXPECT_EQ(launch.blocks(many), 24);
-  launch.grid.limit = 10;
-  EXPECT_EQ(launch.blocks(many), 10);
+  EXPECT_EQ(launch.blocks(many), 99);
+  launch.grid.pieces = 5;
+  EXPECT_EQ(launch.blocks(many), 20);
+  launch.grid.factors.push_back({{{0, 1}}, 10000, 2});
+  EXPECT_EQ(launch.blocks(many), 40);
 }
 
 } // namespace

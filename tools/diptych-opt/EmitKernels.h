@@ -1,8 +1,9 @@
-// The pass that shows kernels. It joins passes and code generation, so it belongs to the tool.
+// The passes that show kernels. They join passes and code generation, so they belong to the tool.
 #pragma once
 
 namespace diptych {
 
 void registerEmitKernels();
+void registerEmitPtx();
 
 } // namespace diptych

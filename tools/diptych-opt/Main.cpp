@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   registry.insert<diptych::ir::DiptychDialect, mlir::func::FuncDialect>();
   diptych::passes::registerDiptychPasses();
   diptych::registerEmitKernels();
+  diptych::registerEmitPtx();
   mlir::registerTransformsPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Diptych's passes on textual IR\n", registry));

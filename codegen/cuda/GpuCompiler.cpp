@@ -1,0 +1,173 @@
+// Emits what nobody has asked for before; PTX as text, simulation through ORC.
+#include "codegen/cuda/GpuCompiler.h"
+
+#include "codegen/KernelCompiler.h"
+#include "codegen/Target.h"
+#include "codegen/cuda/GpuModule.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+namespace diptych::codegen::cuda {
+
+using runtime::cuda::LaunchSpec;
+using runtime::cuda::SimulatedFn;
+
+ScheduleOptions gpuScheduleOptions(bool contract) {
+  ScheduleOptions options;
+  options.contract = contract;
+  options.gpu = true;
+  return options;
+}
+
+GpuRequest requestOf(const ScheduledCall& call) { return {&call.kernel, Size(call.range), 0}; }
+
+std::string textOf(const GpuRequest& request) {
+  std::string text = request.spec->text();
+  // Only these leave the range open.
+  if (std::holds_alternative<IndexSpec>(request.spec->what) || request.params)
+    text += " range " + std::to_string(request.range.value) + " slot " +
+            std::to_string(request.range.slot) + " params " + std::to_string(request.params);
+  return text;
+}
+
+PtxModule compilePtx(std::span<const GpuRequest> requests, const std::string& architecture,
+                     const std::string& prefix) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  prepareGpuContext(context);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+  PtxModule made;
+  std::unordered_map<std::string, size_t> known;
+  for (const GpuRequest& request : requests) {
+    const auto [at, fresh] = known.emplace(textOf(request), made.kernels.size());
+    if (fresh)
+      made.kernels.push_back(
+          emitGpuKernel(*module, prefix + std::to_string(known.size() - 1), request));
+    else
+      made.kernels.push_back(made.kernels[at->second]);
+  }
+  made.ptx = ptxOf(*module, architecture);
+  return made;
+}
+
+namespace {
+
+template <class T> T orThrow(llvm::Expected<T> expected) {
+  if (!expected)
+    throw Error("internal: " + llvm::toString(expected.takeError()));
+  return std::move(*expected);
+}
+void orThrow(llvm::Error error) {
+  if (error)
+    throw Error("internal: " + llvm::toString(std::move(error)));
+}
+
+// The process's simulated kernels, by their text.
+class Simulation {
+public:
+  static Simulation& instance() {
+    static auto* simulation = new Simulation(); // code lives as long as the process
+    return *simulation;
+  }
+
+  std::vector<const SimulatedKernel*> compile(std::span<const GpuRequest> requests) {
+    std::lock_guard lock(mutex_);
+    mlir::OwningOpRef<mlir::ModuleOp> module =
+        mlir::ModuleOp::create(mlir::UnknownLoc::get(&context_));
+    std::vector<SimulatedKernel*> fresh, all;
+    for (const GpuRequest& request : requests) {
+      auto [at, isNew] = kernels_.try_emplace(textOf(request));
+      if (isNew) {
+        at->second.spec =
+            emitGpuKernel(*module, "simulated_" + std::to_string(kernels_.size()), request);
+        fresh.push_back(&at->second);
+      }
+      all.push_back(&at->second);
+    }
+    if (!fresh.empty())
+      link(*module, fresh);
+    return {all.begin(), all.end()};
+  }
+
+private:
+  Simulation() {
+    prepareGpuContext(context_);
+    jit_ = orThrow(llvm::orc::LLJITBuilder()
+                       .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
+                       .setNumCompileThreads(0)
+                       .create());
+    llvm::orc::SymbolMap symbols;
+    const auto add = [&](const char* name, auto function) {
+      symbols[jit_->mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
+                                              llvm::JITSymbolFlags::Exported};
+    };
+    add("diptych_sim_thread", &diptych_sim_thread);
+    add("diptych_sim_block", &diptych_sim_block);
+    add("diptych_sim_barrier", &diptych_sim_barrier);
+    add("diptych_sim_shared", &diptych_sim_shared);
+    add("diptych_sim_shuffle_down", &diptych_sim_shuffle_down);
+    add("diptych_sim_ballot", &diptych_sim_ballot);
+    orThrow(jit_->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
+  }
+
+  void link(mlir::ModuleOp module, const std::vector<SimulatedKernel*>& fresh) {
+    toSimulation(module);
+    lowerToLLVM(module);
+    CodegenTimes times;
+    for (auto& object : compileObjects(module, target_, /*threads=*/1, times))
+      orThrow(jit_->addObjectFile(std::move(object)));
+    for (SimulatedKernel* kernel : fresh)
+      for (const auto& launch : kernel->spec.launches)
+        kernel->functions.push_back(
+            orThrow(jit_->lookup(launch.name + "_simulated")).toPtr<SimulatedFn>());
+  }
+
+  std::mutex mutex_;
+  Target target_{"native"};
+  mlir::MLIRContext context_{mlir::MLIRContext::Threading::DISABLED};
+  std::unique_ptr<llvm::orc::LLJIT> jit_;
+  std::map<std::string, SimulatedKernel> kernels_;
+};
+
+// Its only parameter is the kernel.
+void runSimulated(void* const* args, const int64_t* params, int64_t, int64_t) {
+  const auto& kernel = *reinterpret_cast<const SimulatedKernel*>(params[0]);
+  runtime::cuda::simulate(kernel.spec, kernel.functions, args, {});
+}
+
+void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests) {
+  for (const ScheduledCall& call : schedule.calls) {
+    if (call.control) {
+      appendRequests(call.control->body, requests);
+      appendRequests(call.control->other, requests);
+    } else if (!call.library) {
+      requests.push_back(requestOf(call));
+    }
+  }
+}
+
+} // namespace
+
+std::vector<const SimulatedKernel*> compileSimulated(std::span<const GpuRequest> requests) {
+  return Simulation::instance().compile(requests);
+}
+
+std::shared_ptr<runtime::Program> assembleSimulated(const Schedule& schedule) {
+  std::vector<GpuRequest> requests;
+  appendRequests(schedule, requests);
+  const auto kernels = compileSimulated(requests);
+  auto next = kernels.begin();
+  return assembleWith(schedule, [&](const ScheduledCall&, runtime::ProgramStep& step) {
+    step.kernel = runSimulated;
+    step.params = {reinterpret_cast<int64_t>(*next++)};
+    step.range = step.grain = 1;
+  });
+}
+
+} // namespace diptych::codegen::cuda

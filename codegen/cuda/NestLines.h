@@ -1,0 +1,49 @@
+// The scalar program of a nest in the hands of one thread: its lines at given loop indices, for one
+// element or for a few neighbours along the last loop, which memory sees as one vector. Arithmetic
+// is scalar: a GPU has no other.
+#pragma once
+
+#include "codegen/cuda/GpuKernel.h"
+
+namespace diptych::codegen::cuda {
+
+class NestLines {
+public:
+  NestLines(KernelBuilder& kernel, const NestSpec& spec, bool contract, int lanes = 1);
+
+  /// Of each loop, to be set before lines are evaluated; lanes count up from the last one's.
+  llvm::SmallVector<mlir::Value> index;
+
+  /// Lines that the last loop does not change, and lines that it does.
+  void evaluateShared() { evaluate(false); }
+  void evaluateOwn() { evaluate(true); }
+  void evaluateAll() {
+    evaluate(false);
+    evaluate(true);
+  }
+  /// Instead of what a load would read.
+  void give(int line, mlir::Value value) { given_[line] = value; }
+
+  mlir::Value at(int line, int lane = 0) const;
+  void emitStores();
+  /// Address of an access at the present indices.
+  mlir::Value place(const Access& access);
+
+private:
+  void evaluate(bool own);
+  llvm::SmallVector<mlir::Value> valuesOf(const Line& line, int lanes);
+  llvm::SmallVector<mlir::Value> load(const Access& access, int lanes);
+
+  KernelBuilder& k_;
+  const NestSpec& spec_;
+  bool contract_;
+  int lanes_;
+  std::vector<bool> own_;
+  std::vector<llvm::SmallVector<mlir::Value>> values_;
+  llvm::DenseMap<int, mlir::Value> given_;
+};
+
+/// Loops a line's value depends on, as bits.
+uint64_t loopsOf(const NestSpec& spec, int line);
+
+} // namespace diptych::codegen::cuda
