@@ -21,8 +21,14 @@ struct Built {
 /// runPipeline and refuseLibrary throw. `keepKernels`: fill Built::kernels.
 Built build(std::vector<Source>& sources, const Options& options, bool keepKernels = false);
 
+struct Paths {
+  std::string library, header;
+};
+/// Those that aot::compile writes to.
+Paths pathsOf(const Options& options);
+
 /// Writes what options.kind says and the header; see aot::compile.
-Artefact write(Built& built);
+Artefact write(Built& built, const Paths& paths);
 
 /// Writes a file whole or not at all.
 void writeFile(const std::string& path, const std::string& content, bool executable = false);

@@ -46,7 +46,7 @@ Artefact detail::compile(std::vector<EntryRequest> entries, const Options& optio
     }
   } locked{sources};
   Built built = build(sources, options);
-  return write(built);
+  return write(built, pathsOf(options));
 }
 
 } // namespace diptych::aot

@@ -142,30 +142,32 @@ void writeFile(const std::string& path, const std::string& content, bool executa
   file.keep();
 }
 
-Artefact write(Built& built) {
-  const Options& options = built.model.options;
-  const llvm::Triple triple = built.module->getTargetTriple();
-  const std::string object = codegen::machineCode(*built.module, *built.target, false);
-  Artefact artefact;
-  artefact.header = pathOf(options, options.name + ".h");
-  artefact.hash = built.model.hash;
-  artefact.entries = built.model.entries;
+Paths pathsOf(const Options& options) {
   const std::string library = "lib" + options.name;
+  const std::string header = pathOf(options, options.name + ".h");
   switch (options.kind) {
-  case Kind::object: artefact.library = pathOf(options, options.name + ".o"); break;
-  case Kind::archive: artefact.library = pathOf(options, library + ".a"); break;
-  case Kind::shared: artefact.library = pathOf(options, library + ".so"); break;
+  case Kind::object: return {pathOf(options, options.name + ".o"), header};
+  case Kind::archive: return {pathOf(options, library + ".a"), header};
+  case Kind::shared: break;
   }
-  Pending code(artefact.library, options.kind == Kind::shared);
+  return {pathOf(options, library + ".so"), header};
+}
+
+Artefact write(Built& built, const Paths& paths) {
+  const Options& options = built.model.options;
+  const std::string object = codegen::machineCode(*built.module, *built.target, false);
+  Artefact artefact{paths.library, paths.header, built.model.hash, 0, built.model.entries};
+  Pending code(paths.library, options.kind == Kind::shared);
   if (options.kind == Kind::shared) {
     code.close();
-    Pending part(artefact.library + ".o", false);
+    Pending part(paths.library + ".o", false);
     part.fill(object);
-    link(part.temporary(), code.temporary(), library + ".so", triple);
+    link(part.temporary(), code.temporary(), llvm::sys::path::filename(paths.library).str(),
+         built.module->getTargetTriple());
   } else {
     code.fill(options.kind == Kind::archive ? archiveOf(object, options.name + ".o") : object);
   }
-  Pending header(artefact.header, false);
+  Pending header(paths.header, false);
   header.fill(headerText(built.model));
   header.keep();
   artefact.bytes = code.keep();

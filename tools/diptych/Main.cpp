@@ -27,6 +27,7 @@ Examples:
   diptych study                      eager against jit at the real sizes, in a minute or two
   diptych study --size tiny          the same in seconds
   diptych run model.mlir --random-seed 1 --print-ir plan
+  diptych compile model.mlir -o out/model.o    an object file and a C header
   diptych doctor                     what this machine has, and what is missing
   diptych completion bash            completion for a shell)";
 
@@ -52,6 +53,7 @@ static int run(int argc, char** argv) {
   Command command;
   addStudy(app, command);
   addRun(app, command);
+  addCompile(app, command);
   addDoctor(app, command);
   addCompletion(app, command);
   addMan(app, command);

@@ -3,6 +3,7 @@
 
 #include "tools/diptych/Commands.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -27,5 +28,11 @@ struct ReadProgram {
 /// Reads `path`, or stdin for "-". Diagnostics of the parser and the verifier go to stderr as MLIR
 /// words them. Throws Refusal or Error. The caller holds traceMutex() as long as it has the module.
 ReadProgram readProgram(const std::string& path);
+
+/// The function of that name; `file` is for the message where there is none. Throws Refusal.
+mlir::func::FuncOp findFunction(mlir::ModuleOp module, const std::string& function,
+                                const std::string& file);
+/// Gives the function the name that JitProgram runs, @main, and drops what it does not need.
+void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function);
 
 } // namespace diptych::cli

@@ -49,49 +49,6 @@ Examples:
   diptych run model.diptych --input 0=0.5      what save_function wrote, with its weights
   diptych run model.mlir --print-ir fused)";
 
-mlir::func::FuncOp find(mlir::ModuleOp module, const Request& request) {
-  std::string names;
-  for (auto function : module.getOps<mlir::func::FuncOp>()) {
-    if (function.getName() == request.function && !function.isExternal())
-      return function;
-    if (!function.isExternal())
-      names += (names.empty() ? "@" : ", @") + function.getName().str();
-  }
-  throw Refusal{badInput, request.file + ": expected a function @" + request.function + " with a " +
-                              "body, got " + (names.empty() ? "no function" : names) +
-                              (names.empty() ? "" : "; choose one with --function")};
-}
-
-/// Leaves what the function needs: others may hold what can't be compiled.
-void keepReachable(mlir::ModuleOp module, mlir::func::FuncOp function) {
-  mlir::SymbolTable symbols(module);
-  llvm::SmallVector<mlir::Operation*> waiting{function};
-  llvm::SmallPtrSet<mlir::Operation*, 8> kept{function.getOperation()};
-  while (!waiting.empty())
-    if (auto uses = mlir::SymbolTable::getSymbolUses(waiting.pop_back_val()))
-      for (const mlir::SymbolTable::SymbolUse& use : *uses)
-        if (auto* callee = symbols.lookup(use.getSymbolRef().getRootReference());
-            callee && kept.insert(callee).second)
-          waiting.push_back(callee);
-  for (auto other : llvm::make_early_inc_range(module.getOps<mlir::func::FuncOp>()))
-    if (!kept.contains(other))
-      other.erase();
-}
-
-/// JitProgram runs @main: the chosen function takes that name.
-void makeMain(mlir::ModuleOp module, mlir::func::FuncOp function) {
-  keepReachable(module, function);
-  function.setPublic();
-  if (function.getName() == "main")
-    return;
-  mlir::SymbolTable symbols(module);
-  if (mlir::Operation* other = symbols.lookup("main"))
-    if (mlir::failed(symbols.renameToUnique(other, {})))
-      throw Error("internal: @main could not be renamed");
-  if (mlir::failed(symbols.rename(function, "main")))
-    throw Error("internal: the function could not be renamed");
-}
-
 std::shared_ptr<JitProgram> makeProgram(mlir::ModuleOp module, const Request& request,
                                         std::optional<Numerics> saved) {
   JitOptions options;
@@ -149,7 +106,7 @@ int execute(const Request& request) {
   const std::lock_guard lock(traceMutex());
   const ReadProgram read = readProgram(request.file);
   mlir::ModuleOp module = *read.module;
-  auto function = find(module, request);
+  auto function = findFunction(module, request.function, request.file);
   std::vector<TensorType> types = ir::tensorTypesOf(function.getArgumentTypes());
   ir::tensorTypesOf(function.getResultTypes());
   makeMain(module, function);
