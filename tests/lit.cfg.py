@@ -1,6 +1,7 @@
 # Textual tests: dialect, passes, code generation and the command line, each by its own tool and FileCheck.
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -21,6 +22,11 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
 for tool in ("zsh", "fish", "groff"):
     if shutil.which(tool):
         config.available_features.add(tool)
+# The Python that Debian's packages install for, whatever stands before it on PATH.
+python = os.environ.get("DIPTYCH_PYTHON") or ("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3")
+if subprocess.run([python, "-c", "import jax, jaxlib.mlir"], capture_output=True).returncode == 0:
+    config.available_features.add("jaxlib")
+config.substitutions.append(("%peer_python", python))
 config.substitutions.append(("%diptych_source", config.diptych_source))
 config.substitutions.append(("%python", sys.executable))
 

@@ -24,6 +24,7 @@ using Command = std::function<int()>;
 void addStudy(CLI::App& app, Command& command);
 void addRun(CLI::App& app, Command& command);
 void addCompile(CLI::App& app, Command& command);
+void addExport(CLI::App& app, Command& command);
 void addDoctor(CLI::App& app, Command& command);
 /// These two describe the whole of `app`, at the time they are run.
 void addCompletion(CLI::App& app, Command& command);

@@ -54,6 +54,7 @@ static int run(int argc, char** argv) {
   addStudy(app, command);
   addRun(app, command);
   addCompile(app, command);
+  addExport(app, command);
   addDoctor(app, command);
   addCompletion(app, command);
   addMan(app, command);
