@@ -266,6 +266,24 @@ TEST_F(PriceFileErrors, GzipCutAnywhereIsNeverReadAsWhole) {
   }
 }
 
+// gzip itself warns of garbage at the end, and takes zeros for padding and members for one text.
+TEST_F(PriceFileErrors, GzipIsFollowedBySomethingElse) {
+  const std::string text = "date,A\n2024-01-02,1\n2024-01-03,2\n";
+  const std::string bytes = readBytes(writeGzip(text));
+  const std::string size = std::to_string(text.size()), at = std::to_string(bytes.size());
+  EXPECT_EQ(messageOfFile(write(bytes + "2024-01-04,3\n", "more.csv.gz")),
+            "more.csv.gz: the gzip data end after " + size + " bytes of text, but the file goes on " +
+                "with something else at byte " + at + "; copy or download it again");
+  EXPECT_NE(messageOfFile(write(bytes + std::string(700000, '\0') + "x", "more.csv.gz"))
+                .find("something else at byte " + std::to_string(bytes.size() + 700000)),
+            std::string::npos);
+  EXPECT_EQ(readPrices(write(bytes + std::string(512, '\0'), "padded.csv.gz")).calendar.size(), 2u);
+  const std::string rest = readBytes(writeGzip("2024-01-04,3\n"));
+  EXPECT_EQ(readPrices(write(bytes + rest, "two.csv.gz")).calendar.size(), 3u);
+  EXPECT_TRUE(messageOfFile(write(bytes + rest.substr(0, 9), "two.csv.gz"))
+                  .starts_with("two.csv.gz: the gzip data end too early, after " + size));
+}
+
 TEST_F(PriceFileErrors, GzipDamaged) {
   std::string path = writeGzip("date,A\n2024-01-02,1\n2024-01-03,2\n");
   std::ifstream file(path, std::ios::binary);

@@ -39,6 +39,11 @@ protected:
     return path;
   }
 
+  static std::string readBytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
   PriceTable read(const std::string& text, PriceLayout layout = PriceLayout::automatic) {
     PriceReadOptions options;
     options.layout = layout;

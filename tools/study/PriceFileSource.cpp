@@ -1,14 +1,13 @@
-// Streams a file through zlib and libcsv, line by line, so that every row knows its line.
+// Streams a file through libcsv, line by line, so that every row knows its line.
 #include "tools/study/PriceFileSource.h"
+
+#include "tools/study/GzipSource.h"
 
 #include <diptych/Error.h>
 
 #include <csv.h>
-#include <sys/stat.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -161,49 +160,6 @@ private:
   std::exception_ptr error_;
 };
 
-/// gzopen reads plain files as they are.
-class GzipReader {
-public:
-  explicit GzipReader(const std::string& path) : path_(path) {
-    struct stat status{};
-    if (stat(path.c_str(), &status) != 0)
-      throw Error(path + ": cannot open the price file: " + std::strerror(errno) +
-                  "; check the path");
-    if (S_ISDIR(status.st_mode))
-      throw Error(path +
-                  ": expected a price file, got a directory; name the .csv or .csv.gz file in it");
-    total_ = S_ISREG(status.st_mode) ? std::uint64_t(status.st_size) : 0;
-    file_ = gzopen(path.c_str(), "rb");
-    if (!file_)
-      throw Error(path + ": cannot open the price file: " + std::strerror(errno) +
-                  "; check its permissions");
-    gzbuffer(file_, 256 << 10);
-  }
-  ~GzipReader() { gzclose_r(file_); }
-  GzipReader(const GzipReader&) = delete;
-  GzipReader& operator=(const GzipReader&) = delete;
-
-  std::size_t read(char* buffer, std::size_t size) {
-    int got = gzread(file_, buffer, static_cast<unsigned>(size));
-    int code = Z_OK;
-    const char* reason = gzerror(file_, &code);
-    if (code == Z_BUF_ERROR)
-      throw Error(path_ + ": the gzip data end too early, after " + std::to_string(gztell(file_)) +
-                  " bytes of text; the file is incomplete, so copy or download it again");
-    if (got < 0)
-      throw Error(path_ + ": the file cannot be read: " + reason + "; copy or download it again");
-    return static_cast<std::size_t>(got);
-  }
-
-  bool gzip() { return gzdirect(file_) == 0; }
-  CsvProgress progress() { return {std::uint64_t(std::max<z_off_t>(gzoffset(file_), 0)), total_}; }
-
-private:
-  std::string path_;
-  gzFile file_ = nullptr;
-  std::uint64_t total_ = 0;
-};
-
 bool startsWith(std::string_view text, std::string_view magic) {
   return text.substr(0, magic.size()) == magic;
 }
@@ -257,7 +213,8 @@ std::string quoted(std::string_view cell) {
 
 void CsvFile::read(const RowHandler& onRow,
                    const std::function<void(const CsvProgress&)>& onProgress) {
-  GzipReader reader(path_);
+  GzipSource reader(path_);
+  const auto progress = [&] { return CsvProgress{reader.bytesRead(), reader.bytesTotal()}; };
   RowParser parser(path_, onRow);
   std::vector<char> buffer(chunkBytes);
   std::uint64_t sinceReport = 0;
@@ -275,13 +232,13 @@ void CsvFile::read(const RowHandler& onRow,
     parser.feed(text.data(), text.size());
     sinceReport += size;
     if (onProgress && sinceReport >= progressBytes) {
-      onProgress(reader.progress());
+      onProgress(progress());
       sinceReport = 0;
     }
   }
   parser.finish();
   if (onProgress)
-    onProgress(reader.progress());
+    onProgress(progress());
 }
 
 } // namespace diptych::study
