@@ -18,11 +18,62 @@
 
 namespace diptych::aot {
 
-namespace {
-
-std::span<const std::byte> bytesOf(const Value& tensor) {
+static std::span<const std::byte> bytesOf(const Value& tensor) {
   return {eagerTensor(tensor).data(), static_cast<size_t>(tensor.type().bytes())};
 }
+
+namespace {
+
+/// Tensors without gaps, wide elements first, so that each is aligned as its elements ask for.
+class WeightPacker {
+public:
+  WeightFile pack(const std::vector<Source>& sources) {
+    WeightFile file;
+    std::vector<std::pair<size_t, size_t>> places; // of each tensor: entry and capture
+    for (const Source& source : sources)
+      file.offsets.emplace_back(source.captures.size());
+    for (const int64_t width : {8, 4, 1})
+      for (size_t e = 0; e < sources.size(); ++e)
+        for (size_t c = 0; c < sources[e].captures.size(); ++c)
+          if (sizeOf(sources[e].captures[c].type().dtype) == width)
+            file.offsets[e][c] = append(file, sources[e].captures[c]);
+    std::string header = "{\"__metadata__\":{\"made by\":\"diptych\"}" + tensors_ + "}";
+    header.resize((header.size() + 8 + 63) / 64 * 64 - 8, ' ');
+    for (size_t i = 0; i < 8; ++i)
+      file.header += static_cast<char>(header.size() >> 8 * i & 0xff);
+    file.header += header;
+    for (auto& offsets : file.offsets)
+      for (int64_t& offset : offsets)
+        offset += static_cast<int64_t>(file.header.size());
+    return file;
+  }
+
+private:
+  int64_t append(WeightFile& file, const Value& tensor) {
+    const auto bytes = bytesOf(tensor);
+    const std::string content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const auto [known, fresh] =
+        known_.emplace(tensor.type().str() + content, static_cast<int64_t>(file.data.size()));
+    if (!fresh)
+      return known->second;
+    std::string shape, dtype = tensor.type().dtype == DType::boolean ? "BOOL" : "";
+    for (const char* c = name(tensor.type().dtype); dtype != "BOOL" && *c; ++c)
+      dtype += *c >= 'a' ? static_cast<char>(*c - 'a' + 'A') : *c;
+    for (int i = 0; i < tensor.rank(); ++i)
+      shape += (i ? "," : "") + std::to_string(tensor.shape()[i]);
+    tensors_ += ",\"weight" + std::to_string(count_++) + "\":{\"dtype\":\"" + dtype +
+                "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(known->second) +
+                "," + std::to_string(known->second + static_cast<int64_t>(content.size())) + "]}";
+    file.data += content;
+    return known->second;
+  }
+
+  std::map<std::string, int64_t> known_;
+  std::string tensors_;
+  int count_ = 0;
+};
+
+WeightFile packWeights(const std::vector<Source>& sources) { return WeightPacker().pack(sources); }
 
 class Builder {
 public:
@@ -43,6 +94,8 @@ public:
       std::lock_guard lock(traceMutex());
       describe();
       model.hash = hash();
+      if (model.weightsInFile())
+        model.weights = packWeights(sources_);
       for (size_t v = 0; v < targets_.size(); ++v)
         for (Source& source : sources_)
           schedules_[v].push_back(schedule(source, *targets_[v]));
@@ -177,6 +230,8 @@ private:
         if (!function.isDeclaration() && belongsTo(function.getName(), model, suffix, kernels))
           setCpu(function, version);
     }
+    if (model.weightsInFile())
+      addWeightFile(module, model);
     addEntries(module, model, versions, embedded(constants));
     addDescription(module, model, versions);
   }

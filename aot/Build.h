@@ -22,7 +22,7 @@ struct Built {
 Built build(std::vector<Source>& sources, const Options& options, bool keepKernels = false);
 
 struct Paths {
-  std::string library, header;
+  std::string library, header, weights; // weights: used where they are in a file
 };
 /// Those that aot::compile writes to.
 Paths pathsOf(const Options& options);

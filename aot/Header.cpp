@@ -44,6 +44,12 @@ typedef struct {
   void (*run)(void *pool, int count, void (*task)(void *context, int index), void *context);
   void *pool; /* passed to run */
 } diptych_threads;
+
+/* Weights in a file that is mapped into memory. */
+typedef struct {
+  const void *data;
+  size_t bytes;
+} diptych_weights;
 #endif
 )";
 
@@ -106,6 +112,11 @@ private:
     define("ERROR_WORKSPACE",
            std::to_string(kBadWorkspace) + " /* the workspace is NULL or not aligned */");
     define("ERROR_CPU", std::to_string(kWrongCpu) + "       /* this CPU lacks instructions */");
+    if (model_.weightsInFile()) {
+      define("ERROR_WEIGHTS", std::to_string(kNoWeights) + "    /* weights are not opened */");
+      define("ERROR_FILE", std::to_string(kNoFile) + "       /* of weights: cannot be opened */");
+      define("ERROR_OTHER_FILE", std::to_string(kWrongFile) + " /* of weights: holds others */");
+    }
     for (int code : codesOf(model_))
       if (code >= kFirstFailure)
         line("/* " + std::to_string(code) + ": " + commentSafe(messageOf(model_, code)) + " */");
@@ -118,6 +129,14 @@ private:
     line("const char *" + name_ + "_error_message(int code);");
     line("/* 0 if this CPU can run the functions, else " + upper_ + "_ERROR_CPU. */");
     line("int " + name_ + "_check_cpu(void);\n");
+    if (!model_.weightsInFile())
+      return;
+    line("/* Maps the file " + name_ +
+         ".safetensors. Many calls may use it at the same time, until it is");
+    line("   closed. Its tensors may be given other values, but no other names, shapes or order. "
+         "*/");
+    line("int " + name_ + "_open_weights(const char *path, diptych_weights *weights);");
+    line("void " + name_ + "_close_weights(diptych_weights *weights);\n");
   }
 
   static std::string commentSafe(std::string text) {
@@ -165,7 +184,10 @@ private:
       text += std::string("const ") + cTypeOf(info.type.dtype) + " *" + info.name + ", ";
     for (const TensorInfo& info : entry.outputs)
       text += std::string(cTypeOf(info.type.dtype)) + " *" + info.name + ", ";
-    return text + "void *workspace" + (model_.threaded() ? ", const diptych_threads *threads" : "");
+    text += "void *workspace";
+    if (model_.weightsInFile())
+      text += ", const diptych_weights *weights";
+    return text + (model_.threaded() ? ", const diptych_threads *threads" : "");
   }
 
   const Model& model_;

@@ -16,9 +16,11 @@ class EntryWriter {
 public:
   EntryWriter(llvm::Module& module, const Model& model, size_t entry,
               const std::vector<llvm::Constant*>& embedded)
-      : module_(module), model_(model), entry_(model.entries[entry]), embedded_(embedded) {
+      : module_(module), model_(model), entry_(model.entries[entry]), number_(entry),
+        embedded_(embedded) {
     llvm::Type* pointer = llvm::PointerType::getUnqual(module.getContext());
-    const size_t count = entry_.inputs.size() + entry_.outputs.size() + 1 + model.threaded();
+    const size_t count =
+        entry_.inputs.size() + entry_.outputs.size() + 1 + model.weightsInFile() + model.threaded();
     type_ = llvm::FunctionType::get(llvm::Type::getInt32Ty(module.getContext()),
                                     std::vector<llvm::Type*>(count, pointer), false);
   }
@@ -55,6 +57,8 @@ public:
     std::vector<Value*> inputs, outputs;
     for (size_t i = 0; i < in; ++i)
       inputs.push_back(argument(i));
+    if (model_.weightsInFile())
+      appendFromFile(b, function, argument(in + out + 1), inputs);
     inputs.insert(inputs.end(), embedded_.begin(), embedded_.end());
     for (size_t i = 0; i < out; ++i)
       outputs.push_back(argument(in + i));
@@ -62,8 +66,9 @@ public:
     Value* null = llvm::ConstantPointerNull::get(b.getPtrTy());
     Value* code = nullptr;
     if (model_.threaded())
-      code = b.CreateCall(module_.getFunction("diptych_run"),
-                          {plan, inputArray, outputArray, workspace, argument(in + out + 1)});
+      code = b.CreateCall(
+          module_.getFunction("diptych_run"),
+          {plan, inputArray, outputArray, workspace, argument(type_->getNumParams() - 1)});
     else
       code = b.CreateCall(plan,
                           {inputArray, outputArray, workspace, null, b.getInt32(0), b.getInt32(1)});
@@ -71,6 +76,18 @@ public:
   }
 
 private:
+  /// Of a diptych_weights: the mapped file and its size.
+  void appendFromFile(llvm::IRBuilder<>& b, llvm::Function* function, Value* weights,
+                      std::vector<Value*>& inputs) {
+    returnIf(b, function, b.CreateIsNull(weights), kNoWeights);
+    Value* data = b.CreateLoad(b.getPtrTy(), weights);
+    Value* bytes = b.CreateLoad(b.getInt64Ty(), b.CreateConstGEP1_64(b.getInt64Ty(), weights, 1));
+    Value* other = b.CreateICmpNE(bytes, b.getInt64(static_cast<uint64_t>(model_.weights.bytes())));
+    returnIf(b, function, b.CreateOr(b.CreateIsNull(data), other), kNoWeights);
+    for (int64_t offset : model_.weights.offsets[number_])
+      inputs.push_back(b.CreateConstGEP1_64(b.getInt8Ty(), data, static_cast<uint64_t>(offset)));
+  }
+
   static void returnIf(llvm::IRBuilder<>& b, llvm::Function* function, Value* condition, int code) {
     auto* failed = llvm::BasicBlock::Create(function->getContext(), "failed", function);
     auto* next = llvm::BasicBlock::Create(function->getContext(), "next", function);
@@ -91,6 +108,7 @@ private:
   llvm::Module& module_;
   const Model& model_;
   const EntryInfo& entry_;
+  size_t number_;
   const std::vector<llvm::Constant*>& embedded_;
   llvm::FunctionType* type_;
 };

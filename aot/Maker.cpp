@@ -51,7 +51,8 @@ void set(Options& options, const std::string& option, const std::string& value) 
         option, value, {{"strict", Numerics::strict}, {"standard", Numerics::standard}});
   } else if (option == "--weights") {
     options.weights = choose<Weights>(
-        option, value, {{"embedded", Weights::embedded}, {"passed", Weights::passed}});
+        option, value,
+        {{"embedded", Weights::embedded}, {"passed", Weights::passed}, {"file", Weights::file}});
   } else if (option == "--targets") {
     options.targets = split(value);
   } else if (option == "--arguments") {

@@ -17,6 +17,8 @@ int Model::codeOf(const std::string& failure) {
 
 std::vector<int> codesOf(const Model& model) {
   std::vector<int> codes = {kDone, kNullPointer, kBadWorkspace, kWrongCpu};
+  if (model.weightsInFile())
+    codes.insert(codes.end(), {kNoWeights, kNoFile, kWrongFile});
   for (size_t i = 0; i < model.failures.size(); ++i)
     codes.push_back(kFirstFailure + static_cast<int>(i));
   return codes;
@@ -36,6 +38,12 @@ std::string messageOf(const Model& model, int code) {
     return "this CPU lacks instructions that the code was compiled for (" + targets +
            "); compile the model for a lesser target, or for several";
   }
+  case kNoWeights:
+    return "expected weights that " + model.options.name + "_open_weights has opened, got none";
+  case kNoFile: return "the file of weights cannot be opened and mapped";
+  case kWrongFile:
+    return "the file holds other weights: expected " + model.options.name +
+           ".safetensors as it was made, or with other values of the same tensors";
   default: return model.failures[static_cast<size_t>(code - kFirstFailure)];
   }
 }
@@ -52,6 +60,15 @@ std::string quoted(const std::string& text) {
       result += c;
   }
   return result + '"';
+}
+
+const char* nameOf(Weights weights) {
+  switch (weights) {
+  case Weights::embedded: return "embedded";
+  case Weights::passed: return "passed";
+  case Weights::file: break;
+  }
+  return "file";
 }
 
 std::string tensors(const std::vector<TensorInfo>& infos, size_t weights) {
@@ -86,8 +103,7 @@ std::string aboutText(const Model& model) {
          "\",\"numerics\":\"" +
          (model.options.numerics == Numerics::strict ? "strict" : "standard") + "\",\"targets\":[" +
          targets + "],\"threads\":" + std::to_string(model.options.threads) + ",\"weights\":\"" +
-         (model.options.weights == Weights::embedded ? "embedded" : "passed") + "\",\"entries\":[" +
-         entries + "]}";
+         nameOf(model.options.weights) + "\",\"entries\":[" + entries + "]}";
 }
 
 } // namespace diptych::aot

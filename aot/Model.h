@@ -20,11 +20,28 @@ struct Source {
 };
 
 /// What the C functions return. Codes from kFirstFailure on are steps of the model that failed.
-enum Code { kDone = 0, kNullPointer = 1, kBadWorkspace = 2, kWrongCpu = 3, kFirstFailure = 16 };
+enum Code {
+  kDone = 0,
+  kNullPointer = 1,
+  kBadWorkspace = 2,
+  kWrongCpu = 3,
+  kNoWeights = 4, // not opened
+  kNoFile = 5,    // of weights: it cannot be read
+  kWrongFile = 6, // of weights: it is another
+  kFirstFailure = 16
+};
 
 /// The largest Options::threads.
 constexpr int kMostThreads = 256;
 constexpr int64_t kWorkspaceAlignment = 64;
+
+/// The weights in a file: safetensors, whose header is known when the artefact is made.
+struct WeightFile {
+  std::string header;                        // with the 8 bytes of its length
+  std::string data;                          // what follows
+  std::vector<std::vector<int64_t>> offsets; // in the file, by entry and capture
+  int64_t bytes() const { return static_cast<int64_t>(header.size() + data.size()); }
+};
 
 struct Model {
   Options options;
@@ -32,8 +49,10 @@ struct Model {
   std::vector<size_t> passed; // by entry: how many of its inputs are weights
   std::string hash;
   std::vector<std::string> failures; // text of code kFirstFailure + i
+  WeightFile weights;
 
   bool threaded() const { return options.threads > 1; }
+  bool weightsInFile() const { return options.weights == Weights::file; }
   int codeOf(const std::string& failure);
 };
 

@@ -104,7 +104,8 @@ static const char* const kKeywords[] = {"alignas",
                                         "xor",
                                         "xor_eq",
                                         "diptych_tensor",
-                                        "diptych_threads"};
+                                        "diptych_threads",
+                                        "diptych_weights"};
 
 bool isIdentifier(const std::string& text) {
   const auto letter = [](char c) {
@@ -159,11 +160,12 @@ void checkNames(const Model& model) {
   if (model.entries.empty())
     throw Error("aot: expected at least one entry, got none");
   Taken symbols("symbols"), macros("macros");
-  for (const char* fixed :
-       {"about", "version", "model_hash", "numerics", "targets", "error_message", "check_cpu"})
+  for (const char* fixed : {"about", "version", "model_hash", "numerics", "targets",
+                            "error_message", "check_cpu", "open_weights", "close_weights"})
     symbols.add(model.options.name + "_" + fixed);
-  for (const char* fixed : {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK",
-                            "ERROR_NULL", "ERROR_WORKSPACE", "ERROR_CPU"})
+  for (const char* fixed :
+       {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK", "ERROR_NULL",
+        "ERROR_WORKSPACE", "ERROR_CPU", "ERROR_WEIGHTS", "ERROR_FILE", "ERROR_OTHER_FILE"})
     macros.add(fixed);
   for (const EntryInfo& entry : model.entries) {
     require("an entry", entry.name);
@@ -173,6 +175,7 @@ void checkNames(const Model& model) {
     Taken parameters("parameters of " + entry.symbol);
     parameters.add("workspace");
     parameters.add("threads");
+    parameters.add("weights");
     for (const auto* list : {&entry.inputs, &entry.outputs})
       for (const TensorInfo& info : *list) {
         require("an argument", info.name);

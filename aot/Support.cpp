@@ -8,10 +8,9 @@
 #include <diptych/Error.h>
 
 #include "llvm/AsmParser/Parser.h"
+#include "llvm/IR/Constants.h"
 #include "llvm/Linker/Linker.h"
-#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Target/TargetMachine.h"
 
 namespace diptych::aot {
 
@@ -186,12 +185,82 @@ result:
 }
 )";
 
+static const char* const kWeights = R"(
+declare i32 @open(ptr, i32, ...) nounwind
+declare i64 @lseek(i32, i64, i32) nounwind
+declare ptr @mmap(ptr, i64, i32, i32, i32, i64) nounwind
+declare i32 @munmap(ptr, i64) nounwind
+declare i32 @close(i32) nounwind
+declare i32 @memcmp(ptr, ptr, i64) nounwind
+
+; O_RDONLY | O_CLOEXEC; SEEK_END; PROT_READ, MAP_PRIVATE: the values of Linux.
+define i32 @NAME_open_weights(ptr %path, ptr %weights) nounwind {
+entry:
+  %noPath = icmp eq ptr %path, null
+  %noWeights = icmp eq ptr %weights, null
+  %null = or i1 %noPath, %noWeights
+  br i1 %null, label %missing, label %opening
+missing:
+  ret i32 NULL_POINTER
+opening:
+  store { ptr, i64 } zeroinitializer, ptr %weights
+  %file = call i32 (ptr, i32, ...) @open(ptr %path, i32 524288)
+  %refused = icmp slt i32 %file, 0
+  br i1 %refused, label %unread, label %measuring
+unread:
+  ret i32 NO_FILE
+measuring:
+  %size = call i64 @lseek(i32 %file, i64 0, i32 2)
+  %same = icmp eq i64 %size, BYTES
+  br i1 %same, label %mapping, label %close
+close:
+  call i32 @close(i32 %file)
+  ret i32 WRONG_FILE
+mapping:
+  %data = call ptr @mmap(ptr null, i64 BYTES, i32 1, i32 2, i32 %file, i64 0)
+  call i32 @close(i32 %file)
+  %number = ptrtoint ptr %data to i64
+  %unmapped = icmp eq i64 %number, -1
+  br i1 %unmapped, label %unread, label %comparing
+comparing:
+  %differs = call i32 @memcmp(ptr %data, ptr HEADER, i64 HEADER_BYTES)
+  %ours = icmp eq i32 %differs, 0
+  br i1 %ours, label %opened, label %other
+other:
+  call i32 @munmap(ptr %data, i64 BYTES)
+  ret i32 WRONG_FILE
+opened:
+  store ptr %data, ptr %weights
+  %bytesAt = getelementptr i64, ptr %weights, i64 1
+  store i64 BYTES, ptr %bytesAt
+  ret i32 0
+}
+
+define void @NAME_close_weights(ptr %weights) nounwind {
+entry:
+  %none = icmp eq ptr %weights, null
+  br i1 %none, label %out, label %look
+look:
+  %data = load ptr, ptr %weights
+  %closed = icmp eq ptr %data, null
+  br i1 %closed, label %out, label %unmap
+unmap:
+  %bytesAt = getelementptr i64, ptr %weights, i64 1
+  %bytes = load i64, ptr %bytesAt
+  call i32 @munmap(ptr %data, i64 %bytes)
+  store { ptr, i64 } zeroinitializer, ptr %weights
+  br label %out
+out:
+  ret void
+}
+)";
+
 static void replaceAll(std::string& text, const std::string& from, const std::string& to) {
   for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
     text.replace(at, from.size(), to);
 }
 
-static void add(llvm::Module& module, const std::string& text) {
+void addText(llvm::Module& module, const std::string& text, bool exported) {
   llvm::SMDiagnostic diagnostic;
   auto parsed = llvm::parseAssemblyString(text, diagnostic, module.getContext());
   if (!parsed)
@@ -205,6 +274,8 @@ static void add(llvm::Module& module, const std::string& text) {
       names.push_back(function.getName().str());
   if (llvm::Linker::linkModules(module, std::move(parsed)))
     throw Error("internal: support code does not link");
+  if (exported)
+    return;
   // Linking would leave out what was internal before.
   for (const std::string& name : names) {
     module.getFunction(name)->setVisibility(llvm::GlobalValue::DefaultVisibility);
@@ -216,122 +287,28 @@ void addThreads(llvm::Module& module) {
   std::string text = kThreads;
   replaceAll(text, "MOST", std::to_string(kMostThreads));
   replaceAll(text, "PAUSE", module.getTargetTriple().isX86() ? "pause" : "yield");
-  add(module, text);
+  addText(module, text, /*exported=*/false);
 }
 
-namespace {
-
-enum Register { eax, ebx, ecx, edx };
-
-/// Where CPUID tells of a feature.
-struct FeatureBit {
-  const char* feature;
-  uint32_t leaf, sub;
-  Register in;
-  int bit;
-};
-
-constexpr uint32_t kExtended = 0x80000001;
-
-// Intel's and AMD's manuals, CPUID. What LLVM's code generator can use without being asked by name.
-constexpr FeatureBit kFeatures[] = {
-    {"sse3", 1, 0, ecx, 0},          {"pclmul", 1, 0, ecx, 1},
-    {"ssse3", 1, 0, ecx, 9},         {"fma", 1, 0, ecx, 12},
-    {"cx16", 1, 0, ecx, 13},         {"sse4.1", 1, 0, ecx, 19},
-    {"sse4.2", 1, 0, ecx, 20},       {"movbe", 1, 0, ecx, 22},
-    {"popcnt", 1, 0, ecx, 23},       {"aes", 1, 0, ecx, 25},
-    {"avx", 1, 0, ecx, 27},          {"avx", 1, 0, ecx, 28}, // 27: XGETBV may be asked
-    {"f16c", 1, 0, ecx, 29},         {"bmi", 7, 0, ebx, 3},
-    {"avx2", 7, 0, ebx, 5},          {"bmi2", 7, 0, ebx, 8},
-    {"avx512f", 7, 0, ebx, 16},      {"avx512dq", 7, 0, ebx, 17},
-    {"adx", 7, 0, ebx, 19},          {"avx512ifma", 7, 0, ebx, 21},
-    {"avx512cd", 7, 0, ebx, 28},     {"sha", 7, 0, ebx, 29},
-    {"avx512bw", 7, 0, ebx, 30},     {"avx512vl", 7, 0, ebx, 31},
-    {"avx512vbmi", 7, 0, ecx, 1},    {"avx512vbmi2", 7, 0, ecx, 6},
-    {"gfni", 7, 0, ecx, 8},          {"vaes", 7, 0, ecx, 9},
-    {"vpclmulqdq", 7, 0, ecx, 10},   {"avx512vnni", 7, 0, ecx, 11},
-    {"avx512bitalg", 7, 0, ecx, 12}, {"avx512vpopcntdq", 7, 0, ecx, 14},
-    {"avx512fp16", 7, 0, edx, 23},   {"avxvnni", 7, 1, eax, 4},
-    {"avx512bf16", 7, 1, eax, 5},    {"avxifma", 7, 1, eax, 23},
-    {"avxneconvert", 7, 1, edx, 5},  {"lzcnt", kExtended, 0, ecx, 5},
-    {"sse4a", kExtended, 0, ecx, 6}, {"xop", kExtended, 0, ecx, 11},
-    {"fma4", kExtended, 0, ecx, 16}, {"tbm", kExtended, 0, ecx, 21},
-};
-
-// State that the system must save: SSE and AVX, and for AVX-512 its masks and both register halves.
-constexpr uint32_t kAvxState = 0x6, kAvx512State = 0xe6;
-
-/// Builds the text of the check.
-class CpuCheck {
-public:
-  explicit CpuCheck(const llvm::MCSubtargetInfo& cpu) {
-    for (const FeatureBit& row : kFeatures)
-      if (cpu.checkFeatures(std::string("+") + row.feature))
-        masks_[{row.leaf, row.sub, row.in}] |= 1u << row.bit;
-    state_ = cpu.checkFeatures("+avx512f") ? kAvx512State
-             : cpu.checkFeatures("+avx")   ? kAvxState
-                                           : 0;
-  }
-  bool empty() const { return masks_.empty(); }
-
-  std::string text(const std::string& name) {
-    body_ = "define hidden i1 @" + name + "() nounwind {\nentry:\n  %v0 = or i1 true, true\n";
-    for (const auto& [where, mask] : masks_) {
-      const auto [leaf, sub, in] = where;
-      require("uge", reg(leaf & 0x80000000, 0, eax), leaf);
-      if (sub)
-        require("uge", reg(leaf, 0, eax), sub);
-      const std::string bits = fresh();
-      body_ += "  " + bits + " = and i32 " + reg(leaf, sub, in) + ", " + number(mask) + "\n";
-      require("eq", bits, mask);
-    }
-    if (!state_)
-      return body_ + "  ret i1 " + ok_ + "\n}\n";
-    // XGETBV exists where CPUID says so, which is one of the bits above.
-    body_ += "  br i1 " + ok_ + ", label %system, label %no\nsystem:\n";
-    body_ += "  %xcr = call { i32, i32 } asm sideeffect \"xgetbv\", \"={ax},={dx},{cx}\"(i32 0)\n"
-             "  %low = extractvalue { i32, i32 } %xcr, 0\n"
-             "  %saved = and i32 %low, " +
-             number(state_) + "\n  %all = icmp eq i32 %saved, " + number(state_) +
-             "\n  ret i1 %all\nno:\n  ret i1 false\n}\n";
-    return body_;
-  }
-
-private:
-  static std::string number(uint32_t value) { return std::to_string(static_cast<int32_t>(value)); }
-  std::string fresh() { return "%t" + std::to_string(next_++); }
-  std::string reg(uint32_t leaf, uint32_t sub, Register in) {
-    const std::string result = fresh(), value = fresh();
-    body_ += "  " + result +
-             " = call { i32, i32, i32, i32 } asm sideeffect \"cpuid\", "
-             "\"={ax},={bx},={cx},={dx},{ax},{cx}\"(i32 " +
-             number(leaf) + ", i32 " + number(sub) + ")\n  " + value +
-             " = extractvalue { i32, i32, i32, i32 } " + result + ", " + std::to_string(in) + "\n";
-    return value;
-  }
-  void require(const std::string& how, const std::string& value, uint32_t bound) {
-    const std::string holds = fresh(), both = fresh();
-    body_ += "  " + holds + " = icmp " + how + " i32 " + value + ", " + number(bound) + "\n  " +
-             both + " = and i1 " + ok_ + ", " + holds + "\n";
-    ok_ = both;
-  }
-
-  std::map<std::tuple<uint32_t, uint32_t, Register>, uint32_t> masks_;
-  uint32_t state_ = 0;
-  std::string body_, ok_ = "%v0";
-  int next_ = 0;
-};
-
-} // namespace
-
-bool addCpuCheck(llvm::Module& module, const codegen::Target& target, const std::string& name) {
-  if (!module.getTargetTriple().isX86())
-    return false;
-  CpuCheck check(*target.machine().getMCSubtargetInfo());
-  if (check.empty())
-    return false;
-  add(module, check.text(name));
-  return true;
+void addWeightFile(llvm::Module& module, const Model& model) {
+  const std::string& name = model.options.name;
+  auto* header = llvm::ConstantDataArray::getString(module.getContext(), model.weights.header,
+                                                    /*AddNull=*/false);
+  // Exported as long as the text refers to it.
+  auto* global =
+      new llvm::GlobalVariable(module, header->getType(), true, llvm::GlobalValue::ExternalLinkage,
+                               header, "weights.header");
+  std::string text = kWeights;
+  text += "@weights.header = external constant [HEADER_BYTES x i8]\n";
+  replaceAll(text, "HEADER_BYTES", std::to_string(model.weights.header.size()));
+  replaceAll(text, "HEADER", "@weights.header");
+  replaceAll(text, "BYTES", std::to_string(model.weights.bytes()));
+  replaceAll(text, "NULL_POINTER", std::to_string(kNullPointer));
+  replaceAll(text, "NO_FILE", std::to_string(kNoFile));
+  replaceAll(text, "WRONG_FILE", std::to_string(kWrongFile));
+  replaceAll(text, "NAME_", name + "_");
+  addText(module, text, /*exported=*/true);
+  global->setLinkage(llvm::GlobalValue::InternalLinkage);
 }
 
 } // namespace diptych::aot

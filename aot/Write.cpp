@@ -143,20 +143,20 @@ void writeFile(const std::string& path, const std::string& content, bool executa
 }
 
 Paths pathsOf(const Options& options) {
-  const std::string library = "lib" + options.name;
-  const std::string header = pathOf(options, options.name + ".h");
-  switch (options.kind) {
-  case Kind::object: return {pathOf(options, options.name + ".o"), header};
-  case Kind::archive: return {pathOf(options, library + ".a"), header};
-  case Kind::shared: break;
-  }
-  return {pathOf(options, library + ".so"), header};
+  const std::string library = options.kind == Kind::object    ? options.name + ".o"
+                              : options.kind == Kind::archive ? "lib" + options.name + ".a"
+                                                              : "lib" + options.name + ".so";
+  return {pathOf(options, library), pathOf(options, options.name + ".h"),
+          pathOf(options, options.name + ".safetensors")};
 }
 
 Artefact write(Built& built, const Paths& paths) {
   const Options& options = built.model.options;
   const std::string object = codegen::machineCode(*built.module, *built.target, false);
-  Artefact artefact{paths.library, paths.header, built.model.hash, 0, built.model.entries};
+  const bool withWeights = built.model.weightsInFile();
+  Artefact artefact{
+      paths.library,      paths.header, withWeights ? paths.weights : "", built.model.hash, 0,
+      built.model.entries};
   Pending code(paths.library, options.kind == Kind::shared);
   if (options.kind == Kind::shared) {
     code.close();
@@ -169,6 +169,8 @@ Artefact write(Built& built, const Paths& paths) {
   }
   Pending header(paths.header, false);
   header.fill(headerText(built.model));
+  if (withWeights)
+    writeFile(paths.weights, built.model.weights.header + built.model.weights.data);
   header.keep();
   artefact.bytes = code.keep();
   return artefact;

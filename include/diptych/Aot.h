@@ -13,9 +13,10 @@ namespace diptych::aot {
 /// on this machine (cc, gcc, clang or lld); the others need none.
 enum class Kind : uint8_t { object, archive, shared };
 
-/// Where the tensors that a function captures are in the artefact: in its read-only data, or
-/// further arguments of the C functions, after the inputs.
-enum class Weights : uint8_t { embedded, passed };
+/// Where the tensors that a function captures are: in the artefact's read-only data; or further
+/// arguments of the C functions, after the inputs; or in NAME.safetensors, written beside, which
+/// NAME_open_weights maps into memory and whose values may be replaced later.
+enum class Weights : uint8_t { embedded, passed, file };
 
 struct Options {
   /// Begins every symbol, and names the files: a C identifier.
@@ -52,6 +53,7 @@ struct EntryInfo {
 /// What was written.
 struct Artefact {
   std::string library, header; // paths
+  std::string weights;         // path, where they are in a file
   std::string hash;            // of the model: IR, weights, numerics
   int64_t bytes = 0;           // of the library file
   std::vector<EntryInfo> entries;

@@ -89,6 +89,47 @@ TEST(AotErrors, IndexInALoopEndsTheCall) {
   }
 }
 
+// Truncated, changed, missing, another's: a code each time, and no call reads what is not there.
+TEST(AotErrors, FilesOfWeightsAreChecked) {
+  const Tensor matrix = randn({40, 30}), x = randn({2, 40});
+  const auto layer = [&](const Tensor& x) { return tanh(matmul(x, matrix)); };
+  const Folder folder;
+  aot::Options chosen = options(folder);
+  chosen.weights = aot::Weights::file;
+  const Loaded model(aot::compile({{"layer", layer}}, std::tuple(x), chosen));
+  std::ifstream stream(model.artefact().weights, std::ios::binary);
+  const std::string good{std::istreambuf_iterator<char>(stream), {}};
+  const auto codeFor = [&](const std::string& bytes) {
+    std::ofstream(folder.path("other"), std::ios::binary) << bytes;
+    const WeightsOf weights(model, folder.path("other"));
+    EXPECT_EQ(weights.mapped.data == nullptr, weights.code != 0);
+    EXPECT_EQ(model.call("layer", {x}, weights.mapped).code, weights.code ? 4 : 0);
+    return weights.code;
+  };
+  EXPECT_EQ(codeFor(good), 0);
+  for (size_t length : {size_t{0}, size_t{1}, size_t{8}, good.size() / 2, good.size() - 1})
+    EXPECT_EQ(codeFor(good.substr(0, length)), 6) << length;
+  EXPECT_EQ(codeFor(good + "x"), 6);
+  const size_t header = good.size() - 40 * 30 * 8;
+  for (size_t at = 0; at < header; at += 7) {
+    std::string changed = good;
+    changed[at] = static_cast<char>(changed[at] ^ 0x20);
+    EXPECT_EQ(codeFor(changed), 6) << at;
+  }
+  std::string trained = good; // other values are welcome
+  trained[header + 6] = 0;
+  EXPECT_EQ(codeFor(trained), 0);
+  EXPECT_EQ(WeightsOf(model, folder.path("missing")).code, 5);
+  EXPECT_EQ(WeightsOf(model, folder.path()).code, 6); // a folder has another size
+  const auto open = model.symbol<int (*)(const char*, Mapped*)>("model_open_weights");
+  Mapped mapped;
+  EXPECT_EQ(open(nullptr, &mapped), 1);
+  EXPECT_EQ(open("model.safetensors", nullptr), 1);
+  const auto message = model.symbol<const char* (*)(int)>("model_error_message");
+  EXPECT_NE(std::string(message(4)).find("model_open_weights"), std::string::npos);
+  EXPECT_NE(std::string(message(6)).find("model.safetensors"), std::string::npos);
+}
+
 TEST(AotErrors, LibraryOperatorsAreRefusedByName) {
   const Folder folder;
   const std::string message = messageOf([&] {

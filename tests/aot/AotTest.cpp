@@ -1,6 +1,8 @@
 // Artefacts give jit's bits: models of every kind of step, both numerics, any number of threads.
 #include "Artefacts.h"
 
+#include <diptych/nn/StateDict.h>
+
 namespace diptych::test {
 namespace {
 
@@ -189,6 +191,26 @@ TEST(Aot, CapturedTensorsAreEmbeddedOrPassed) {
   EXPECT_EQ(model.entry("layer").inputs[1].name, "weight0");
   expectSameBits(model.call("layer", {x, weights}), expected);
   EXPECT_EQ(model.artefact().hash, hash);
+}
+
+TEST(Aot, WeightsLieInAFile) {
+  const Tensor matrix = randn({4, 3}), shift = randn({3}, DType::f32), x = randn({2, 4});
+  const auto layer = [&](const Tensor& x) {
+    return tanh(matmul(x, matrix)) + shift.to(DType::f64);
+  };
+  const auto mask = tensor({true, false, true, true});
+  const auto masked = [&](const Tensor& x) { return where(mask, sum(matmul(x, matrix)), x); };
+  const Folder folder;
+  aot::Options chosen = options(folder);
+  chosen.weights = aot::Weights::file;
+  const Loaded model(aot::compile({{"layer", layer}, {"masked", masked}}, std::tuple(x), chosen));
+  EXPECT_EQ(model.artefact().weights, folder.path("model.safetensors"));
+  const auto tensors = nn::load(model.artefact().weights);
+  EXPECT_EQ(tensors.size(), 3u); // the matrix once
+  const WeightsOf weights(model);
+  ASSERT_EQ(weights.code, 0);
+  expectSameBits(model.call("layer", {x}, weights.mapped), leaves(jit(layer)(x)));
+  expectSameBits(model.call("masked", {x}, weights.mapped), leaves(jit(masked)(x)));
 }
 
 TEST(Aot, HashTellsModelsApart) {

@@ -45,6 +45,12 @@ struct Threads {
   void* pool = nullptr;
 };
 
+/// diptych_weights of the header.
+struct Mapped {
+  const void* data = nullptr;
+  size_t bytes = 0;
+};
+
 /// Calls a function that takes so many pointers.
 inline int callPointers(void* function, const std::vector<void*>& p) {
   const auto call = [&]<size_t... i>(std::index_sequence<i...>) {
@@ -100,6 +106,27 @@ public:
   };
   Result call(const std::string& name, const std::vector<Tensor>& inputs,
               std::optional<Threads> threads = {}) const {
+    return call(name, inputs, threads ? &*threads : nullptr, threads.has_value());
+  }
+  Result call(const std::string& name, const std::vector<Tensor>& inputs,
+              const Mapped& weights) const {
+    return call(name, inputs, &weights, true);
+  }
+  static const std::byte* bytesOf(const Tensor& tensor) {
+    switch (tensor.dtype()) {
+    case DType::f32: return reinterpret_cast<const std::byte*>(tensor.data<float>());
+    case DType::f64: return reinterpret_cast<const std::byte*>(tensor.data<double>());
+    case DType::i32: return reinterpret_cast<const std::byte*>(tensor.data<int32_t>());
+    case DType::i64: return reinterpret_cast<const std::byte*>(tensor.data<int64_t>());
+    case DType::boolean: return reinterpret_cast<const std::byte*>(tensor.data<bool>());
+    }
+    return nullptr;
+  }
+
+private:
+  // `more`: what comes after the workspace, if anything does.
+  Result call(const std::string& name, const std::vector<Tensor>& inputs, const void* more,
+              bool hasMore) const {
     const aot::EntryInfo& info = entry(name);
     Result result;
     std::vector<void*> pointers;
@@ -116,26 +143,27 @@ public:
       pointers.push_back(output.data());
     const Aligned workspace(info.workspaceBytes);
     pointers.push_back(workspace.memory);
-    if (threads)
-      pointers.push_back(&*threads);
+    if (hasMore)
+      pointers.push_back(const_cast<void*>(more));
     result.code = callPointers(symbol<void*>(info.symbol), pointers);
     return result;
   }
 
-  static const std::byte* bytesOf(const Tensor& tensor) {
-    switch (tensor.dtype()) {
-    case DType::f32: return reinterpret_cast<const std::byte*>(tensor.data<float>());
-    case DType::f64: return reinterpret_cast<const std::byte*>(tensor.data<double>());
-    case DType::i32: return reinterpret_cast<const std::byte*>(tensor.data<int32_t>());
-    case DType::i64: return reinterpret_cast<const std::byte*>(tensor.data<int64_t>());
-    case DType::boolean: return reinterpret_cast<const std::byte*>(tensor.data<bool>());
-    }
-    return nullptr;
-  }
-
-private:
   aot::Artefact artefact_;
   void* handle_;
+};
+
+/// Opened as a caller would.
+struct WeightsOf {
+  WeightsOf(const Loaded& model, const std::string& path)
+      : model(model), code(model.symbol<int (*)(const char*, Mapped*)>("model_open_weights")(
+                          path.c_str(), &mapped)) {}
+  explicit WeightsOf(const Loaded& model) : WeightsOf(model, model.artefact().weights) {}
+  WeightsOf(const WeightsOf&) = delete;
+  ~WeightsOf() { model.symbol<void (*)(Mapped*)>("model_close_weights")(&mapped); }
+  const Loaded& model;
+  Mapped mapped;
+  int code;
 };
 
 /// Whether the artefact's outputs are those tensors, bit for bit.

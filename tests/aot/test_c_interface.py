@@ -11,6 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("DIPTYCH_BUILD", HERE.parents[1] / "build" / "release"))
 MEMORY = {"memcpy", "memset", "memmove"}
+FILES = {"open", "lseek", "mmap", "munmap", "close", "memcmp"}
 THREADS = {"pthread_create", "pthread_join", "sched_yield"}
 C99 = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 CPP = ["-x", "c++", "-std=c++17", "-Wall", "-Wextra", "-Werror"]
@@ -45,13 +46,13 @@ class Artefacts(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         cls.made = {}
 
-    def make(self, kind="object", targets="x86-64-v3", threads=1, name="probe"):
-        key = (kind, targets, threads, name)
+    def make(self, kind="object", targets="x86-64-v3", threads=1, name="probe", weights="embedded"):
+        key = (kind, targets, threads, name, weights)
         if key not in self.made:
             folder = Path(self.folder.name) / f"made{len(self.made)}"
             folder.mkdir()
             run([self.maker, "--name", name, "--directory", folder, "--kind", kind, "--targets", targets,
-                 "--threads", str(threads), "--arguments", "w,X,rows"])
+                 "--threads", str(threads), "--arguments", "w,X,rows", "--weights", weights])
             self.made[key] = folder
         return self.made[key]
 
@@ -76,6 +77,8 @@ class Artefacts(unittest.TestCase):
         undefined = {name for name, kind in symbols(self.make(threads=4) / "probe.o").items() if kind == "U"}
         self.assertLessEqual(undefined, MEMORY | THREADS | {"_GLOBAL_OFFSET_TABLE_"})
         self.assertIn("pthread_create", undefined)
+        undefined = {name for name, kind in symbols(self.make(weights="file") / "probe.o").items() if kind == "U"}
+        self.assertLessEqual(undefined, MEMORY | FILES | {"_GLOBAL_OFFSET_TABLE_"})
 
     def test_every_exported_symbol_begins_with_the_name(self):
         for kind, file, options in (("object", "probe.o", ["-g"]), ("shared", "libprobe.so", ["-D", "-g"])):
@@ -130,6 +133,24 @@ class Artefacts(unittest.TestCase):
             for link in ([], ["-static"]):
                 self.assertEqual(run([self.build(artefact, link=["-pthread", *link], threads=threads)]),
                                  self.expected())
+
+    def test_weights_are_embedded_passed_or_in_a_file(self):
+        source = Path(self.folder.name) / "weights.c"
+        call = {"embedded": "probe_shifted(y, out, NULL)", "passed": "probe_shifted(y, shift, out, NULL)",
+                "file": "probe_shifted(y, out, NULL, &weights)"}
+        for weights, text in call.items():
+            folder = self.make(weights=weights)
+            opening = "diptych_weights weights; if (probe_open_weights(argv[1], &weights)) return 1;\n"
+            closing = "probe_close_weights(&weights);\n"
+            source.write_text('#include "probe.h"\n#include <stdio.h>\nint main(int argc, char **argv) {\n'
+                              "double y[4] = {1, 2, 3, 4}, shift[4] = {0.5, 1.5, -2.5, 3.5}, out[4];\n"
+                              f"(void)argc, (void)argv, (void)shift;\n{opening if weights == 'file' else ''}"
+                              f"if ({text}) return 2;\n{closing if weights == 'file' else ''}"
+                              'printf("%g %g %g %g", out[0], out[1], out[2], out[3]);\nreturn 0;\n}\n')
+            program = folder / "weights"
+            run([self.compiler, *C99, f"-I{folder}", source, folder / "probe.o", "-o", program])
+            self.assertEqual(run([program, folder / "probe.safetensors"]), "1.5 3.5 0.5 7.5")
+            self.assertEqual((folder / "probe.safetensors").exists(), weights == "file")
 
     def test_two_artefacts_live_in_one_program(self):
         first, second = self.make(), self.make(name="another")

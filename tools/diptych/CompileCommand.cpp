@@ -98,7 +98,9 @@ aot::Options optionsOf(const Request& request, const std::string& emit,
   options.numerics = saved.value_or(Numerics::standard);
   if (!request.numerics.empty())
     options.numerics = request.numerics == "strict" ? Numerics::strict : Numerics::standard;
-  options.weights = request.weights == "passed" ? aot::Weights::passed : aot::Weights::embedded;
+  options.weights = request.weights == "passed" ? aot::Weights::passed
+                    : request.weights == "file" ? aot::Weights::file
+                                                : aot::Weights::embedded;
   options.targets = request.targets;
   options.threads = request.threads;
   options.arguments = request.arguments;
@@ -183,9 +185,13 @@ int execute(const Request& request) {
     if (!request.output.empty()) {
       paths.library = request.output;
       paths.header = files::path(request.output).replace_filename(options.name + ".h").string();
+      paths.weights =
+          files::path(request.output).replace_filename(options.name + ".safetensors").string();
     }
     aot::write(built, paths);
     written = {paths.library, paths.header};
+    if (built.model.weightsInFile())
+      written.push_back(paths.weights);
   } else if (toFile) {
     aot::writeFile(request.output, textOf(built, emit));
     written = {request.output};
@@ -238,8 +244,8 @@ void addCompile(CLI::App& app, Command& command) {
                   "strict (eager's bits) or standard; default: as it was saved, standard for text")
       ->check(CLI::IsMember({"strict", "standard"}));
   sub->add_option("--weights", request->weights,
-                  "Of a saved function: in the artefact, or further parameters")
-      ->check(CLI::IsMember({"embedded", "passed"}))
+                  "Of a saved function: in the artefact, further parameters, or NAME.safetensors")
+      ->check(CLI::IsMember({"embedded", "passed", "file"}))
       ->capture_default_str();
   sub->add_flag("--json", request->json, "Print what was made as JSON");
   sub->footer(kFooter);

@@ -64,6 +64,9 @@ int main(void) {
     return 16 + code;
   print("loss", &out, sizeof out);
   print("grad", grad, sizeof grad);
+  if ((code = probe_shifted(w, grad, memory MORE)))
+    return 16 + code;
+  print("shifted", grad, sizeof grad);
   if ((code = probe_kinds(x, flags, whole, positive, memory MORE)))
     return 16 + code;
   print("whole", whole, sizeof whole);

@@ -22,9 +22,13 @@ static std::pair<dt::Tensor, dt::Tensor> kinds(const dt::Tensor& x, const dt::Te
 }
 
 dt::aot::Artefact probe_model(const dt::aot::Options& options) {
-  const dt::Tensor x = dt::zeros({5}, dt::DType::f32);
+  const dt::Tensor x = dt::zeros({5}, dt::DType::f32), shift = dt::tensor({0.5, 1.5, -2.5, 3.5});
   return dt::aot::compile({{"loss", loss},
                            {"loss_grad", dt::value_and_grad(loss)},
+                           {"shifted",
+                            [=](const dt::Tensor& y) { return y + shift; },
+                            std::tuple(dt::zeros({4})),
+                            {"y"}},
                            {"kinds", kinds, std::tuple(x, x > 0), {"x", "flags"}}},
                           std::tuple(dt::zeros({4}), dt::zeros({300, 4}), dt::tensor({0, 1})),
                           options);
