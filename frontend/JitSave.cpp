@@ -1,11 +1,11 @@
-// Saved functions: a trace to bytecode and back, and behind it the same program as jit's.
+// Saved functions: a trace to text and back, and behind it the same program as jit's.
 #include <diptych/Save.h>
 
 #include "frontend/EagerEmitter.h"
 #include "frontend/JitProgram.h"
 #include "frontend/Ops.h"
 #include "frontend/SavedFile.h"
-#include "ir/DialectBytecode.h"
+#include "ir/DialectText.h"
 #include "passes/Interpreter.h"
 
 namespace diptych::detail {
@@ -101,7 +101,7 @@ void saveProgram(const FilePath& path, const Function& f, ValueSpan inputs,
       TracedModule traced = traceFunction(f, file.inputs);
       shortenLocations(*traced.module);
       file.outputs = ir::tensorTypesOf(traced.main().getResultTypes());
-      file.program = ir::bytecodeOf(*traced.module);
+      file.program = ir::textOf(*traced.module);
       for (const Value& capture : traced.captures)
         file.weights.emplace_back(capture);
     }
@@ -114,7 +114,7 @@ std::shared_ptr<SavedProgram> loadProgram(const FilePath& path, std::optional<Nu
     SavedFile file = readSaved(path.text);
     const std::lock_guard lock(traceMutex());
     try {
-      auto module = ir::parseBytecode(file.program, traceContext());
+      auto module = ir::parseText(file.program, traceContext());
       checkProgram(*module, file);
       file.numerics = numerics.value_or(file.numerics);
       return std::make_shared<SavedProgram>(std::move(module), std::move(file));

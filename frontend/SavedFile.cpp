@@ -90,9 +90,13 @@ std::string weightBytes(const std::string& path, const SavedFile& file) {
 }
 
 std::string pack(const SavedFile& file, const std::string& weights) {
-  json header{{"inputs", typesJson(file.inputs)},     {"outputs", typesJson(file.outputs)},
-              {"program_bytes", file.program.size()}, {"weights", file.weights.size()},
-              {"weights_beside", weights.empty()},    {"weights_bytes", weights.size()}};
+  json header{{"dialect", file.dialect},
+              {"inputs", typesJson(file.inputs)},
+              {"outputs", typesJson(file.outputs)},
+              {"program_bytes", file.program.size()},
+              {"weights", file.weights.size()},
+              {"weights_beside", weights.empty()},
+              {"weights_bytes", weights.size()}};
   for (const auto& [text, numerics] : kNumerics)
     if (numerics == file.numerics)
       header["numerics"] = text;
@@ -166,6 +170,11 @@ private:
     if (program > rest.size() || rest.size() - program != weights)
       bad("its parts do not have the sizes that its header says");
     SavedFile file;
+    file.dialect = header.at("dialect").get<uint64_t>();
+    if (file.dialect == 0 || file.dialect > kDialectVersion)
+      bad("it is written in version " + std::to_string(file.dialect) +
+          " of the diptych dialect, this library reads 1 to " + std::to_string(kDialectVersion) +
+          "; load it with the version of Diptych that wrote it, or a later one");
     file.program = rest.substr(0, program);
     file.inputs = typesOf(header.at("inputs"));
     file.outputs = typesOf(header.at("outputs"));

@@ -11,8 +11,13 @@
 
 namespace diptych {
 
+/// Raised whenever what is written can't be read by the version before: an operator's name, its
+/// attributes or their meaning changed. A reader takes its own version and all before.
+constexpr uint64_t kDialectVersion = 1;
+
 struct SavedFile {
-  std::string program;                     // MLIR bytecode
+  std::string program;                     // textual IR in generic form
+  uint64_t dialect = kDialectVersion;      // in which it is written
   Numerics numerics = Numerics::standard;  // how it is compiled unless asked otherwise
   std::vector<TensorType> inputs, outputs; // inputs without the weights
   std::vector<Tensor> weights;             // the program's last arguments

@@ -1,8 +1,6 @@
 // Registration, types and locations of the dialect.
 #include "ir/Dialect.h"
 
-#include "ir/DialectBytecode.h"
-
 #include <mutex>
 #include <unordered_set>
 
@@ -45,7 +43,6 @@ bool ConstantOp::isBuildableWith(mlir::Attribute value, mlir::Type type) {
 void loadDialects(mlir::MLIRContext& context) {
   mlir::DialectRegistry registry;
   registry.insert<DiptychDialect, mlir::func::FuncDialect>();
-  registerBytecode(registry);
   context.appendDialectRegistry(registry);
   context.loadAllAvailableDialects();
 }

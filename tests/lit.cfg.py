@@ -9,7 +9,7 @@ import lit.formats
 config.name = "diptych"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["unit", "ops", "errors", "structure", "install", "fuzz", "Inputs"]
+config.excludes = ["unit", "ops", "errors", "structure", "install", "fuzz", "Inputs", "readers"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = config.diptych_test_build
 

@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SUITES = ("structure", "unit", "ops", "fuzz", "errors", "aot", "cuda", "lit", "install")
+SUITES = ("structure", "unit", "ops", "fuzz", "errors", "aot", "cuda", "lit", "readers", "install")
 TIMEOUT = 3600
 
 

@@ -70,13 +70,13 @@ TEST_F(SaveErrors, AnyByteIsDamaged) {
 // no error, nor is a changed line number.
 TEST_F(SaveErrors, AnyByteIsOther) {
   int refused = 0;
-  for (size_t i = 20; i < bytes.size() - 4; ++i)
+  for (size_t i = 20; i < bytes.size() - 4; i += 3)
     for (int change : {1, 0x80}) {
       std::string other = bytes;
       other[i] = static_cast<char>(other[i] ^ change);
       refused += loading(written(other)) != "no error";
     }
-  EXPECT_GT(refused, static_cast<int>(bytes.size()));
+  EXPECT_GT(refused, static_cast<int>(bytes.size()) / 3);
 }
 
 TEST_F(SaveErrors, FileIsSomethingElse) {
@@ -92,19 +92,10 @@ TEST_F(SaveErrors, FormatIsOfALaterVersion) {
 }
 
 TEST_F(SaveErrors, DialectIsOfALaterVersion) {
-  // The dialect's version stands in the bytecode's list of dialects, behind a length: a varint of
-  // one byte, 2 n + 1.
   dt::SavedFile file = dt::unpackSaved(path, bytes);
-  bool found = false;
-  for (size_t i = 0; i < file.program.size() && !found; ++i) {
-    dt::SavedFile later = file;
-    if (later.program[i] != 3)
-      continue;
-    later.program[i] = 2 * 40 + 1;
-    found = loading(dt::packSaved(path, later)).find("version 40 of the diptych dialect") !=
-            std::string::npos;
-  }
-  EXPECT_TRUE(found);
+  file.dialect = 40;
+  expectMessage(loading(dt::packSaved(path, file)),
+                {"version 40 of the diptych dialect", "reads 1 to 1"});
 }
 
 TEST_F(SaveErrors, HeaderAndProgramDisagree) {
@@ -119,8 +110,15 @@ TEST_F(SaveErrors, HeaderAndProgramDisagree) {
   file.weights[0] = dt::ones({3, 2});
   expectMessage(loading(dt::packSaved(path, file)), {"its program takes"});
   file = dt::unpackSaved(path, bytes);
-  file.program = "module {}";
-  expectMessage(loading(dt::packSaved(path, file)), {"expected MLIR bytecode"});
+  const auto holding = [&](const std::string& program) {
+    dt::SavedFile other = dt::unpackSaved(path, bytes);
+    other.program = program;
+    return loading(dt::packSaved(path, other));
+  };
+  expectMessage(holding("module {}"), {"its program has no function @main"});
+  expectMessage(holding("modul"), {"load_function: ", "custom op 'modul' is unknown"});
+  expectMessage(holding(std::string(300, '(')), {"nested at most 256 deep"});
+  expectMessage(holding("ML\xefR\x06"), {"got MLIR bytecode"});
 }
 
 TEST_F(SaveErrors, WeightsBesideAreMissingOrOthers) {

@@ -5,6 +5,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <diptych/Error.h>
+
 #include <functional>
 
 namespace diptych::cli {
@@ -32,5 +34,7 @@ void addMan(CLI::App& app, Command& command);
 
 /// Writes "diptych: <message>" to stderr and returns `code`.
 int complain(ExitCode code, const std::string& message);
+/// Of a program that can't be read or run: badInput, or internal where the fault is ours.
+int complain(const Error& error);
 
 } // namespace diptych::cli

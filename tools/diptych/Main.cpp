@@ -16,6 +16,14 @@ int complain(ExitCode code, const std::string& message) {
   return code;
 }
 
+int complain(const Error& error) {
+  // By its place: a path or a name may hold the word.
+  const std::string message = error.what();
+  const bool ours =
+      message.starts_with("internal") || message.find(": internal: ") != std::string::npos;
+  return complain(ours ? internal : badInput, message);
+}
+
 static const char* const kFooter = R"(
 Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 bad input file or program,
 4 internal error.

@@ -3,7 +3,7 @@
 
 #include "frontend/SavedFile.h"
 #include "frontend/Trace.h"
-#include "ir/DialectBytecode.h"
+#include "ir/DialectText.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -14,7 +14,7 @@ namespace diptych::cli {
 
 static ReadProgram readSavedProgram(const std::string& path, std::string_view bytes) {
   SavedFile file = unpackSaved(path, bytes);
-  ReadProgram program{ir::parseBytecode(file.program, traceContext()), {}, file.numerics};
+  ReadProgram program{ir::parseText(file.program, traceContext()), {}, file.numerics};
   for (const Tensor& weight : file.weights)
     program.weights.push_back(weight.value());
   return program;

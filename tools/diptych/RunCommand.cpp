@@ -143,8 +143,7 @@ int runProgram(const Request& request) {
   } catch (const InputError& error) {
     return complain(usage, error.what());
   } catch (const Error& error) {
-    const std::string message = error.what();
-    return complain(message.find("internal") == std::string::npos ? badInput : internal, message);
+    return complain(error);
   }
 }
 
