@@ -55,6 +55,7 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule, const SetKerne
     }
     for (size_t i = 0; i < call.buffers.size(); ++i) {
       step.args.push_back(placeOf(schedule.buffers[call.buffers[i]], *program));
+      step.argBytes.push_back(schedule.buffers[call.buffers[i]].bytes);
       step.args.back().offset = call.offsets.empty() ? 0 : call.offsets[i];
     }
     step.range = call.range;

@@ -2,8 +2,10 @@
 #include "frontend/EagerEmitter.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "ir/TypeRules.h"
+#include "runtime/cuda/Context.h"
 
 namespace diptych {
 
@@ -57,7 +59,7 @@ void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, c
   throw Error(std::string("internal: nothing runs ") + op.name + " eagerly");
 }
 
-Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs) {
+Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs, bool onDevice) {
   const TensorType type = infer(op, operands, attrs);
   if (const eager::Handler handler = eager::handlerOf(op.code))
     return handler(type, operands, attrs);
@@ -67,7 +69,7 @@ Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs) {
     throw Error(std::string("internal: ") + op.name + " has too many operands");
   for (size_t i = 0; i < operands.size(); ++i)
     inputs[i] = static_cast<const TensorImpl*>(operands[i].impl())->strided();
-  auto* output = new TensorImpl(type);
+  auto* output = new TensorImpl(type, onDevice);
   Value result(output);
   launch(op, {inputs, operands.size()}, attrs, output->strided());
   return result;
@@ -81,10 +83,21 @@ bool keepsAttrs(const OpInfo& op) {
 
 Value run(OpCode code, ValueSpan operands, const Attrs& attrs) {
   const OpInfo& op = info(code);
-  bool wanted = false;
-  for (const Value& operand : operands)
-    wanted |= eagerTensor(operand).requiresGrad();
-  Value result = evaluate(op, operands, attrs);
+  bool wanted = false, onDevice = false, homeless = true;
+  for (const Value& operand : operands) {
+    const TensorImpl& tensor = eagerTensor(operand);
+    wanted |= tensor.requiresGrad();
+    onDevice |= tensor.isOnDevice();
+    homeless &= tensor.isHomeless();
+  }
+  Values together;
+  std::optional<runtime::cuda::OperatorScope> scope;
+  if (onDevice) {
+    scope.emplace(op.name);
+    operands = together = eager::onOneDevice(op.name, operands);
+  }
+  Value result = evaluate(op, operands, attrs, onDevice);
+  static_cast<TensorImpl*>(result.impl())->setHomeless(homeless);
   if (wanted && GradMode::enabled() && op.derivative != DerivativeKind::Zero &&
       isFloat(result.dtype())) {
     TapeNode::addResult(TapeNode::make(code, operands, keepsAttrs(op) ? &attrs : nullptr),
@@ -109,8 +122,9 @@ Value EagerEmitter::emit(OpCode code, ValueSpan operands, const Attrs& attrs) {
   return located([&] { return run(code, operands, attrs); });
 }
 
-Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan inputs) {
+Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan given) {
   return located([&] {
+    const Values inputs = eager::onOneDevice("jit", given);
     bool wanted = false;
     for (const Value& input : inputs)
       wanted |= eagerTensor(input).requiresGrad();

@@ -23,6 +23,10 @@ namespace eager {
 /// An operator that is a view, a strided copy or a new tensor rather than one kernel. Operands are
 /// eager and fit; the result is a fresh tensor of type `type`.
 using Handler = Value (*)(const TensorType& type, ValueSpan operands, const Attrs& attrs);
+/// The operands on the device where one of them is there; those that may join it are copied, any
+/// other throws Error. See TensorImpl::isHomeless.
+Values onOneDevice(const char* op, ValueSpan operands);
+
 /// Null where kernels do the work.
 Handler handlerOf(OpCode code);
 

@@ -27,15 +27,22 @@ Values detachedAll(ValueSpan values) {
   return result;
 }
 
-bool holds(const Value& predicate) { return *eagerTensor(predicate).data() != std::byte{0}; }
+bool holds(const Value& predicate) {
+  std::byte element{};
+  loadElement(eagerTensor(predicate), &element);
+  return element != std::byte{0};
+}
 
 Values runScan(const ControlFlow& scan, ValueSpan operands) {
   const ValueSpan xs = operands.subspan(scan.consts + scan.carry);
   const size_t first = scan.consts;
   Values inputs(operands.begin(), operands.end()), results;
   const std::vector<TensorType> types = scan.resultTypes();
+  bool onDevice = false; // as the operands, which are all on one side
+  for (const Value& operand : operands)
+    onDevice |= eagerTensor(operand).isOnDevice();
   for (size_t i = scan.carry; i < types.size(); ++i)
-    results.push_back(newTensor(types[i]));
+    results.push_back(newTensor(types[i], onDevice));
   for (int64_t step = 0; step < scan.length; ++step) {
     const int64_t row = scan.reverse ? scan.length - 1 - step : step;
     for (size_t i = 0; i < xs.size(); ++i)
@@ -84,10 +91,11 @@ bool isRecorded(const ControlFlow& flow, ValueSpan operands) {
 
 } // namespace
 
-Values EagerEmitter::control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) {
+Values EagerEmitter::control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan given) {
   return located([&] {
-    for (const Value& operand : operands)
+    for (const Value& operand : given)
       eagerTensor(operand);
+    const Values operands = eager::onOneDevice("a loop or branch", given);
     const bool recorded = isRecorded(*flow, operands);
     const auto own = recorded ? autodiff::forReverse(flow) : flow;
     Values results;

@@ -19,7 +19,7 @@ Value convert(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
   const TensorImpl& x = tensor(operands[0]);
   if (x.type.dtype == type.dtype)
     return alias(type, operands, attrs);
-  auto* output = new TensorImpl(type);
+  auto* output = new TensorImpl(type, x.isOnDevice());
   Value result(output);
   const runtime::Strided input = x.strided();
   runtime::launchPointwise(OpCode::Convert, {&input, 1}, output->strided());
@@ -133,14 +133,14 @@ Value reshape(const TensorType& type, ValueSpan operands, const Attrs&) {
 }
 
 Value pad(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
-  auto* output = new TensorImpl(type);
+  auto* output = new TensorImpl(type, tensor(operands[0]).isOnDevice());
   Value result(output);
   runtime::launchPad(tensor(operands[0]).strided(), attrs, output->strided());
   return result;
 }
 
 Value concatenate(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
-  auto* output = new TensorImpl(type);
+  auto* output = new TensorImpl(type, tensor(operands[0]).isOnDevice());
   Value result(output);
   std::vector<runtime::Strided> inputs;
   for (const Value& operand : operands)

@@ -135,14 +135,17 @@ Tensor ones(const Shape& shape, DType dtype, SourceLocation where) {
 Tensor full(const Shape& shape, Scalar value, DType dtype, SourceLocation where) {
   return filled({dtype, shape}, value, where);
 }
-Tensor zeros_like(const Tensor& x, SourceLocation where) {
-  return located(where, [&] { return filled(x.type(), 0, where); });
+// On x's device too, where x has one.
+static Tensor filledLike(const Tensor& x, Scalar value, const SourceLocation& where) {
+  return located(where, [&] {
+    const Tensor result = filled(x.type(), value, where);
+    return x.is_traced() || x.device() == "cpu" ? result : result.to(x.device());
+  });
 }
-Tensor ones_like(const Tensor& x, SourceLocation where) {
-  return located(where, [&] { return filled(x.type(), 1, where); });
-}
+Tensor zeros_like(const Tensor& x, SourceLocation where) { return filledLike(x, 0, where); }
+Tensor ones_like(const Tensor& x, SourceLocation where) { return filledLike(x, 1, where); }
 Tensor full_like(const Tensor& x, Scalar value, SourceLocation where) {
-  return located(where, [&] { return filled(x.type(), value, where); });
+  return filledLike(x, value, where);
 }
 
 Tensor eye(int64_t n, DType dtype, SourceLocation where) {

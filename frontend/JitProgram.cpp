@@ -6,6 +6,7 @@
 #include "frontend/TensorImpl.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych {
 
@@ -62,8 +63,10 @@ Values JitProgram::run(ValueSpan inputs) {
   prepare();
   std::vector<Value> held;
   std::vector<void*> inputData, outputData;
+  bool onDevice = false;
   for (const Value& input : inputs) {
-    held.push_back(contiguousCopy(input));
+    onDevice |= eagerTensor(input).isOnDevice();
+    held.push_back(movedTo(contiguousCopy(input), false));
     inputData.push_back(eagerTensor(held.back()).data());
   }
   Values outputs;
@@ -74,6 +77,11 @@ Values JitProgram::run(ValueSpan inputs) {
   const double start = milliseconds();
   program_->run(inputData, outputData);
   const double took = milliseconds() - start;
+  if (onDevice) {
+    runtime::cuda::noteHostRun("jit");
+    for (Value& output : outputs)
+      output = movedTo(output, true);
+  }
   std::lock_guard lock(stats_->mutex);
   JitStats& stats = stats_->stats;
   if (stats.firstRun == 0)

@@ -121,7 +121,8 @@ std::ostream& operator<<(std::ostream& os, const Tensor& x) {
   const TensorImpl* tensor = findTensor(x.value());
   if (!tensor)
     return os << "traced " << x.type();
-  os << Printer(*tensor, static_cast<int>(os.precision())).text();
+  const Value here = movedTo(x.value(), false);
+  os << Printer(eagerTensor(here), static_cast<int>(os.precision())).text();
   return x.rank() == 0 ? os : os << ' ' << x.type();
 }
 

@@ -126,6 +126,9 @@ void setRequiresGrad(const Value& x, bool on) {
     throw Error("requires_grad_(false): this tensor was computed from others; use detach() for a "
                 "tensor without history");
   tensor.setRequiresGrad(on);
+  // Its gradient needs a place that stays.
+  if (on)
+    tensor.setHomeless(false);
 }
 
 } // namespace diptych

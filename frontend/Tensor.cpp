@@ -75,7 +75,9 @@ static Scalar single(const char* op, const Tensor& x, const char* remedy) {
   const TensorImpl& tensor = readable(op, x);
   if (x.numel() != 1)
     misuse(op, "one element", x.type().str(), remedy);
-  return load(x.dtype(), tensor.data());
+  alignas(8) std::byte element[8];
+  loadElement(tensor, element);
+  return load(x.dtype(), element);
 }
 
 Scalar item(const Tensor& x, const SourceLocation& where) {
@@ -94,6 +96,9 @@ const void* data(const Tensor& x, DType dtype, const SourceLocation& where) {
   return located(where, [&]() -> const void* {
     const TensorImpl& tensor = readable("data", x);
     requireDType("data", x, dtype);
+    if (tensor.isOnDevice())
+      misuse("data", "a tensor on the CPU", x.type().str() + " on cuda",
+             "keep x.to(\"cpu\") in a variable and read that, or use to_vector");
     if (!tensor.isContiguous())
       misuse("data", "a contiguous tensor",
              x.type().str() + " with strides " + tensor.strides().str(),
@@ -106,7 +111,7 @@ void copyOut(const Tensor& x, DType dtype, void* out, const SourceLocation& wher
   located(where, [&] {
     readable("to_vector", x);
     requireDType("to_vector", x, dtype);
-    const Value rows = contiguousCopy(x.value());
+    const Value rows = movedTo(contiguousCopy(x.value()), false);
     if (x.type().bytes() > 0)
       std::memcpy(out, findTensor(rows)->data(), static_cast<size_t>(x.type().bytes()));
   });
@@ -120,7 +125,6 @@ int64_t Tensor::shape(int64_t axis, SourceLocation where) const {
   return located(where, [&] { return shape()[detail::axisOf("shape", axis, rank())]; });
 }
 
-std::string Tensor::device() const { return "cpu"; }
 bool Tensor::is_traced() const { return !detail::isEager(value()); }
 
 bool Tensor::is_contiguous() const {
@@ -141,13 +145,6 @@ Tensor Tensor::to(DType dtype, SourceLocation where) const {
 }
 
 Tensor Tensor::astype(DType dtype, SourceLocation where) const { return to(dtype, where); }
-
-Tensor Tensor::to(const std::string& device, SourceLocation where) const {
-  if (device != "cpu")
-    throw Error(where, "to: expected the device cpu, got " + device +
-                           "; this build of Diptych computes on the CPU only");
-  return *this;
-}
 
 Tensor Tensor::contiguous(SourceLocation where) const {
   return located(where, [&] {

@@ -2,12 +2,16 @@
 #include "frontend/TensorImpl.h"
 
 #include "frontend/Tape.h"
+#include "runtime/cuda/DeviceMemory.h"
+
+#include <cstring>
 
 namespace diptych {
 
-TensorImpl::TensorImpl(const TensorType& type)
-    : ValueImpl(type), buffer_(runtime::Buffer::allocate(type.bytes())), data_(buffer_.data()),
-      strides_(contiguousStrides(type.shape)), contiguous_(true) {}
+TensorImpl::TensorImpl(const TensorType& type, bool onDevice)
+    : ValueImpl(type), buffer_(onDevice ? runtime::cuda::allocateOnDevice(type.bytes())
+                                        : runtime::Buffer::allocate(type.bytes())),
+      data_(buffer_.data()), strides_(contiguousStrides(type.shape)), contiguous_(true) {}
 
 TensorImpl::~TensorImpl() {
   if (node_)
@@ -29,10 +33,14 @@ TensorImpl& eagerTensor(const Value& value) {
               "the function that is being traced, and return it from there");
 }
 
-Value newTensor(const TensorType& type) { return Value(new TensorImpl(type)); }
+Value newTensor(const TensorType& type, bool onDevice) {
+  return Value(new TensorImpl(type, onDevice));
+}
 
 Value viewOf(const TensorImpl& x, const TensorType& type, const Dims& strides, int64_t offset) {
-  return Value(new TensorImpl(type, x.buffer(), x.data() + offset * sizeOf(type.dtype), strides));
+  auto* view = new TensorImpl(type, x.buffer(), x.data() + offset * sizeOf(type.dtype), strides);
+  view->setHomeless(x.isHomeless());
+  return Value(view);
 }
 
 Value detached(const Value& x) {
@@ -44,8 +52,9 @@ Value contiguousCopy(const Value& x) {
   const TensorImpl& tensor = eagerTensor(x);
   if (tensor.isContiguous())
     return x;
-  auto* copy = new TensorImpl(tensor.type);
+  auto* copy = new TensorImpl(tensor.type, tensor.isOnDevice());
   const Value result(copy);
+  copy->setHomeless(tensor.isHomeless());
   runtime::launchCopy(tensor.strided(), copy->strided());
   return result;
 }
@@ -54,7 +63,28 @@ Value splat(const TensorType& type, Scalar value) {
   runtime::Buffer buffer = runtime::Buffer::allocate(sizeOf(type.dtype));
   std::byte* data = buffer.data();
   runtime::storeScalar(type.dtype, value, data);
-  return Value(new TensorImpl(type, std::move(buffer), data, Dims(type.rank(), 0)));
+  auto* splat = new TensorImpl(type, std::move(buffer), data, Dims(type.rank(), 0));
+  splat->setHomeless(true);
+  return Value(splat);
+}
+
+Value movedTo(const Value& x, bool onDevice) {
+  const TensorImpl& from = eagerTensor(x);
+  if (from.isOnDevice() == onDevice)
+    return x;
+  // Rows first, where the elements are: only what is read crosses.
+  const Value rows = contiguousCopy(x);
+  Value result = newTensor(from.type, onDevice);
+  runtime::launchCopy(eagerTensor(rows).strided(), eagerTensor(result).strided());
+  return result;
+}
+
+void loadElement(const TensorImpl& x, std::byte* element) {
+  const auto bytes = sizeOf(x.type.dtype);
+  if (x.isOnDevice())
+    runtime::cuda::copyToHost(element, x.data(), bytes);
+  else
+    std::memcpy(element, x.data(), static_cast<size_t>(bytes));
 }
 
 Value fromMemory(const TensorType& type, void* data, std::function<void(void*)> deleter) {

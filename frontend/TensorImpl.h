@@ -49,7 +49,7 @@ public:
       : ValueImpl(type), buffer_(std::move(buffer)), data_(data), strides_(strides),
         contiguous_(runtime::isContiguous(type.shape, strides)) {}
   /// A new row-major array; its elements are undefined.
-  explicit TensorImpl(const TensorType& type);
+  explicit TensorImpl(const TensorType& type, bool onDevice = false);
   ~TensorImpl() override;
 
   static void* operator new(size_t size);
@@ -60,7 +60,13 @@ public:
   std::byte* data() const { return data_; }
   const Dims& strides() const { return strides_; }
   bool isContiguous() const { return contiguous_; }
-  runtime::Strided strided() const { return {data_, &type, &strides_, contiguous_}; }
+  runtime::Strided strided() const { return {data_, &type, &strides_, contiguous_, isOnDevice()}; }
+  /// Whether data() is an address of the device, which only its kernels and copies may follow.
+  bool isOnDevice() const { return buffer_.isOnDevice(); }
+  /// Made from numbers alone, not from data: it has no home yet, and joins the device of the tensor
+  /// that it meets. So does one element, however often repeated.
+  bool isHomeless() const { return homeless_; }
+  void setHomeless(bool on) { homeless_ = on; }
 
   /// A leaf that asked for a gradient, or computed from one while recording.
   bool requiresGrad() const { return requiresGrad_; }
@@ -96,6 +102,7 @@ private:
   int32_t resultIndex_ = 0;
   bool contiguous_;
   bool requiresGrad_ = false;
+  bool homeless_ = false;
 };
 
 /// Null for values of a trace or of a batch.
@@ -106,7 +113,7 @@ inline TensorImpl* findTensor(const Value& value) {
 TensorImpl& eagerTensor(const Value& value);
 
 /// A new row-major tensor; its elements are undefined.
-Value newTensor(const TensorType& type);
+Value newTensor(const TensorType& type, bool onDevice = false);
 /// Another view of the same storage, `offset` elements away from x's first; without history.
 Value viewOf(const TensorImpl& x, const TensorType& type, const Dims& strides, int64_t offset = 0);
 /// The same elements without a history.
@@ -115,6 +122,11 @@ Value detached(const Value& x);
 Value contiguousCopy(const Value& x);
 /// One element, repeated.
 Value splat(const TensorType& type, Scalar value);
+/// The same elements on the other side, row-major and without history; the value itself where it is
+/// there already.
+Value movedTo(const Value& x, bool onDevice);
+/// The only element of storage on either side; waits for the device.
+void loadElement(const TensorImpl& x, std::byte* element);
 /// Somebody else's memory, row-major; `deleter` runs when the last tensor that uses it goes.
 Value fromMemory(const TensorType& type, void* data, std::function<void(void*)> deleter);
 

@@ -21,6 +21,12 @@ Buffer Buffer::external(void* data, int64_t bytes, std::function<void(void*)> de
   return Buffer(new ExternalBlock(data, bytes, std::move(deleter)));
 }
 
+Buffer Buffer::onDevice(void* data, int64_t bytes, std::function<void(void*)> deleter) {
+  Buffer result = external(data, bytes, std::move(deleter));
+  result.block_->isOnDevice = true;
+  return result;
+}
+
 void Buffer::destroy(Block* block) noexcept {
   if (!block->isExternal)
     return freeBlock(block->data, block->bytes);

@@ -20,6 +20,8 @@ public:
   static Buffer allocate(int64_t bytes);
   /// Somebody else's memory; `deleter` is called when the last handle goes (it may be empty).
   static Buffer external(void* data, int64_t bytes, std::function<void(void*)> deleter);
+  /// Memory of the device, likewise: an address that the host must not follow.
+  static Buffer onDevice(void* data, int64_t bytes, std::function<void(void*)> deleter);
 
   Buffer(const Buffer& other) : block_(other.block_) {
     if (block_)
@@ -41,6 +43,7 @@ public:
   std::byte* data() const { return block_ ? block_->data : nullptr; }
   int64_t bytes() const { return block_ ? block_->bytes : 0; }
   bool isExternal() const { return block_ && block_->isExternal; }
+  bool isOnDevice() const { return block_ && block_->isOnDevice; }
   /// How many handles share the storage.
   int32_t useCount() const {
     return block_ ? block_->references.load(std::memory_order_relaxed) : 0;
@@ -52,7 +55,7 @@ private:
     std::byte* data;
     int64_t bytes;
     std::atomic<int32_t> references{1};
-    bool isExternal = false;
+    bool isExternal = false, isOnDevice = false;
   };
   struct ExternalBlock;
 

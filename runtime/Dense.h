@@ -13,10 +13,10 @@ public:
     if (source.contiguous && type_.dtype == dtype)
       return;
     type_.dtype = dtype;
-    buffer_ = Buffer::allocate(type_.bytes());
+    buffer_ = allocateBeside(source, type_.bytes());
     data_ = buffer_.data();
     const Dims strides = contiguousStrides(type_.shape);
-    const Strided target{data_, &type_, &strides, true};
+    const Strided target{data_, &type_, &strides, true, source.onDevice};
     if (source.type->dtype == dtype)
       launchCopy(source, target);
     else

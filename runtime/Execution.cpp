@@ -9,8 +9,8 @@
 
 namespace diptych::runtime {
 
-Execution::Execution(const Program& program, std::byte* arena)
-    : program_(program), slots_(program.inputs.size() + program.outputs.size()),
+Execution::Execution(const Program& program, std::byte* arena, StepRunner* runner)
+    : program_(program), runner_(runner), slots_(program.inputs.size() + program.outputs.size()),
       parts_(program.steps.size()) {
   for (size_t i = 0; i < program.steps.size(); ++i) {
     const ProgramStep& step = program.steps[i];
@@ -23,9 +23,11 @@ Execution::Execution(const Program& program, std::byte* arena)
     // Arenas of parts are always temporaries: their places are known already.
     void* const* arenas = args_.data() + args_.size() - 3;
     Parts& parts = parts_[i];
-    parts.body = std::make_unique<Execution>(*control.body, static_cast<std::byte*>(arenas[0]));
+    parts.body =
+        std::make_unique<Execution>(*control.body, static_cast<std::byte*>(arenas[0]), runner);
     if (control.other)
-      parts.other = std::make_unique<Execution>(*control.other, static_cast<std::byte*>(arenas[1]));
+      parts.other =
+          std::make_unique<Execution>(*control.other, static_cast<std::byte*>(arenas[1]), runner);
     parts.carry.resize(control.carry);
   }
 }
@@ -40,7 +42,9 @@ void Execution::add(const ArgPlace& place, std::byte* arena) {
     break;
   case ArgPlace::Kind::Arena: known = arena + position + place.offset; break;
   case ArgPlace::Kind::Constant:
-    known = const_cast<std::byte*>(program_.constants[position]->bytes.data()) + place.offset;
+    known = (runner_ ? runner_->constant(*program_.constants[position])
+                     : const_cast<std::byte*>(program_.constants[position]->bytes.data())) +
+            place.offset;
     break;
   }
   args_.push_back(known);
@@ -51,7 +55,7 @@ void Execution::run() {
     args_[patch.arg] = static_cast<std::byte*>(slots_[patch.slot]) + patch.offset;
   auto group = program_.rowGroups.begin();
   for (size_t i = 0; i < program_.steps.size(); ++i) {
-    if (group != program_.rowGroups.end() && i == group->first) {
+    if (!runner_ && group != program_.rowGroups.end() && i == group->first) {
       runRows(*group);
       i += group->count - 1;
       ++group;
@@ -61,6 +65,8 @@ void Execution::run() {
     void* const* args = args_.data() + first_[i];
     if (step.control)
       runControl(*step.control, args, parts_[i]);
+    else if (runner_)
+      runner_->kernel(step, args);
     else
       runKernel(step, args);
   }
@@ -96,9 +102,18 @@ static void* rowOf(void* stack, int64_t row, int64_t bytes) {
   return static_cast<std::byte*>(stack) + row * bytes;
 }
 
-static void copy(void* to, const void* from, int64_t bytes) {
-  if (to != from && bytes > 0)
+void Execution::copy(void* to, const void* from, int64_t bytes) {
+  if (to == from || bytes == 0)
+    return;
+  if (runner_)
+    runner_->copy(to, from, bytes);
+  else
     std::memcpy(to, from, static_cast<size_t>(bytes));
+}
+
+bool Execution::holds(const void* predicate) {
+  return runner_ ? runner_->holds(predicate)
+                 : *static_cast<const std::byte*>(predicate) != std::byte{0};
 }
 
 void Execution::runScan(const ControlStep& scan, void* const* args, Parts& parts) {
@@ -142,7 +157,7 @@ void Execution::runWhile(const ControlStep& loop, void* const* args, Parts& part
   for (int64_t step = 0; step != loop.length; ++step) {
     std::copy(parts.carry.begin(), parts.carry.end(), parts.other->inputs() + loop.consts);
     parts.other->run();
-    if (*static_cast<const std::byte*>(predicate) == std::byte{0})
+    if (!holds(predicate))
       break;
     std::copy(parts.carry.begin(), parts.carry.end(), parts.body->inputs() + loop.consts);
     void* const* to = step % 2 == 0 ? results : second;
@@ -155,8 +170,7 @@ void Execution::runWhile(const ControlStep& loop, void* const* args, Parts& part
 }
 
 void Execution::runCond(const ControlStep& cond, void* const* args, Parts& parts) {
-  const bool holds = *static_cast<const std::byte*>(args[0]) != std::byte{0};
-  Execution& part = holds ? *parts.body : *parts.other;
+  Execution& part = holds(args[0]) ? *parts.body : *parts.other;
   void* const* results = args + 1 + cond.xs;
   std::copy(args + 1, results, part.inputs());
   std::copy(results, results + cond.results, part.outputs());

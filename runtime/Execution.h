@@ -6,10 +6,20 @@
 
 namespace diptych::runtime {
 
+/// Who does the work of steps on memory that is not the host's.
+class StepRunner {
+public:
+  virtual ~StepRunner() = default;
+  virtual void kernel(const ProgramStep& step, void* const* args) = 0;
+  virtual void copy(void* to, const void* from, int64_t bytes) = 0;
+  virtual bool holds(const void* predicate) = 0;
+  virtual std::byte* constant(const Literal& literal) = 0;
+};
+
 class Execution {
 public:
-  /// Works on `arena`, of at least program.arenaBytes.
-  Execution(const Program& program, std::byte* arena);
+  /// Works on `arena`, of at least program.arenaBytes. `runner`: null for the host.
+  Execution(const Program& program, std::byte* arena, StepRunner* runner = nullptr);
 
   /// Where they lie; to be set before a run, and again where they change before the next.
   void** inputs() { return slots_.data(); }
@@ -30,11 +40,14 @@ private:
   void add(const ArgPlace& place, std::byte* arena);
   void runRows(const RowGroup& group);
   void runControl(const ControlStep& control, void* const* args, Parts& parts);
-  static void runScan(const ControlStep& scan, void* const* args, Parts& parts);
-  static void runWhile(const ControlStep& loop, void* const* args, Parts& parts);
-  static void runCond(const ControlStep& cond, void* const* args, Parts& parts);
+  void runScan(const ControlStep& scan, void* const* args, Parts& parts);
+  void runWhile(const ControlStep& loop, void* const* args, Parts& parts);
+  void runCond(const ControlStep& cond, void* const* args, Parts& parts);
+  void copy(void* to, const void* from, int64_t bytes);
+  bool holds(const void* predicate);
 
   const Program& program_;
+  StepRunner* runner_;
   std::vector<void*> slots_;  // inputs, then outputs
   std::vector<void*> args_;   // of all steps
   std::vector<size_t> first_; // by step: where its args begin

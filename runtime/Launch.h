@@ -17,8 +17,13 @@ struct Strided {
   std::byte* data; // of the element at index 0,...,0
   const TensorType* type;
   const Dims* strides;
-  bool contiguous; // row-major without gaps
+  bool contiguous;       // row-major without gaps
+  bool onDevice = false; // then the host must not follow `data`; kernels of the device do the work
 };
+
+class Buffer;
+/// Memory on the side where `array` lies.
+Buffer allocateBeside(const Strided& array, int64_t bytes);
 
 /// Whether elements lie row-major without gaps; axes of extent 1 may have any stride.
 bool isContiguous(const Shape& shape, const Dims& strides);

@@ -7,6 +7,7 @@
 #include "runtime/Launch.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
 
@@ -39,14 +40,14 @@ struct Packed {
 
   Packed(const Strided& w, const ConvolutionProblem& problem, int64_t width)
       : type{w.type->dtype, packedKernelShape(problem, width)},
-        buffer(Buffer::allocate(type.bytes())) {
+        buffer(allocateBeside(w, type.bytes())) {
     const int64_t bytes = sizeOf(type.dtype);
     for (const KernelPacking& copy : packingOf(problem, width)) {
       const TensorType part{type.dtype, copy.shape};
       launchCopy({w.data + copy.fromOffset * bytes, &part, &copy.from,
-                  isContiguous(copy.shape, copy.from)},
+                  isContiguous(copy.shape, copy.from), w.onDevice},
                  {buffer.data() + copy.toOffset * bytes, &part, &copy.to,
-                  isContiguous(copy.shape, copy.to)});
+                  isContiguous(copy.shape, copy.to), w.onDevice});
     }
   }
 };
@@ -59,10 +60,16 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
     return;
   if (x.type->shape[2] == 0)
     return launchFill(Scalar(0), output);
+  const DType dtype = output.type->dtype;
+  if (output.onDevice && !cuda::findKernel(OpCode::Convolution, dtype, dtype, kStrided)) {
+    const Strided inputs[] = {x, w};
+    return cuda::runOnHost("convolution", inputs, output, [&](auto in, const Strided& out) {
+      launchConvolution(in[0], in[1], attrs, out);
+    });
+  }
   const ConvolutionProblem problem{x.type->shape, w.type->shape,  output.type->shape,
                                    *x.strides,    *w.strides,     *output.strides,
                                    attrs.strides, attrs.dilations};
-  const DType dtype = output.type->dtype;
   const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
   const ConvolutionPlan plan =
       planConvolution(problem, {width / 2, width, kConvolutionPanelRows, false});
@@ -70,13 +77,15 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
   void* const args[] = {plan.kernelIsVector ? x.data : packed.buffer.data(),
                         plan.kernelIsVector ? packed.buffer.data() : x.data, output.data};
   const std::vector<int64_t> params = paramsOf(plan);
-  const KernelFn kernel = KernelRegistry::current().get(OpCode::Convolution, dtype, dtype,
-                                                        plan.kernelIsVector ? kStrided : kRows);
+  const AnyKernel kernel = kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype,
+                                    plan.kernelIsVector ? kStrided : kRows);
   const int64_t range = plan.range();
+  if (kernel.device)
+    return cuda::launchEager(*kernel.device, args, params, range);
   const int64_t work = std::max<int64_t>(1, output.type->numel() * plan.terms() / range);
   ThreadPool::global().parallelFor(
       range, std::max<int64_t>(1, kParallelGrain / work),
-      [&](int64_t lo, int64_t hi) { kernel(args, params.data(), lo, hi); });
+      [&](int64_t lo, int64_t hi) { kernel.host(args, params.data(), lo, hi); });
 }
 
 } // namespace diptych::runtime

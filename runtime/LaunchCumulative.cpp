@@ -2,6 +2,7 @@
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 
+#include "runtime/cuda/DeviceLaunch.h"
 #include <algorithm>
 
 namespace diptych::runtime {
@@ -69,9 +70,10 @@ void launchCumulative(OpCode code, std::span<const Strided> inputs, int64_t axis
   call.innerParam = 1;
   call.innerBlock = variant == kColumns ? 64 : 4;
   call.workPerElement = n;
-  call.kernel =
-      KernelRegistry::current().get(code, inputs[0].type->dtype, output.type->dtype, variant);
-  call.run();
+  call.kernel = kernelOf(output.onDevice, code, inputs[0].type->dtype, output.type->dtype, variant);
+  if (!call.run())
+    cuda::runOnHost(info(code).name, inputs, output,
+                    [&](auto in, const Strided& out) { launchCumulative(code, in, axis, out); });
 }
 
 } // namespace diptych::runtime

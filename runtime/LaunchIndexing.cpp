@@ -8,6 +8,8 @@
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
+#include "runtime/cuda/DeviceLaunch.h"
+#include "runtime/cuda/DeviceMemory.h"
 
 namespace diptych::runtime {
 
@@ -27,21 +29,24 @@ struct Around {
 
 // Before any kernel runs: what is written to would otherwise be half done, and with empty operands
 // no kernel would look at the indices at all.
-void checkIndices(OpCode code, const Dense& indices, const TensorType& x, int64_t axis) {
-  const auto* values = reinterpret_cast<const int64_t*>(indices.data());
-  const int64_t extent = x.shape[axis], count = indices.numel();
+void checkIndices(OpCode code, std::span<const int64_t> values, const TensorType& x, int64_t axis) {
+  const int64_t extent = x.shape[axis];
   bool fits = true;
-  for (int64_t i = 0; i < count; ++i)
-    fits &= static_cast<uint64_t>(values[i]) < static_cast<uint64_t>(extent);
+  for (const int64_t value : values)
+    fits &= static_cast<uint64_t>(value) < static_cast<uint64_t>(extent);
   if (fits)
     return;
-  int64_t position = 0;
+  size_t position = 0;
   while (static_cast<uint64_t>(values[position]) < static_cast<uint64_t>(extent))
     ++position;
   throw Error(std::string(info(code).name) + ": index " + std::to_string(values[position]) +
               " at position " + std::to_string(position) + " is out of range for axis " +
               std::to_string(axis) + " of " + x.str() + "; indices go from 0 to " +
               std::to_string(extent - 1));
+}
+
+std::span<const int64_t> valuesOf(const Dense& indices) {
+  return {reinterpret_cast<const int64_t*>(indices.data()), static_cast<size_t>(indices.numel())};
 }
 
 // The range of the kernel is the outer axis; each piece has a status of its own.
@@ -61,11 +66,61 @@ void runOverOuter(KernelFn kernel, void* const* args, const int64_t* params, int
                 std::to_string(bad.load() - 1));
 }
 
+// Waits for the kernel's word on the indices. False, and nothing was done, where there is no
+// kernel.
+bool runOnDevice(OpCode code, std::vector<void*> args, const Dense& indices, const TensorType& x,
+                 int64_t axis) {
+  const cuda::DeviceKernel* kernel = cuda::findKernel(code, x.dtype, x.dtype, kContiguous);
+  if (!kernel)
+    return false;
+  const Around around(x.shape, axis);
+  const int64_t params[] = {around.n, indices.numel(), around.inner};
+  const Buffer status = cuda::allocateOnDevice(sizeof(int64_t));
+  int64_t failed = 0;
+  cuda::copyToDevice(status.data(), &failed, sizeof failed);
+  args.push_back(status.data());
+  cuda::launchEager(*kernel, args, params, around.outer);
+  cuda::copyToHost(&failed, status.data(), sizeof failed);
+  if (failed) {
+    std::vector<int64_t> values(static_cast<size_t>(indices.numel()));
+    cuda::copyToHost(values.data(), indices.data(), 8 * indices.numel());
+    checkIndices(code, values, x, axis);
+  }
+  return true;
+}
+
+// What has no elements is left to the host, which looks at the indices all the same.
+bool gatherOnDevice(const Strided& x, const Strided& indices, int64_t axis, const Strided& output) {
+  if (output.type->numel() == 0)
+    return false;
+  const Dense positions(indices, DType::i64), source(x);
+  return runOnDevice(OpCode::Gather, {source.data(), positions.data(), output.data}, positions,
+                     *x.type, axis);
+}
+
+bool scatterOnDevice(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
+                     int64_t axis, const Strided& output) {
+  const DType dtype = x.type->dtype;
+  if (updates.type->numel() == 0 || !cuda::findKernel(code, dtype, dtype, kContiguous))
+    return false;
+  launchCopy(x, output);
+  const Dense positions(indices, DType::i64), added(updates);
+  return runOnDevice(code, {positions.data(), added.data(), output.data}, positions, *x.type, axis);
+}
+
 } // namespace
 
 void launchGather(const Strided& x, const Strided& indices, int64_t axis, const Strided& output) {
+  if (output.onDevice) {
+    if (gatherOnDevice(x, indices, axis, output))
+      return;
+    const Strided inputs[] = {x, indices};
+    return cuda::runOnHost("gather", inputs, output, [&](auto in, const Strided& out) {
+      launchGather(in[0], in[1], axis, out);
+    });
+  }
   const Dense positions(indices, DType::i64);
-  checkIndices(OpCode::Gather, positions, *x.type, axis);
+  checkIndices(OpCode::Gather, valuesOf(positions), *x.type, axis);
   if (output.type->numel() == 0)
     return;
   const Dense source(x);
@@ -79,8 +134,16 @@ void launchGather(const Strided& x, const Strided& indices, int64_t axis, const 
 
 void launchScatter(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
                    int64_t axis, const Strided& output) {
+  if (output.onDevice) {
+    if (scatterOnDevice(code, x, indices, updates, axis, output))
+      return;
+    const Strided inputs[] = {x, indices, updates};
+    return cuda::runOnHost(info(code).name, inputs, output, [&](auto in, const Strided& out) {
+      launchScatter(code, in[0], in[1], in[2], axis, out);
+    });
+  }
   const Dense positions(indices, DType::i64);
-  checkIndices(code, positions, *x.type, axis);
+  checkIndices(code, valuesOf(positions), *x.type, axis);
   launchCopy(x, output);
   if (updates.type->numel() == 0)
     return;

@@ -5,11 +5,16 @@
 #include "runtime/LaunchNest.h"
 #include "runtime/Library.h"
 #include "runtime/ThreadPool.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
 
 void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& attrs,
                    const Strided& output) {
+  if (output.onDevice)
+    return cuda::runOnHost(info(code).name, inputs, output, [&](auto in, const Strided& out) {
+      launchLibrary(code, in, attrs, out);
+    });
   std::vector<TensorType> types;
   std::vector<Dense> dense;
   std::vector<void*> args;

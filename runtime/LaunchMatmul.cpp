@@ -5,6 +5,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
 
@@ -62,9 +63,9 @@ struct Copy {
   Strided array;
 
   explicit Copy(const Strided& source)
-      : buffer(Buffer::allocate(source.type->bytes())),
+      : buffer(allocateBeside(source, source.type->bytes())),
         strides(contiguousStrides(source.type->shape)),
-        array{buffer.data(), source.type, &strides, true} {
+        array{buffer.data(), source.type, &strides, true, source.onDevice} {
     launchCopy(source, array);
   }
 };
@@ -105,7 +106,7 @@ void mergeIntoVector(Roles& roles, Shape& shape) {
   }
 }
 
-void runMatmul(Roles roles, int64_t k, const Strided& output) {
+bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   Shape shape = output.type->shape;
   mergeIntoVector(roles, shape);
   NestCall call;
@@ -130,8 +131,19 @@ void runMatmul(Roles roles, int64_t k, const Strided& output) {
   call.rowBlock = call.rows.rank == 1 ? 24 : 1;
   call.workPerElement = k;
   const DType dtype = output.type->dtype;
-  call.kernel = KernelRegistry::current().get(OpCode::Matmul, dtype, dtype, roles.variant());
-  call.run();
+  call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, roles.variant());
+  return call.run();
+}
+
+bool multiply(const Strided& x, const Strided& y, int64_t k, const Strided& output) {
+  const bool exchanged = shouldExchange(x, y, output);
+  const Roles roles = assign(x, y, output, exchanged);
+  if (roles.variant() != kStrided)
+    return runMatmul(roles, k, output);
+  const Copy copy(exchanged ? x : y);
+  const Roles fitting =
+      exchanged ? assign(copy.array, y, output, true) : assign(x, copy.array, output, false);
+  return runMatmul(fitting, k, output);
 }
 
 } // namespace
@@ -142,14 +154,11 @@ void launchMatmul(const Strided& x, const Strided& y, const Strided& output) {
     return;
   if (k == 0)
     return launchFill(Scalar(0), output);
-  const bool exchanged = shouldExchange(x, y, output);
-  const Roles roles = assign(x, y, output, exchanged);
-  if (roles.variant() != kStrided)
-    return runMatmul(roles, k, output);
-  const Copy copy(exchanged ? x : y);
-  const Roles fitting =
-      exchanged ? assign(copy.array, y, output, true) : assign(x, copy.array, output, false);
-  runMatmul(fitting, k, output);
+  if (multiply(x, y, k, output))
+    return;
+  const Strided inputs[] = {x, y};
+  cuda::runOnHost("matmul", inputs, output,
+                  [](auto in, const Strided& out) { launchMatmul(in[0], in[1], out); });
 }
 
 } // namespace diptych::runtime

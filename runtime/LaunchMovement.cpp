@@ -1,5 +1,8 @@
 // Operators that put elements into parts of an output: strided copies into views of it.
+#include "runtime/KernelAbi.h"
 #include "runtime/Launch.h"
+#include "runtime/cuda/DeviceLaunch.h"
+#include "runtime/cuda/EagerTable.h"
 
 namespace diptych::runtime {
 
@@ -14,7 +17,7 @@ struct Part {
   Part(const Strided& whole, const Shape& shape, const Dims& strides, int64_t offset)
       : type{whole.type->dtype, shape}, strides(strides),
         array{whole.data + offset * sizeOf(type.dtype), &type, &this->strides,
-              isContiguous(shape, strides)} {}
+              isContiguous(shape, strides), whole.onDevice} {}
   Part(const Part&) = delete;
 };
 
@@ -46,6 +49,12 @@ void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) 
 // One place of the windows after the other, added to what is there: windows laid on the output do
 // not overlap at one place of theirs.
 void launchOverlapAdd(const Strided& input, const Attrs& attrs, const Strided& output) {
+  // Sums are launches of their own; without a kernel each would be copies to and fro.
+  const DType dtype = output.type->dtype;
+  if (output.onDevice && !cuda::findKernel(OpCode::Add, dtype, dtype, kStrided))
+    return cuda::runOnHost("overlap_add", {&input, 1}, output, [&](auto in, const Strided& out) {
+      launchOverlapAdd(in[0], attrs, out);
+    });
   launchFill(Scalar(0), output);
   if (input.type->numel() == 0)
     return;

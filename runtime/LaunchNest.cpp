@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "runtime/KernelRegistry.h"
 #include "runtime/ThreadPool.h"
+#include "runtime/cuda/DeviceMemory.h"
 
 namespace diptych::runtime {
 
@@ -75,6 +77,43 @@ void Axes::coalesce() {
   }
 }
 
+Buffer allocateBeside(const Strided& array, int64_t bytes) {
+  return array.onDevice ? cuda::allocateOnDevice(bytes) : Buffer::allocate(bytes);
+}
+
+AnyKernel kernelOf(bool onDevice, OpCode code, DType in, DType out, uint8_t variant) {
+  if (onDevice)
+    return {nullptr, cuda::findKernel(code, in, out, variant)};
+  return {KernelRegistry::current().get(code, in, out, variant), nullptr};
+}
+
+void NestCall::place(int64_t row, void** args) const {
+  int64_t offset[kMaxOperands] = {};
+  for (int a = rows.rank - 2; a >= 0; --a) {
+    const int64_t index = row % rows.extent[a];
+    row /= rows.extent[a];
+    for (int i = 0; i < rows.operands; ++i)
+      offset[i] += index * rows.stride[i][a];
+  }
+  for (int i = 0; i < rows.operands; ++i)
+    args[i] = data[i] + offset[i] * itemSize[i];
+}
+
+// One launch for each run of the last axis.
+bool NestCall::runOnDevice() const {
+  constexpr int64_t kMostLaunches = 64;
+  const int64_t range = rows.rank ? rows.extent[rows.rank - 1] : 1;
+  const int64_t launches = rows.count() / range;
+  if (!kernel.device || launches > kMostLaunches)
+    return false;
+  for (int64_t row = 0; row < launches; ++row) {
+    void* args[kMaxOperands];
+    place(row, args);
+    cuda::launchEager(*kernel.device, {args, static_cast<size_t>(rows.operands)}, params, range);
+  }
+  return true;
+}
+
 // Rows [lo,hi) of the flattened row axes: runs of the last axis, each one call of the kernel.
 void NestCall::runRows(int64_t lo, int64_t hi) const {
   const int last = rows.rank - 1;
@@ -82,17 +121,8 @@ void NestCall::runRows(int64_t lo, int64_t hi) const {
   void* args[kMaxOperands + 1];
   while (lo < hi) {
     const int64_t begin = lo % range, end = std::min(range, begin + hi - lo);
-    int64_t rest = lo / range;
-    int64_t offset[kMaxOperands] = {};
-    for (int a = last - 1; a >= 0; --a) {
-      const int64_t index = rest % rows.extent[a];
-      rest /= rows.extent[a];
-      for (int i = 0; i < rows.operands; ++i)
-        offset[i] += index * rows.stride[i][a];
-    }
-    for (int i = 0; i < rows.operands; ++i)
-      args[i] = data[i] + offset[i] * itemSize[i];
-    kernel(args, params, begin, end);
+    place(lo / range, args);
+    kernel.host(args, params, begin, end);
     lo += end - begin;
   }
 }
@@ -106,28 +136,32 @@ void NestCall::runInner(int64_t lo, int64_t hi) const {
   part.runRows(0, rows.count());
 }
 
-void NestCall::run() const {
+bool NestCall::run() const {
   const int64_t count = rows.count();
   if (count == 0 || innerExtent == 0)
-    return;
+    return true;
+  if (!kernel.host)
+    return runOnDevice();
   const int64_t rowWork = innerExtent * workPerElement;
   ThreadPool& pool = ThreadPool::global();
   const int64_t threads = pool.threads();
   if (threads == 1 || count * rowWork < 2 * kParallelGrain)
-    return runRows(0, count);
+    return runRows(0, count), true;
   const int64_t rowBlocks = (count + rowBlock - 1) / rowBlock;
   const int64_t innerBlocks = (innerExtent + innerBlock - 1) / innerBlock;
   if (rowBlocks >= 4 * threads || rowBlocks >= innerBlocks) {
     const int64_t grain = std::max<int64_t>(1, kParallelGrain / (rowWork * rowBlock));
-    return pool.parallelFor(rowBlocks, grain, [&](int64_t lo, int64_t hi) {
+    pool.parallelFor(rowBlocks, grain, [&](int64_t lo, int64_t hi) {
       runRows(lo * rowBlock, std::min(count, hi * rowBlock));
     });
+    return true;
   }
   const int64_t blockWork = innerBlock * workPerElement * count;
   const int64_t grain = std::max<int64_t>(1, kParallelGrain / blockWork);
   pool.parallelFor(innerBlocks, grain, [&](int64_t lo, int64_t hi) {
     runInner(lo * innerBlock, std::min(innerExtent, hi * innerBlock));
   });
+  return true;
 }
 
 } // namespace diptych::runtime

@@ -4,10 +4,20 @@
 
 #include "runtime/KernelAbi.h"
 #include "runtime/Launch.h"
+#include "runtime/cuda/EagerTable.h"
 
 namespace diptych::runtime {
 
 constexpr int kMaxOperands = 4; // where: three inputs and the output
+
+/// The kernel of one side; on the device there may be none.
+struct AnyKernel {
+  KernelFn host = nullptr;
+  const cuda::DeviceKernel* device = nullptr;
+
+  explicit operator bool() const { return host || device; }
+};
+AnyKernel kernelOf(bool onDevice, OpCode code, DType in, DType out, uint8_t variant);
 
 /// Axes common to several operands; the last operand is the output.
 struct Axes {
@@ -32,7 +42,7 @@ struct Axes {
 /// A kernel, its operands, the axes looped around it, and the one axis it runs inside that can be
 /// cut.
 struct NestCall {
-  KernelFn kernel = nullptr;
+  AnyKernel kernel;
   std::byte* data[kMaxOperands];
   int64_t itemSize[kMaxOperands];
   Axes rows; // the last is the kernel's range [lo, hi)
@@ -50,9 +60,13 @@ struct NestCall {
   }
   /// Strides of the range axis for operand i, 0 where there is no such axis.
   int64_t rangeStride(int i) const { return rows.rank ? rows.stride[i][rows.rank - 1] : 0; }
-  void run() const;
+  /// False, and nothing was done, where the device has no kernel or would need too many launches.
+  bool run() const;
 
 private:
+  bool runOnDevice() const;
+  /// Where the operands of row `row` begin, a row being one run of the last axis.
+  void place(int64_t row, void** args) const;
   void runRows(int64_t lo, int64_t hi) const;
   void runInner(int64_t lo, int64_t hi) const;
 };

@@ -6,6 +6,7 @@
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
 
@@ -46,10 +47,11 @@ uint8_t variantFor(const int64_t* inner, int operands) {
   return static_cast<uint8_t>(scalar + 1);
 }
 
-KernelFn kernelFor(OpCode code, const Operands& operands, uint8_t variant) {
+AnyKernel kernelFor(OpCode code, const Operands& operands, uint8_t variant) {
+  const Strided& output = *operands.items[operands.count - 1];
   const DType out = operands.items[operands.count - 1]->type->dtype;
   const DType in = operands.count > 1 ? operands.items[operands.count - 2]->type->dtype : out;
-  return KernelRegistry::current().get(code, in, out, variant);
+  return kernelOf(output.onDevice, code, in, out, variant);
 }
 
 // Every operand is one run of elements, or one element repeated.
@@ -66,7 +68,9 @@ bool runFlat(OpCode code, const Operands& operands) {
   const int64_t n = operands.items[operands.count - 1]->type->numel();
   if (n == 0)
     return true;
-  const KernelFn kernel = kernelFor(code, operands, variantFor(inner, operands.count));
+  const AnyKernel kernel = kernelFor(code, operands, variantFor(inner, operands.count));
+  if (!kernel)
+    return false;
   auto piece = [&](int64_t lo, int64_t hi) {
     void* args[kMaxOperands];
     int64_t params[1 + 2 * kMaxOperands];
@@ -77,9 +81,12 @@ bool runFlat(OpCode code, const Operands& operands) {
       params[1 + 2 * i] = 0;
       params[2 + 2 * i] = inner[i];
     }
-    kernel(args, params, 0, 1);
+    if (kernel.host)
+      kernel.host(args, params, 0, 1);
+    else
+      cuda::launchEager(*kernel.device, {args, static_cast<size_t>(operands.count)}, params, 1);
   };
-  if (n < 2 * kParallelGrain) {
+  if (kernel.device || n < 2 * kParallelGrain) {
     piece(0, n);
     return true;
   }
@@ -106,7 +113,7 @@ bool readsColumns(const Axes& axes) {
   return false;
 }
 
-void runAxes(OpCode code, const Operands& operands, NestCall call) {
+bool runAxes(OpCode code, const Operands& operands, NestCall call) {
   const int last = call.rows.rank - 1;
   for (int i = 0; i < operands.count; ++i)
     call.innerStride[i] = last >= 0 ? call.rows.stride[i][last] : 1;
@@ -119,7 +126,7 @@ void runAxes(OpCode code, const Operands& operands, NestCall call) {
     call.params[2 + 2 * i] = call.innerStride[i];
   }
   call.kernel = kernelFor(code, operands, variantFor(call.innerStride, operands.count));
-  call.run();
+  return call.run();
 }
 
 // The inner axis is cut into whole tiles, which become a row axis around the range, and the rest.
@@ -146,7 +153,7 @@ void runTiled(OpCode code, const Operands& operands, const NestCall& call) {
   runAxes(code, operands, rest);
 }
 
-void runNest(OpCode code, const Operands& operands) {
+bool runNest(OpCode code, const Operands& operands) {
   NestCall call;
   const Dims* strides[kMaxOperands];
   for (int i = 0; i < operands.count; ++i) {
@@ -156,12 +163,12 @@ void runNest(OpCode code, const Operands& operands) {
   const std::span<const Dims* const> all(strides, static_cast<size_t>(operands.count));
   call.rows = Axes(operands.items[operands.count - 1]->type->shape, all);
   if (call.rows.count() == 0)
-    return;
+    return true;
   call.rows.coalesce();
-  if (readsColumns(call.rows))
-    runTiled(code, operands, call);
-  else
-    runAxes(code, operands, call);
+  if (operands.items[operands.count - 1]->onDevice || !readsColumns(call.rows))
+    return runAxes(code, operands, call);
+  runTiled(code, operands, call);
+  return true;
 }
 
 template <class T> void fillFlat(std::byte* data, int64_t n, const std::byte* value) {
@@ -183,14 +190,17 @@ void fillBytes(std::byte* data, int64_t n, const std::byte* value, int64_t size)
 
 void launchPointwise(OpCode code, std::span<const Strided> inputs, const Strided& output) {
   const Operands operands(inputs, output);
-  if (!runFlat(code, operands))
-    runNest(code, operands);
+  if (!runFlat(code, operands) && !runNest(code, operands))
+    cuda::runOnHost(code == OpCode::StopGradient ? "copy" : info(code).name, inputs, output,
+                    [&](auto in, const Strided& out) { launchPointwise(code, in, out); });
 }
 
 void launchCopy(const Strided& input, const Strided& output) {
   const int64_t size = sizeOf(output.type->dtype), n = output.type->numel();
   if (n == 0)
     return;
+  if (input.onDevice || output.onDevice)
+    return cuda::copyArray(input, output);
   if (!output.contiguous || !(input.contiguous || isSplat(input)))
     return launchPointwise(OpCode::StopGradient, {&input, 1}, output);
   ThreadPool::global().parallelFor(n, 8 * kParallelGrain, [&](int64_t lo, int64_t hi) {

@@ -4,6 +4,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
+#include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
 
@@ -32,10 +33,10 @@ struct OneAxis {
   }
 };
 
-void reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
+bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
   OneAxis parts(input, axis, output);
   if (parts.others.count() == 0)
-    return;
+    return true;
   parts.others.coalesce();
   uint8_t variant = kStrided;
   NestCall call;
@@ -66,8 +67,8 @@ void reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   call.innerParam = 1;
   call.innerBlock = 64;
   call.workPerElement = std::max<int64_t>(1, parts.extent);
-  call.kernel = KernelRegistry::current().get(code, input.type->dtype, output.type->dtype, variant);
-  call.run();
+  call.kernel = kernelOf(output.onDevice, code, input.type->dtype, output.type->dtype, variant);
+  return call.run();
 }
 
 // The type rule lets only operators with an identity, sum and product, come here.
@@ -75,11 +76,8 @@ void reduceNothing(OpCode code, const Strided& output) {
   launchFill(Scalar(info(code).combiner == OpCode::Add ? 0 : 1), output);
 }
 
-} // namespace
-
-void launchReduction(OpCode code, const Strided& input, const Dims& axes, const Strided& output) {
-  if (axes.empty())
-    return launchCopy(input, output);
+// False where the device has no kernel for it.
+bool reduce(OpCode code, const Strided& input, const Dims& axes, const Strided& output) {
   Dims order = axes;
   std::sort(order.begin(), order.end(), std::greater<>());
   Strided current = input;
@@ -95,19 +93,33 @@ void launchReduction(OpCode code, const Strided& input, const Dims& axes, const 
       type = *current.type;
       type.shape.erase(axis);
       strides[i % 2] = contiguousStrides(type.shape);
-      buffers[i % 2] = Buffer::allocate(type.bytes());
-      target = {buffers[i % 2].data(), &type, &strides[i % 2], true};
+      buffers[i % 2] = allocateBeside(output, type.bytes());
+      target = {buffers[i % 2].data(), &type, &strides[i % 2], true, output.onDevice};
     }
     if (current.type->shape[axis] == 0)
       reduceNothing(code, target);
-    else
-      reduceAxis(code, current, axis, target);
+    else if (!reduceAxis(code, current, axis, target))
+      return false;
     current = target;
   }
+  return true;
+}
+
+} // namespace
+
+void launchReduction(OpCode code, const Strided& input, const Dims& axes, const Strided& output) {
+  if (axes.empty())
+    return launchCopy(input, output);
+  if (!reduce(code, input, axes, output))
+    cuda::runOnHost(info(code).name, {&input, 1}, output,
+                    [&](auto in, const Strided& out) { launchReduction(code, in[0], axes, out); });
 }
 
 void launchArgReduction(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
-  reduceAxis(code, input, axis, output);
+  if (!reduceAxis(code, input, axis, output))
+    cuda::runOnHost(info(code).name, {&input, 1}, output, [&](auto in, const Strided& out) {
+      launchArgReduction(code, in[0], axis, out);
+    });
 }
 
 } // namespace diptych::runtime

@@ -10,6 +10,10 @@
 
 namespace diptych::runtime {
 
+namespace cuda {
+struct DeviceKernel;
+}
+
 /// Where a kernel argument lies.
 struct ArgPlace {
   enum class Kind : uint8_t { Input, Output, Arena, Constant };
@@ -44,6 +48,9 @@ struct ProgramStep {
   KernelFn kernel = nullptr; // null: a loop or branch
   std::shared_ptr<const ControlStep> control;
   std::vector<ArgPlace> args;
+  std::vector<int64_t> argBytes; // of the buffers they lie in
+  /// Of a program for the device: what does the step there; null: `kernel` does, on the host.
+  std::shared_ptr<const cuda::DeviceKernel> device;
   int64_t range = 1;
   int64_t grain = 1;
   std::vector<int64_t> params; // of a library kernel

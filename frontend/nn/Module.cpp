@@ -212,6 +212,17 @@ void Module::zero_grad_() const {
     place->zero_grad_();
 }
 
+void Module::to(const std::string& device, SourceLocation where) const {
+  located(where, [&] {
+    std::vector<std::pair<Parameter, Tensor>> moved;
+    for (const auto& [name, place] : placesOf(*registry_, Which::Both))
+      moved.emplace_back(place, place->detach().to(device));
+    for (const auto& [place, tensor] : moved)
+      if (tensor.device() != place->device())
+        place.set(tensor);
+  });
+}
+
 // Through shared pointers: what visit is given may be kept.
 static void applyTo(const std::shared_ptr<Registry>& registry,
                     const std::function<void(const std::shared_ptr<Registry>&)>& visit) {

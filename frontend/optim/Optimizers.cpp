@@ -76,6 +76,18 @@ void Optimizer::step(SourceLocation where) {
   });
 }
 
+void Optimizer::to(const std::string& device, SourceLocation where) {
+  located(where, [&] {
+    for (Target& target : targets_) {
+      const Tensor moved = target.value().detach().to(device);
+      if (moved.device() != target.value().device())
+        move(target, moved);
+      for (Tensor& slot : target.slots)
+        slot = slot.to(device);
+    }
+  });
+}
+
 void Optimizer::zero_grad() const {
   for (const Target& target : targets_)
     target.value().zero_grad_();

@@ -51,7 +51,7 @@ public:
   int rank() const { return value().rank(); }
   int dim() const { return rank(); }
   int64_t numel() const { return type().numel(); }
-  /// "cpu".
+  /// "cpu" or "cuda"; "traced" where it has no elements yet.
   std::string device() const;
   /// True where it has a type but no numbers that C++ could read.
   bool is_traced() const;
@@ -66,7 +66,7 @@ public:
   }
 
   /// The elements in row-major order, as long as a tensor shares them. Error unless T is the
-  /// tensor's dtype, the tensor is contiguous, and not traced.
+  /// tensor's dtype, the tensor is contiguous, on the CPU, and not traced.
   template <class T> const T* data(SourceLocation where = std::source_location::current()) const {
     return static_cast<const T*>(detail::data(*this, dtypeOf<T>, where));
   }
@@ -82,7 +82,9 @@ public:
   /// The same numbers in another dtype (see the operator `convert` for the rounding).
   Tensor to(DType dtype, SourceLocation where = std::source_location::current()) const;
   Tensor astype(DType dtype, SourceLocation where = std::source_location::current()) const;
-  /// The tensor on a device. "cpu" is the only one this build has: any other throws Error.
+  /// The tensor on a device, "cpu" or "cuda"; itself where it is there already. Differentiable: the
+  /// gradient comes back to this tensor's device. Error for "cuda" where there is no GPU
+  /// (Device.h), and inside a traced function, which runs where its arguments are.
   Tensor to(const std::string& device,
             SourceLocation where = std::source_location::current()) const;
   /// The same tensor with its elements in row-major order; itself where they are already.

@@ -9,6 +9,7 @@
 #include <diptych/Convolution.h>
 #include <diptych/Cumulative.h>
 #include <diptych/CustomRules.h>
+#include <diptych/Device.h>
 #include <diptych/Error.h>
 #include <diptych/Factories.h>
 #include <diptych/ImplicitRoot.h>

@@ -27,6 +27,9 @@ public:
   /// Forgets the gradients: those of parameters that step() has not moved.
   void zero_grad() const;
 
+  /// Puts parameters and their state (moments) on a device, "cpu" or "cuda".
+  void to(const std::string& device, SourceLocation where = std::source_location::current());
+
   double lr() const { return lr_; }
   /// Error if negative.
   void set_lr(double lr, SourceLocation where = std::source_location::current());

@@ -1,0 +1,49 @@
+// Compiled kernels on the device: a loaded module, and launches on the stream as a LaunchSpec says.
+#pragma once
+
+#include "runtime/cuda/Blas.h"
+#include "runtime/cuda/LaunchSpec.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace diptych::runtime::cuda {
+
+/// Code on the device; unloaded with the last reference.
+class LoadedModule {
+public:
+  /// `image`: PTX or a cubin, zero-terminated; on the simulated device a SimulatedImage. Throws
+  /// Error, with the driver's log, where it does not load.
+  explicit LoadedModule(const void* image);
+  ~LoadedModule();
+  LoadedModule(const LoadedModule&) = delete;
+  LoadedModule& operator=(const LoadedModule&) = delete;
+
+  DriverFunction* function(const std::string& name) const;
+
+private:
+  DriverModule* module_ = nullptr;
+};
+
+struct DeviceKernel {
+  LaunchSpec spec;
+  std::vector<DriverFunction*> functions; // one for each launch
+  std::shared_ptr<const LoadedModule> module;
+  std::optional<Gemm> gemm; // instead of launches
+
+  DeviceKernel() = default;
+  /// Finds the functions of `spec` in the module.
+  DeviceKernel(LaunchSpec spec, std::shared_ptr<const LoadedModule> module);
+
+  /// Whether it may read or write at this address.
+  static bool isAligned(const void* address) {
+    return reinterpret_cast<uintptr_t>(address) % kPointerAlignment == 0;
+  }
+  /// Enqueues all launches. `scratch`: of spec.scratchBytes(params), or null where that is 0.
+  void enqueue(std::span<void* const> pointers, std::span<const int64_t> params,
+               void* scratch) const;
+};
+
+} // namespace diptych::runtime::cuda

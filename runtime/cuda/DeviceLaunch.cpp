@@ -1,0 +1,132 @@
+// Host copies of strided arrays, and copies between the two memories.
+#include "runtime/cuda/DeviceLaunch.h"
+
+#include "ir/Emitter.h"
+#include "runtime/cuda/Context.h"
+#include "runtime/cuda/Counters.h"
+#include "runtime/cuda/DeviceMemory.h"
+
+#include <map>
+#include <mutex>
+
+namespace diptych::runtime::cuda {
+
+namespace {
+
+/// The bytes that an array lies in, from its lowest element to its highest.
+struct Bytes {
+  std::byte* begin;
+  int64_t bytes;
+
+  explicit Bytes(const Strided& array) {
+    const int64_t size = sizeOf(array.type->dtype);
+    int64_t low = 0, high = 0;
+    for (int a = 0; a < array.type->rank(); ++a) {
+      const int64_t reach = (array.type->shape[a] - 1) * (*array.strides)[a];
+      (reach < 0 ? low : high) += reach;
+    }
+    begin = array.data + low * size;
+    bytes = array.type->numel() == 0 ? 0 : (high - low + 1) * size;
+  }
+};
+
+/// A host array in place of one of the device.
+class HostCopy {
+public:
+  HostCopy(const Strided& array, bool filled) : bytes_(array), view_(array) {
+    if (!array.onDevice)
+      return;
+    host_ = Buffer::allocate(bytes_.bytes);
+    if (filled)
+      copyToHost(host_.data(), bytes_.begin, bytes_.bytes);
+    view_.data = host_.data() + (array.data - bytes_.begin);
+    view_.onDevice = false;
+  }
+  const Strided& view() const { return view_; }
+  void writeBack() const {
+    if (host_)
+      copyToDevice(bytes_.begin, host_.data(), bytes_.bytes);
+  }
+
+private:
+  Bytes bytes_;
+  Strided view_;
+  Buffer host_;
+};
+
+struct HostRuns {
+  std::mutex mutex;
+  std::map<std::string, int64_t> byName;
+};
+HostRuns& hostRuns() {
+  static auto* made = new HostRuns;
+  return *made;
+}
+
+bool isSplat(const Strided& array) {
+  for (int a = 0; a < array.type->rank(); ++a)
+    if (array.type->shape[a] != 1 && (*array.strides)[a] != 0)
+      return false;
+  return true;
+}
+
+bool copyDirectly(const Strided& input, const Strided& output) {
+  const int64_t bytes = output.type->bytes();
+  if (!output.contiguous)
+    return false;
+  if (input.contiguous) {
+    if (input.onDevice && output.onDevice)
+      copyOnDevice(output.data, input.data, bytes);
+    else if (output.onDevice)
+      copyToDevice(output.data, input.data, bytes);
+    else
+      copyToHost(output.data, input.data, bytes);
+    return true;
+  }
+  return output.onDevice && !input.onDevice && isSplat(input) &&
+         fillOnDevice(output.data, input.data, sizeOf(output.type->dtype), output.type->numel());
+}
+
+} // namespace
+
+void runOnHost(const char* name, std::span<const Strided> inputs, const Strided& output,
+               const HostLaunch& launch) {
+  const OperatorScope scope(name);
+  noteHostRun(name);
+  std::vector<HostCopy> copies;
+  std::vector<Strided> host;
+  for (const Strided& input : inputs) {
+    copies.emplace_back(input, true);
+    host.push_back(copies.back().view());
+  }
+  // Between the elements of an output with gaps lie those of others.
+  const HostCopy result(output, !output.contiguous);
+  launch(host, result.view());
+  result.writeBack();
+}
+
+void copyArray(const Strided& input, const Strided& output) {
+  const OperatorScope scope("copy");
+  if (output.type->numel() == 0 || copyDirectly(input, output))
+    return;
+  if (input.onDevice && output.onDevice)
+    return launchPointwise(OpCode::StopGradient, {&input, 1}, output);
+  runOnHost("copy", {&input, 1}, output,
+            [](std::span<const Strided> from, const Strided& to) { launchCopy(from[0], to); });
+}
+
+void noteHostRun(const std::string& name) {
+  ++counters().hostOperators;
+  const std::lock_guard lock(hostRuns().mutex);
+  ++hostRuns().byName[name];
+}
+
+std::string hostOperators() {
+  const std::lock_guard lock(hostRuns().mutex);
+  std::string text;
+  for (const auto& [name, count] : hostRuns().byName)
+    text += (text.empty() ? "" : ", ") + name + " " + std::to_string(count);
+  return text;
+}
+
+} // namespace diptych::runtime::cuda
