@@ -4,6 +4,9 @@
 
 #include "frontend/JitPipeline.h"
 #include "frontend/JitProgram.h"
+#include "frontend/TensorImpl.h"
+
+#include <algorithm>
 
 namespace diptych::detail {
 
@@ -16,6 +19,7 @@ struct Entry {
   std::string types;  // for messages: "f64[3], f64[2,2]"
   JitKind kind;
   DType dtype; // the default one, under which it was traced
+  bool onDevice;
 };
 
 std::string typesOf(ValueSpan inputs) {
@@ -37,7 +41,11 @@ public:
     std::lock_guard lock(traceMutex());
     const std::string types = typesOf(inputs);
     const DType dtype = default_dtype();
-    const std::string key = types + '|' + kind.structure + '|' + name(dtype) + '|' + kind.numbers;
+    const bool onDevice = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
+      return eagerTensor(input).isOnDevice();
+    });
+    const std::string key = types + '|' + kind.structure + '|' + name(dtype) + '|' +
+                            (onDevice ? "cuda|" : "cpu|") + kind.numbers;
     auto found = entries_.find(key);
     {
       std::lock_guard statsLock(shared->mutex);
@@ -47,11 +55,12 @@ public:
     if (found != entries_.end())
       return *(latest_ = found->second.get());
     checkVariants(types);
-    auto entry = makeEntry(f, inputs);
+    auto entry = makeEntry(f, inputs, onDevice);
     entry->structure = structure();
     entry->types = types;
     entry->kind = kind;
     entry->dtype = dtype;
+    entry->onDevice = onDevice;
     noteCompilation(*entry);
     return *(latest_ = (entries_[key] = std::move(entry)).get());
   }
@@ -69,7 +78,7 @@ public:
 
 private:
   // Inserted by the caller only when this has succeeded.
-  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs) {
+  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs, bool onDevice) {
     std::vector<TensorType> types;
     for (const Value& input : inputs)
       types.push_back(input.type());
@@ -79,7 +88,7 @@ private:
     auto entry = std::make_unique<Entry>();
     entry->captures = std::move(traced.captures);
     entry->program = std::make_shared<JitProgram>(std::move(traced.module), options, shared);
-    entry->program->prepare();
+    entry->program->prepare(onDevice);
     std::lock_guard lock(shared->mutex);
     shared->stats.trace += took;
     return entry;
@@ -95,6 +104,8 @@ private:
       reason = "arguments of types (" + entry.types + ") after (" + latest_->types + ")";
     else if (entry.kind.structure != latest_->kind.structure)
       reason = "arguments of another structure";
+    else if (entry.onDevice != latest_->onDevice)
+      reason = entry.onDevice ? "arguments on cuda after cpu" : "arguments on cpu after cuda";
     else if (entry.dtype != latest_->dtype)
       reason =
           std::string("the default dtype ") + name(entry.dtype) + " after " + name(latest_->dtype);

@@ -2,11 +2,14 @@
 #include "frontend/JitProgram.h"
 
 #include "autodiff/Batch.h"
+#include "codegen/cuda/GpuCompiler.h"
+#include "frontend/JitDevice.h"
 #include "frontend/JitPipeline.h"
 #include "frontend/TensorImpl.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
-#include "runtime/cuda/DeviceLaunch.h"
+
+#include <algorithm>
 
 namespace diptych {
 
@@ -43,53 +46,60 @@ static void addTimes(JitStats& stats, const JitStats& own, const codegen::Kernel
   stats.objectBytes += times.objectBytes;
 }
 
-void JitProgram::prepare() {
-  std::call_once(compiled_, [this] {
+void JitProgram::prepare(bool onDevice) {
+  std::call_once(onDevice ? compiledForDevice_ : compiled_, [&] {
     JitStats own;
     codegen::KernelTimes times;
     codegen::Schedule schedule;
+    const bool contract = options_.numerics != Numerics::strict;
     {
       std::lock_guard lock(traceMutex());
       mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
-      schedule = runPipeline(*copy, options_.numerics, own);
+      schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "");
+      if (onDevice)
+        schedule = codegen::schedule(copy->lookupSymbol<mlir::func::FuncOp>("main"),
+                                     codegen::cuda::gpuScheduleOptions(contract));
     }
-    program_ = codegen::assemble(schedule, times);
+    if (onDevice)
+      deviceProgram_ = compileForDevice(schedule, contract, times);
+    else
+      program_ = codegen::assemble(schedule, times);
     std::lock_guard lock(stats_->mutex);
     addTimes(stats_->stats, own, times);
   });
 }
 
 Values JitProgram::run(ValueSpan inputs) {
-  prepare();
+  const bool onDevice = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
+    return eagerTensor(input).isOnDevice();
+  });
+  prepare(onDevice);
+  const runtime::Program& plan = onDevice ? deviceProgram_->program() : *program_;
   std::vector<Value> held;
   std::vector<void*> inputData, outputData;
-  bool onDevice = false;
   for (const Value& input : inputs) {
-    onDevice |= eagerTensor(input).isOnDevice();
-    held.push_back(movedTo(contiguousCopy(input), false));
+    held.push_back(contiguousCopy(input));
     inputData.push_back(eagerTensor(held.back()).data());
   }
   Values outputs;
-  for (const TensorType& type : program_->outputs) {
-    outputs.push_back(newTensor(type));
+  for (const TensorType& type : plan.outputs) {
+    outputs.push_back(newTensor(type, onDevice));
     outputData.push_back(eagerTensor(outputs.back()).data());
   }
   const double start = milliseconds();
-  program_->run(inputData, outputData);
+  if (onDevice)
+    deviceProgram_->run(inputData, outputData);
+  else
+    plan.run(inputData, outputData);
   const double took = milliseconds() - start;
-  if (onDevice) {
-    runtime::cuda::noteHostRun("jit");
-    for (Value& output : outputs)
-      output = movedTo(output, true);
-  }
   std::lock_guard lock(stats_->mutex);
   JitStats& stats = stats_->stats;
   if (stats.firstRun == 0)
     stats.firstRun = took;
   stats.lastRun = took;
-  stats.kernelCalls = program_->kernelCalls();
-  stats.arenaBytes = program_->arenaBytes;
-  stats.flops = program_->flops();
+  stats.kernelCalls = plan.kernelCalls();
+  stats.arenaBytes = plan.arenaBytes;
+  stats.flops = plan.flops();
   return outputs;
 }
 

@@ -7,6 +7,7 @@
 #include "codegen/KernelCompiler.h"
 #include "frontend/Trace.h"
 #include "runtime/Program.h"
+#include "runtime/cuda/DeviceProgram.h"
 
 #include <map>
 #include <mutex>
@@ -32,8 +33,8 @@ public:
   std::shared_ptr<Callee> jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) override;
 
-  /// Compiles now rather than at the first run.
-  void prepare();
+  /// Compiles now rather than at the first run there.
+  void prepare(bool onDevice = false);
   /// See JitFunction::ir.
   std::string text(const std::string& stage);
 
@@ -56,8 +57,9 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module_;
   JitOptions options_;
   std::shared_ptr<SharedStats> stats_;
-  std::once_flag compiled_;
+  std::once_flag compiled_, compiledForDevice_;
   std::shared_ptr<runtime::Program> program_;
+  std::unique_ptr<runtime::cuda::DeviceProgram> deviceProgram_;
   std::map<std::string, std::shared_ptr<Callee>> derived_;
 };
 

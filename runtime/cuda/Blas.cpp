@@ -88,7 +88,13 @@ void prepare(Found& all) {
             "cublasSetMathMode");
 }
 
-std::atomic<bool> tf32{false};
+std::atomic<bool>& tf32() {
+  static std::atomic<bool> on{[] {
+    const char* text = std::getenv("DIPTYCH_CUDA_TF32");
+    return text && std::string(text) == "1";
+  }()};
+  return on;
+}
 
 template <class T, class Call> void multiply(const Gemm& gemm, void* const* pointers, Call call) {
   const T one = 1, zero = 0;
@@ -129,7 +135,7 @@ void Gemm::enqueue(void* const* pointers) const {
                      [&](auto... args) { return all.blas->dgemm(all.handle, args...); });
 }
 
-bool allowsTf32() { return tf32; }
-void setAllowsTf32(bool on) { tf32 = on; }
+bool allowsTf32() { return tf32(); }
+void setAllowsTf32(bool on) { tf32() = on; }
 
 } // namespace diptych::runtime::cuda

@@ -53,7 +53,8 @@ struct Gemm {
   void enqueue(void* const* pointers) const;
 };
 
-/// Whether f32 products may round their operands to TF32, 10 bits of mantissa; false unless set.
+/// Whether f32 products may round their operands to TF32, 10 bits of mantissa; false unless
+/// the environment has DIPTYCH_CUDA_TF32=1.
 bool allowsTf32();
 void setAllowsTf32(bool on);
 

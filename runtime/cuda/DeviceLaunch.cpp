@@ -111,6 +111,12 @@ void copyArray(const Strided& input, const Strided& output) {
     return;
   if (input.onDevice && output.onDevice)
     return launchPointwise(OpCode::StopGradient, {&input, 1}, output);
+  if (output.onDevice && isSplat(input)) {
+    const Buffer element = allocateOnDevice(sizeOf(input.type->dtype));
+    copyToDevice(element.data(), input.data, sizeOf(input.type->dtype));
+    const Strided there{element.data(), input.type, input.strides, input.contiguous, true};
+    return launchPointwise(OpCode::StopGradient, {&there, 1}, output);
+  }
   runOnHost("copy", {&input, 1}, output,
             [](std::span<const Strided> from, const Strided& to) { launchCopy(from[0], to); });
 }

@@ -43,4 +43,90 @@ TEST_F(DeviceJit, DerivativesAndTheTape) {
   EXPECT_EQ(numbers(x.grad()), numbers(grad(f)(data)));
 }
 
+TEST_F(DeviceJit, RunsThereAloneAndIsReplayed) {
+  const auto step = jit(value_and_grad([](const Tensor& w, const Tensor& x) {
+                          return mean(square(tanh(matmul(x, w))) + softmax(matmul(x, w), 1));
+                        }),
+                        strict());
+  const Tensor w = sin(arange(40.0)).to("cuda").to("cpu"),
+               x = cos(arange(85.0)).to("cuda").to("cpu");
+  const Tensor w2 = reshape(w, {5, 8}), x2 = reshape(x, {17, 5});
+  const auto [value, slope] = step(w2, x2);
+  const Tensor wThere = w2.to("cuda"), xThere = x2.to("cuda");
+  const DeviceStats before = device_stats();
+  for (int i = 0; i < 4; ++i) {
+    const auto [v, g] = step(wThere, xThere);
+    EXPECT_EQ(v.item<double>(), value.item<double>());
+    EXPECT_EQ(numbers(g), numbers(slope));
+  }
+  const DeviceStats after = device_stats();
+  EXPECT_EQ(after.host_operators, before.host_operators) << after.host_operator_names;
+  EXPECT_GT(after.launches, before.launches);
+  EXPECT_GT(after.graph_launches, before.graph_launches);
+  EXPECT_EQ(step.stats().compilations, 2);
+  EXPECT_EQ(step.stats().recompilations[0], "arguments on cuda after cpu");
+}
+
+TEST_F(DeviceJit, LoopsAndBranches) {
+  const auto f = [](const Tensor& x) {
+    const Tensor y = fori_loop(
+        0, 5, [](const Tensor& i, const Tensor& c) { return c * 0.5 + i.astype(f64); }, x);
+    const Tensor z = while_loop([](const Tensor& c) { return sum(c) < 1000; },
+                                [](const Tensor& c) { return c * 2; }, y);
+    return cond(
+        sum(z) > 1500, [](const Tensor& c) { return c - 1; }, [](const Tensor& c) { return -c; },
+        z);
+  };
+  const auto compiled = jit(f, strict());
+  EXPECT_EQ(numbers(compiled(data.to("cuda"))), numbers(f(data)));
+  const auto rows = [](const Tensor& x) { // rows at odd addresses
+    return scan([](const Tensor& c, const Tensor& row) { return std::pair(c + row, c * row); },
+                zeros({3}), x)
+        .second;
+  };
+  const auto scanned = jit(rows, strict());
+  EXPECT_EQ(numbers(scanned(data.to("cuda"))), numbers(rows(data)));
+}
+
+TEST_F(DeviceJit, HostOperatorsStandBetweenLaunches) {
+  const auto f = [](const Tensor& x) { return exp(sort(x * 2, 1)) + 1; };
+  const auto compiled = jit(f, strict());
+  const int64_t before = device_stats().host_operators;
+  EXPECT_EQ(numbers(compiled(data.to("cuda"))), numbers(f(data)));
+  EXPECT_GT(device_stats().host_operators, before);
+}
+
+TEST_F(DeviceJit, ABadIndexNamesItsLine) {
+  const auto f = [](const Tensor& x, const Tensor& i) {
+    return exp(take(x, i, 0)) * 2; // line 0
+  };
+  const std::string line = "JitTest.cpp:" + std::to_string(__LINE__ - 2) + ":";
+  const auto compiled = jit(f, strict());
+  const Tensor good = tensor<int64_t>({1, 0, 1}).to("cuda"), x = data.to("cuda");
+  EXPECT_EQ(numbers(compiled(x, good)), numbers(f(data, good.to("cpu"))));
+  const Tensor bad = tensor<int64_t>({1, 2, 1}).to("cuda");
+  test::expectMessage(test::messageOf([&] { compiled(x, bad); }),
+                      {line.c_str(), "index 2 at position 1 is out of range", "from 0 to 1"});
+  EXPECT_EQ(numbers(compiled(x, good)), numbers(f(data, good.to("cpu"))));
+}
+
+TEST_F(DeviceJit, LargeProductsGoToCublasUnlessStrict) {
+  const Tensor a = reshape(sin(arange(70.0 * 80)), {70, 80}),
+               b = reshape(cos(arange(80.0 * 90)), {80, 90});
+  const Tensor aThere = a.to("cuda"), bThere = b.to("cuda");
+  const auto product = [](const Tensor& x, const Tensor& y) { return matmul(x, y); };
+  const auto turned = [](const Tensor& x, const Tensor& y) {
+    return transpose(matmul(transpose(y), transpose(x)));
+  };
+  const auto batch = [](const Tensor& x, const Tensor& y) { return matmul(stack({x, 2 * x}), y); };
+  const int64_t before = device_stats().library_calls;
+  EXPECT_TRUE(allclose(jit(product)(aThere, bThere).to("cpu"), product(a, b), 1e-12, 1e-12));
+  EXPECT_TRUE(allclose(jit(turned)(aThere, bThere).to("cpu"), product(a, b), 1e-12, 1e-12));
+  EXPECT_TRUE(allclose(jit(batch)(aThere, bThere).to("cpu"), batch(a, b), 1e-12, 1e-12));
+  EXPECT_GE(device_stats().library_calls, before + 3);
+  const int64_t after = device_stats().library_calls;
+  EXPECT_EQ(numbers(jit(product, strict())(aThere, bThere)), numbers(product(a, b)));
+  EXPECT_EQ(device_stats().library_calls, after);
+}
+
 } // namespace

@@ -1,0 +1,207 @@
+// Kernels of the device by their text, and programs made of them.
+#include "frontend/JitDevice.h"
+
+#include "codegen/cuda/GpuCompiler.h"
+#include "frontend/JitPipeline.h"
+#include "runtime/cuda/Context.h"
+#include "runtime/cuda/SimulatedDriver.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+namespace diptych {
+
+namespace {
+
+using codegen::cuda::GpuRequest;
+using runtime::cuda::BlasMatrix;
+using runtime::cuda::DeviceKernel;
+using runtime::cuda::Gemm;
+using runtime::cuda::LoadedModule;
+using KernelPtr = std::shared_ptr<const DeviceKernel>;
+
+void appendRequests(const codegen::Schedule& schedule, std::vector<GpuRequest>& requests) {
+  for (const codegen::ScheduledCall& call : schedule.calls) {
+    if (call.control) {
+      appendRequests(call.control->body, requests);
+      appendRequests(call.control->other, requests);
+    } else if (!call.library) {
+      requests.push_back(codegen::cuda::requestOf(call));
+    }
+  }
+}
+
+KernelPtr simulated(const codegen::cuda::SimulatedKernel& kernel) {
+  // Lives as long as the kernels, which is as long as the process.
+  auto* image = new runtime::cuda::SimulatedImage;
+  const auto& spec = kernel.spec;
+  const auto parameters = static_cast<size_t>(spec.pointers + spec.takesScratch() + spec.params);
+  for (size_t i = 0; i < spec.launches.size(); ++i)
+    image->kernels.push_back(
+        runtime::cuda::simulatedKernel(spec.launches[i], parameters, kernel.functions[i]));
+  return std::make_shared<DeviceKernel>(spec, std::make_shared<LoadedModule>(image));
+}
+
+/// The process's kernels of the device.
+class Kernels {
+public:
+  static Kernels& instance() {
+    static auto* kernels = new Kernels;
+    return *kernels;
+  }
+
+  std::vector<KernelPtr> compile(const std::vector<GpuRequest>& requests,
+                                 codegen::KernelTimes& times) {
+    const std::lock_guard lock(mutex_);
+    std::vector<GpuRequest> fresh;
+    std::vector<KernelPtr*> slots, made;
+    for (const GpuRequest& request : requests) {
+      const auto [at, isNew] = known_.try_emplace(codegen::cuda::textOf(request));
+      slots.push_back(&at->second);
+      if (at->second) {
+        ++times.reused;
+      } else if (std::find(made.begin(), made.end(), &at->second) == made.end()) {
+        fresh.push_back(request);
+        made.push_back(&at->second);
+      }
+    }
+    if (!fresh.empty())
+      compileFresh(fresh, made, times);
+    std::vector<KernelPtr> kernels;
+    for (const KernelPtr* slot : slots)
+      kernels.push_back(*slot);
+    return kernels;
+  }
+
+private:
+  void compileFresh(const std::vector<GpuRequest>& fresh, const std::vector<KernelPtr*>& slots,
+                    codegen::KernelTimes& times) {
+    const double start = milliseconds();
+    const runtime::cuda::Context& device = runtime::cuda::context();
+    times.compiled += static_cast<int64_t>(fresh.size());
+    if (device.driver.isSimulated) {
+      const auto kernels = codegen::cuda::compileSimulated(fresh);
+      for (size_t i = 0; i < kernels.size(); ++i)
+        *slots[i] = simulated(*kernels[i]);
+    } else {
+      const auto module =
+          codegen::cuda::compilePtx(fresh, "sm_" + std::to_string(device.capability),
+                                    "diptych_kernel_" + std::to_string(known_.size()) + "_");
+      times.objectBytes += static_cast<int64_t>(module.ptx.size());
+      const auto loaded = std::make_shared<LoadedModule>(module.ptx.c_str());
+      for (size_t i = 0; i < module.kernels.size(); ++i)
+        *slots[i] = std::make_shared<DeviceKernel>(module.kernels[i], loaded);
+    }
+    times.codegen += 1e-3 * (milliseconds() - start);
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, KernelPtr> known_;
+};
+
+} // namespace
+
+namespace {
+
+/// Its two strides, `rows` by `columns`, where one of them is 1.
+std::optional<BlasMatrix> matrixOf(const codegen::Access& access, int64_t rows, int64_t rowStride,
+                                   int64_t columns, int64_t columnStride) {
+  BlasMatrix matrix;
+  matrix.batch = access.strides[0].value;
+  matrix.offset = access.offset;
+  const auto fits = [](int64_t stride, int64_t extent, int64_t across) {
+    return extent == 1 ? std::max<int64_t>(1, across) : stride >= across ? stride : 0;
+  };
+  if (columnStride == 1 || columns == 1) {
+    matrix.leading = fits(rowStride, rows, columns);
+  }
+  if (matrix.leading == 0 && (rowStride == 1 || rows == 1)) {
+    matrix.transposed = true;
+    matrix.leading = fits(columnStride, columns, rows);
+  }
+  return matrix.leading > 0 && matrix.leading < INT32_MAX ? std::optional(matrix) : std::nullopt;
+}
+
+// C = S V with rows along s, or C' = V' S' with rows along v.
+std::optional<Gemm> gemmWith(const codegen::MatmulSpec& p, bool exchanged) {
+  const size_t along = exchanged ? 2 : 1, across = exchanged ? 1 : 2;
+  const codegen::Access &a = exchanged ? p.right : p.left, &b = exchanged ? p.left : p.right;
+  Gemm gemm;
+  gemm.dtype = p.dtype;
+  gemm.m = (exchanged ? p.v : p.s).value;
+  gemm.n = (exchanged ? p.s : p.v).value;
+  gemm.k = p.k.value;
+  gemm.count = p.batch.value;
+  const auto left = matrixOf(a, gemm.m, a.strides[along].value, gemm.k, a.strides[3].value);
+  const auto right = matrixOf(b, gemm.k, b.strides[3].value, gemm.n, b.strides[across].value);
+  const auto result = matrixOf(p.result, gemm.m, p.result.strides[along].value, gemm.n,
+                               p.result.strides[across].value);
+  if (!left || !right || !result || result->transposed)
+    return std::nullopt;
+  gemm.a = *left;
+  gemm.b = *right;
+  gemm.c = *result;
+  gemm.arg[0] = a.arg;
+  gemm.arg[1] = b.arg;
+  gemm.arg[2] = p.result.arg;
+  return gemm;
+}
+
+// Below, a kernel of ours is as good, and it can be replayed with its neighbours.
+constexpr int64_t kLeastProducts = int64_t{1} << 18;
+
+KernelPtr blasKernel(const GpuRequest& request) {
+  const auto* product = std::get_if<codegen::MatmulSpec>(&request.spec->what);
+  if (!product || product->batch.value * product->s.value * product->v.value * product->k.value <
+                      kLeastProducts)
+    return nullptr;
+  const auto gemm = gemmOf(*product);
+  if (!gemm)
+    return nullptr;
+  auto kernel = std::make_shared<DeviceKernel>();
+  kernel->gemm = gemm;
+  kernel->spec.pointers = codegen::cuda::pointersOf(*request.spec);
+  return kernel;
+}
+
+} // namespace
+
+std::optional<Gemm> gemmOf(const codegen::MatmulSpec& product) {
+  const auto narrow = [](const codegen::Size& size) {
+    return !size.isDynamic() && size.value > 0 && size.value < INT32_MAX;
+  };
+  if (!narrow(product.batch) || !narrow(product.s) || !narrow(product.v) || !narrow(product.k) ||
+      product.rangeOverBlocks)
+    return std::nullopt;
+  const auto gemm = gemmWith(product, false);
+  return gemm ? gemm : gemmWith(product, true);
+}
+
+std::unique_ptr<runtime::cuda::DeviceProgram>
+compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::KernelTimes& times) {
+  std::vector<GpuRequest> requests;
+  appendRequests(schedule, requests);
+  std::string why;
+  usesBlas = usesBlas && runtime::cuda::findBlas(why);
+  std::vector<KernelPtr> blas;
+  std::vector<GpuRequest> own;
+  for (const GpuRequest& request : requests) {
+    blas.push_back(usesBlas ? blasKernel(request) : nullptr);
+    if (!blas.back())
+      own.push_back(request);
+  }
+  const std::vector<KernelPtr> kernels = Kernels::instance().compile(own, times);
+  auto next = kernels.begin();
+  auto library = blas.begin();
+  const auto program = codegen::assembleWith(
+      schedule, [&](const codegen::ScheduledCall&, runtime::ProgramStep& step) {
+        const KernelPtr& call = *library++;
+        step.device = call ? call : *next++;
+        step.range = step.grain = 1;
+      });
+  program->kernelCount = times.compiled;
+  return std::make_unique<runtime::cuda::DeviceProgram>(program);
+}
+
+} // namespace diptych

@@ -1,0 +1,18 @@
+// Schedules compiled for the device: PTX for the GPU that is there, or kernels of the simulator.
+#pragma once
+
+#include "codegen/KernelCompiler.h"
+#include "runtime/cuda/DeviceProgram.h"
+
+#include <optional>
+
+namespace diptych {
+
+/// The schedule, made with codegen::cuda::gpuScheduleOptions, on the device. Kernels are compiled
+/// once a process. `usesBlas`: large matrix products are cuBLAS's where it is found.
+std::unique_ptr<runtime::cuda::DeviceProgram>
+compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::KernelTimes& times);
+/// The product as cuBLAS takes it; nothing where its strides or sizes do not fit.
+std::optional<runtime::cuda::Gemm> gemmOf(const codegen::MatmulSpec& product);
+
+} // namespace diptych

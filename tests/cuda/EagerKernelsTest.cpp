@@ -1,0 +1,191 @@
+// Eager mode on kernels of the device: those of codegen/EagerKernels, compiled for the simulator.
+// They give the CPU's bits, and nothing runs on the host.
+#include "codegen/EagerKernels.h"
+#include "codegen/cuda/GpuCompiler.h"
+#include "runtime/cuda/EagerTable.h"
+#include "tests/cuda/Device.h"
+
+#include <map>
+#include <mutex>
+
+using namespace diptych;
+
+namespace {
+
+/// Params of runtime/KernelAbi.h that a kernel of this operator takes.
+int paramsOf(const OpInfo& op) {
+  switch (op.family) {
+  case Family::Reduction:
+  case Family::ArgReduction: return 7;
+  case Family::Cumulative: return 2 + 3 * (op.operandCount + 1);
+  case Family::Matmul: return 8;
+  case Family::Gather:
+  case Family::ScatterAdd: return 3;
+  default: return 1 + 2 * (op.operandCount + 1);
+  }
+}
+
+/// Compiles each kernel when it is first asked for.
+class Provider {
+public:
+  const runtime::cuda::DeviceKernel* find(OpCode code, DType in, DType out, uint8_t variant) {
+    const std::lock_guard lock(mutex_);
+    const auto [at, isNew] = made_.try_emplace(std::tuple(code, in, out, variant));
+    if (isNew)
+      at->second = compile(code, in, out, variant);
+    return at->second.get();
+  }
+
+private:
+  using KernelPtr = std::unique_ptr<runtime::cuda::DeviceKernel>;
+
+  KernelPtr compile(OpCode code, DType in, DType out, uint8_t variant) {
+    for (const codegen::EagerKernel& kernel : kernels_)
+      if (kernel.code == code && kernel.in == in && kernel.out == out &&
+          kernel.variant == variant && info(code).family != Family::Convolution)
+        return compile(kernel);
+    return nullptr;
+  }
+
+  static KernelPtr compile(const codegen::EagerKernel& kernel) {
+    const int params = paramsOf(info(kernel.code));
+    const codegen::cuda::GpuRequest request{&kernel.spec, codegen::Size::param(params), params + 1};
+    const auto& simulated = *codegen::cuda::compileSimulated({&request, 1})[0];
+    auto* image = new runtime::cuda::SimulatedImage; // lives as long as the process
+    const auto& spec = simulated.spec;
+    const auto count = static_cast<size_t>(spec.pointers + spec.takesScratch() + spec.params);
+    for (size_t i = 0; i < spec.launches.size(); ++i)
+      image->kernels.push_back(
+          runtime::cuda::simulatedKernel(spec.launches[i], count, simulated.functions[i]));
+    return std::make_unique<runtime::cuda::DeviceKernel>(
+        spec, std::make_shared<runtime::cuda::LoadedModule>(image));
+  }
+
+  std::mutex mutex_;
+  const std::vector<codegen::EagerKernel> kernels_ = codegen::eagerKernels(64);
+  std::map<std::tuple<OpCode, DType, DType, uint8_t>, KernelPtr> made_;
+};
+
+class DeviceKernels : public test::OnSimulatedDevice {
+protected:
+  void SetUp() override {
+    OnSimulatedDevice::SetUp();
+    if (IsSkipped())
+      return;
+    static auto* provider = new Provider;
+    runtime::cuda::provideKernels([](OpCode code, DType in, DType out, uint8_t variant) {
+      return provider->find(code, in, out, variant);
+    });
+    before_ = device_stats();
+  }
+  void TearDown() override {
+    if (!IsSkipped())
+      runtime::cuda::provideKernels(nullptr);
+    OnSimulatedDevice::TearDown();
+  }
+
+  /// f on the device gives f's bits on the CPU.
+  template <class F, class... Args> void expectSame(const F& f, const Args&... args) {
+    const Tensor here = f(args...), there = f(args.to("cuda")...);
+    EXPECT_EQ(there.device(), "cuda");
+    ASSERT_EQ(there.type().str(), here.type().str());
+    if (isFloat(here.dtype()))
+      EXPECT_EQ(there.astype(f64).to_vector<double>(), here.astype(f64).to_vector<double>());
+    else
+      EXPECT_EQ(there.astype(i64).to_vector<int64_t>(), here.astype(i64).to_vector<int64_t>());
+  }
+  void expectNothingOnTheHost() {
+    const DeviceStats after = device_stats();
+    EXPECT_EQ(after.host_operators, before_.host_operators) << after.host_operator_names;
+    EXPECT_GT(after.launches, before_.launches);
+  }
+
+  DeviceStats before_;
+};
+
+Tensor numbers(const Shape& shape, DType dtype = f64) {
+  const int64_t n = shape.product();
+  return reshape(sin(arange(n).astype(f64) * 0.7) * 3, shape).astype(dtype).contiguous();
+}
+// Data, not numbers alone: it does not move by itself.
+Tensor data(const Shape& shape, DType dtype = f64) {
+  return numbers(shape, dtype).to("cuda").to("cpu");
+}
+
+TEST_F(DeviceKernels, Pointwise) {
+  for (DType dtype : {f32, f64}) {
+    const Tensor x = data({7, 33}, dtype), y = data({33}, dtype);
+    expectSame([](const Tensor& a) { return exp(a) * tanh(a) + sqrt(abs(a)); }, x);
+    expectSame([](const Tensor& a, const Tensor& b) { return a / (b * b + 1); }, x, y);
+    expectSame([](const Tensor& a) { return transpose(a) + 1; }, x);
+    expectSame([](const Tensor& a) { return where(a > 0, a, -a); }, x);
+  }
+  expectSame([](const Tensor& a) { return a.astype(i32) * 3; }, data({5, 4}));
+  expectNothingOnTheHost();
+}
+
+TEST_F(DeviceKernels, CopiesOfViews) {
+  const Tensor x = data({5, 6, 7});
+  expectSame([](const Tensor& a) { return transpose(a, {2, 0, 1}).contiguous(); }, x);
+  expectSame([](const Tensor& a) { return concatenate({a, slice(a, 1, 1, 4)}, 1); }, x);
+  expectSame([](const Tensor& a) { return pad(flip(a, 2), {{1, 2}, {0, 0}, {3, 0}}, 2.0); }, x);
+  expectNothingOnTheHost();
+}
+
+TEST_F(DeviceKernels, Reductions) {
+  const Tensor x = data({9, 37, 11});
+  for (int64_t axis : {0, 1, 2}) {
+    expectSame([=](const Tensor& a) { return sum(a, axis); }, x);
+    expectSame([=](const Tensor& a) { return max(a, axis); }, x);
+    expectSame([=](const Tensor& a) { return argmax(a, axis); }, x);
+    expectSame([=](const Tensor& a) { return softmax(a, axis); }, x);
+  }
+  expectSame([](const Tensor& a) { return sum(a); }, x);
+  expectSame([](const Tensor& a) { return sum(a); }, data({10000}));
+  expectNothingOnTheHost();
+}
+
+TEST_F(DeviceKernels, CumulativeAndProducts) {
+  const Tensor x = data({6, 20}), y = data({20, 5});
+  expectSame([](const Tensor& a) { return cumsum(a, 0); }, x);
+  expectSame([](const Tensor& a) { return cumsum(a, 1); }, x);
+  expectSame([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, x, y);
+  expectSame([](const Tensor& a, const Tensor& b) { return matmul(transpose(b), transpose(a)); }, x,
+             y);
+  expectSame([](const Tensor& a, const Tensor& b) { return matmul(a, select(b, 1, 2)); }, x, y);
+  expectSame([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, data({3, 4, 8}),
+             data({3, 8, 2}));
+  expectNothingOnTheHost();
+}
+
+// Its eager kernel is packed in panels, which the device has no kernel for.
+TEST_F(DeviceKernels, ConvolutionRunsOnTheHost) {
+  expectSame([](const Tensor& x, const Tensor& w) { return conv2d(x, w); }, data({2, 3, 9, 8}),
+             data({4, 3, 3, 3}));
+  EXPECT_NE(device_stats().host_operator_names.find("convolution"), std::string::npos);
+}
+
+TEST_F(DeviceKernels, Indices) {
+  const Tensor x = data({6, 4});
+  const Tensor at = tensor<int64_t>({5, 0, 3, 0});
+  expectSame([](const Tensor& a, const Tensor& i) { return take(a, i, 0); }, x, at);
+  expectSame(
+      [](const Tensor& a, const Tensor& i, const Tensor& u) { return scatter_add(a, i, u, 0); }, x,
+      at, data({4, 4}));
+  const Tensor bad = tensor<int64_t>({1, 9}).to("cuda"), there = x.to("cuda");
+  EXPECT_ERROR_HERE(take(there, bad, 0), "gather: index 9 at position 1 is out of range",
+                    "go from 0 to 5");
+  expectNothingOnTheHost();
+}
+
+TEST_F(DeviceKernels, GradientsOfATrainingStep) {
+  const auto loss = [](const Tensor& w, const Tensor& v, const Tensor& x) {
+    return mean(square(matmul(tanh(matmul(x, w)), v)));
+  };
+  const Tensor w = data({5, 8}), v = data({8, 2}), x = data({17, 5});
+  expectSame([&](const Tensor& a, const Tensor& b, const Tensor& c) { return grad(loss)(a, b, c); },
+             w, v, x);
+  expectNothingOnTheHost();
+}
+
+} // namespace
