@@ -98,8 +98,7 @@ public:
   void zero_grad_() const;
   /// Puts every parameter and buffer on a device, "cpu" or "cuda". A parameter that moves is a new
   /// leaf without a gradient. Error, which changes nothing, for "cuda" where there is no GPU.
-  void to(const std::string& device,
-          SourceLocation where = std::source_location::current()) const;
+  void to(const std::string& device, SourceLocation where = std::source_location::current()) const;
 
   /// Calls visit on every module inside, then on this one. What it gets is the module as a Module:
   /// its kind(), its places by at().
