@@ -145,7 +145,7 @@ Value joined(const TensorImpl& x, const Value& value) {
   if (!isOneElement(x))
     return movedTo(value, true);
   runtime::Buffer buffer = cuda::allocateOnDevice(sizeOf(x.type.dtype));
-  cuda::copyToDevice(buffer.data(), x.data(), sizeOf(x.type.dtype));
+  cuda::writeOnDevice(buffer.data(), x.data(), sizeOf(x.type.dtype));
   std::byte* data = buffer.data();
   return Value(new TensorImpl(x.type, std::move(buffer), data, x.strides()));
 }

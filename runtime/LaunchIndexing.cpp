@@ -77,7 +77,7 @@ bool runOnDevice(OpCode code, std::vector<void*> args, const Dense& indices, con
   const int64_t params[] = {around.n, indices.numel(), around.inner};
   const Buffer status = cuda::allocateOnDevice(sizeof(int64_t));
   int64_t failed = 0;
-  cuda::copyToDevice(status.data(), &failed, sizeof failed);
+  cuda::writeOnDevice(status.data(), reinterpret_cast<const std::byte*>(&failed), sizeof failed);
   args.push_back(status.data());
   cuda::launchEager(*kernel, args, params, around.outer);
   cuda::copyToHost(&failed, status.data(), sizeof failed);

@@ -17,26 +17,47 @@ constexpr int64_t kChunkBytes = int64_t{4} << 20;
 DevicePtr addressOf(const std::byte* at) { return reinterpret_cast<uintptr_t>(at); }
 
 struct Chunk {
-  void* memory = nullptr;
-  DriverEvent* done = nullptr; // the copy that last used it
+  std::byte* memory = nullptr;
+  DriverEvent* done = nullptr; // the last copy from or to it
+  int64_t used = 0;
 };
 
-/// Chunks in turn. One thread at a time copies.
+/// Room in a chunk, for one copy.
+struct Room {
+  const Chunk* chunk = nullptr;
+  std::byte* at = nullptr;
+};
+
+/// Chunks in turn, each filled before the next is asked for. One thread at a time copies.
 struct Staging {
   std::mutex mutex;
   std::array<Chunk, 4> chunks;
-  size_t next = 0;
+  size_t current = 0;
 
-  Chunk& take() {
-    const Context& device = context();
-    Chunk& chunk = chunks[next++ % chunks.size()];
-    if (!chunk.memory) {
-      check(device.driver.memHostAlloc(&chunk.memory, kChunkBytes, 0), "cuMemHostAlloc");
-      check(device.driver.eventCreate(&chunk.done, api::kEventDisableTiming), "cuEventCreate");
-    } else if (device.driver.eventQuery(chunk.done) != api::kSuccess) {
-      check(device.driver.eventSynchronize(chunk.done), "cuEventSynchronize");
+  Room take(int64_t bytes) {
+    Chunk* chunk = &chunks[current];
+    if (!chunk->memory || chunk->used + bytes > kChunkBytes) {
+      current = (current + 1) % chunks.size();
+      chunk = &chunks[current];
+      renew(*chunk);
     }
-    return chunk;
+    std::byte* at = chunk->memory + chunk->used;
+    chunk->used += (bytes + 15) / 16 * 16;
+    return {chunk, at};
+  }
+
+private:
+  static void renew(Chunk& chunk) {
+    const Driver& driver = context().driver;
+    chunk.used = 0;
+    if (!chunk.memory) {
+      void* memory = nullptr;
+      check(driver.memHostAlloc(&memory, kChunkBytes, 0), "cuMemHostAlloc");
+      chunk.memory = static_cast<std::byte*>(memory);
+      check(driver.eventCreate(&chunk.done, api::kEventDisableTiming), "cuEventCreate");
+    } else if (driver.eventQuery(chunk.done) != api::kSuccess) {
+      check(driver.eventSynchronize(chunk.done), "cuEventSynchronize");
+    }
   }
 };
 
@@ -56,11 +77,11 @@ void copyToDevice(std::byte* to, const void* from, int64_t bytes) {
   counters().bytesToDevice += bytes;
   for (int64_t begin = 0; begin < bytes; begin += kChunkBytes) {
     const auto count = static_cast<size_t>(std::min(kChunkBytes, bytes - begin));
-    const Chunk& chunk = staging().take();
-    std::memcpy(chunk.memory, static_cast<const std::byte*>(from) + begin, count);
-    check(device.driver.copyToDevice(addressOf(to + begin), chunk.memory, count, currentStream()),
+    const Room room = staging().take(static_cast<int64_t>(count));
+    std::memcpy(room.at, static_cast<const std::byte*>(from) + begin, count);
+    check(device.driver.copyToDevice(addressOf(to + begin), room.at, count, currentStream()),
           "cuMemcpyHtoDAsync");
-    check(device.driver.eventRecord(chunk.done, currentStream()), "cuEventRecord");
+    check(device.driver.eventRecord(room.chunk->done, currentStream()), "cuEventRecord");
   }
 }
 
@@ -74,27 +95,27 @@ void copyToHost(void* to, const std::byte* from, int64_t bytes) {
   counters().bytesToHost += bytes;
   auto* out = static_cast<std::byte*>(to);
   struct Part {
-    const Chunk* chunk = nullptr;
+    Room room;
     int64_t begin = 0;
     size_t count = 0;
   } waiting;
   const auto finish = [&](bool last) {
-    if (!waiting.chunk)
+    if (!waiting.room.at)
       return;
     if (last)
       synchronise();
     else
-      check(device.driver.eventSynchronize(waiting.chunk->done), "cuEventSynchronize");
-    std::memcpy(out + waiting.begin, waiting.chunk->memory, waiting.count);
+      check(device.driver.eventSynchronize(waiting.room.chunk->done), "cuEventSynchronize");
+    std::memcpy(out + waiting.begin, waiting.room.at, waiting.count);
   };
   for (int64_t begin = 0; begin < bytes; begin += kChunkBytes) {
     const auto count = static_cast<size_t>(std::min(kChunkBytes, bytes - begin));
-    const Chunk& chunk = staging().take();
-    check(device.driver.copyToHost(chunk.memory, addressOf(from + begin), count, currentStream()),
+    const Room room = staging().take(static_cast<int64_t>(count));
+    check(device.driver.copyToHost(room.at, addressOf(from + begin), count, currentStream()),
           "cuMemcpyDtoHAsync");
-    check(device.driver.eventRecord(chunk.done, currentStream()), "cuEventRecord");
+    check(device.driver.eventRecord(room.chunk->done, currentStream()), "cuEventRecord");
     finish(false);
-    waiting = {&chunk, begin, count};
+    waiting = {room, begin, count};
   }
   finish(true);
 }
@@ -128,6 +149,11 @@ bool fillOnDevice(std::byte* to, const std::byte* element, int64_t itemSize, int
     return false;
   check(device.driver.fill32(addressOf(to), word, bytes / 4, currentStream()), "cuMemsetD32Async");
   return true;
+}
+
+void writeOnDevice(std::byte* to, const std::byte* element, int64_t itemSize) {
+  for (int64_t begin = 0, step = itemSize % 4 == 0 ? 4 : 1; begin < itemSize; begin += step)
+    fillOnDevice(to + begin, element + begin, step, 1);
 }
 
 } // namespace diptych::runtime::cuda

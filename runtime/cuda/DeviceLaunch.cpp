@@ -113,7 +113,7 @@ void copyArray(const Strided& input, const Strided& output) {
     return launchPointwise(OpCode::StopGradient, {&input, 1}, output);
   if (output.onDevice && isSplat(input)) {
     const Buffer element = allocateOnDevice(sizeOf(input.type->dtype));
-    copyToDevice(element.data(), input.data, sizeOf(input.type->dtype));
+    writeOnDevice(element.data(), input.data, sizeOf(input.type->dtype));
     const Strided there{element.data(), input.type, input.strides, input.contiguous, true};
     return launchPointwise(OpCode::StopGradient, {&there, 1}, output);
   }

@@ -36,4 +36,7 @@ void copyOnDevice(std::byte* to, const std::byte* from, int64_t bytes);
 /// pattern.
 bool fillOnDevice(std::byte* to, const std::byte* element, int64_t itemSize, int64_t count);
 
+/// One element, as fills: it needs no pinned memory, so that a number never waits for the device.
+void writeOnDevice(std::byte* to, const std::byte* element, int64_t itemSize);
+
 } // namespace diptych::runtime::cuda
