@@ -83,12 +83,13 @@ static void fuse(Block& block) {
 void formFusions(func::FuncOp function) {
   eraseBarriers(function);
   fuse(function.getBody().front());
-  eraseDeadOperations(function);
+  // Order first: liveness goes from the end of a block to its beginning.
   function.walk([](Operation* op) {
     for (Region& region : op->getRegions())
       if (!isa<ir::FusionOp>(op) && !sortTopologically(&region.front()))
         throw Error("internal: fused kernels depend on each other in a circle");
   });
+  eraseDeadOperations(function);
 }
 
 namespace {

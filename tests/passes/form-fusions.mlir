@@ -102,3 +102,23 @@ func.func @no_cycle(%x: tensor<4x8xf64>) -> tensor<4x8xf64> {
   %p = diptych.div %e, %sb : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
   return %p : tensor<4x8xf64>
 }
+
+// A kernel that stores what an earlier operator reads stands behind it until the block is in order;
+// what is alive is asked after that. %u is dead, and shares a kernel with %e.
+// CHECK-LABEL: @kernels_of_a_loop_are_ordered_before_the_dead_go
+// CHECK: ^bb0(%[[V:[a-z0-9]+]]: tensor<3x3xf64>, %[[W:[a-z0-9]+]]: tensor<3x3xf64>, %[[S:[a-z0-9]+]]: tensor<3x3xf64>):
+// CHECK-NEXT: %[[E:.*]]:2 = diptych.fusion "pointwise" (%{{.*}} = %[[V]] : tensor<3x3xf64>, %{{.*}} = %[[W]] :
+// CHECK: diptych.matmul %[[E]]#0, %[[S]]
+func.func @kernels_of_a_loop_are_ordered_before_the_dead_go(
+    %c: tensor<3x3xf64>, %d: tensor<3x3xf64>, %a: tensor<3x3xf64>) -> tensor<3x3xf64> {
+  %r = diptych.scan consts(%c, %d) carry(%a) xs() length 4
+      : (tensor<3x3xf64>, tensor<3x3xf64>, tensor<3x3xf64>) -> tensor<3x3xf64> {
+  ^bb0(%v: tensor<3x3xf64>, %w: tensor<3x3xf64>, %s: tensor<3x3xf64>):
+    %t = diptych.add %v, %w : tensor<3x3xf64>, tensor<3x3xf64> -> tensor<3x3xf64>
+    %e = diptych.exp %t : tensor<3x3xf64> -> tensor<3x3xf64>
+    %n = diptych.matmul %e, %s : tensor<3x3xf64>, tensor<3x3xf64> -> tensor<3x3xf64>
+    %u = diptych.neg %e : tensor<3x3xf64> -> tensor<3x3xf64>
+    diptych.yield %n : tensor<3x3xf64>
+  }
+  return %r : tensor<3x3xf64>
+}
