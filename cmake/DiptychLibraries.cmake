@@ -70,6 +70,8 @@ endforeach()
 if(TARGET diptych-aot)
   target_compile_definitions(diptych-aot PRIVATE DIPTYCH_VERSION="${PROJECT_VERSION}")
 endif()
+set_source_files_properties("${PROJECT_SOURCE_DIR}/codegen/ObjectCache.cpp"
+  PROPERTIES COMPILE_DEFINITIONS DIPTYCH_VERSION="${PROJECT_VERSION}")
 
 # Eager kernels: the code generator's own output, one object per x86-64 level, chosen at run time.
 set(kernel_objects)

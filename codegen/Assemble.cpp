@@ -79,8 +79,9 @@ std::shared_ptr<runtime::Program> assembleWith(const Schedule& schedule,
   return build(schedule, setKernel);
 }
 
-std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times) {
-  const auto functions = KernelCompiler::native().compile(kernelsOf(schedule), times);
+std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, bool persistent,
+                                           KernelTimes& times) {
+  const auto functions = KernelCompiler::native().compile(kernelsOf(schedule), persistent, times);
   auto next = functions.begin();
   auto program = build(
       schedule, [&](const ScheduledCall&, runtime::ProgramStep& step) { step.kernel = *next++; });

@@ -1,17 +1,18 @@
-// Emits, lowers and links the kernels nobody has compiled yet; drives ORC directly.
+// Emits, lowers and links the kernels nobody has compiled yet.
 #include "codegen/KernelCompiler.h"
 
 #include "codegen/Emit.h"
+#include "codegen/Orc.h"
 #include "codegen/Target.h"
 
 #include "mlir/IR/MLIRContext.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <chrono>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace diptych::codegen {
 
@@ -19,16 +20,6 @@ namespace {
 
 double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-template <class T> T orThrow(llvm::Expected<T> expected) {
-  if (!expected)
-    throw Error("internal: " + llvm::toString(expected.takeError()));
-  return std::move(*expected);
-}
-void orThrow(llvm::Error error) {
-  if (error)
-    throw Error("internal: " + llvm::toString(std::move(error)));
 }
 
 int compileThreads() { return static_cast<int>(std::min(4u, std::thread::hardware_concurrency())); }
@@ -39,17 +30,12 @@ struct KernelCompiler::State {
   std::mutex mutex;
   Target target{"native"};
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
-  std::unique_ptr<llvm::orc::LLJIT> jit;
+  Orc linker;
   std::unordered_map<std::string, runtime::KernelFn> known;
-  int64_t named = 0;
 
   State() {
     loadKernelDialects(context);
     prepareContext(context);
-    jit = orThrow(llvm::orc::LLJITBuilder()
-                      .setPlatformSetUp(llvm::orc::setUpInactivePlatform)
-                      .setNumCompileThreads(0)
-                      .create());
   }
 
   mlir::OwningOpRef<mlir::ModuleOp> newModule() {
@@ -68,42 +54,77 @@ KernelCompiler& KernelCompiler::native() {
 
 int KernelCompiler::vectorBytes() const { return state_->target.vectorBytes(); }
 
-std::vector<runtime::KernelFn> KernelCompiler::compile(std::span<const KernelSpec* const> kernels,
-                                                       KernelTimes& times) {
-  std::lock_guard lock(state_->mutex);
+namespace {
+
+// Equal texts have equal names, in this process and the next.
+std::string nameOf(const std::string& text) {
+  return "diptych_kernel_" + hexOf(digestOf(text)).substr(0, 32);
+}
+
+} // namespace
+
+// Objects that hold kernels nobody has compiled in this process: from the disk, or made now.
+Objects KernelCompiler::objectsOf(std::span<const KernelSpec* const> kernels,
+                                  std::span<const std::string> texts, bool persistent,
+                                  KernelTimes& times) {
   const double start = seconds();
-  std::vector<std::string> texts, fresh;
-  std::unordered_map<std::string, std::string> names;
+  std::string key = state_->target.text();
+  for (const std::string& text : texts)
+    key += "\n" + text;
+  ObjectCache& cache = ObjectCache::shared();
+  std::optional<Objects> found = persistent ? cache.find(key) : std::nullopt;
+  times.load += seconds() - start;
+  if (found) {
+    times.loaded += static_cast<int64_t>(kernels.size());
+    return std::move(*found);
+  }
+  const double looked = seconds();
   auto module = state_->newModule();
+  for (size_t i = 0; i < kernels.size(); ++i)
+    emitKernel(*module, nameOf(texts[i]), *kernels[i]);
+  const double emitted = seconds();
+  lowerToLLVM(*module);
+  times.emit += emitted - looked;
+  times.lower += seconds() - emitted;
+  CodegenTimes stages;
+  Objects objects = compileObjects(*module, state_->target, compileThreads(), stages);
+  times.translate += stages.translate;
+  times.codegen += stages.codegen;
+  times.compiled += static_cast<int64_t>(kernels.size());
+  const double compiled = seconds();
+  if (persistent)
+    cache.insert(key, objects);
+  times.load += seconds() - compiled;
+  return objects;
+}
+
+void KernelCompiler::link(Objects objects, std::span<const std::string> texts, KernelTimes& times) {
+  const double start = seconds();
+  for (auto& object : objects) {
+    times.objectBytes += static_cast<int64_t>(object->getBufferSize());
+    state_->linker.add(std::move(object));
+  }
+  for (const std::string& text : texts)
+    state_->known[text] = reinterpret_cast<runtime::KernelFn>(state_->linker.lookup(nameOf(text)));
+  times.link += seconds() - start;
+}
+
+std::vector<runtime::KernelFn> KernelCompiler::compile(std::span<const KernelSpec* const> kernels,
+                                                       bool persistent, KernelTimes& times) {
+  std::lock_guard lock(state_->mutex);
+  std::vector<std::string> texts, fresh;
+  std::vector<const KernelSpec*> missing;
+  std::unordered_set<std::string> seen;
   for (const KernelSpec* kernel : kernels) {
     texts.push_back(kernel->text());
-    if (state_->known.count(texts.back()) || names.count(texts.back()))
+    if (state_->known.count(texts.back()) || !seen.insert(texts.back()).second)
       continue;
-    const std::string name = "diptych_kernel_" + std::to_string(state_->named++);
-    emitKernel(*module, name, *kernel);
-    names[texts.back()] = name;
     fresh.push_back(texts.back());
+    missing.push_back(kernel);
   }
-  const double emitted = seconds();
-  times.emit += emitted - start;
-  times.compiled += static_cast<int64_t>(fresh.size());
   times.reused += static_cast<int64_t>(kernels.size() - fresh.size());
-  if (!fresh.empty()) {
-    lowerToLLVM(*module);
-    times.lower += seconds() - emitted;
-    CodegenTimes stages;
-    auto objects = compileObjects(*module, state_->target, compileThreads(), stages);
-    times.translate += stages.translate;
-    times.codegen += stages.codegen;
-    const double compiled = seconds();
-    for (auto& object : objects) {
-      times.objectBytes += static_cast<int64_t>(object->getBufferSize());
-      orThrow(state_->jit->addObjectFile(std::move(object)));
-    }
-    for (const std::string& text : fresh)
-      state_->known[text] = orThrow(state_->jit->lookup(names[text])).toPtr<runtime::KernelFn>();
-    times.link += seconds() - compiled;
-  }
+  if (!fresh.empty())
+    link(objectsOf(missing, fresh, persistent, times), fresh, times);
   std::vector<runtime::KernelFn> functions;
   for (const std::string& text : texts)
     functions.push_back(state_->known.at(text));

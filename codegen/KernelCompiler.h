@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/KernelSpec.h"
+#include "codegen/ObjectCache.h"
 #include "codegen/Schedule.h"
 #include "runtime/Program.h"
 
@@ -12,7 +13,8 @@ namespace diptych::codegen {
 /// Seconds by stage, and what was compiled.
 struct KernelTimes {
   double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
-  int64_t compiled = 0, reused = 0, objectBytes = 0;
+  double load = 0; // reading and writing the cache on disk
+  int64_t compiled = 0, reused = 0, loaded = 0, objectBytes = 0;
 };
 
 class KernelCompiler {
@@ -21,9 +23,10 @@ public:
   static KernelCompiler& native();
 
   /// One function for each description, in order; equal descriptions share one. Safe to call from
-  /// several threads. Code lives as long as the process.
+  /// several threads. Code lives as long as the process; if `persistent`, its objects are also
+  /// kept on disk (ObjectCache) and looked for there first.
   std::vector<runtime::KernelFn> compile(std::span<const KernelSpec* const> kernels,
-                                         KernelTimes& times);
+                                         bool persistent, KernelTimes& times);
   int vectorBytes() const;
 
   /// The kernels as text: "kernels" (MLIR), "llvm" (LLVM IR) or "asm".
@@ -33,6 +36,10 @@ public:
 
 private:
   KernelCompiler();
+  Objects objectsOf(std::span<const KernelSpec* const> kernels, std::span<const std::string> texts,
+                    bool persistent, KernelTimes& times);
+  void link(Objects objects, std::span<const std::string> texts, KernelTimes& times);
+
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -43,6 +50,7 @@ std::shared_ptr<runtime::Program> assembleWith(const Schedule& schedule,
                                                const SetKernel& setKernel);
 
 /// The schedule with code behind it.
-std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, KernelTimes& times);
+std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, bool persistent,
+                                           KernelTimes& times);
 
 } // namespace diptych::codegen

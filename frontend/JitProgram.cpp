@@ -41,8 +41,10 @@ static void addTimes(JitStats& stats, const JitStats& own, const codegen::Kernel
   stats.translate += 1e3 * times.translate;
   stats.codegen += 1e3 * times.codegen;
   stats.link += 1e3 * times.link;
+  stats.load += 1e3 * times.load;
   stats.kernelsCompiled += times.compiled;
   stats.kernelsReused += times.reused;
+  stats.kernelsLoaded += times.loaded;
   stats.objectBytes += times.objectBytes;
 }
 
@@ -63,7 +65,7 @@ void JitProgram::prepare(bool onDevice) {
     if (onDevice)
       deviceProgram_ = compileForDevice(schedule, contract, times);
     else
-      program_ = codegen::assemble(schedule, times);
+      program_ = codegen::assemble(schedule, options_.diskCache, times);
     std::lock_guard lock(stats_->mutex);
     addTimes(stats_->stats, own, times);
   });

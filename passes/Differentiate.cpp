@@ -54,7 +54,7 @@ private:
       return;
     }
     // A dead derivative is not worth expanding.
-    eraseDeadOperations(function);
+    eraseDeadOperations(function, Carries::wanted);
     expandCallees(function);
     const llvm::SmallVector<mlir::Operation*> asks = derivativesIn(function);
     for (mlir::Operation* op : asks) {
@@ -147,7 +147,7 @@ private:
     if (!prepared_.insert(callee).second)
       return;
     if (numerics_ == Numerics::strict)
-      eraseDeadOperations(callee);
+      eraseDeadOperations(callee, Carries::wanted);
     else
       simplify(callee, numerics_);
   }

@@ -13,8 +13,12 @@ namespace diptych::passes {
 
 /// Folds, merges equal operations, erases dead ones; algebra too where numerics allow it.
 void simplify(mlir::func::FuncOp function, Numerics numerics);
+/// What becomes of the carries that a scan keeps for a reverse sweep. Before further derivatives
+/// they stay all or none: a sweep that found only some would keep them a second time, and add
+/// cotangents in another order than the tape, which has them all.
+enum class Carries { wanted, done };
 /// Erases operations whose results nobody uses; changes nothing else.
-void eraseDeadOperations(mlir::func::FuncOp function);
+void eraseDeadOperations(mlir::func::FuncOp function, Carries carries = Carries::done);
 /// Expands every vjp and jvp of the module, innermost first, and erases private functions nobody
 /// uses any more. Throws Error where something can't be differentiated.
 /// What is to be differentiated once more keeps its custom and checkpoint operations; otherwise the

@@ -11,10 +11,12 @@ namespace {
 /// body yields, and result j of a loop follows operand consts + j.
 class Pruning {
 public:
-  explicit Pruning(Operation* op) : op_(op) {
+  Pruning(Operation* op, Carries wish) : op_(op) {
     if (auto scan = dyn_cast<ir::ScanOp>(op)) {
       firstCarry_ = scan.getConsts().size();
       carries_ = scan.getCarry().size();
+      kept_ = scan.getKept();
+      keepAll_ = wish == Carries::wanted;
     } else if (auto loop = dyn_cast<ir::WhileOp>(op)) {
       firstCarry_ = loop.getConsts().size();
       carries_ = loop.getCarry().size();
@@ -48,7 +50,18 @@ private:
       for (size_t j = 0; j < carries_; ++j)
         if (results_[j] != arguments_[firstCarry_ + j])
           grown = results_[j] = arguments_[firstCarry_ + j] = true;
+      if (keepAll_ && anyKept())
+        for (size_t j = 0; j < kept_; ++j)
+          if (results_[j] && !results_[keptAt(j)])
+            grown = results_[keptAt(j)] = true;
     }
+  }
+
+  // Where the carry number j of every step is kept, if any is.
+  size_t keptAt(size_t j) const { return results_.size() - kept_ + j; }
+  bool anyKept() const {
+    return std::find(results_.begin() + static_cast<std::ptrdiff_t>(keptAt(0)), results_.end(),
+                     true) != results_.end();
   }
 
   void markRegion(Region& region) {
@@ -109,16 +122,16 @@ private:
     return made;
   }
 
-  // The carries that are kept must be all of them still.
+  // The carries that are kept must be all that are left. (What is kept of a carry is alive only if
+  // the carry is.)
   void setKept(ir::ScanOp scan) {
-    const size_t kept = static_cast<size_t>(scan.getKept());
     bool whole = true;
-    for (size_t j = results_.size() - kept; j < results_.size(); ++j)
-      whole = whole && results_[j];
-    for (size_t j = 0; j < carries_; ++j)
-      whole = whole && results_[j];
-    if (!whole)
-      scan.setKept(0);
+    size_t left = 0;
+    for (size_t j = 0; j < kept_; ++j) {
+      left += results_[j];
+      whole = whole && results_[j] == results_[keptAt(j)];
+    }
+    scan.setKept(whole ? left : 0);
   }
 
   void shrink(Region& region) {
@@ -138,19 +151,23 @@ private:
   Operation* op_;
   unsigned offset_ = 0; // operands before the first argument
   size_t firstCarry_ = 0, carries_ = 0;
+  size_t kept_ = 0; // 0 or carries_
+  bool keepAll_ = false;
   std::vector<bool> arguments_, results_; // whether they are alive
 };
 
 // From the outside and from the end: what nobody takes any more frees what made it.
-void prune(Block& block) {
+void prune(Block& block, Carries carries) {
   for (Operation& op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (ir::isControl(&op))
-      for (Region& region : Pruning(&op).run()->getRegions())
-        prune(region.front());
+      for (Region& region : Pruning(&op, carries).run()->getRegions())
+        prune(region.front(), carries);
 }
 
 } // namespace
 
-void pruneLoops(func::FuncOp function) { prune(function.getBody().front()); }
+void pruneLoops(func::FuncOp function, Carries carries) {
+  prune(function.getBody().front(), carries);
+}
 
 } // namespace diptych::passes

@@ -26,10 +26,10 @@ static void eraseDeadIn(mlir::Block& block) {
   }
 }
 
-void eraseDeadOperations(mlir::func::FuncOp function) {
+void eraseDeadOperations(mlir::func::FuncOp function, Carries carries) {
   mlir::Block& block = function.getBody().front();
   eraseDeadIn(block);
-  pruneLoops(function);
+  pruneLoops(function, carries);
   eraseDeadIn(block); // what loops no longer take
 }
 

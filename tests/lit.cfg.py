@@ -18,6 +18,7 @@ for folder in (config.llvm_tools, config.diptych_tools):
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+config.environment["DIPTYCH_CACHE"] = "off"
 # Tools that only some tests need; lit counts a test without its tool as unsupported.
 for tool in ("zsh", "fish", "groff"):
     if shutil.which(tool):

@@ -16,16 +16,22 @@ struct JitOptions {
   /// Compiled variants one jitted function may hold; one more is an Error, which names the reasons
   /// of all recompilations. Guards against a function that is compiled anew at every call.
   int maxVariants = 64;
+  /// Keep machine code on disk, and look there before compiling. Keyed by the kernels, the CPU's
+  /// features and the version; docs/performance.md says where it lies and how it is bounded.
+  bool diskCache = true;
 };
 
 /// What a jitted function has cost so far. Times are in milliseconds, summed over compilations.
 struct JitStats {
   double trace = 0, differentiate = 0, simplify = 0, fuse = 0, schedule = 0;
   double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
+  double load = 0;     // reading and writing the cache on disk
   double firstRun = 0; // the first execution, after compiling
   double lastRun = 0;  // the latest execution
   int64_t calls = 0, cacheHits = 0, compilations = 0;
-  int64_t kernelsCompiled = 0, kernelsReused = 0, objectBytes = 0;
+  /// By LLVM; known to this process already; from the cache on disk.
+  int64_t kernelsCompiled = 0, kernelsReused = 0, kernelsLoaded = 0;
+  int64_t objectBytes = 0;
   int64_t kernelCalls = 0; // in one execution of the latest program
   int64_t arenaBytes = 0;  // planned temporaries of the latest program
   double flops = 0;        // of one execution of the latest program, by the cost table
@@ -35,7 +41,7 @@ struct JitStats {
   /// All stages before the first execution.
   double compile() const {
     return trace + differentiate + simplify + fuse + schedule + emit + lower + translate + codegen +
-           link;
+           link + load;
   }
 };
 

@@ -84,5 +84,25 @@ TEST(Found, ABatchAddsCotangentsInTheOrderOfItsExamples) {
     EXPECT_EQ(select(got, 0, e).to_vector<double>(), grad(f)(select(x, 0, e)).to_vector<double>());
 }
 
+// Of the carries that a loop kept for its reverse sweep, the one that never changes was dropped; the
+// next order kept them once more, and cotangents were added in another order than on the tape.
+TEST(Found, ACarryThatStaysDoesNotChangeTheOrderOfFourthDerivatives) {
+  const auto f = [](const Tensor& x) {
+    const auto result = fori_loop(
+        0, 2,
+        [](const Tensor&, const std::pair<Tensor, Tensor>& c) {
+          return std::pair(c.first, sigmoid(c.second));
+        },
+        std::pair(tensor(0.5), x));
+    return result.first + result.second;
+  };
+  const auto fourth = grad(grad(grad(grad(f))));
+  const Tensor x = tensor(1.1796875);
+  const double expected = fourth(x).item<double>();
+  EXPECT_EQ(jit(fourth, {.numerics = Numerics::strict})(x).item<double>(), expected);
+  const auto second = jit(grad(grad(f)), {.numerics = Numerics::strict});
+  EXPECT_EQ(grad(grad(second))(x).item<double>(), expected);
+}
+
 } // namespace
 } // namespace diptych::fuzz

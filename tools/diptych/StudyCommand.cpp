@@ -136,6 +136,7 @@ void checkWritable(const std::string& path) {
 }
 
 int study(Request request) {
+  setenv("DIPTYCH_CACHE", "off", 1); // compile times are of compiling
   StudyOptions& options = request.options;
   options.numerics = request.numerics == "strict" ? Numerics::strict : Numerics::standard;
   StudyProgress progress;
