@@ -83,10 +83,8 @@ std::shared_ptr<runtime::Program> assemble(const Schedule& schedule, bool persis
                                            KernelTimes& times) {
   const auto functions = KernelCompiler::native().compile(kernelsOf(schedule), persistent, times);
   auto next = functions.begin();
-  auto program = build(
-      schedule, [&](const ScheduledCall&, runtime::ProgramStep& step) { step.kernel = *next++; });
-  program->kernelCount = times.compiled;
-  return program;
+  return build(schedule,
+               [&](const ScheduledCall&, runtime::ProgramStep& step) { step.kernel = *next++; });
 }
 
 } // namespace diptych::codegen

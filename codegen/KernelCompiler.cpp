@@ -71,9 +71,12 @@ Objects KernelCompiler::objectsOf(std::span<const KernelSpec* const> kernels,
   std::string key = state_->target.text();
   for (const std::string& text : texts)
     key += "\n" + text;
-  ObjectCache& cache = ObjectCache::shared();
-  std::optional<Objects> found = persistent ? cache.find(key) : std::nullopt;
-  times.load += seconds() - start;
+  const bool cached = persistent && !ObjectCache::shared().folder().empty();
+  std::optional<Objects> found;
+  if (cached) {
+    found = ObjectCache::shared().find(key);
+    times.load += seconds() - start;
+  }
   if (found) {
     times.loaded += static_cast<int64_t>(kernels.size());
     return std::move(*found);
@@ -92,9 +95,10 @@ Objects KernelCompiler::objectsOf(std::span<const KernelSpec* const> kernels,
   times.codegen += stages.codegen;
   times.compiled += static_cast<int64_t>(kernels.size());
   const double compiled = seconds();
-  if (persistent)
-    cache.insert(key, objects);
-  times.load += seconds() - compiled;
+  if (cached) {
+    ObjectCache::shared().insert(key, objects);
+    times.load += seconds() - compiled;
+  }
   return objects;
 }
 

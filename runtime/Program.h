@@ -75,7 +75,6 @@ struct Program {
   std::vector<RowGroup> rowGroups; // in the order of their steps
   std::vector<std::shared_ptr<const Literal>> constants;
   int64_t arenaBytes = 0;
-  int64_t kernelCount = 0;
   std::shared_ptr<void> code; // keeps the machine code alive
 
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.

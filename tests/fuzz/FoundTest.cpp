@@ -84,8 +84,8 @@ TEST(Found, ABatchAddsCotangentsInTheOrderOfItsExamples) {
     EXPECT_EQ(select(got, 0, e).to_vector<double>(), grad(f)(select(x, 0, e)).to_vector<double>());
 }
 
-// Of the carries that a loop kept for its reverse sweep, the one that never changes was dropped; the
-// next order kept them once more, and cotangents were added in another order than on the tape.
+// Of the carries that a loop kept for its reverse sweep, the one that never changes was dropped;
+// the next order kept them once more, and cotangents were added in another order than on the tape.
 TEST(Found, ACarryThatStaysDoesNotChangeTheOrderOfFourthDerivatives) {
   const auto f = [](const Tensor& x) {
     const auto result = fori_loop(
