@@ -1,5 +1,11 @@
-// What compiling costs in a warm process: a new graph each time, so that no kernel is known yet.
+// What compiling costs in a warm process: a new graph each time, so that no kernel is known yet;
+// and what is left of it where another process has compiled the graph before.
 #include "benchmarks/Check.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace dt = diptych;
 
@@ -10,6 +16,8 @@ double fresh() {
   static int64_t count = 0;
   return 1.0 + 1e-9 * static_cast<double>(++count);
 }
+
+const dt::JitOptions cold{.diskCache = false};
 
 dt::Tensor oneKernel(const dt::Tensor& x, double c) { return dt::tanh(x * c) + x; }
 
@@ -60,7 +68,8 @@ void compileEach(benchmark::State& state, Make make, const Args&... arguments) {
 
 void compileOneKernel(benchmark::State& state) {
   compileEach(
-      state, [](double c) { return dt::jit([=](const dt::Tensor& x) { return oneKernel(x, c); }); },
+      state,
+      [](double c) { return dt::jit([=](const dt::Tensor& x) { return oneKernel(x, c); }, cold); },
       dt::randn({1000}));
 }
 BENCHMARK(compileOneKernel)->Name("compile/1_kernel")->Unit(benchmark::kMillisecond);
@@ -71,7 +80,8 @@ void compileLayers(benchmark::State& state) {
       state,
       [=](double c) {
         return dt::jit(
-            [=](const dt::Tensor& w, const dt::Tensor& x) { return layers(w, x, operators, c); });
+            [=](const dt::Tensor& w, const dt::Tensor& x) { return layers(w, x, operators, c); },
+            cold);
       },
       0.2 * dt::randn({24, 24}), dt::randn({40, 24}));
 }
@@ -82,19 +92,21 @@ BENCHMARK(compileLayers)
     ->Unit(benchmark::kMillisecond);
 
 // Every operator of its own shape and constants: nothing to share.
+dt::Tensor distinct(const dt::Tensor& x, int operators, double c) {
+  dt::Tensor total = dt::sum(x);
+  for (int i = 0; i < operators; i += 5) {
+    auto part = dt::slice(x, 0, 0, 20 + i);
+    total = total + dt::sum(dt::exp(part * (c + i)) - part);
+  }
+  return total;
+}
+
 void compileDistinct(benchmark::State& state) {
   const int operators = static_cast<int>(state.range(0));
   compileEach(
       state,
       [=](double c) {
-        return dt::jit([=](const dt::Tensor& x) {
-          dt::Tensor total = dt::sum(x);
-          for (int i = 0; i < operators; i += 5) {
-            auto part = dt::slice(x, 0, 0, 20 + i);
-            total = total + dt::sum(dt::exp(part * (c + i)) - part);
-          }
-          return total;
-        });
+        return dt::jit([=](const dt::Tensor& x) { return distinct(x, operators, c); }, cold);
       },
       0.001 * dt::rand({int64_t{30} + operators}));
 }
@@ -109,8 +121,10 @@ void compileGradient(benchmark::State& state) {
   compileEach(
       state,
       [=](double c) {
-        return dt::jit(dt::value_and_grad(
-            [=](const dt::Tensor& w, const dt::Tensor& x) { return layers(w, x, operators, c); }));
+        return dt::jit(dt::value_and_grad([=](const dt::Tensor& w, const dt::Tensor& x) {
+                         return layers(w, x, operators, c);
+                       }),
+                       cold);
       },
       0.2 * dt::randn({24, 24}), dt::randn({40, 24}));
 }
@@ -118,6 +132,80 @@ BENCHMARK(compileGradient)
     ->Name("compile/gradient_of_layers")
     ->Arg(100)
     ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+
+//===-- From disk ----------------------------------------------------------------------------===//
+
+// A folder for this process' children; the process itself compiles without.
+void useOwnFolder() {
+  static const std::string folder = [] {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "diptych-bench-XXXXXX").string();
+    return std::string(mkdtemp(pattern.data()));
+  }();
+  setenv("DIPTYCH_CACHE_DIR", folder.c_str(), 1);
+  setenv("DIPTYCH_CACHE", "on", 1);
+  std::atexit([] { std::filesystem::remove_all(folder); });
+}
+
+// Compiles in a child of this warm process, which has loaded no kernel of it: the first child
+// fills the cache. Milliseconds, or -1 where kernels had to be compiled.
+template <class Compile> double inChild(Compile compile) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    return -1;
+  const pid_t child = fork();
+  if (child == 0) {
+    const dt::JitStats stats = compile();
+    const double took = stats.kernelsCompiled == 0 ? stats.compile() : -1;
+    _exit(write(ends[1], &took, sizeof took) == sizeof took ? 0 : 1);
+  }
+  double took = -1;
+  int status = 0;
+  const bool got = child > 0 && read(ends[0], &took, sizeof took) == sizeof took;
+  waitpid(child, &status, 0);
+  close(ends[0]), close(ends[1]);
+  return got ? took : -1;
+}
+
+template <class Compile> void loadEach(benchmark::State& state, Compile compile) {
+  dt::jit([](const dt::Tensor& x) { return x + fresh(); }, {.diskCache = false})(dt::randn({3}));
+  useOwnFolder();
+  inChild(compile);
+  for (auto _ : state) {
+    const double took = inChild(compile);
+    if (took < 0)
+      return state.SkipWithError("the kernels were not found on disk");
+    state.SetIterationTime(1e-3 * took);
+  }
+}
+
+// On one thread: a forked child has no others.
+void loadOneKernel(benchmark::State& state) {
+  loadEach(state, [] {
+    auto f = dt::jit([](const dt::Tensor& x) { return oneKernel(x, 1.5); });
+    f(dt::ones({1000}));
+    return f.stats();
+  });
+}
+BENCHMARK(loadOneKernel)
+    ->Name("compile/1_kernel/from_disk")
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+void loadDistinct(benchmark::State& state) {
+  const int operators = static_cast<int>(state.range(0));
+  loadEach(state, [=] {
+    auto f = dt::jit([=](const dt::Tensor& x) { return distinct(x, operators, 1.5); });
+    f(dt::full({int64_t{30} + operators}, 0.001));
+    return f.stats();
+  });
+}
+BENCHMARK(loadDistinct)
+    ->Name("compile/distinct/from_disk")
+    ->Arg(100)
+    ->Arg(1000)
+    ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 
 } // namespace
