@@ -200,7 +200,6 @@ compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::Kern
         step.device = call ? call : *next++;
         step.range = step.grain = 1;
       });
-  program->kernelCount = times.compiled;
   return std::make_unique<runtime::cuda::DeviceProgram>(program);
 }
 
