@@ -98,7 +98,8 @@ public:
         model.weights = packWeights(sources_);
       for (size_t v = 0; v < targets_.size(); ++v)
         for (Source& source : sources_)
-          schedules_[v].push_back(schedule(source, *targets_[v]));
+          for (Source::Part& part : source.parts)
+            schedules_[v].push_back(schedule(part, *targets_[v]));
     }
     emitKernels(keepKernels);
     emitPlans();
@@ -124,16 +125,27 @@ private:
       EntryInfo entry;
       entry.name = source.name;
       entry.symbol = model.options.name + "_" + source.name;
-      auto main = source.module->lookupSymbol<mlir::func::FuncOp>("main");
-      const auto inputs = ir::tensorTypesOf(main.getArgumentTypes());
-      const auto outputs = ir::tensorTypesOf(main.getResultTypes());
+      entry.dim = source.dim;
+      // Of a batch the last part is one example: its types are an example's behind an axis of 1.
+      auto main = source.parts.back().module->lookupSymbol<mlir::func::FuncOp>("main");
+      auto inputs = ir::tensorTypesOf(main.getArgumentTypes());
+      auto outputs = ir::tensorTypesOf(main.getResultTypes());
+      const auto batched = [&](size_t i) {
+        return source.dim && i < source.batched.size() && source.batched[i];
+      };
+      for (size_t i = 0; i < inputs.size(); ++i)
+        if (batched(i))
+          inputs[i].shape.erase(0);
+      if (source.dim)
+        for (TensorType& type : outputs)
+          type.shape.erase(0);
       const size_t own = inputs.size() - source.captures.size();
       const bool passed = model.options.weights == Weights::passed;
       for (size_t i = 0; i < (passed ? inputs.size() : own); ++i)
-        entry.inputs.push_back(
-            {i < own ? source.inputNames[i] : "weight" + std::to_string(i - own), inputs[i]});
+        entry.inputs.push_back({i < own ? source.inputNames[i] : "weight" + std::to_string(i - own),
+                                inputs[i], batched(i)});
       for (size_t i = 0; i < outputs.size(); ++i)
-        entry.outputs.push_back({source.outputNames[i], outputs[i]});
+        entry.outputs.push_back({source.outputNames[i], outputs[i], source.dim.has_value()});
       model.passed.push_back(passed ? source.captures.size() : 0);
       model.entries.push_back(std::move(entry));
     }
@@ -151,7 +163,7 @@ private:
       add(source.name);
       std::string text;
       llvm::raw_string_ostream stream(text);
-      source.module->print(stream);
+      source.parts.back().module->print(stream);
       add(text);
       for (const Value& capture : source.captures) {
         const auto bytes = bytesOf(capture);
@@ -161,8 +173,8 @@ private:
     return llvm::toHex(sha.final(), /*LowerCase=*/true);
   }
 
-  codegen::Schedule schedule(Source& source, const codegen::Target& target) const {
-    mlir::OwningOpRef<mlir::ModuleOp> copy = source.module->clone();
+  codegen::Schedule schedule(Source::Part& part, const codegen::Target& target) const {
+    mlir::OwningOpRef<mlir::ModuleOp> copy = part.module->clone();
     JitStats unused;
     codegen::Schedule schedule =
         runPipeline(*copy, built_.model.options.numerics, unused, "", target.vectorBytes());
@@ -202,7 +214,7 @@ private:
     Model& model = built_.model;
     Constants constants(module);
     if (model.threaded())
-      addThreads(module);
+      addThreads(module, model.options.threads);
     std::vector<Version> versions(targets_.size());
     for (size_t v = 0; v < versions.size(); ++v) {
       Version& version = versions[v];
@@ -218,12 +230,11 @@ private:
         kernel->setDoesNotThrow();
         context.kernels[text] = kernel;
       }
+      size_t next = 0;
       for (size_t e = 0; e < sources_.size(); ++e) {
-        const codegen::Schedule& schedule = schedules_[v][e];
-        EntryInfo& entry = model.entries[e];
-        entry.workspaceBytes = std::max(entry.workspaceBytes, schedule.arenaBytes);
-        version.plans.push_back(
-            emitPlan(context, schedule, "plan." + entry.name + suffix, model.threaded()));
+        const std::span schedules(schedules_[v].data() + next, sources_[e].parts.size());
+        version.plans.push_back(emitEntry(context, e, schedules));
+        next += schedules.size();
       }
       const std::string kernels = "kernel" + suffix + ".";
       for (llvm::Function& function : module)
@@ -234,6 +245,31 @@ private:
       addWeightFile(module, model);
     addEntries(module, model, versions, embedded(constants));
     addDescription(module, model, versions);
+  }
+
+  llvm::Function* emitEntry(PlanContext& context, size_t e,
+                            std::span<const codegen::Schedule> schedules) {
+    Model& model = built_.model;
+    EntryInfo& entry = model.entries[e];
+    const std::string name = "plan." + entry.name + context.suffix;
+    if (!entry.dim) {
+      entry.workspaceBytes = std::max(entry.workspaceBytes, schedules[0].arenaBytes);
+      return emitPlan(context, schedules[0], name, model.threaded());
+    }
+    std::vector<ChunkPlan> chunks;
+    int64_t each = 0;
+    for (size_t i = 0; i < schedules.size(); ++i) {
+      chunks.push_back({sources_[e].parts[i].examples,
+                        emitPlan(context, schedules[i], name + ".chunk", /*threaded=*/false)});
+      each = std::max(each, schedules[i].arenaBytes);
+    }
+    std::vector<int64_t> inputs(schedules[0].inputs.size()), outputs;
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      inputs[i] = entry.inputs[i].batched ? entry.inputs[i].type.bytes() : 0;
+    for (const TensorInfo& output : entry.outputs)
+      outputs.push_back(output.type.bytes());
+    entry.workspaceBytes = std::max(entry.workspaceBytes, each * model.options.threads);
+    return emitBatchPlan(context, chunks, inputs, outputs, each, name);
   }
 
   static bool belongsTo(llvm::StringRef name, const Model& model, const std::string& suffix,

@@ -31,9 +31,9 @@ typedef struct {
   const char *name;
   const char *dtype; /* f32, f64, i32, i64, bool (a byte, 0 or 1) */
   int64_t rank;
-  int64_t elements;
-  int64_t bytes;
-  int64_t shape[8]; /* the first `rank` of them */
+  int64_t elements; /* -1: it depends on a size that is chosen at the call */
+  int64_t bytes;    /* likewise */
+  int64_t shape[8]; /* the first `rank` of them; -1: chosen at the call */
 } diptych_tensor;
 
 /* Threads for one call. With run == NULL the call creates and ends them itself. Else run must call
@@ -117,6 +117,8 @@ private:
       define("ERROR_FILE", std::to_string(kNoFile) + "       /* of weights: cannot be opened */");
       define("ERROR_OTHER_FILE", std::to_string(kWrongFile) + " /* of weights: holds others */");
     }
+    if (model_.hasDims())
+      define("ERROR_SIZE", std::to_string(kBadSize) + " /* a size is out of bounds */");
     for (int code : codesOf(model_))
       if (code >= kFirstFailure)
         line("/* " + std::to_string(code) + ": " + commentSafe(messageOf(model_, code)) + " */");
@@ -149,8 +151,10 @@ private:
     const EntryInfo& entry = model_.entries[index];
     line("/* " + entry.name);
     const auto describe = [&](const TensorInfo& info, const std::string& how) {
-      line("     " + info.name + "  " + how + "  " + info.type.str());
+      line("     " + info.name + "  " + how + "  " + typeText(info, entry.dim));
     };
+    if (entry.dim)
+      line("     " + entry.dim->name + "  size  " + boundsText(*entry.dim));
     for (size_t i = 0; i < entry.inputs.size(); ++i)
       describe(entry.inputs[i], i + model_.passed[index] >= entry.inputs.size() ? "weight" : "in");
     for (const TensorInfo& info : entry.outputs)
@@ -167,7 +171,7 @@ private:
     define(macro + "_WORKSPACE_BYTES", std::to_string(entry.workspaceBytes));
     for (const auto* list : {&entry.inputs, &entry.outputs})
       for (const TensorInfo& info : *list)
-        define(macro + "_" + upper(info.name) + "_ELEMENTS", std::to_string(info.type.numel()));
+        elements(macro + "_" + upper(info.name) + "_ELEMENTS", info);
     if (!entry.inputs.empty())
       line("extern const diptych_tensor " + entry.symbol + "_inputs[" +
            std::to_string(entry.inputs.size()) + "];");
@@ -178,8 +182,14 @@ private:
     line("int " + entry.symbol + "(" + parameters(entry) + ");\n");
   }
 
+  void elements(const std::string& macro, const TensorInfo& info) {
+    const std::string each = std::to_string(info.type.numel());
+    define(macro + (info.batched ? "(size)" : ""),
+           info.batched ? "((size_t)(size) * " + each + ")" : each);
+  }
+
   std::string parameters(const EntryInfo& entry) const {
-    std::string text;
+    std::string text = entry.dim ? "int64_t " + entry.dim->name + ", " : "";
     for (const TensorInfo& info : entry.inputs)
       text += std::string("const ") + cTypeOf(info.type.dtype) + " *" + info.name + ", ";
     for (const TensorInfo& info : entry.outputs)

@@ -21,8 +21,10 @@ public:
     llvm::Type* pointer = llvm::PointerType::getUnqual(module.getContext());
     const size_t count =
         entry_.inputs.size() + entry_.outputs.size() + 1 + model.weightsInFile() + model.threaded();
-    type_ = llvm::FunctionType::get(llvm::Type::getInt32Ty(module.getContext()),
-                                    std::vector<llvm::Type*>(count, pointer), false);
+    std::vector<llvm::Type*> parameters(count, pointer);
+    if (entry_.dim)
+      parameters.insert(parameters.begin(), llvm::Type::getInt64Ty(module.getContext()));
+    type_ = llvm::FunctionType::get(llvm::Type::getInt32Ty(module.getContext()), parameters, false);
   }
 
   llvm::FunctionType* type() const { return type_; }
@@ -38,7 +40,12 @@ public:
   /// Looks at the pointers, then runs the plan.
   void fill(llvm::Function* function, llvm::Function* plan) {
     llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
-    const auto argument = [&](size_t i) { return function->getArg(static_cast<unsigned>(i)); };
+    const size_t first = entry_.dim ? 1 : 0;
+    const auto argument = [&](size_t i) {
+      return function->getArg(static_cast<unsigned>(first + i));
+    };
+    if (entry_.dim)
+      returnIf(b, function, outOfBounds(b, function->getArg(0)), kBadSize);
     const size_t in = entry_.inputs.size(), out = entry_.outputs.size();
     Value* missing = b.getFalse();
     for (size_t i = 0; i < in + out; ++i) {
@@ -60,6 +67,10 @@ public:
     if (model_.weightsInFile())
       appendFromFile(b, function, argument(in + out + 1), inputs);
     inputs.insert(inputs.end(), embedded_.begin(), embedded_.end());
+    if (entry_.dim) {
+      inputs.push_back(b.CreateAlloca(b.getInt64Ty()));
+      b.CreateStore(function->getArg(0), inputs.back());
+    }
     for (size_t i = 0; i < out; ++i)
       outputs.push_back(argument(in + i));
     Value *inputArray = array(b, inputs), *outputArray = array(b, outputs);
@@ -68,7 +79,7 @@ public:
     if (model_.threaded())
       code = b.CreateCall(
           module_.getFunction("diptych_run"),
-          {plan, inputArray, outputArray, workspace, argument(type_->getNumParams() - 1)});
+          {plan, inputArray, outputArray, workspace, function->getArg(type_->getNumParams() - 1)});
     else
       code = b.CreateCall(plan,
                           {inputArray, outputArray, workspace, null, b.getInt32(0), b.getInt32(1)});
@@ -76,6 +87,12 @@ public:
   }
 
 private:
+  Value* outOfBounds(llvm::IRBuilder<>& b, Value* size) {
+    const auto number = [&](int64_t n) { return b.getInt64(static_cast<uint64_t>(n)); };
+    return b.CreateOr(b.CreateICmpSLT(size, number(entry_.dim->least)),
+                      b.CreateICmpSGT(size, number(entry_.dim->most)));
+  }
+
   /// Of a diptych_weights: the mapped file and its size.
   void appendFromFile(llvm::IRBuilder<>& b, llvm::Function* function, Value* weights,
                       std::vector<Value*>& inputs) {
@@ -213,12 +230,14 @@ public:
     const auto number = [&](int64_t n) {
       return llvm::ConstantInt::get(i64, static_cast<uint64_t>(n));
     };
+    const int lead = info.batched ? 1 : 0, rank = lead + info.type.rank();
     std::vector<llvm::Constant*> shape;
     for (int i = 0; i < kMaxRank; ++i)
-      shape.push_back(number(i < info.type.rank() ? info.type.shape[i] : 0));
+      shape.push_back(number(i < lead ? -1 : i < rank ? info.type.shape[i - lead] : 0));
     return llvm::ConstantStruct::getAnon(
-        {hiddenText(info.name), hiddenText(name(info.type.dtype)), number(info.type.rank()),
-         number(info.type.numel()), number(info.type.bytes()),
+        {hiddenText(info.name), hiddenText(name(info.type.dtype)), number(rank),
+         number(info.batched ? -1 : info.type.numel()),
+         number(info.batched ? -1 : info.type.bytes()),
          llvm::ConstantArray::get(llvm::ArrayType::get(i64, kMaxRank), shape)});
   }
 

@@ -19,9 +19,24 @@ std::vector<int> codesOf(const Model& model) {
   std::vector<int> codes = {kDone, kNullPointer, kBadWorkspace, kWrongCpu};
   if (model.weightsInFile())
     codes.insert(codes.end(), {kNoWeights, kNoFile, kWrongFile});
+  if (model.hasDims())
+    codes.push_back(kBadSize);
   for (size_t i = 0; i < model.failures.size(); ++i)
     codes.push_back(kFirstFailure + static_cast<int>(i));
   return codes;
+}
+
+std::string boundsText(const Dim& dim) {
+  const bool open = dim.most == std::numeric_limits<int64_t>::max();
+  return std::to_string(dim.least) + " <= " + dim.name +
+         (open ? "" : " <= " + std::to_string(dim.most));
+}
+
+std::string typeText(const TensorInfo& info, const std::optional<Dim>& dim) {
+  std::string text = info.type.str();
+  if (info.batched)
+    text.insert(text.find('[') + 1, dim->name + (info.type.rank() ? "," : ""));
+  return text;
 }
 
 std::string messageOf(const Model& model, int code) {
@@ -44,6 +59,13 @@ std::string messageOf(const Model& model, int code) {
   case kWrongFile:
     return "the file holds other weights: expected " + model.options.name +
            ".safetensors as it was made, or with other values of the same tensors";
+  case kBadSize: {
+    std::string sizes;
+    for (const EntryInfo& entry : model.entries)
+      if (entry.dim)
+        sizes += (sizes.empty() ? "" : "; ") + boundsText(*entry.dim) + " in " + entry.symbol;
+    return "a size is out of bounds: expected " + sizes;
+  }
   default: return model.failures[static_cast<size_t>(code - kFirstFailure)];
   }
 }
@@ -71,16 +93,26 @@ const char* nameOf(Weights weights) {
   return "file";
 }
 
-std::string tensors(const std::vector<TensorInfo>& infos, size_t weights) {
+std::string tensors(const std::vector<TensorInfo>& infos, size_t weights,
+                    const std::optional<Dim>& dim) {
   std::string text;
   for (size_t i = 0; i < infos.size(); ++i) {
     text += std::string(i ? "," : "") + "{\"name\":" + quoted(infos[i].name) + ",\"dtype\":\"" +
             name(infos[i].type.dtype) + "\",\"shape\":[";
+    if (infos[i].batched)
+      text += quoted(dim->name) + (infos[i].type.rank() ? "," : "");
     for (int axis = 0; axis < infos[i].type.rank(); ++axis)
       text += (axis ? "," : "") + std::to_string(infos[i].type.shape[axis]);
     text += i + weights >= infos.size() ? "],\"weight\":true}" : "]}";
   }
   return text;
+}
+
+std::string dimText(const std::optional<Dim>& dim) {
+  return dim ? ",\"dim\":{\"name\":" + quoted(dim->name) +
+                   ",\"least\":" + std::to_string(dim->least) +
+                   ",\"most\":" + std::to_string(dim->most) + "}"
+             : std::string();
 }
 
 } // namespace
@@ -94,9 +126,10 @@ std::string aboutText(const Model& model) {
     entries += std::string(i ? "," : "") + "{\"name\":" + quoted(entry.name) +
                ",\"symbol\":" + quoted(entry.symbol) +
                ",\"workspace_bytes\":" + std::to_string(entry.workspaceBytes) +
-               ",\"workspace_alignment\":" + std::to_string(kWorkspaceAlignment) + ",\"inputs\":[" +
-               tensors(entry.inputs, model.passed[i]) + "],\"outputs\":[" +
-               tensors(entry.outputs, 0) + "]}";
+               ",\"workspace_alignment\":" + std::to_string(kWorkspaceAlignment) +
+               dimText(entry.dim) + ",\"inputs\":[" +
+               tensors(entry.inputs, model.passed[i], entry.dim) + "],\"outputs\":[" +
+               tensors(entry.outputs, 0, entry.dim) + "]}";
   }
   return std::string("{\"diptych\":\"") + version() + "\",\"abi\":" + std::to_string(kInterface) +
          ",\"name\":" + quoted(model.options.name) + ",\"hash\":\"" + model.hash +

@@ -12,8 +12,15 @@ namespace diptych::aot {
 /// A function @main of the dialect that becomes the C function NAME_<name>. The last of its inputs
 /// are the captures.
 struct Source {
+  /// The function for so many examples; 0: no batch.
+  struct Part {
+    int64_t examples = 0;
+    mlir::OwningOpRef<mlir::ModuleOp> module;
+  };
   std::string name;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<Part> parts; // one, or those of a batch, the largest first and one example last
+  std::optional<Dim> dim;
+  std::vector<bool> batched;                        // by input, where there is a batch
   std::vector<std::string> inputNames, outputNames; // without those of captures
   Values captures;
   SourceLocation where;
@@ -28,6 +35,7 @@ enum Code {
   kNoWeights = 4, // not opened
   kNoFile = 5,    // of weights: it cannot be read
   kWrongFile = 6, // of weights: it is another
+  kBadSize = 7,   // of a batch
   kFirstFailure = 16
 };
 
@@ -52,6 +60,12 @@ struct Model {
   WeightFile weights;
 
   bool threaded() const { return options.threads > 1; }
+  bool hasDims() const {
+    for (const EntryInfo& entry : entries)
+      if (entry.dim)
+        return true;
+    return false;
+  }
   bool weightsInFile() const { return options.weights == Weights::file; }
   int codeOf(const std::string& failure);
 };
@@ -59,6 +73,10 @@ struct Model {
 /// The version of Diptych and of the interface that headers and symbols describe.
 const char* version();
 constexpr int kInterface = 1;
+
+/// "0 <= batch"; "f64[batch,4]".
+std::string boundsText(const Dim& dim);
+std::string typeText(const TensorInfo& info, const std::optional<Dim>& dim);
 
 /// Text of an error code, as NAME_error_message gives it.
 std::string messageOf(const Model& model, int code);

@@ -163,9 +163,9 @@ void checkNames(const Model& model) {
   for (const char* fixed : {"about", "version", "model_hash", "numerics", "targets",
                             "error_message", "check_cpu", "open_weights", "close_weights"})
     symbols.add(model.options.name + "_" + fixed);
-  for (const char* fixed :
-       {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK", "ERROR_NULL",
-        "ERROR_WORKSPACE", "ERROR_CPU", "ERROR_WEIGHTS", "ERROR_FILE", "ERROR_OTHER_FILE"})
+  for (const char* fixed : {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK",
+                            "ERROR_NULL", "ERROR_WORKSPACE", "ERROR_CPU", "ERROR_SIZE",
+                            "ERROR_WEIGHTS", "ERROR_FILE", "ERROR_OTHER_FILE"})
     macros.add(fixed);
   for (const EntryInfo& entry : model.entries) {
     require("an entry", entry.name);
@@ -176,6 +176,10 @@ void checkNames(const Model& model) {
     parameters.add("workspace");
     parameters.add("threads");
     parameters.add("weights");
+    if (entry.dim) {
+      require("a size", entry.dim->name);
+      parameters.add(entry.dim->name);
+    }
     for (const auto* list : {&entry.inputs, &entry.outputs})
       for (const TensorInfo& info : *list) {
         require("an argument", info.name);

@@ -39,6 +39,19 @@ llvm::FunctionType* planType(llvm::LLVMContext& context);
 llvm::Function* emitPlan(PlanContext& context, const codegen::Schedule& schedule,
                          const std::string& name, bool threaded);
 
+/// A plan for so many examples.
+struct ChunkPlan {
+  int64_t examples;
+  llvm::Function* plan; // not threaded
+};
+/// A threaded plan (see planType) of a batch: each thread runs its share of the examples through
+/// the chunks, in `workspaceBytes` of its own. The address of the size follows the last input.
+/// Strides are bytes from one example to the next, 0 for what they share.
+llvm::Function* emitBatchPlan(PlanContext& context, const std::vector<ChunkPlan>& chunks,
+                              const std::vector<int64_t>& inputStrides,
+                              const std::vector<int64_t>& outputStrides, int64_t workspaceBytes,
+                              const std::string& name);
+
 /// Whether a step of the schedule, or of its parts, is worth several threads, or can fail.
 bool isParallel(const codegen::Schedule& schedule);
 bool canFail(const codegen::Schedule& schedule);

@@ -283,9 +283,9 @@ void addText(llvm::Module& module, const std::string& text, bool exported) {
   }
 }
 
-void addThreads(llvm::Module& module) {
+void addThreads(llvm::Module& module, int most) {
   std::string text = kThreads;
-  replaceAll(text, "MOST", std::to_string(kMostThreads));
+  replaceAll(text, "MOST", std::to_string(most));
   replaceAll(text, "PAUSE", module.getTargetTriple().isX86() ? "pause" : "yield");
   addText(module, text, /*exported=*/false);
 }

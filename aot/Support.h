@@ -14,7 +14,7 @@ void addText(llvm::Module& module, const std::string& text, bool exported);
 
 /// Adds diptych_meet(team, threads), and i32 diptych_run(plan, inputs, outputs, workspace,
 /// threads), which runs a threaded plan; `threads`: the header's diptych_threads, or null.
-void addThreads(llvm::Module& module);
+void addThreads(llvm::Module& module, int most);
 
 /// Adds NAME_open_weights and NAME_close_weights for the model's file of weights.
 void addWeightFile(llvm::Module& module, const Model& model);

@@ -2,10 +2,26 @@
 // plain C header, which need neither Diptych nor LLVM. See docs/aot.md. In libdiptych-compiler.
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <optional>
 
 #include <diptych/Numerics.h>
 #include <diptych/TransformCall.h>
+
+namespace diptych {
+
+/// A size that the caller of an artefact chooses at each call, within bounds that are checked.
+struct Dim {
+  std::string name; // of the C parameter
+  int64_t least = 0, most = std::numeric_limits<int64_t>::max();
+};
+inline Dim dim(std::string name, int64_t least = 0,
+               int64_t most = std::numeric_limits<int64_t>::max()) {
+  return {std::move(name), least, most};
+}
+
+} // namespace diptych
 
 namespace diptych::aot {
 
@@ -40,7 +56,8 @@ struct Options {
 
 struct TensorInfo {
   std::string name;
-  TensorType type;
+  TensorType type;      // of one example, where there is a batch
+  bool batched = false; // has the entry's Dim in front
 };
 
 /// One C function of the artefact.
@@ -48,7 +65,25 @@ struct EntryInfo {
   std::string name, symbol;
   std::vector<TensorInfo> inputs, outputs; // inputs: with the passed weights
   int64_t workspaceBytes = 0;
+  std::optional<Dim> dim;
 };
+
+/// f for every example of a batch whose size is left open; see each().
+template <class F> struct Each {
+  F f;
+  Dim dim;
+  std::vector<bool> batched;
+};
+
+/// An entry that runs f, written for one example, for as many as its caller has: a C function with
+/// one more parameter, the size, in front. The example inputs are those of one example; the
+/// arguments that `batched` marks (all, if it is empty) get a leading axis, and so does every
+/// result. The bits are those of vmap(f). Examples are run in chunks, so the workspace does not
+/// depend on their number, and threads share them out.
+///   {"predict", aot::each(dim("batch"), predict), std::tuple(x)}
+template <diptych::detail::Callable F> auto each(Dim dim, F f, std::vector<bool> batched = {}) {
+  return Each<F>{std::move(f), std::move(dim), std::move(batched)};
+}
 
 /// What was written.
 struct Artefact {
@@ -71,6 +106,8 @@ struct EntryRequest {
   std::vector<diptych::detail::LeafRange> ranges; // inputs of each argument
   std::vector<std::string> arguments;             // names
   SourceLocation where;
+  std::optional<Dim> dim = {};
+  std::vector<bool> batched = {}; // by argument; empty: all
 };
 
 template <class F, class... Args>
@@ -120,9 +157,33 @@ public:
           return request;
         }) {}
 
+  /// For a batch of any size, with arguments of its own or the common ones.
+  template <class F, class... Own>
+  Entry(std::string name, Each<F> each, std::tuple<Own...> inputs,
+        std::vector<std::string> arguments = {},
+        std::source_location where = std::source_location::current())
+      : Entry(std::move(name), each.f, std::move(inputs), std::move(arguments), where) {
+    setDim(each.dim, each.batched);
+  }
+  template <class F>
+  Entry(std::string name, Each<F> each,
+        std::source_location where = std::source_location::current())
+      : Entry(std::move(name), each.f, where) {
+    setDim(each.dim, each.batched);
+  }
+
   detail::EntryRequest request(const std::tuple<Args...>& inputs) const { return make_(inputs); }
 
 private:
+  void setDim(const Dim& dim, const std::vector<bool>& batched) {
+    make_ = [make = std::move(make_), dim, batched](const std::tuple<Args...>& inputs) {
+      detail::EntryRequest request = make(inputs);
+      request.dim = dim;
+      request.batched = batched;
+      return request;
+    };
+  }
+
   std::function<detail::EntryRequest(const std::tuple<Args...>&)> make_;
 };
 

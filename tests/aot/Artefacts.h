@@ -112,6 +112,11 @@ public:
               const Mapped& weights) const {
     return call(name, inputs, &weights, true);
   }
+  /// Of an entry with a size.
+  Result callBatch(const std::string& name, int64_t size, const std::vector<Tensor>& inputs,
+                   std::optional<Threads> threads = {}) const {
+    return call(name, inputs, threads ? &*threads : nullptr, threads.has_value(), size);
+  }
   static const std::byte* bytesOf(const Tensor& tensor) {
     switch (tensor.dtype()) {
     case DType::f32: return reinterpret_cast<const std::byte*>(tensor.data<float>());
@@ -126,21 +131,28 @@ public:
 private:
   // `more`: what comes after the workspace, if anything does.
   Result call(const std::string& name, const std::vector<Tensor>& inputs, const void* more,
-              bool hasMore) const {
+              bool hasMore, std::optional<int64_t> size = {}) const {
     const aot::EntryInfo& info = entry(name);
     Result result;
     std::vector<void*> pointers;
+    if (size) // an i64 and a pointer are passed alike
+      pointers.push_back(reinterpret_cast<void*>(*size));
     std::vector<Tensor> held;
     for (const Tensor& input : inputs)
       held.push_back(input.contiguous());
     for (size_t i = 0; i < held.size(); ++i) {
-      EXPECT_EQ(held[i].value().type().str(), info.inputs[i].type.str());
+      TensorType type = info.inputs[i].type;
+      if (info.inputs[i].batched)
+        type.shape.insert(0, *size);
+      EXPECT_EQ(held[i].value().type().str(), type.str());
       pointers.push_back(const_cast<void*>(static_cast<const void*>(bytesOf(held[i]))));
     }
     for (const aot::TensorInfo& output : info.outputs)
-      result.outputs.emplace_back(static_cast<size_t>(output.type.bytes()));
+      result.outputs.emplace_back(
+          static_cast<size_t>(output.type.bytes() * std::max<int64_t>(0, size.value_or(1))));
+    static std::byte nothing;
     for (auto& output : result.outputs)
-      pointers.push_back(output.data());
+      pointers.push_back(output.empty() ? &nothing : output.data());
     const Aligned workspace(info.workspaceBytes);
     pointers.push_back(workspace.memory);
     if (hasMore)

@@ -182,7 +182,7 @@ class Artefacts(unittest.TestCase):
             program = self.build(artefact, link=["-pthread"], threads=threads, name="checked")
             self.assertEqual(run([*valgrind, program]), self.expected())
 
-    # valgrind's CPU has no AVX-512, so it is a CPU that lacks what was assumed.
+#valgrind's CPU has no AVX-512, so it is a CPU that lacks what was assumed.
     def test_lesser_cpu_gets_an_error_code(self):
         program = self.build(self.make(targets="x86-64-v4"), name="v4")
         self.assertRegex(run([*self.valgrind(), program]), r"^3 this CPU lacks instructions.*x86-64-v4")

@@ -130,11 +130,12 @@ std::vector<aot::Source> sourcesOf(const ReadProgram& read, const Request& reque
   for (const std::string& name : functionsOf(*read.module, request)) {
     aot::Source source;
     source.name = name;
-    source.module = mlir::OwningOpRef<mlir::ModuleOp>(read.module.get().clone());
-    auto function = findFunction(*source.module, name, request.file);
+    source.parts.push_back({0, mlir::OwningOpRef<mlir::ModuleOp>(read.module.get().clone())});
+    mlir::ModuleOp module = *source.parts[0].module;
+    auto function = findFunction(module, name, request.file);
     const size_t inputs = ir::tensorTypesOf(function.getArgumentTypes()).size();
     ir::tensorTypesOf(function.getResultTypes());
-    makeMain(*source.module, function);
+    makeMain(module, function);
     source.captures = read.weights;
     std::vector<diptych::detail::LeafRange> ranges;
     for (size_t i = 0; i + read.weights.size() < inputs; ++i)
