@@ -88,7 +88,7 @@ if(kernelgen_sources AND TARGET diptych-codegen)
 
   add_executable(diptych-kernelgen ${kernelgen_sources})
   diptych_mlir_room(diptych-kernelgen)
-  target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap ${DIPTYCH_LLVM_LIBRARIES} Threads::Threads)
+  target_link_libraries(diptych-kernelgen PRIVATE diptych-bootstrap ${DIPTYCH_LLVM_LIBRARIES} Threads::Threads z)
 
   foreach(level IN ITEMS v3 v4)
     set(object "${PROJECT_BINARY_DIR}/kernels/kernels_${level}.o")
@@ -102,7 +102,25 @@ if(kernelgen_sources AND TARGET diptych-codegen)
     set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
     list(APPEND kernel_objects "${object}")
   endforeach()
+  # The GPU's: PTX for any device from sm_80 on. Needs no toolkit. They follow code generation and the table, not
+  # all that the generator is linked from: writing them takes a while.
+  option(DIPTYCH_EAGER_PTX "Carry eager kernels for CUDA, as PTX" ON)
+  if(DIPTYCH_EAGER_PTX)
+    set(object "${PROJECT_BINARY_DIR}/kernels/eager_ptx.o")
+    add_custom_command(OUTPUT "${object}"
+      COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/kernels"
+      COMMAND env ASAN_OPTIONS=detect_leaks=0:detect_container_overflow=0
+        "$<TARGET_FILE_DIR:diptych-kernelgen>/$<TARGET_FILE_NAME:diptych-kernelgen>"
+        --cpu x86-64-v3 --gpu sm_80 -o "${object}"
+      DEPENDS $<TARGET_OBJECTS:diptych-codegen> $<TARGET_OBJECTS:diptych-table>
+        "${PROJECT_SOURCE_DIR}/runtime/cuda/EagerPtx.cpp"
+      COMMENT "Generating eager kernels for CUDA"
+      VERBATIM)
+    set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    list(APPEND kernel_objects "${object}")
+  endif()
   add_custom_target(diptych-kernels DEPENDS ${kernel_objects})
+  add_dependencies(diptych-kernels diptych-kernelgen)
 endif()
 
 if(eager_objects)

@@ -15,6 +15,7 @@ using namespace mlir;
 namespace {
 
 constexpr int kDepthTile = 16;
+constexpr int64_t kFewRows = 4;
 
 struct Side {
   std::vector<Size> extents, from, result; // strides in the operand and in C
@@ -24,7 +25,9 @@ struct Side {
 struct Contraction {
   DType dtype = DType::f64;
   std::vector<Size> batch, batchLeft, batchRight, batchResult;
+  std::vector<Size> batchS, batchV; // how far s and v go at a step: of loops over panels
   Side s, v;
+  int64_t panelHeight = 0, panelWidth = 0;   // not 0: the most of s and v, the rest in other panels
   std::vector<ConvolutionSpec::Depth> depth; // at least one
   int left = 0, right = 1, result = 2;       // args
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
@@ -54,6 +57,8 @@ struct Tiling {
 };
 
 Tiling tilingOf(const Contraction& c) {
+  if (c.panelHeight)
+    return {16, 16, 1, static_cast<int>(c.panelWidth / 16)};
   const auto s = knownProduct(c.s.extents), v = knownProduct(c.v.extents);
   if (s == 1)
     return {1, 128, 1, 1};
@@ -113,8 +118,11 @@ public:
 
   static runtime::cuda::Count grid(const Contraction& c, const Tiling& t) {
     runtime::cuda::Count count;
-    count.factors = {factorOf(c.s.extents, t.height()), factorOf(c.v.extents, t.width()),
-                     factorOf(c.batch)};
+    if (c.panelHeight)
+      count.factors = {factorOf({c.panelHeight}, t.height()), factorOf({c.panelWidth}, t.width())};
+    else
+      count.factors = {factorOf(c.s.extents, t.height()), factorOf(c.v.extents, t.width())};
+    count.factors.push_back(factorOf(c.batch));
     if (c.overBlocks)
       for (const auto& loop : c.depth)
         count.factors.push_back(factorOf({loop.extent}, loop.block.value));
@@ -157,8 +165,8 @@ private:
   void place() {
     height_ = k_.product(c_.s.extents);
     width_ = k_.product(c_.v.extents);
-    Value tilesDown = k_.ceilDivide(height_, t_.height());
-    Value tilesAcross = k_.ceilDivide(width_, t_.width());
+    Value tilesDown = k_.ceilDivide(c_.panelHeight ? k_.i64(c_.panelHeight) : height_, t_.height());
+    Value tilesAcross = k_.ceilDivide(c_.panelHeight ? k_.i64(c_.panelWidth) : width_, t_.width());
     Value rest = k_.block();
     s0_ = k_.mul(k_.remainder(rest, tilesDown), k_.i64(t_.height()));
     rest = k_.divide(rest, tilesDown);
@@ -170,6 +178,10 @@ private:
       rest = k_.divide(rest, blocks);
     }
     const Values batch = k_.indicesOf(rest, c_.batch);
+    if (c_.panelHeight) {
+      height_ = k_.min(k_.sub(height_, moved(k_.i64(0), batch, c_.batchS)), k_.i64(c_.panelHeight));
+      width_ = k_.min(k_.sub(width_, moved(k_.i64(0), batch, c_.batchV)), k_.i64(c_.panelWidth));
+    }
     left_ = moved(k_.i64(c_.leftOffset), batch, c_.batchLeft);
     right_ = moved(k_.i64(c_.rightOffset), batch, c_.batchRight);
     result_ = moved(k_.i64(c_.resultOffset), batch, c_.batchResult);
@@ -364,9 +376,21 @@ bool isTrivial(const Size& extent) { return extent.is(1); }
 void emitContraction(Emission& emission, Contraction c) {
   if (c.depth.empty())
     c.depth.push_back({1, 1, 0, 0});
-  const Tiling tiling = tilingOf(c);
-  emission.launch(ContractionEmitter::grid(c, tiling), tiling.threads(),
-                  [&](GpuKernel& k) { ContractionEmitter(k, c, tiling).emit(); });
+  const auto launch = [&](const Tiling& tiling) -> runtime::cuda::Launch& {
+    return emission.launch(ContractionEmitter::grid(c, tiling), tiling.threads(),
+                           [&](GpuKernel& k) { ContractionEmitter(k, c, tiling).emit(); });
+  };
+  if (c.panelHeight || !c.s.extents[0].isDynamic()) {
+    launch(tilingOf(c));
+    return;
+  }
+  // Eager products: one of few rows has tiles of its own.
+  runtime::cuda::Launch& few = launch({1, 128, 1, 1});
+  few.guard = extentOf(c.s.extents[0]);
+  few.atMost = kFewRows;
+  runtime::cuda::Launch& many = launch(tilingOf(c));
+  many.guard = extentOf(c.s.extents[0]);
+  many.above = kFewRows;
 }
 
 } // namespace
@@ -398,7 +422,16 @@ void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
   c.resultOffset = spec.resultOffset;
   c.overBlocks = spec.rangeOverBlocks;
   c.blockStride = spec.blockStride;
+  const bool panels = spec.s.isDynamic(); // eager: any of the loops may be one over panels
+  if (panels)
+    c.panelHeight = spec.panelRows, c.panelWidth = spec.panelWidth;
   for (const ConvolutionSpec::Loop& loop : spec.outer) {
+    if (panels) {
+      c.addBatch(loop.extent, loop.left, loop.right, loop.result);
+      c.batchS.push_back(loop.sStep);
+      c.batchV.push_back(loop.vStep);
+      continue;
+    }
     if (isTrivial(loop.extent))
       continue;
     if (!loop.sStep.is(0) || !loop.vStep.is(0))

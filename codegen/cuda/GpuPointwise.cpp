@@ -94,6 +94,99 @@ void emitElements(Emission& emission, const NestSpec& nest) {
   });
 }
 
+// Extents that are known at run time only. Each thread takes a few elements: neighbours, with
+// accesses of 16 bytes, where there is one row and every pointer is aligned, else a block's length
+// apart, so that neighbouring threads still meet neighbours.
+class OpenNest {
+public:
+  OpenNest(GpuKernel& k, const NestSpec& nest, bool contract, int lanes, int vector)
+      : k_(k), nest_(nest), contract_(contract), lanes_(lanes), vector_(vector),
+        total_(k.product(nest.extents)) {}
+
+  void emit() {
+    Value base = k_.mul(k_.block(), k_.i64(int64_t{kThreads} * lanes_));
+    if (vector_ == 1)
+      return apart(base);
+    Value whole = k_.less(k_.add(base, k_.i64(int64_t{kThreads} * lanes_ - 1)), total_);
+    Value oneRow = k_.equal(k_.size(nest_.extents[0]), k_.i64(1));
+    Value vectors = k_.both(k_.both(whole, oneRow), pointersAligned());
+    auto branch = scf::IfOp::create(k_.builder(), k_.loc(), vectors, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(k_.builder());
+    k_.builder().setInsertionPointToStart(branch.thenBlock());
+    NestLines lines(k_, nest_, contract_, vector_);
+    lines.index = {k_.i64(0), k_.add(base, k_.mul(k_.thread(), k_.i64(vector_)))};
+    lines.evaluateAll();
+    lines.emitStores();
+    k_.builder().setInsertionPointToStart(branch.elseBlock());
+    apart(base);
+  }
+
+private:
+  void apart(Value base) {
+    Value first = k_.add(base, k_.thread());
+    Value end = k_.min(total_, k_.add(base, k_.i64(int64_t{kThreads} * lanes_)));
+    k_.loop(first, end, kThreads, [&](Value unit) {
+      NestLines lines(k_, nest_, contract_);
+      lines.index = indices(unit);
+      lines.evaluateAll();
+      lines.emitStores();
+    });
+  }
+
+  // One row, or all columns one, is told apart from the rest: division of 64 bits is slow.
+  SmallVector<Value> indices(Value unit) {
+    if (nest_.extents.size() != 2)
+      return k_.indicesOf(unit, nest_.extents);
+    Type i64 = k_.builder().getI64Type();
+    Value oneRow = k_.equal(k_.size(nest_.extents[0]), k_.i64(1));
+    auto branch = scf::IfOp::create(k_.builder(), k_.loc(), TypeRange{i64, i64}, oneRow,
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(k_.builder());
+    k_.builder().setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(k_.builder(), k_.loc(), ValueRange{k_.i64(0), unit});
+    k_.builder().setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(k_.builder(), k_.loc(), k_.indicesOf(unit, nest_.extents));
+    return SmallVector<Value>(branch.getResults());
+  }
+
+  Value pointersAligned() {
+    Value bits = k_.i64(0);
+    std::vector<int> seen;
+    forEachAccess(nest_, [&](const Access& access, bool) {
+      if (access.strides.back().is(0) || llvm::is_contained(seen, access.arg))
+        return;
+      seen.push_back(access.arg);
+      Value address = LLVM::PtrToIntOp::create(k_.builder(), k_.loc(), k_.builder().getI64Type(),
+                                               k_.pointer(access.arg));
+      bits = arith::OrIOp::create(k_.builder(), k_.loc(), bits, address);
+    });
+    Value low = arith::AndIOp::create(k_.builder(), k_.loc(), bits, k_.i64(kVectorBytes - 1));
+    return k_.equal(low, k_.i64(0));
+  }
+
+  GpuKernel& k_;
+  const NestSpec& nest_;
+  bool contract_;
+  int lanes_, vector_;
+  Value total_;
+};
+
+void emitOpen(Emission& emission, const NestSpec& nest) {
+  int64_t widest = 1;
+  bool units = nest.extents.size() == 2;
+  forEachAccess(nest, [&](const Access& access, bool written) {
+    const Size& stride = access.strides.back();
+    units = units && (stride.is(1) || (stride.is(0) && !written));
+    widest = std::max(widest, sizeOf(access.dtype));
+  });
+  const bool isShort = workOf(nest) <= kLongBody;
+  const auto lanes = static_cast<int>(std::min<int64_t>(kMostLanes, kVectorBytes / widest));
+  const int each = isShort ? std::max(2, lanes) : 1;
+  const int vector = units && isShort ? lanes : 1;
+  emission.launch(countOf(nest.extents, int64_t{kThreads} * each), kThreads,
+                  [&](GpuKernel& k) { OpenNest(k, nest, emission.contract, each, vector).emit(); });
+}
+
 // Loads that run along another loop than the stores do.
 struct Transposition {
   size_t across = 0;
@@ -300,7 +393,9 @@ void emitOrdered(Emission& emission, const NestSpec& nest, const OrderedLoops& o
 } // namespace
 
 void emitPointwise(Emission& emission, const NestSpec& nest) {
-  if (auto order = orderOf(nest))
+  if (!knownProduct(nest.extents))
+    emitOpen(emission, nest);
+  else if (auto order = orderOf(nest))
     emitOrdered(emission, nest, *order);
   else if (auto turned = transpositionOf(nest))
     emitTiles(emission, nest, *turned);

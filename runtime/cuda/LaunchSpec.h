@@ -63,14 +63,15 @@ struct Launch {
   std::string name; // of the function in the module
   Count grid;       // blocks; none: nothing to launch
   int block = 128;  // threads
-  /// Launched only where this extent is greater than that number.
+  /// Launched only where this extent is greater than `above`, and at most `atMost`.
   Extent guard{1, -1};
-  int64_t above = 0;
+  int64_t above = 0, atMost = INT64_MAX;
   /// Whether its threads meet: in barriers, shuffles or shared memory.
   bool cooperative = false;
 
   int64_t blocks(std::span<const int64_t> params) const {
-    return guard.of(params) > above ? grid.of(params) : 0;
+    const int64_t extent = guard.of(params);
+    return extent > above && extent <= atMost ? grid.of(params) : 0;
   }
 };
 

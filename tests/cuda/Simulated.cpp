@@ -21,21 +21,26 @@ static Value aligned(Value x) {
   return copy;
 }
 
+codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numerics numerics,
+                              Values* captures) {
+  const std::lock_guard lock(traceMutex());
+  std::vector<TensorType> types;
+  for (const Value& input : inputs)
+    types.push_back(input.type());
+  TracedModule traced = traceFunction(program, types);
+  if (captures)
+    captures->assign(traced.captures.begin(), traced.captures.end());
+  JitStats stats;
+  runPipeline(*traced.module, numerics, stats, "fused");
+  return codegen::schedule(traced.main(),
+                           codegen::cuda::gpuScheduleOptions(numerics != Numerics::strict));
+}
+
 Values runSimulated(const Function& program, ValueSpan inputs, Numerics numerics) {
-  std::shared_ptr<runtime::Program> compiled;
-  Values all(inputs.begin(), inputs.end());
-  {
-    const std::lock_guard lock(traceMutex());
-    std::vector<TensorType> types;
-    for (const Value& input : inputs)
-      types.push_back(input.type());
-    TracedModule traced = traceFunction(program, types);
-    all.insert(all.end(), traced.captures.begin(), traced.captures.end());
-    JitStats stats;
-    runPipeline(*traced.module, numerics, stats, "fused");
-    compiled = codegen::cuda::assembleSimulated(codegen::schedule(
-        traced.main(), codegen::cuda::gpuScheduleOptions(numerics != Numerics::strict)));
-  }
+  Values all(inputs.begin(), inputs.end()), captures;
+  const auto compiled =
+      codegen::cuda::assembleSimulated(gpuSchedule(program, inputs, numerics, &captures));
+  all.insert(all.end(), captures.begin(), captures.end());
   Values held, results;
   std::vector<void*> from, to;
   for (const Value& input : all) {

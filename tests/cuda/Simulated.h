@@ -2,8 +2,14 @@
 #pragma once
 
 #include "../ops/Agreement.h"
+#include "codegen/Schedule.h"
 
 namespace diptych::suite {
+
+/// Traced, expanded, fused and scheduled for the GPU. `captures`: what the program takes beside its
+/// inputs.
+codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numerics numerics,
+                              Values* captures = nullptr);
 
 /// Traced, expanded, fused and scheduled as jit does it, every kernel a simulated one.
 Values runSimulated(const Function& program, ValueSpan inputs, Numerics numerics);

@@ -1,7 +1,9 @@
-// diptych-kernelgen: writes the eager kernels of one CPU level as an object file, with their table.
+// diptych-kernelgen: writes the eager kernels of one CPU level as an object file, with their table;
+// or those of the GPU, as PTX in an object file.
 #include "codegen/EagerKernels.h"
 #include "codegen/Emit.h"
 #include "codegen/Target.h"
+#include "codegen/cuda/EagerGpu.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/MLIRContext.h"
@@ -13,10 +15,12 @@
 
 using namespace diptych;
 using namespace diptych::codegen;
+using codegen::cuda::eagerPtxBlob;
 namespace cl = llvm::cl;
 
 static cl::opt<std::string> cpu("cpu", cl::desc("CPU level"), cl::Required);
-static cl::opt<std::string> suffix("suffix", cl::desc("Suffix of symbols"), cl::Required);
+static cl::opt<std::string> suffix("suffix", cl::desc("Suffix of symbols"));
+static cl::opt<std::string> gpu("gpu", cl::desc("GPU architecture: PTX instead of kernels"));
 static cl::opt<std::string> output("o", cl::desc("Object file to write"), cl::Required);
 
 // The table: KernelEntry {u16 code, u8 in, u8 out, u8 variant, ptr function}[count], and its
@@ -55,6 +59,28 @@ static void emitTable(mlir::ModuleOp module, llvm::ArrayRef<EagerKernel> kernels
   mlir::LLVM::ReturnOp::create(b, loc, value);
 }
 
+// diptych_eager_ptx[diptych_eager_ptx_bytes]: runtime/cuda/EagerPtx.h reads it.
+static void emitPtx(mlir::ModuleOp module) {
+  const std::string blob = eagerPtxBlob(gpu);
+  mlir::OpBuilder b(module.getContext());
+  mlir::Location loc = module.getLoc();
+  b.setInsertionPointToEnd(module.getBody());
+  mlir::LLVM::GlobalOp::create(b, loc, b.getI64Type(), true, mlir::LLVM::Linkage::External,
+                               "diptych_eager_ptx_bytes",
+                               b.getI64IntegerAttr(static_cast<int64_t>(blob.size())));
+  auto type = mlir::LLVM::LLVMArrayType::get(b.getI8Type(), blob.size());
+  mlir::LLVM::GlobalOp::create(b, loc, type, true, mlir::LLVM::Linkage::External,
+                               "diptych_eager_ptx", b.getStringAttr(blob), /*alignment=*/8);
+}
+
+static void emitKernels(mlir::ModuleOp module, const Target& target) {
+  const std::vector<EagerKernel> kernels = eagerKernels(target.vectorBytes());
+  for (const EagerKernel& kernel : kernels)
+    emitKernel(module, kernel.name() + "_" + suffix, kernel.spec);
+  lowerToLLVM(module);
+  emitTable(module, kernels);
+}
+
 static void generate() {
   Target target(cpu);
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -62,11 +88,7 @@ static void generate() {
   prepareContext(context);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
-  const std::vector<EagerKernel> kernels = eagerKernels(target.vectorBytes());
-  for (const EagerKernel& kernel : kernels)
-    emitKernel(*module, kernel.name() + "_" + suffix, kernel.spec);
-  lowerToLLVM(*module);
-  emitTable(*module, kernels);
+  gpu.empty() ? emitKernels(*module, target) : emitPtx(*module);
   CodegenTimes times;
   auto objects = compileObjects(*module, target, /*threads=*/1, times);
   std::error_code error;
@@ -78,7 +100,8 @@ static void generate() {
 
 int main(int argc, char** argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::ParseCommandLineOptions(argc, argv, "writes the eager kernels of one CPU level\n");
+  cl::ParseCommandLineOptions(argc, argv,
+                              "writes the eager kernels of one CPU level, or of the GPU\n");
   try {
     generate();
   } catch (const std::exception& error) {

@@ -1,0 +1,119 @@
+// All PTX there is: of every case of the operator suite, and of the eager kernels that the library
+// carries, assembled for every architecture without spills.
+#include "../ops/Suite.h"
+#include "Assembler.h"
+#include "Simulated.h"
+#include "codegen/EagerKernels.h"
+#include "codegen/cuda/GpuCompiler.h"
+#include "runtime/cuda/EagerPtx.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include <diptych/Error.h>
+
+namespace diptych::suite {
+namespace {
+
+constexpr const char* kArchitectures[] = {"sm_80", "sm_90", "sm_100"};
+// Of a kernel. Long expansions of f64 in 128 registers come near it.
+constexpr int kSpillLimit = 32;
+
+// One architecture for each number, all of them over the suite; DIPTYCH_PTX_ALL asks for all.
+std::vector<std::string> architecturesFor(size_t number) {
+  if (std::getenv("DIPTYCH_PTX_ALL"))
+    return {std::begin(kArchitectures), std::end(kArchitectures)};
+  return {kArchitectures[number % 3]};
+}
+
+using runtime::cuda::EagerPtx;
+
+void expectAssembles(const std::string& ptx, const std::string& architecture) {
+  const Assembled result = assemble(ptx, architecture);
+  EXPECT_EQ(result.problem, "");
+  EXPECT_LE(result.spillBytes, kSpillLimit) << architecture << "\n" << ptx.substr(0, 400);
+}
+
+using Ptx = RowTest;
+
+TEST_P(Ptx, SuiteAssembles) {
+  if (assembler().empty())
+    GTEST_SKIP() << "the CUDA toolkit's ptxas is not installed";
+  const Joined joined = join(cases());
+  std::vector<codegen::cuda::GpuRequest> requests;
+  const codegen::Schedule schedule = gpuSchedule(joined.program, joined.inputs, Numerics::standard);
+  for (const codegen::ScheduledCall& call : schedule.calls)
+    if (!call.library && !call.control)
+      requests.push_back(codegen::cuda::requestOf(call));
+  if (requests.empty())
+    return; // library operators are the host's
+  const auto number = static_cast<size_t>(op().code) + static_cast<size_t>(dtype());
+  for (const std::string& architecture : architecturesFor(number))
+    expectAssembles(codegen::cuda::compilePtx(requests, architecture).ptx, architecture);
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, Ptx, testing::ValuesIn(allRows()), rowName);
+
+TEST(EagerKernels, TheLibraryCarriesAllOfThem) {
+  const EagerPtx* embedded = runtime::cuda::embeddedEagerPtx();
+  if (!embedded)
+    GTEST_SKIP() << "built with DIPTYCH_EAGER_PTX off";
+  const auto kernels = codegen::eagerKernels(64);
+  ASSERT_EQ(embedded->kernels.size(), kernels.size());
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < embedded->modules.size(); ++i)
+    texts.push_back(embedded->text(static_cast<int>(i)));
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const auto& carried = embedded->kernels[i];
+    EXPECT_EQ(std::tuple(carried.code, carried.in, carried.out, carried.variant),
+              std::tuple(kernels[i].code, kernels[i].in, kernels[i].out, kernels[i].variant));
+    for (const auto& launch : carried.spec.launches)
+      EXPECT_NE(texts[static_cast<size_t>(carried.module)].find(".entry " + launch.name + "("),
+                std::string::npos)
+          << launch.name;
+  }
+}
+
+TEST(EagerKernels, AssembleForEveryArchitecture) {
+  const EagerPtx* embedded = runtime::cuda::embeddedEagerPtx();
+  if (!embedded || assembler().empty())
+    GTEST_SKIP() << "no ptxas, or built with DIPTYCH_EAGER_PTX off";
+  for (size_t i = 0; i < embedded->modules.size(); ++i)
+    for (const std::string& architecture : architecturesFor(i))
+      expectAssembles(embedded->text(static_cast<int>(i)), architecture);
+}
+
+TEST(EagerKernels, WhatIsWrittenIsRead) {
+  EagerPtx made;
+  made.modules.push_back(EagerPtx::compress("some PTX"));
+  runtime::cuda::LaunchSpec spec;
+  spec.pointers = 3;
+  spec.params = 2;
+  spec.scratchUnit = 8;
+  spec.scratch.factors = {{{{7, -1}, {0, 1}}, 4, 1}};
+  runtime::cuda::Launch launch;
+  launch.name = "f";
+  launch.grid.factors = {{{{0, 0}}, 128, 1}};
+  launch.grid.pieces = 2;
+  launch.block = 64;
+  launch.guard = {0, 1};
+  launch.above = 5;
+  launch.atMost = 9;
+  launch.cooperative = true;
+  spec.launches = {launch, launch};
+  made.kernels.push_back({OpCode::Exp, DType::f32, DType::f64, 3, 0, spec});
+  const std::string bytes = made.serialised();
+  const EagerPtx again = EagerPtx::read(bytes);
+  EXPECT_EQ(again.text(0), "some PTX");
+  EXPECT_EQ(again.serialised(), bytes);
+  const auto& kernel = again.kernels.at(0);
+  EXPECT_EQ(kernel.spec.launches.at(1).name, "f");
+  const int64_t params[] = {1000, 7};
+  EXPECT_EQ(kernel.spec.launches[1].blocks(params), 4);
+  EXPECT_EQ(kernel.spec.scratchBytes(params), 104);
+  EXPECT_THROW(EagerPtx::read(bytes.substr(0, bytes.size() - 3)), Error);
+}
+
+} // namespace
+} // namespace diptych::suite
