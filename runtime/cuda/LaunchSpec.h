@@ -65,9 +65,10 @@ struct Launch {
   int block = 128;  // threads
   /// Launched only where this extent is greater than `above`, and at most `atMost`.
   Extent guard{1, -1};
-  int64_t above = 0, atMost = INT64_MAX;
+  int64_t above = 0;
   /// Whether its threads meet: in barriers, shuffles or shared memory.
   bool cooperative = false;
+  int64_t atMost = INT64_MAX;
 
   int64_t blocks(std::span<const int64_t> params) const {
     const int64_t extent = guard.of(params);
