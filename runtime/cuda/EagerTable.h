@@ -12,7 +12,8 @@ namespace diptych::runtime::cuda {
 /// Gives the kernel of an operator, or null where there is none; what it gives must stay.
 using KernelProvider =
     std::function<const DeviceKernel*(OpCode code, DType in, DType out, uint8_t variant)>;
-/// Replaces the provider. Null: no kernels, and every operator runs on the host.
+/// Replaces the provider. Null: the kernels that the library carries (EagerPtx.h); on the simulated
+/// device none, and every operator runs on the host.
 void provideKernels(KernelProvider provider);
 /// Null where there is none.
 const DeviceKernel* findKernel(OpCode code, DType in, DType out, uint8_t variant);
