@@ -1,70 +1,11 @@
 // Eager mode on kernels of the device: those of codegen/EagerKernels, compiled for the simulator.
 // They give the CPU's bits, and nothing runs on the host.
-#include "codegen/EagerKernels.h"
-#include "codegen/cuda/GpuCompiler.h"
-#include "runtime/cuda/EagerTable.h"
 #include "tests/cuda/Device.h"
-
-#include <map>
-#include <mutex>
+#include "tests/cuda/SimulatedKernels.h"
 
 using namespace diptych;
 
 namespace {
-
-/// Params of runtime/KernelAbi.h that a kernel of this operator takes.
-int paramsOf(const OpInfo& op) {
-  switch (op.family) {
-  case Family::Reduction:
-  case Family::ArgReduction: return 7;
-  case Family::Cumulative: return 2 + 3 * (op.operandCount + 1);
-  case Family::Matmul: return 8;
-  case Family::Gather:
-  case Family::ScatterAdd: return 3;
-  default: return 1 + 2 * (op.operandCount + 1);
-  }
-}
-
-/// Compiles each kernel when it is first asked for.
-class Provider {
-public:
-  const runtime::cuda::DeviceKernel* find(OpCode code, DType in, DType out, uint8_t variant) {
-    const std::lock_guard lock(mutex_);
-    const auto [at, isNew] = made_.try_emplace(std::tuple(code, in, out, variant));
-    if (isNew)
-      at->second = compile(code, in, out, variant);
-    return at->second.get();
-  }
-
-private:
-  using KernelPtr = std::unique_ptr<runtime::cuda::DeviceKernel>;
-
-  KernelPtr compile(OpCode code, DType in, DType out, uint8_t variant) {
-    for (const codegen::EagerKernel& kernel : kernels_)
-      if (kernel.code == code && kernel.in == in && kernel.out == out &&
-          kernel.variant == variant && info(code).family != Family::Convolution)
-        return compile(kernel);
-    return nullptr;
-  }
-
-  static KernelPtr compile(const codegen::EagerKernel& kernel) {
-    const int params = paramsOf(info(kernel.code));
-    const codegen::cuda::GpuRequest request{&kernel.spec, codegen::Size::param(params), params + 1};
-    const auto& simulated = *codegen::cuda::compileSimulated({&request, 1})[0];
-    auto* image = new runtime::cuda::SimulatedImage; // lives as long as the process
-    const auto& spec = simulated.spec;
-    const auto count = static_cast<size_t>(spec.pointers + spec.takesScratch() + spec.params);
-    for (size_t i = 0; i < spec.launches.size(); ++i)
-      image->kernels.push_back(
-          runtime::cuda::simulatedKernel(spec.launches[i], count, simulated.functions[i]));
-    return std::make_unique<runtime::cuda::DeviceKernel>(
-        spec, std::make_shared<runtime::cuda::LoadedModule>(image));
-  }
-
-  std::mutex mutex_;
-  const std::vector<codegen::EagerKernel> kernels_ = codegen::eagerKernels(64);
-  std::map<std::tuple<OpCode, DType, DType, uint8_t>, KernelPtr> made_;
-};
 
 class DeviceKernels : public test::OnSimulatedDevice {
 protected:
@@ -72,10 +13,7 @@ protected:
     OnSimulatedDevice::SetUp();
     if (IsSkipped())
       return;
-    static auto* provider = new Provider;
-    runtime::cuda::provideKernels([](OpCode code, DType in, DType out, uint8_t variant) {
-      return provider->find(code, in, out, variant);
-    });
+    test::provideSimulatedKernels();
     before_ = device_stats();
   }
   void TearDown() override {
@@ -158,11 +96,11 @@ TEST_F(DeviceKernels, CumulativeAndProducts) {
   expectNothingOnTheHost();
 }
 
-// Its eager kernel is packed in panels, which the device has no kernel for.
-TEST_F(DeviceKernels, ConvolutionRunsOnTheHost) {
+TEST_F(DeviceKernels, ConvolutionAndPooling) {
   expectSame([](const Tensor& x, const Tensor& w) { return conv2d(x, w); }, data({2, 3, 9, 8}),
              data({4, 3, 3, 3}));
-  EXPECT_NE(device_stats().host_operator_names.find("convolution"), std::string::npos);
+  expectSame([](const Tensor& x) { return sum(windows(x, 0, 3), 1); }, data({20}));
+  expectNothingOnTheHost();
 }
 
 TEST_F(DeviceKernels, Indices) {

@@ -29,7 +29,7 @@ ProgramStep onDevice(const std::string& name, const Places& places, double (*f)(
   };
   image->kernels.push_back({name, 2, run});
   LaunchSpec spec;
-  spec.launches.push_back({name, {}, 32, {1, -1}, 0, false});
+  spec.launches.emplace_back().name = name;
   spec.pointers = 2;
   ProgramStep step;
   step.device = std::make_shared<DeviceKernel>(spec, std::make_shared<LoadedModule>(image));
@@ -139,7 +139,7 @@ ProgramStep root() {
   };
   image->kernels.push_back({"root", 3, run});
   LaunchSpec spec;
-  spec.launches.push_back({"root", {}, 32, {1, -1}, 0, false});
+  spec.launches.emplace_back().name = "root";
   spec.pointers = 3;
   ProgramStep step;
   step.device = std::make_shared<DeviceKernel>(spec, std::make_shared<LoadedModule>(image));
