@@ -272,8 +272,9 @@ TEST_F(PriceFileErrors, GzipIsFollowedBySomethingElse) {
   const std::string bytes = readBytes(writeGzip(text));
   const std::string size = std::to_string(text.size()), at = std::to_string(bytes.size());
   EXPECT_EQ(messageOfFile(write(bytes + "2024-01-04,3\n", "more.csv.gz")),
-            "more.csv.gz: the gzip data end after " + size + " bytes of text, but the file goes on " +
-                "with something else at byte " + at + "; copy or download it again");
+            "more.csv.gz: the gzip data end after " + size +
+                " bytes of text, but the file goes on " + "with something else at byte " + at +
+                "; copy or download it again");
   EXPECT_NE(messageOfFile(write(bytes + std::string(700000, '\0') + "x", "more.csv.gz"))
                 .find("something else at byte " + std::to_string(bytes.size() + 700000)),
             std::string::npos);
