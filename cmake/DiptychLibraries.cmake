@@ -145,3 +145,11 @@ if(compiler_objects AND TARGET diptych)
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_link_libraries(diptych-compiler PUBLIC diptych PRIVATE ${DIPTYCH_LLVM_LIBRARIES})
 endif()
+
+# Hidden but for our own names: what is linked in never meets a user's copy of it.
+foreach(library IN ITEMS diptych diptych-compiler)
+  if(TARGET ${library} AND BUILD_SHARED_LIBS AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    target_link_options(${library} PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
+    set_property(TARGET ${library} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+  endif()
+endforeach()

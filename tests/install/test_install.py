@@ -49,6 +49,51 @@ class Install(unittest.TestCase):
         run(["cmake", "--build", self.outside, "--target", "jit"])
         self.assertEqual(run([self.outside / "jit"]).strip(), "9 | 3 12 | 6 0 0 12")
 
+    def test_pkg_config_builds_both_programs(self):
+        if not shutil.which("pkg-config"):
+            self.skipTest("pkg-config is not installed")
+        self.buildByPkgConfig(self.prefix)
+
+    def buildByPkgConfig(self, prefix):
+        """From the prefix as it is, wherever it lies."""
+        found = list(prefix.rglob("diptych.pc"))
+        self.assertEqual(len(found), 1, f"diptych.pc: {found}")
+        libraries = found[0].parents[1]
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(found[0].parent), PKG_CONFIG_ALLOW_SYSTEM_LIBS="1")
+        for source, package, expected in (("eager", "diptych", "9 3 12"),
+                                          ("jit", "diptych-compiler", "9 | 3 12 | 6 0 0 12")):
+            flags = run(["pkg-config", "--cflags", "--libs", package], env=environment).split()
+            program = Path(self.folder.name) / f"{prefix.name}-{source}"
+            run([self.compiler, "-std=c++20", HERE / f"{source}.cpp", *flags, f"-Wl,-rpath,{libraries}",
+                 f"-Wl,-rpath-link,{libraries}", "-o", program])
+            self.assertEqual(run([program]).strip(), expected)
+        version = run([prefix / "bin" / "diptych", "--version"]).split()[1]
+        self.assertEqual(run(["pkg-config", "--modversion", "diptych-compiler"], env=environment).strip(), version)
+
+    def test_debian_package_has_what_it_needs_and_works(self):
+        missing = [tool for tool in ("cpack", "dpkg-deb", "dpkg-shlibdeps", "pkg-config") if not shutil.which(tool)]
+        if missing:
+            self.skipTest(f"{', '.join(missing)} is not installed")
+        made = Path(self.folder.name) / "package"
+        run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-G", "DEB", "-B", made])
+        packages = list(made.glob("*.deb"))
+        self.assertEqual(len(packages), 1, f"packages: {packages}")
+        fields = dict(line.split(": ", 1) for line in run(["dpkg-deb", "-f", packages[0]]).splitlines() if ": " in line)
+        self.assertEqual(fields["Package"], "diptych")
+        self.assertRegex(fields["Version"], r"^\d+\.\d+\.\d+")
+        for needed in ("libc6", "libstdc++6", "zlib1g", "llvm22"):
+            self.assertIn(needed, fields["Depends"].lower())
+        self.assertNotIn("libdiptych", fields["Depends"])
+        root = Path(self.folder.name) / "root"
+        run(["dpkg", "-x", packages[0], root])
+        for path in ("bin/diptych", "include/diptych/diptych.h", "include/diptych/Ops.h.inc", "share/man/man1/diptych.1",
+                     "share/bash-completion/completions/diptych", "share/zsh/site-functions/_diptych",
+                     "share/fish/vendor_completions.d/diptych.fish", "share/doc/diptych/copyright"):
+            self.assertTrue((root / "usr" / path).is_file(), f"{path} is not in the package")
+        self.assertEqual([path.name for path in root.iterdir()], ["usr"])
+        self.assertIn("jit gives eager's bits", run([root / "usr" / "bin" / "diptych", "doctor"]))
+        self.buildByPkgConfig(root / "usr")
+
     def test_installed_tool_finds_its_libraries(self):
         tool = self.prefix / "bin" / "diptych"
         self.assertTrue(tool.exists(), "the diptych command was not installed")

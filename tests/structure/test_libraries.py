@@ -43,6 +43,28 @@ class Libraries(unittest.TestCase):
         shared = [line for line in symbols.splitlines() if re.search(r"\bEigen::", line)]
         self.assertFalse(shared, "\n" + "\n".join(shared[:20]))
 
+    def test_shared_libraries_show_only_their_own_names(self):
+        if self.eager.suffix == ".a":
+            self.skipTest("a static library hides nothing")
+        for name in ("diptych", "diptych-compiler"):
+            path = library(name)
+            self.assertTrue(path, f"lib{name} was not built")
+            symbols = subprocess.run(["nm", "-D", "--defined-only", path], capture_output=True, text=True, check=True).stdout
+            names = [line.split()[-1].split("@")[0] for line in symbols.splitlines()]
+            self.assertGreater(len(names), 100)
+            others = [symbol for symbol in names if not re.search(r"^_Z.*7diptych|^diptych_", symbol)]
+            self.assertFalse(others, f"{path.name} shows\n" + "\n".join(others[:20]))
+
+    def test_shared_libraries_carry_their_version(self):
+        if self.eager.suffix == ".a":
+            self.skipTest("a static library has no name of its own")
+        cache = (tree.BUILD / "CMakeCache.txt").read_text()
+        major, minor, patch = re.search(r"^CMAKE_PROJECT_VERSION:\w+=(\d+)\.(\d+)\.(\d+)$", cache, re.M).groups()
+        for name in ("diptych", "diptych-compiler"):
+            dynamic = subprocess.run(["readelf", "-d", library(name)], capture_output=True, text=True, check=True).stdout
+            self.assertIn(f"[lib{name}.so.{major}.{minor}]", dynamic)
+            self.assertTrue((tree.BUILD / "lib" / f"lib{name}.so.{major}.{minor}.{patch}").exists())
+
     def test_public_headers_compile_alone_with_gcc(self):
         compiler = shutil.which("g++-12") or shutil.which("g++")
         if not compiler:
