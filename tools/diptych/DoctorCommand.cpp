@@ -5,6 +5,7 @@
 #include "tools/diptych/CudaProbe.h"
 #include "tools/diptych/Terminal.h"
 
+#include "codegen/ObjectCache.h"
 #include "codegen/Target.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/ThreadPool.h"
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 
 namespace diptych::cli {
@@ -94,11 +96,20 @@ Json findThreads() {
           {"forced_by", forced && *forced ? Json("DIPTYCH_THREADS") : Json(nullptr)}};
 }
 
-/// Freed tensors are kept up to a quarter of the memory; kernels as long as the process runs.
+/// Freed tensors are kept up to a quarter of the memory; machine code on disk too, unless it is
+/// off.
 Json findCaches() {
+  const std::string& folder = codegen::ObjectCache::shared().folder();
+  uint64_t bytes = 0;
+  std::error_code ignored;
+  if (!folder.empty())
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored))
+      if (entry.is_regular_file(ignored))
+        bytes += entry.file_size(ignored);
   return {{"memory_bytes", int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE)},
           {"tensors", "freed ones kept in memory, up to a quarter of it"},
-          {"kernels", "kept in memory until the process ends; no files"}};
+          {"kernels_folder", folder.empty() ? Json(nullptr) : Json(folder)},
+          {"kernels_bytes", bytes}};
 }
 
 /// A model of a few kernels with its gradient, computed both ways.
@@ -160,6 +171,13 @@ std::string cudaText(const Json& cuda) {
                                        : "no toolkit: " + toolkit["why"].get<std::string>());
 }
 
+std::string kernelCacheText(const Json& caches) {
+  if (caches["kernels_folder"].is_null())
+    return "in memory; none on disk (turned off, or no folder that is the user's alone)";
+  return fmt::format("{}, {:.1f} MiB", caches["kernels_folder"].get<std::string>(),
+                     caches["kernels_bytes"].get<double>() / (1 << 20));
+}
+
 std::string line(const Json& record, const char* name) {
   const Json& part = record[name];
   if (part.contains("error"))
@@ -177,9 +195,9 @@ std::string line(const Json& record, const char* name) {
     return fmt::format("{}{} (the machine has {})", part["used"].get<int>(), forcedBy(part),
                        part["hardware"].get<int>());
   if (which == "caches")
-    return fmt::format(
-        "tensors: {}, of {:.1f} GiB\n            kernels: {}", part["tensors"].get<std::string>(),
-        part["memory_bytes"].get<double>() / (1 << 30), part["kernels"].get<std::string>());
+    return fmt::format("tensors: {}, of {:.1f} GiB\n            kernels: {}",
+                       part["tensors"].get<std::string>(),
+                       part["memory_bytes"].get<double>() / (1 << 30), kernelCacheText(part));
   if (which == "cuda")
     return cudaText(part);
   return fmt::format("jit gives eager's bits; compiled in {:.0f} ms",
