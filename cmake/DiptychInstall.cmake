@@ -57,4 +57,6 @@ endfunction()
 diptych_pkg_config(diptych "" "-lz -lpthread -ldl" "Tensors with derivatives of any order, run eagerly on a tape")
 diptych_pkg_config(diptych-compiler "diptych" "${DIPTYCH_LLVM_LIBRARIES}" "Diptych's compiler: jit, saved functions, artefacts")
 
+install(FILES "${PROJECT_SOURCE_DIR}/python/diptych_loader.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/diptych")
+
 include(DiptychPackage)
