@@ -8,7 +8,7 @@
 
 Arguments are NumPy arrays, or whatever has __dlpack__ and lies in the CPU's memory; for a tensor without axes a number
 will do. Dtypes and shapes must be those of the artefact: nothing is converted. Arrays that are not contiguous are copied.
-What is returned are NumPy arrays, which have __dlpack__ themselves. Calls may run on several threads at once.
+Functions with a batch of any size are for C callers only. What is returned are NumPy arrays, which have __dlpack__ themselves. Calls may run on several threads at once.
 """
 import ctypes
 import json
@@ -158,7 +158,8 @@ class Artefact:
         self.message.restype = ctypes.c_char_p
         self.weights = self.openWeights(path, weights)
         self.check(getattr(self.library, f"{name}_check_cpu")(), "loading")
-        self.functions = {entry["name"]: Function(self, entry) for entry in self.about["entries"]}
+        self.functions = {entry["name"]: Function(self, entry) for entry in self.about["entries"] if "dim" not in entry}
+        self.batched = {entry["name"] for entry in self.about["entries"]} - set(self.functions)
 
     def openWeights(self, path, weights):
         """Mapped for as long as the process lives; None where they are in the artefact or passed."""
@@ -180,6 +181,8 @@ class Artefact:
         functions = self.__dict__.get("functions", {})
         if name in functions:
             return functions[name]
+        if name in self.__dict__.get("batched", ()):
+            raise Error(f"{name} takes a batch of any size, which this loader does not know; call it from C")
         raise AttributeError(f"the artefact has no function {name}; it has {', '.join(functions)}")
 
     def __dir__(self):
