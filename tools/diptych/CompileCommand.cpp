@@ -210,8 +210,7 @@ int compileProgram(const Request& request) {
   } catch (const Refusal& refusal) {
     return complain(refusal.code, refusal.message);
   } catch (const Error& error) {
-    const std::string message = error.what();
-    return complain(message.find("internal") == std::string::npos ? badInput : internal, message);
+    return complain(error);
   }
 }
 
