@@ -51,7 +51,7 @@ struct Options {
   Weights weights = Weights::embedded;
   /// Names of the arguments, in the header; where there are none left: in0, in1, ... An argument
   /// of several tensors gives names such as w_0, w_1.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments = {};
 };
 
 struct TensorInfo {
