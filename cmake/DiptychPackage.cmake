@@ -19,6 +19,8 @@ eagerly on a tape, or traced and compiled with MLIR.
 .
 Headers, libdiptych (eager), libdiptych-compiler (jit, artefacts) and the command diptych.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# dpkg-shlibdeps finds libLLVM in two packages, by chance in the one that says nothing of dependencies.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libllvm${LLVM_VERSION_MAJOR}")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}")
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 include(CPack)
