@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -185,8 +186,8 @@ inline void expectSameBits(const Loaded::Result& result, const std::vector<Tenso
   for (size_t i = 0; i < expected.size(); ++i) {
     const Tensor wanted = expected[i].contiguous();
     ASSERT_EQ(result.outputs[i].size(), static_cast<size_t>(wanted.value().type().bytes()));
-    EXPECT_EQ(
-        0, std::memcmp(result.outputs[i].data(), Loaded::bytesOf(wanted), result.outputs[i].size()))
+    const auto& got = result.outputs[i];
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), Loaded::bytesOf(wanted)))
         << "output " << i << ": " << wanted;
   }
 }
