@@ -1,38 +1,20 @@
 // Artefacts against jit: the gradient of W1 at its real size, the first call after loading, and a
 // batch whose size is chosen at the call against the same batch compiled for its size.
 #include "benchmarks/Check.h"
+#include "benchmarks/Portfolio.h"
 
 #include <diptych/Aot.h>
 #include <diptych/Jit.h>
 
 #include <dlfcn.h>
 
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
 namespace dt = diptych;
-using dt::bench::agree;
+using namespace dt::bench;
 
 namespace {
-
-dt::Tensor objective(const dt::Tensor& w, const dt::Tensor& X, const dt::Tensor& r) {
-  auto position = dt::softmax(dt::matmul(X, w), -1);
-  auto pnl = dt::sum(position * r, -1);
-  return std::sqrt(252.0) * dt::mean(pnl) / dt::stddev(pnl) - 0.05 * dt::sum(w * w);
-}
-
-/// A folder that goes when the process does.
-const std::string& folder() {
-  static const std::string path = [] {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "diptych-bench-XXXXXX").string();
-    return std::string(mkdtemp(pattern.data()));
-  }();
-  static const int registered = std::atexit([] { std::filesystem::remove_all(folder()); });
-  (void)registered;
-  return path;
-}
 
 /// diptych_threads of the header.
 struct Threads {
@@ -66,9 +48,8 @@ private:
   void* workspace_;
 };
 
-struct Portfolio {
-  dt::Tensor X = dt::randn({1000, 300, 8}), r = 0.02 * dt::randn({1000, 300});
-  dt::Tensor w = 0.1 * dt::randn({8});
+/// The model's data, and where an artefact writes.
+struct Called : Portfolio {
   dt::Tensor gradient = dt::zeros({8});
   double value = 0;
 };
@@ -76,7 +57,7 @@ struct Portfolio {
 dt::aot::Artefact portfolioArtefact(const Portfolio& p, int threads) {
   return dt::aot::compile({{"gradient", dt::value_and_grad(objective)}}, std::tuple(p.w, p.X, p.r),
                           {.name = "w1_" + std::to_string(threads),
-                           .directory = folder(),
+                           .directory = temporaryFolder(),
                            .kind = dt::aot::Kind::shared,
                            .threads = threads});
 }
@@ -85,13 +66,13 @@ using Alone = int(const double*, const double*, const double*, double*, double*,
 using Together = int(const double*, const double*, const double*, double*, double*, void*,
                      const Threads*);
 
-int call(Alone* f, const Library& library, Portfolio& p) {
+int call(Alone* f, const Library& library, Called& p) {
   return f(p.w.data<double>(), p.X.data<double>(), p.r.data<double>(), &p.value,
            const_cast<double*>(p.gradient.data<double>()), library.workspace());
 }
 
 void artefactGradient(benchmark::State& state) {
-  Portfolio p;
+  Called p;
   const Library library(portfolioArtefact(p, 1));
   auto* f = library.function<Alone>("w1_1_gradient");
   if (!f || call(f, library, p) != 0)
@@ -101,13 +82,10 @@ void artefactGradient(benchmark::State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(call(f, library, p));
 }
-BENCHMARK(artefactGradient)
-    ->Name("artefact/w1/gradient/1_thread")
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(artefactGradient)->Name("artefact/w1/gradient/1_thread")->Apply(milliseconds);
 
 void artefactGradientOnThreads(benchmark::State& state) {
-  Portfolio p;
+  Called p;
   const Library library(portfolioArtefact(p, 2));
   auto* f = library.function<Together>("w1_2_gradient");
   if (!f)
@@ -122,28 +100,22 @@ void artefactGradientOnThreads(benchmark::State& state) {
   for (auto _ : state)
     benchmark::DoNotOptimize(run());
 }
-BENCHMARK(artefactGradientOnThreads)
-    ->Name("artefact/w1/gradient/2_threads")
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(artefactGradientOnThreads)->Name("artefact/w1/gradient/2_threads")->Apply(milliseconds);
 
 // DIPTYCH_THREADS=1 makes it the counterpart of the artefact on one thread.
 void jitGradient(benchmark::State& state) {
-  Portfolio p;
+  const Portfolio p;
   auto f = dt::jit(dt::value_and_grad(objective));
   if (!agree(state, f(p.w, p.X, p.r).second, dt::value_and_grad(objective)(p.w, p.X, p.r).second))
     return;
   for (auto _ : state)
     benchmark::DoNotOptimize(f(p.w, p.X, p.r));
 }
-BENCHMARK(jitGradient)
-    ->Name("artefact/w1/gradient/jit")
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(jitGradient)->Name("artefact/w1/gradient/jit")->Apply(milliseconds);
 
 // Opening the library and the first call, on data that is in cache.
 void firstCall(benchmark::State& state) {
-  Portfolio p;
+  Called p;
   const auto artefact = portfolioArtefact(p, 1);
   for (auto _ : state) {
     const Library library(artefact);
@@ -153,10 +125,7 @@ void firstCall(benchmark::State& state) {
   }
   state.counters["KB"] = static_cast<double>(artefact.bytes) / 1024;
 }
-BENCHMARK(firstCall)
-    ->Name("artefact/w1/load_and_first_call")
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+BENCHMARK(firstCall)->Name("artefact/w1/load_and_first_call")->Apply(milliseconds);
 
 //===-- A batch ------------------------------------------------------------------------------===//
 
@@ -175,7 +144,7 @@ void batch(benchmark::State& state, bool chosenAtTheCall) {
   const dt::Tensor x = dt::randn({size, 64});
   dt::Tensor y = dt::zeros({size, 10});
   const dt::aot::Options options{
-      .name = "layers", .directory = folder(), .kind = dt::aot::Kind::shared};
+      .name = "layers", .directory = temporaryFolder(), .kind = dt::aot::Kind::shared};
   const auto artefact =
       chosenAtTheCall
           ? dt::aot::compile({{"predict", dt::aot::each(dt::dim("batch"), layers.predict())}},

@@ -5,6 +5,10 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
 namespace diptych::bench {
 
 /// Skips the benchmark, with an error, unless the two agree to `rtol`.
@@ -20,6 +24,28 @@ inline bool agree(benchmark::State& state, const Tensor& got, const Tensor& expe
 inline void rate(benchmark::State& state, const char* name, double perIteration) {
   state.counters[name] =
       benchmark::Counter(perIteration, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+/// For ->Apply: work that runs on several threads, timed by the clock.
+inline void milliseconds(benchmark::internal::Benchmark* b) {
+  b->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+inline void microseconds(benchmark::internal::Benchmark* b) {
+  b->Unit(benchmark::kMicrosecond)->UseRealTime();
+}
+
+/// A folder that goes when the process does.
+inline const std::string& temporaryFolder() {
+  static const std::string path = [] {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "diptych-bench-XXXXXX").string();
+    if (!mkdtemp(pattern.data()))
+      throw Error("no folder can be made in " + pattern);
+    return pattern;
+  }();
+  static const int registered = std::atexit([] { std::filesystem::remove_all(path); });
+  (void)registered;
+  return path;
 }
 
 } // namespace diptych::bench

@@ -2,8 +2,6 @@
 // and what is left of it where another process has compiled the graph before.
 #include "benchmarks/Check.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,16 +134,10 @@ BENCHMARK(compileGradient)
 
 //===-- From disk ----------------------------------------------------------------------------===//
 
-// A folder for this process' children; the process itself compiles without.
-void useOwnFolder() {
-  static const std::string folder = [] {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "diptych-bench-XXXXXX").string();
-    return std::string(mkdtemp(pattern.data()));
-  }();
-  setenv("DIPTYCH_CACHE_DIR", folder.c_str(), 1);
+// The cache is for this process' children; the process itself compiles without.
+void useOwnCache() {
+  setenv("DIPTYCH_CACHE_DIR", dt::bench::temporaryFolder().c_str(), 1);
   setenv("DIPTYCH_CACHE", "on", 1);
-  std::atexit([] { std::filesystem::remove_all(folder); });
 }
 
 // Compiles in a child of this warm process, which has loaded no kernel of it: the first child
@@ -170,7 +162,7 @@ template <class Compile> double inChild(Compile compile) {
 
 template <class Compile> void loadEach(benchmark::State& state, Compile compile) {
   dt::jit([](const dt::Tensor& x) { return x + fresh(); }, {.diskCache = false})(dt::randn({3}));
-  useOwnFolder();
+  useOwnCache();
   inChild(compile);
   for (auto _ : state) {
     const double took = inChild(compile);

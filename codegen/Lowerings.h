@@ -41,6 +41,8 @@ public:
   /// A number in x's type (splat for vectors).
   mlir::Value constant(mlir::Value x, double value);
   mlir::Value integer(mlir::Value x, int64_t value);
+  /// A number in the result's type.
+  mlir::Value literal(const Scalar& value);
   /// The result's element type with x's vector shape.
   mlir::Type resultTypeLike(mlir::Value x);
   DType result() const { return result_; }

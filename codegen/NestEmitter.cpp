@@ -123,15 +123,8 @@ Value NestEmitter::evaluate(const Line& line) {
     return k_.add(k_.broadcast(scalar, spec_.lanes), k_.laneIndex(spec_.lanes));
   }
   ScalarBuilder b(k_.builder(), k_.loc(), line.dtype);
-  if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
-    Type type = computeType(k_.builder().getContext(), line.dtype);
-    TypedAttr attr;
-    if (isFloat(line.dtype))
-      attr = k_.builder().getFloatAttr(type, constant->value.asDouble());
-    else
-      attr = k_.builder().getIntegerAttr(type, constant->value.asInteger());
-    return b.create<arith::ConstantOp>(attr);
-  }
+  if (auto* constant = std::get_if<Line::Constant>(&line.what))
+    return b.literal(constant->value);
   const auto& apply = std::get<Line::Apply>(line.what);
   SmallVector<Value> operands;
   for (int operand : apply.operands)

@@ -20,7 +20,7 @@ LLVM_ENABLE_BITMASK_ENUMS_IN_NAMESPACE();
 
 // Code and its constants under one protection, out of one reservation: neighbouring objects are
 // then one mapping of the kernel's. With a mapping for each section of each object a process would
-// be at Linux's limit (65530) after some ten thousand kernels.
+// be at Linux's limit (65530) after some tens of thousands of kernels.
 class OneProtection : public orc::ObjectLinkingLayer::Plugin {
 public:
   void modifyPassConfig(orc::MaterializationResponsibility&, LinkGraph&,

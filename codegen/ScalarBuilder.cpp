@@ -52,6 +52,13 @@ Value ScalarBuilder::integer(Value x, int64_t value) {
   return create<arith::ConstantOp>(splatAttr(x.getType(), builder_.getIntegerAttr(element, bits)));
 }
 
+Value ScalarBuilder::literal(const Scalar& value) {
+  Type type = computeType(builder_.getContext(), result_);
+  if (isFloat(result_))
+    return create<arith::ConstantOp>(builder_.getFloatAttr(type, value.asDouble()));
+  return create<arith::ConstantOp>(builder_.getIntegerAttr(type, value.asInteger()));
+}
+
 Type ScalarBuilder::resultTypeLike(Value x) {
   Type element = computeType(builder_.getContext(), result_);
   if (auto vector = dyn_cast<VectorType>(x.getType()))

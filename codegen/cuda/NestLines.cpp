@@ -82,15 +82,8 @@ SmallVector<Value> NestLines::valuesOf(const Line& line, int lanes) {
   if (auto* load = std::get_if<Line::Load>(&line.what))
     return this->load(load->from, lanes);
   ScalarBuilder b(k_.builder(), k_.loc(), line.dtype, contract_);
-  if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
-    Type type = computeType(k_.builder().getContext(), line.dtype);
-    TypedAttr attr;
-    if (isFloat(line.dtype))
-      attr = k_.builder().getFloatAttr(type, constant->value.asDouble());
-    else
-      attr = k_.builder().getIntegerAttr(type, constant->value.asInteger());
-    return {b.create<arith::ConstantOp>(attr)};
-  }
+  if (auto* constant = std::get_if<Line::Constant>(&line.what))
+    return {b.literal(constant->value)};
   SmallVector<Value> values;
   for (int lane = 0; lane < lanes; ++lane) {
     if (auto* loop = std::get_if<Line::Index>(&line.what)) {

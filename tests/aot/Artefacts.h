@@ -1,6 +1,8 @@
 // Artefacts made and called in a test: compiled to a folder of its own, loaded, compared with jit.
 #pragma once
 
+#include "tests/Folder.h"
+
 #include <diptych/Aot.h>
 #include <diptych/diptych.h>
 
@@ -16,28 +18,6 @@
 #include <thread>
 
 namespace diptych::test {
-
-/// A folder that goes with the test.
-class Folder {
-public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "diptych-aot-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string path(const std::string& file = "") const { return path_ + "/" + file; }
-  std::vector<std::string> files() const {
-    std::vector<std::string> names;
-    for (const auto& file : std::filesystem::directory_iterator(path_))
-      names.push_back(file.path().filename().string());
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-
-private:
-  std::string path_;
-};
 
 /// diptych_threads of the header.
 struct Threads {

@@ -3,7 +3,7 @@
 #include "Throws.h"
 
 #include "frontend/SavedFile.h"
-#include "tests/unit/TemporaryFolder.h"
+#include "tests/Folder.h"
 
 #include <diptych/Save.h>
 #include <diptych/diptych.h>
@@ -32,12 +32,12 @@ protected:
     return changed;
   }
   std::string loading(const std::string& content) const {
-    writeBytes(folder.at("changed"), content);
-    return messageOf([&] { dt::load_function(folder.at("changed")); });
+    writeBytes(folder.path("changed"), content);
+    return messageOf([&] { dt::load_function(folder.path("changed")); });
   }
 
-  const TemporaryFolder folder;
-  const std::string path = folder.at("f.diptych");
+  const Folder folder;
+  const std::string path = folder.path("f.diptych");
   const Tensor W = dt::ones({2, 3}), x = dt::ones({3});
   std::function<Tensor(const Tensor&)> f = [this](const Tensor& x) {
     return dt::sin(dt::matmul(W, x));
@@ -46,8 +46,8 @@ protected:
 };
 
 TEST_F(SaveErrors, FileIsMissing) {
-  EXPECT_ERROR_HERE(dt::load_function(folder.at("none")), "load_function: ", "none", "opening");
-  EXPECT_ERROR_HERE(dt::load_function(folder.at("")), "expected a file");
+  EXPECT_ERROR_HERE(dt::load_function(folder.path("none")), "load_function: ", "none", "opening");
+  EXPECT_ERROR_HERE(dt::load_function(folder.path("")), "expected a file");
 }
 
 TEST_F(SaveErrors, FileIsCutOffAnywhere) {
@@ -123,32 +123,32 @@ TEST_F(SaveErrors, HeaderAndProgramDisagree) {
 
 TEST_F(SaveErrors, WeightsBesideAreMissingOrOthers) {
   const dt::SaveOptions beside{.weights = dt::SaveOptions::Weights::beside};
-  const std::string a = folder.at("a.diptych"), b = folder.at("b.diptych");
+  const std::string a = folder.path("a.diptych"), b = folder.path("b.diptych");
   dt::save_function(a, f, beside, x);
   dt::save_function(b, [this](const Tensor& x) { return dt::cos(dt::matmul(W, x)); }, beside, x);
   EXPECT_EQ(messageOf([&] { dt::load_function(a); }), "no error");
-  std::filesystem::copy_file(folder.at("b.safetensors"), folder.at("a.safetensors"),
+  std::filesystem::copy_file(folder.path("b.safetensors"), folder.path("a.safetensors"),
                              std::filesystem::copy_options::overwrite_existing);
   EXPECT_ERROR_HERE(dt::load_function(a), "a.safetensors", "weights of another program");
-  std::filesystem::remove(folder.at("a.safetensors"));
+  std::filesystem::remove(folder.path("a.safetensors"));
   EXPECT_ERROR_HERE(dt::load_function(a), "a.safetensors", "opening failed");
-  std::string damaged = bytesOfFile(folder.at("b.safetensors"));
+  std::string damaged = bytesOfFile(folder.path("b.safetensors"));
   damaged.back() ^= 1;
-  writeBytes(folder.at("b.safetensors"), damaged);
+  writeBytes(folder.path("b.safetensors"), damaged);
   EXPECT_ERROR_HERE(dt::load_function(b), "b.safetensors", "checksum of its elements differs");
-  EXPECT_ERROR_HERE(dt::save_function(folder.at("c.safetensors"), f, beside, x),
+  EXPECT_ERROR_HERE(dt::save_function(folder.path("c.safetensors"), f, beside, x),
                     "under the same name");
 }
 
 TEST_F(SaveErrors, FileCannotBeWritten) {
-  EXPECT_ERROR_HERE(dt::save_function(folder.at("no/f.diptych"), f, x),
+  EXPECT_ERROR_HERE(dt::save_function(folder.path("no/f.diptych"), f, x),
                     "save_function: ", "no/f.diptych", "creating a file beside it failed");
   EXPECT_ERROR_HERE(dt::save_function(
-                        folder.at("g"),
+                        folder.path("g"),
                         [](const Tensor& x) { return dt::tensor(x.item<double>()); }, dt::ones({})),
                     "item");
   const auto inside = [&](const Tensor& x) {
-    dt::save_function(folder.at("g"), f, x);
+    dt::save_function(folder.path("g"), f, x);
     return x;
   };
   expectMessage(messageOf([&] { dt::jit(inside)(x); }), {"outside of traced functions"});

@@ -1,5 +1,6 @@
 // States in files: there and back, read by NumPy and safetensors themselves where they are
 // installed, and every kind of damage refused with a message.
+#include "tests/Folder.h"
 #include "tests/errors/Throws.h"
 #include "tests/unit/SameBits.h"
 
@@ -8,9 +9,6 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace dt = diptych;
 namespace nn = diptych::nn;
@@ -20,27 +18,14 @@ using testing::HasSubstr;
 
 namespace {
 
-std::string contentsOf(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return bytes.str();
-}
-
 class NnStateDict : public testing::Test {
 protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "diptych-nn-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder); }
-  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string at(const std::string& name) const { return folder.path(name); }
   std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(at(name), std::ios::binary) << bytes;
+    writeBytes(at(name), bytes);
     return at(name);
   }
-  std::filesystem::path folder;
+  const Folder folder;
 };
 
 // All dtypes; rank 0; no elements; names as users choose them.
@@ -92,7 +77,7 @@ TEST_F(NnStateDict, MetadataTravels) {
 
 TEST_F(NnStateDict, SafetensorsLayoutIsTheFormats) {
   nn::save_safetensors(at("a.safetensors"), {{"w", dt::tensor({1.0f})}});
-  const std::string bytes = contentsOf(at("a.safetensors"));
+  const std::string bytes = bytesOfFile(at("a.safetensors"));
   const std::string header = R"({"w":{"data_offsets":[0,4],"dtype":"F32","shape":[1]}})";
   ASSERT_EQ(bytes.size() % 8, 4u);
   EXPECT_EQ(static_cast<unsigned char>(bytes[0]), bytes.size() - 12);
@@ -109,13 +94,10 @@ TEST_F(NnStateDict, AFailedSaveLeavesTheOldFileAndNothingElse) {
   EXPECT_THROW(dt::jit(traced)(dt::ones({2})), dt::Error);
   expectSame(nn::load(at("a.npz")), everything());
   EXPECT_THROW(nn::save(at("no/such/folder/a.npz"), everything()), dt::Error);
-  std::filesystem::create_directory(folder / "b.npz");
+  std::filesystem::create_directory(at("b.npz"));
   EXPECT_THROW(nn::save(at("b.npz"), everything()), dt::Error);
   EXPECT_THROW(nn::load(at("b.npz")), dt::Error);
-  size_t files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder))
-    ++files;
-  EXPECT_EQ(files, 2u);
+  EXPECT_EQ(folder.files().size(), 2u);
 }
 
 //===-- Damage -------------------------------------------------------------------------------===//
@@ -126,7 +108,7 @@ TEST_F(NnStateDict, DamageIsAnErrorAndNothingWorse) {
   const nn::State small{{"a.weight", dt::ones({2, 3})}, {"b", dt::tensor({true, false})}};
   for (const char* name : {"a.safetensors", "a.npz"}) {
     nn::save(at(name), small);
-    const std::string bytes = contentsOf(at(name));
+    const std::string bytes = bytesOfFile(at(name));
     const std::string damaged = std::string("x") + name;
     for (size_t size = 0; size < bytes.size(); ++size) {
       write(damaged, bytes.substr(0, size));

@@ -1,5 +1,6 @@
 // Machine code on disk: found again by another process, and never trusted.
 #include "codegen/ObjectCache.h"
+#include "tests/Folder.h"
 
 #include <diptych/Jit.h>
 #include <diptych/diptych.h>
@@ -21,12 +22,6 @@ namespace {
 
 class ObjectCacheTest : public testing::Test {
 protected:
-  ObjectCacheTest() {
-    std::string pattern = (fs::temp_directory_path() / "diptych-cache-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~ObjectCacheTest() override { fs::remove_all(folder_); }
-
   std::vector<fs::path> entries() const {
     std::vector<fs::path> paths;
     for (const auto& entry : fs::directory_iterator(folder_))
@@ -40,7 +35,8 @@ protected:
     file << bytes;
   }
 
-  std::string folder_;
+  const diptych::test::Folder own_;
+  const std::string folder_ = own_.path();
 };
 
 Objects two(const std::string& first, const std::string& second) {

@@ -1,6 +1,6 @@
 // Saved functions: the bits of the function that was saved, derivatives of every kind included.
 #include "SameBits.h"
-#include "TemporaryFolder.h"
+#include "tests/Folder.h"
 
 #include <diptych/Save.h>
 #include <diptych/nn/nn.h>
@@ -17,10 +17,10 @@ const dt::SaveOptions kStrict{.numerics = dt::Numerics::strict};
 
 // Saves f and loads it again, in the numerics that promise eager's bits.
 template <class Result = Tensor, class F, class... Args> auto reloaded(F f, const Args&... args) {
-  const TemporaryFolder folder;
-  dt::save_function(folder.at("f.diptych"), f, kStrict, args...);
-  EXPECT_EQ(folder.files(), 1u) << "something was left beside it";
-  return dt::load_function<Result>(folder.at("f.diptych"));
+  const Folder folder;
+  dt::save_function(folder.path("f.diptych"), f, kStrict, args...);
+  EXPECT_EQ(folder.files().size(), 1u) << "something was left beside it";
+  return dt::load_function<Result>(folder.path("f.diptych"));
 }
 
 TEST(Save, ReturnsTheBitsOfTheFunction) {
@@ -141,20 +141,20 @@ TEST(Save, TakesTreesOfArguments) {
   const auto f = [](const Parameters& p, double scale, const Tensor& x) {
     return std::tuple(scale * p.at("a")[0] * p.at("a")[1], p.at("b")[0] - x);
   };
-  const TemporaryFolder folder;
-  dt::save_function(folder.at("f"), f, kStrict, p, 3.0, dt::ones({2}));
-  const auto loaded = dt::load_function<std::tuple<Tensor, Tensor>>(folder.at("f"));
+  const Folder folder;
+  dt::save_function(folder.path("f"), f, kStrict, p, 3.0, dt::ones({2}));
+  const auto loaded = dt::load_function<std::tuple<Tensor, Tensor>>(folder.path("f"));
   EXPECT_TRUE(sameBits(loaded(p, dt::ones({2})), f(p, 3.0, dt::ones({2}))));
 }
 
 TEST(Save, StandardNumericsAreJits) {
   const SmallMarket m;
-  const TemporaryFolder folder;
-  dt::save_function(folder.at("f"), sharpeLoss, m.w, m.X, m.r);
-  const auto f = dt::load_function<Tensor>(folder.at("f"));
+  const Folder folder;
+  dt::save_function(folder.path("f"), sharpeLoss, m.w, m.X, m.r);
+  const auto f = dt::load_function<Tensor>(folder.path("f"));
   EXPECT_EQ(f.numerics(), dt::Numerics::standard);
   EXPECT_TRUE(sameBits(f(m.w, m.X, m.r), dt::jit(sharpeLoss)(m.w, m.X, m.r)));
-  const auto strict = dt::load_function<Tensor>(folder.at("f"), dt::Numerics::strict);
+  const auto strict = dt::load_function<Tensor>(folder.path("f"), dt::Numerics::strict);
   EXPECT_TRUE(sameBits(strict(m.w, m.X, m.r), sharpeLoss(m.w, m.X, m.r)));
   EXPECT_NE(f.ir().find("diptych.matmul"), std::string::npos);
 }
@@ -199,45 +199,45 @@ TEST(Save, IsDifferentiatedByItsWeights) {
 
 TEST(Save, WeightsBesideMayBeReplaced) {
   const Captures c;
-  const TemporaryFolder folder;
+  const Folder folder;
   const dt::SaveOptions beside{.numerics = dt::Numerics::strict,
                                .weights = dt::SaveOptions::Weights::beside};
-  dt::save_function(folder.at("net.diptych"), c.function(), beside, c.x);
-  EXPECT_EQ(folder.files(), 2u);
+  dt::save_function(folder.path("net.diptych"), c.function(), beside, c.x);
+  EXPECT_EQ(folder.files().size(), 2u);
   EXPECT_TRUE(
-      sameBits(dt::load_function<Tensor>(folder.at("net.diptych"))(c.x), c.function()(c.x)));
+      sameBits(dt::load_function<Tensor>(folder.path("net.diptych"))(c.x), c.function()(c.x)));
   dt::nn::Metadata metadata;
-  auto state = dt::nn::load_safetensors(folder.at("net.safetensors"), &metadata);
+  auto state = dt::nn::load_safetensors(folder.path("net.safetensors"), &metadata);
   state.at("weight.1") = dt::zeros({5}, dt::f32);
   metadata.erase("diptych_crc32");
-  dt::nn::save_safetensors(folder.at("net.safetensors"), state, metadata);
+  dt::nn::save_safetensors(folder.path("net.safetensors"), state, metadata);
   const auto replaced = [&](const Tensor& x) {
     return dt::sum(dt::tanh(dt::matmul(c.W, x)) + 0.0);
   };
-  EXPECT_TRUE(sameBits(dt::load_function<Tensor>(folder.at("net.diptych"))(c.x), replaced(c.x)));
+  EXPECT_TRUE(sameBits(dt::load_function<Tensor>(folder.path("net.diptych"))(c.x), replaced(c.x)));
 }
 
 //===-- Files --------------------------------------------------------------------------------===//
 
 TEST(Save, TheSameFunctionIsTheSameBytes) {
   const Captures c;
-  const TemporaryFolder folder;
+  const Folder folder;
   for (const char* name : {"a", "b"}) // from one line: it is in the file
-    dt::save_function(folder.at(name), c.function(), c.x);
-  EXPECT_EQ(bytesOfFile(folder.at("a")), bytesOfFile(folder.at("b")));
-  EXPECT_EQ(bytesOfFile(folder.at("a")).find(DIPTYCH_TEST_DIR), std::string::npos)
+    dt::save_function(folder.path(name), c.function(), c.x);
+  EXPECT_EQ(bytesOfFile(folder.path("a")), bytesOfFile(folder.path("b")));
+  EXPECT_EQ(bytesOfFile(folder.path("a")).find(DIPTYCH_TEST_DIR), std::string::npos)
       << "folders of this machine are in the file";
 }
 
 TEST(Save, ReplacesAFileOnlyWhenComplete) {
   const Captures c;
-  const TemporaryFolder folder;
-  dt::save_function(folder.at("f"), c.function(), c.x);
-  const std::string before = bytesOfFile(folder.at("f"));
+  const Folder folder;
+  dt::save_function(folder.path("f"), c.function(), c.x);
+  const std::string before = bytesOfFile(folder.path("f"));
   const auto fails = [](const Tensor& x) { return Tensor(dt::tensor(x.item<double>())); };
-  EXPECT_THROW(dt::save_function(folder.at("f"), fails, c.x), dt::Error);
-  EXPECT_EQ(bytesOfFile(folder.at("f")), before);
-  EXPECT_EQ(folder.files(), 1u);
+  EXPECT_THROW(dt::save_function(folder.path("f"), fails, c.x), dt::Error);
+  EXPECT_EQ(bytesOfFile(folder.path("f")), before);
+  EXPECT_EQ(folder.files().size(), 1u);
 }
 
 // Written by version 0.1.0: what was saved once must be read, and mean the same, for ever.
@@ -255,9 +255,9 @@ TEST(Save, ReadsWhatEarlierVersionsWrote) {
 // DIPTYCH_WRITE_SAVED=FOLDER writes the files of the test above; for a new version of the format.
 TEST(Save, WritesItsOwnSamples) {
   const char* folder = std::getenv("DIPTYCH_WRITE_SAVED");
-  const TemporaryFolder own;
+  const Folder own;
   const auto at = [&](const std::string& name) {
-    return folder ? std::string(folder) + "/" + name : own.at(name);
+    return folder ? std::string(folder) + "/" + name : own.path(name);
   };
   const Captures c;
   dt::save_function(at("constructs.diptych"), everyConstruct, kStrict, dt::zeros({3, 3}),
