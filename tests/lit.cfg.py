@@ -25,8 +25,9 @@ for tool in ("zsh", "fish", "groff"):
         config.available_features.add(tool)
 # The Python that Debian's packages install for, whatever stands before it on PATH.
 python = os.environ.get("DIPTYCH_PYTHON") or ("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3")
-if subprocess.run([python, "-c", "import jax, jaxlib.mlir"], capture_output=True).returncode == 0:
-    config.available_features.add("jaxlib")
+for feature, modules in (("jaxlib", "jax, jaxlib.mlir"), ("numpy", "numpy")):
+    if subprocess.run([python, "-c", f"import {modules}"], capture_output=True).returncode == 0:
+        config.available_features.add(feature)
 config.substitutions.append(("%peer_python", python))
 config.substitutions.append(("%diptych_source", config.diptych_source))
 config.substitutions.append(("%python", sys.executable))

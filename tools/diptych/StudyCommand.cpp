@@ -117,6 +117,10 @@ void addMeasuring(CLI::App& app, Request& request) {
       ->capture_default_str();
   app.add_option("--json", request.json, "Write the record there; - for stdout, without the tables")
       ->type_name("FILE");
+  app.add_option("--export", options.exportTo,
+                 "Also write the arguments and results of every row to this folder, as npz: what "
+                 "benchmarks/peers measures other systems on")
+      ->type_name("DIR");
   app.add_flag("-q,--quiet", request.quiet, "No progress on stderr");
 }
 
@@ -135,6 +139,15 @@ void checkWritable(const std::string& path) {
     std::filesystem::remove(path, ignored);
 }
 
+/// Likewise; a folder that is not there is made.
+void checkFolder(const std::string& path) {
+  std::error_code failed;
+  if (!path.empty())
+    std::filesystem::create_directories(path, failed);
+  if (failed)
+    throw BadInput(path + ": the folder can't be made: " + failed.message());
+}
+
 int study(Request request) {
   setenv("DIPTYCH_CACHE", "off", 1); // compile times are of compiling
   StudyOptions& options = request.options;
@@ -149,6 +162,7 @@ int study(Request request) {
   }
   try {
     checkWritable(request.json);
+    checkFolder(options.exportTo);
     const Json report = runStudy(options);
     const std::string record = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     std::cout << (request.json == "-" ? record : studyText(report, isStyled(STDOUT_FILENO)))

@@ -2,6 +2,8 @@
 // process, and results are compared last.
 #include "tools/study/StudyCell.h"
 
+#include "tools/study/StudyExport.h"
+
 #include "runtime/Allocator.h"
 #include "runtime/ThreadPool.h"
 
@@ -164,6 +166,13 @@ Json measureRow(const Job& job, const StudyOptions& options, const std::string& 
   if (!job.skip.empty()) {
     row["skipped"] = job.skip;
     return row;
+  }
+  if (!options.exportTo.empty()) {
+    row["exported"] = inFreshProcess([&] { return exportRow(job, options.exportTo); });
+    if (row["exported"].contains("error")) {
+      row["failure"] = "export: " + row["exported"]["error"].get<std::string>();
+      return row;
+    }
   }
   auto cell = [&](const char* mode, Json (*measure)(const Job&, const StudyOptions&)) {
     if (options.progress)

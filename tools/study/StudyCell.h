@@ -18,6 +18,7 @@ struct Compiled {
 /// A function of tensors bound to its arguments, ready to run either way.
 struct Job {
   std::string name;
+  Tensors arguments; ///< leaves, in order
   std::function<Tensors()> eager;
   std::function<Compiled(Numerics)> compile;
   std::function<void(const Tensors&)> finish; ///< what C++ does with the results; timed with them
@@ -34,6 +35,7 @@ template <TreeLike T> Tensors leavesOf(const T& tree) {
 template <class F, class... Args> Job makeJob(std::string name, F f, Args... arguments) {
   Job job;
   job.name = std::move(name);
+  job.arguments = leavesOf(std::tuple(arguments...));
   job.eager = [f, arguments...] { return leavesOf(f(arguments...)); };
   job.compile = [f, arguments...](Numerics numerics) {
     auto jitted = jit(f, {.numerics = numerics});

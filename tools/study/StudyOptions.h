@@ -27,6 +27,7 @@ struct StudyOptions {
   double hessianLimit = 0.0; ///< GiB; 0: half of the memory that is available
   double tolerance = 1e-10;  ///< largest relative difference that is agreement
   SamplingPlan sampling;
+  std::string exportTo; ///< a folder for the rows' arguments and results; empty: none
   /// Told the name of what begins; an empty name says that all is done.
   std::function<void(const std::string&)> progress;
 

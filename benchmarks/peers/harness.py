@@ -1,0 +1,106 @@
+"""Measures another system on the rows that `diptych study --json RECORD --export DIR` wrote.
+
+A peer is a file beside this one with MODES, what its system can run a model as, and MODELS, a table
+from (workload, row name) to a function of a row's arguments. A mode prepares such a function and gives
+back one without arguments that returns when the work is done, and one that makes NumPy arrays of what it
+returns, which is not timed. Results are compared with Diptych's before anything is timed; the sampling
+is the study's own (tools/study/Measure.cpp).
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+
+def rows_of(record):
+    """(workload with its size and options, row) for each row whose arguments were exported."""
+    for workload in record["workloads"]:
+        for row in workload["rows"]:
+            if "exported" in row and not row["failure"]:
+                yield workload, row
+
+
+def arrays(folder, files):
+    return [np.load(os.path.join(folder, name))["x"] for name in files]
+
+
+def difference(got, expected):
+    """The worst max |a - b| / max |b|; NaN where the two can't be compared."""
+    if len(got) != len(expected):
+        return float("nan")
+    worst = 0.0
+    for a, b in zip(got, expected):
+        a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+        if a.size != b.size:
+            return float("nan")
+        apart = np.max(np.abs(a.ravel() - b.ravel()), initial=0.0)
+        worst = max(worst, apart / (np.max(np.abs(b), initial=0.0) or 1.0))
+        if np.isnan(apart):
+            return apart
+    return float(worst)
+
+
+def latency(work, options):
+    work()
+    begin, processor, samples = time.perf_counter(), time.process_time(), []
+    while True:
+        elapsed = time.perf_counter() - begin
+        if elapsed >= options["seconds"]:
+            if len(samples) >= 3:
+                break
+        elif len(samples) >= options["samples"] and (elapsed >= 0.2 or len(samples) >= 5000):
+            break
+        start = time.perf_counter()
+        work()
+        samples.append(time.perf_counter() - start)
+    p5, median, p95 = np.quantile(samples, [0.05, 0.5, 0.95])
+    cpu = (time.process_time() - processor) / len(samples)
+    return {"median": float(median), "p5": float(p5), "p95": float(p95), "samples": len(samples),
+            "cpu": cpu, "budget_hit": len(samples) < options["samples"]}
+
+
+def measure(prepare, model, given, expected, options, tolerance):
+    start = time.perf_counter()
+    work, numpy_of = prepare(model, given)
+    got = work()
+    first = time.perf_counter() - start
+    apart = difference(numpy_of(got), expected)
+    cell = {"agreement": apart, "first_call": first}
+    if not apart <= tolerance:
+        return cell | {"failure": f"relative difference {apart:.1e}, allowed {tolerance:.1e}"}
+    return cell | {"failure": "", "latency": latency(work, options)}
+
+
+def run(name, version, modes, models, settings=lambda threads: None):
+    """The command line of a peer: one mode in one process, its rows as JSON on stdout."""
+    parser = argparse.ArgumentParser(description=f"{name} on exported rows of a study")
+    parser.add_argument("record", help="what diptych study --json wrote")
+    parser.add_argument("folder", help="what diptych study --export wrote")
+    parser.add_argument("--mode", choices=list(modes), required=True)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    asked = parser.parse_args()
+    settings(asked.threads)
+    with open(asked.record) as file:
+        record = json.load(file)
+    options, rows = record["options"], []
+    for workload, row in rows_of(record):
+        model = models.get((workload["workload"], row["name"]))
+        if model is None:
+            continue
+        print(f"{name} {asked.mode}: {workload['workload']} {row['name']}", file=sys.stderr)
+        cell = {"workload": workload["workload"], "size": workload["size"], "name": row["name"]}
+        try:
+            given = arrays(asked.folder, row["exported"]["arguments"])
+            expected = arrays(asked.folder, row["exported"]["results"])
+            cell |= measure(modes[asked.mode], model(options), given, expected, options,
+                            max(1e-9, options["tolerance"]))
+        except Exception as error:  # a peer that can't do a row is a finding, not an end
+            cell |= {"failure": f"{type(error).__name__}: {str(error).splitlines()[0]}"[:200]}
+        rows.append(cell)
+    json.dump({"peer": name, "version": version, "mode": asked.mode, "threads": asked.threads, "rows": rows},
+              sys.stdout, indent=1)
+    print()
