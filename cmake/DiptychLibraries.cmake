@@ -153,3 +153,8 @@ foreach(library IN ITEMS diptych diptych-compiler)
     set_property(TARGET ${library} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   endif()
 endforeach()
+
+# For diptych-gpu, which is linked from the objects themselves.
+set(DIPTYCH_EAGER_OBJECTS ${eager_objects})
+set(DIPTYCH_COMPILER_OBJECTS ${compiler_objects})
+set(DIPTYCH_KERNEL_OBJECTS ${kernel_objects})

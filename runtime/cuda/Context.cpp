@@ -180,7 +180,6 @@ void check(Result result, const char* call) {
 void noteLaunch(const char* name, const SourceLocation& where) {
   if (captured)
     return;
-  ++counters().launches;
   {
     const std::lock_guard lock(pending().mutex);
     pending().launches.push_back({name, where});

@@ -1,4 +1,6 @@
-// Lists of free blocks by size. One stream uses them all, so its order is the order of reuse.
+// Sets of free blocks by size. One stream uses them all, so its order is the order of reuse. The
+// lowest is taken first, so that a loop whose results replace its arguments sees the same addresses
+// every second time, in whatever order it lets go of them: then it can be replayed as a graph.
 #include "runtime/cuda/DeviceMemory.h"
 
 #include "ir/Emitter.h"
@@ -8,6 +10,7 @@
 #include <bit>
 #include <map>
 #include <mutex>
+#include <set>
 #include <vector>
 
 namespace diptych::runtime::cuda {
@@ -21,7 +24,7 @@ struct Live {
 
 struct Books {
   std::mutex mutex;
-  std::map<int64_t, std::vector<DevicePtr>> free; // by size
+  std::map<int64_t, std::set<DevicePtr>> free; // by size
   std::map<DevicePtr, Live> live;
   DeviceMemoryStats stats{};
 };
@@ -88,10 +91,9 @@ std::string liveText(const Books& all) {
 }
 
 DevicePtr take(Books& all, int64_t size, int64_t bytes) {
-  std::vector<DevicePtr>& list = all.free[size];
+  std::set<DevicePtr>& list = all.free[size];
   if (!list.empty()) {
-    const DevicePtr block = list.back();
-    list.pop_back();
+    const DevicePtr block = list.extract(list.begin()).value();
     all.stats.cachedBytes -= size;
     return block;
   }
@@ -115,7 +117,7 @@ void give(DevicePtr block) {
   const std::lock_guard lock(all.mutex);
   const auto found = all.live.find(block);
   const Live& live = found->second;
-  all.free[live.size].push_back(block);
+  all.free[live.size].insert(block);
   all.stats.currentBytes -= live.asked;
   all.stats.cachedBytes += live.size;
   all.live.erase(found);

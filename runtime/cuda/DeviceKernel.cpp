@@ -2,6 +2,7 @@
 #include "runtime/cuda/DeviceKernel.h"
 
 #include "runtime/cuda/Context.h"
+#include "runtime/cuda/Counters.h"
 
 #include <vector>
 
@@ -69,6 +70,8 @@ void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int6
                                      static_cast<unsigned>(launch.block), 1, 1, 0, currentStream(),
                                      places.data(), nullptr),
           "cuLaunchKernel");
+    if (currentStream() == device.stream)
+      ++counters().launches;
   }
 }
 

@@ -8,9 +8,10 @@
 
 namespace diptych::runtime::cuda {
 
-/// Aligned to 512 bytes. A block that is freed goes to a list of its size and serves the next
-/// request at once: whoever used it was enqueued before. Throws Error where memory runs out even
-/// with the lists given back, with the largest blocks in use: their operators and lines.
+/// Aligned to 512 bytes. A block that is freed goes to the free ones of its size, of which the
+/// lowest serves the next request, at once: whoever used it was enqueued before. Throws Error where
+/// memory runs out even with these given back, with the largest blocks in use: their operators and
+/// lines.
 Buffer allocateOnDevice(int64_t bytes);
 
 struct DeviceMemoryStats {

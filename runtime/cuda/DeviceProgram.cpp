@@ -6,6 +6,7 @@
 #include "runtime/cuda/DeviceMemory.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 
 namespace diptych::runtime::cuda {
@@ -28,15 +29,15 @@ namespace {
 constexpr size_t kMostGraphs = 8;
 constexpr int64_t kStatusBytes = 16; // as kernels want their pointers
 
-bool allowsGraphs() {
-  static const bool allows = [] {
+std::atomic<bool>& graphsAllowed() {
+  static std::atomic<bool> allowed = [] {
     const auto is = [](const char* name, const char* value) {
       const char* text = std::getenv(name);
       return text && std::string(text) == value;
     };
     return !is("DIPTYCH_CUDA_GRAPHS", "0") && !is("DIPTYCH_CUDA_SYNC", "1");
   }();
-  return allows;
+  return allowed;
 }
 
 /// Calls visit on every step of the program and of the parts of its loops.
@@ -52,6 +53,8 @@ template <class Visit> void eachStep(const Program& program, const Visit& visit)
 }
 
 } // namespace
+
+void setAllowsGraphs(bool on) { graphsAllowed() = on; }
 
 DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
     : program_(std::move(program)) {
@@ -127,7 +130,7 @@ bool DeviceProgram::someFailed() const {
 
 void DeviceProgram::run(std::span<void* const> inputs, std::span<void* const> outputs) {
   const std::lock_guard lock(mutex_);
-  if (waits_ || launches_ < 2 || !allowsGraphs() || !replay(inputs, outputs)) {
+  if (waits_ || launches_ < 2 || !graphsAllowed() || !replay(inputs, outputs)) {
     const Buffer arena = allocateOnDevice(program_->arenaBytes);
     const Buffer scratch = allocateOnDevice(scratchBytes_);
     execute(arena.data(), scratch.data(), inputs, outputs, false);

@@ -45,4 +45,8 @@ private:
   std::vector<std::unique_ptr<DeviceGraph>> graphs_; // the last used is the last
 };
 
+/// Whether programs may be replayed as graphs: what the environment says, until it is set. To
+/// measure what graphs are worth.
+void setAllowsGraphs(bool on);
+
 } // namespace diptych::runtime::cuda

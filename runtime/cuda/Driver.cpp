@@ -49,10 +49,10 @@ Found* find() {
     found->driver = &simulatedDriver();
   else if (choice == "off")
     found->why = "the environment has DIPTYCH_CUDA=off; unset it";
-  else if (choice.empty())
+  else if (choice.empty() || choice == "device")
     open(*found);
   else
-    found->why = "DIPTYCH_CUDA: expected simulate or off, got \"" + choice + "\"; unset it";
+    found->why = "DIPTYCH_CUDA: expected device, simulate or off, got \"" + choice + "\"; unset it";
   return found;
 }
 

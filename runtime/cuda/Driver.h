@@ -100,8 +100,8 @@ struct Driver {
 };
 
 /// Opens libcuda.so.1, or gives the simulated table where the environment has
-/// DIPTYCH_CUDA=simulate; DIPTYCH_CUDA=off: as if there were none. Null, and why, where there is
-/// none. Tried once a process.
+/// DIPTYCH_CUDA=simulate; DIPTYCH_CUDA=off: as if there were none; device: as unset. Null, and why,
+/// where there is none. Tried once a process.
 const Driver* findDriver(std::string& why);
 
 /// "CUDA_ERROR_OUT_OF_MEMORY (out of memory)".

@@ -3,6 +3,7 @@
 #include "runtime/cuda/DeviceMemory.h"
 #include "tests/cuda/Device.h"
 
+#include <algorithm>
 #include <numeric>
 
 using namespace diptych;
@@ -15,6 +16,7 @@ class DeviceMemory : public test::OnDevice {};
 class DeviceMemorySimulated : public test::OnSimulatedDevice {};
 
 TEST_F(DeviceMemory, ABlockServesTheNextRequestOfItsSize) {
+  releaseDeviceCache();
   std::byte* first = nullptr;
   {
     const Buffer block = allocateOnDevice(100000);
@@ -26,6 +28,33 @@ TEST_F(DeviceMemory, ABlockServesTheNextRequestOfItsSize) {
   const Buffer again = allocateOnDevice(100001);
   EXPECT_EQ(again.data(), first);
   EXPECT_EQ(deviceMemoryStats().driverAllocations, calls);
+}
+
+// As in a training loop, whose last results are let go of in any order.
+TEST_F(DeviceMemory, ALoopSeesTheSameAddressesEverySecondTime) {
+  const auto three = [] {
+    std::vector<Buffer> blocks;
+    for (int i = 0; i < 3; ++i)
+      blocks.push_back(allocateOnDevice(70000));
+    return blocks;
+  };
+  const auto places = [](const std::vector<Buffer>& blocks) {
+    std::vector<const std::byte*> all;
+    for (const Buffer& block : blocks)
+      all.push_back(block.data());
+    return all;
+  };
+  std::vector<Buffer> state = three();
+  std::vector<std::vector<const std::byte*>> seen;
+  for (int step = 0; step < 6; ++step) {
+    std::vector<Buffer> next = three();
+    std::rotate(state.begin(), state.begin() + step % 3, state.end());
+    state.clear();
+    state = std::move(next);
+    seen.push_back(places(state));
+  }
+  EXPECT_EQ(seen[5], seen[3]);
+  EXPECT_EQ(seen[4], seen[2]);
 }
 
 TEST_F(DeviceMemory, BooksBalance) {
