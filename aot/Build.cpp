@@ -3,6 +3,7 @@
 #include "aot/Build.h"
 
 #include "aot/Interface.h"
+#include "aot/LibraryCode.h"
 #include "aot/Names.h"
 #include "aot/Support.h"
 #include "codegen/Emit.h"
@@ -177,8 +178,9 @@ private:
     mlir::OwningOpRef<mlir::ModuleOp> copy = part.module->clone();
     JitStats unused;
     codegen::Schedule schedule =
-        runPipeline(*copy, built_.model.options.numerics, unused, "", target.vectorBytes());
-    refuseLibrary(schedule);
+        runPipeline(*copy, built_.model.options.numerics, unused, "", target.vectorBytes(),
+                    part.examples ? 1 : built_.model.options.threads);
+    checkLibrary(schedule, target);
     return schedule;
   }
 
@@ -241,6 +243,7 @@ private:
         if (!function.isDeclaration() && belongsTo(function.getName(), model, suffix, kernels))
           setCpu(function, version);
     }
+    model.needsMath = addLibraryCode(module);
     if (model.weightsInFile())
       addWeightFile(module, model);
     addEntries(module, model, versions, embedded(constants));

@@ -18,7 +18,7 @@ struct Built {
 };
 
 /// Throws Error for names that are no C identifiers or occur twice, for unknown targets, and what
-/// runPipeline and refuseLibrary throw. `keepKernels`: fill Built::kernels.
+/// runPipeline and checkLibrary throw. `keepKernels`: fill Built::kernels.
 Built build(std::vector<Source>& sources, const Options& options, bool keepKernels = false);
 
 struct Paths {

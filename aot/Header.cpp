@@ -89,6 +89,8 @@ private:
     line("   bytes; its contents matter neither before nor after a call. There is no global state");
     line("   and nothing is allocated: calls may run at the same time, on any threads, if their");
     line("   outputs and workspaces are different.");
+    if (model_.needsMath)
+      line("   Programs link with libm (-lm).");
     if (model_.threaded())
       line("   Results are the same bits for any number of threads. */");
     else

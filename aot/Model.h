@@ -58,6 +58,7 @@ struct Model {
   std::string hash;
   std::vector<std::string> failures; // text of code kFirstFailure + i
   WeightFile weights;
+  bool needsMath = false; // libm
 
   bool threaded() const { return options.threads > 1; }
   bool hasDims() const {

@@ -1,4 +1,5 @@
 // What plans share: their type, constants, questions to a schedule.
+#include "aot/LibraryCode.h"
 #include "aot/PlanBody.h"
 
 #include <diptych/Error.h>
@@ -51,18 +52,18 @@ bool isParallel(const Schedule& schedule) {
 }
 
 bool canFail(const Schedule& schedule) {
-  return any(schedule, [](const ScheduledCall& call) { return static_cast<bool>(call.status); });
+  return any(schedule, [](const ScheduledCall& call) { return call.status || call.scratchBytes; });
 }
 
-void refuseLibrary(const Schedule& schedule) {
-  any(schedule, [](const ScheduledCall& call) {
-    if (call.library)
-      throw Error(
-          call.where,
-          "aot: " + call.name +
-              " is computed by library code (sorting, decompositions, "
-              "rolling extrema), which an artefact can't carry; call it outside, and pass its "
-              "result as an input");
+void checkLibrary(const Schedule& schedule, const codegen::Target& target) {
+  any(schedule, [&](const ScheduledCall& call) {
+    const std::string lacking = call.library ? lackOfLibrary(target) : "";
+    if (!lacking.empty())
+      throw Error(call.where, "aot: " + call.name +
+                                  " is computed by library code (sorting, decompositions, rolling "
+                                  "extrema), which an artefact can't carry here: " +
+                                  lacking +
+                                  "; or call it outside, and pass its result as an input");
     return false;
   });
 }

@@ -4,6 +4,7 @@
 
 #include "aot/Model.h"
 #include "codegen/Schedule.h"
+#include "codegen/Target.h"
 
 #include "llvm/IR/Module.h"
 
@@ -56,7 +57,7 @@ llvm::Function* emitBatchPlan(PlanContext& context, const std::vector<ChunkPlan>
 bool isParallel(const codegen::Schedule& schedule);
 bool canFail(const codegen::Schedule& schedule);
 
-/// Throws Error for a step whose kernel is library code.
-void refuseLibrary(const codegen::Schedule& schedule);
+/// Throws Error for a step whose kernel is library code, if this Diptych carries none for a target.
+void checkLibrary(const codegen::Schedule& schedule, const codegen::Target& target);
 
 } // namespace diptych::aot

@@ -1,6 +1,7 @@
 // Steps and row groups. Steps too small for several threads run on the first one; threads meet only
 // where one kind of step follows the other.
 #include "aot/PlanBody.h"
+#include "aot/LibraryCode.h"
 
 #include <diptych/Error.h>
 
@@ -52,31 +53,51 @@ void PlanBody::emit() {
   b_.CreateRet(b_.getInt32(kDone));
 }
 
+// A status of a library kernel, whatever else it said.
+static constexpr uint64_t kExhausted = ~uint64_t{0};
+
 static bool worthThreads(int64_t range, int64_t grain) { return range >= 2 * grain; }
 
 void PlanBody::step(const ScheduledCall& call) {
   const bool parallel = threaded_ && worthThreads(call.range, call.grain);
-  const auto status = [&] { return address(call, call.buffers.size() - 1); };
-  if (call.status || !parallel)
+  const bool fails = call.status || call.scratchBytes;
+  const auto run = [&](Value* args, Value* lo, Value* hi) {
+    call.library ? callLibrary(call, args, lo, hi, parallel) : callKernel(call, args, lo, hi);
+  };
+  if (fails || !parallel)
     beginSerial();
-  if (call.status)
-    b_.CreateStore(b_.getInt64(0), status());
+  if (fails)
+    b_.CreateStore(b_.getInt64(0), status(call));
   if (parallel) {
     beginParallel();
     Value* args = storeArgs(call);
-    pieces(call.range, call.grain, [&](Value* lo, Value* hi) { callKernel(call, args, lo, hi); });
+    pieces(call.range, call.grain, [&](Value* lo, Value* hi) { run(args, lo, hi); });
   } else {
-    callKernel(call, storeArgs(call), b_.getInt64(0), b_.getInt64(call.range));
+    run(storeArgs(call), b_.getInt64(0), b_.getInt64(call.range));
   }
-  if (!call.status)
-    return;
+  if (fails)
+    returnIfFailed(call);
+}
+
+PlanBody::Value* PlanBody::status(const ScheduledCall& call) {
+  return address(call, call.buffers.size() - (call.scratchBytes ? 2 : 1));
+}
+
+void PlanBody::returnIfFailed(const ScheduledCall& call) {
   // Nobody goes on, and perhaps uses that memory, before all have looked.
   endSerial();
   meet();
-  Value* failed = b_.CreateICmpNE(b_.CreateLoad(b_.getInt64Ty(), status()), b_.getInt64(0));
+  Value* said = b_.CreateLoad(b_.getInt64Ty(), status(call));
   meet();
   const std::string line = call.where.known() ? Error(call.where, "").what() : std::string();
-  returnIf(failed, b_.getInt32(context_.model.codeOf(line + call.name + ": " + call.failure)));
+  const auto code = [&](const std::string& what) {
+    return b_.getInt32(context_.model.codeOf(line + call.name + ": " + what));
+  };
+  if (call.scratchBytes)
+    returnIf(b_.CreateICmpEQ(said, b_.getInt64(kExhausted)),
+             code("internal: the workspace does not suffice; please report this"));
+  if (call.status)
+    returnIf(b_.CreateICmpNE(said, b_.getInt64(0)), code(call.failure));
 }
 
 // A chunk of rows after the other, through all steps of the group.
@@ -129,6 +150,23 @@ void PlanBody::pieces(int64_t range, int64_t grain, llvm::function_ref<void(Valu
 void PlanBody::callKernel(const ScheduledCall& call, Value* args, Value* lo, Value* hi) {
   llvm::Function* kernel = context_.kernels.at(call.kernel.text());
   b_.CreateCall(kernel, {args, llvm::ConstantPointerNull::get(b_.getPtrTy()), lo, hi});
+}
+
+void PlanBody::callLibrary(const ScheduledCall& call, Value* args, Value* lo, Value* hi,
+                           bool parallel) {
+  const std::span<const int64_t> params(call.params);
+  Value* scratch = address(call, call.buffers.size() - 1);
+  if (parallel)
+    scratch = offset(
+        scratch, b_.CreateMul(b_.CreateZExt(me_, b_.getInt64Ty()), b_.getInt64(call.scratchBytes)));
+  Value* exhausted =
+      b_.CreateCall(libraryKernel(context_.module, call.libraryName),
+                    {args, context_.constants.at(std::as_bytes(params)), lo, hi, scratch,
+                     b_.getInt64(static_cast<uint64_t>(call.scratchBytes))});
+  when(b_.CreateICmpNE(exhausted, b_.getInt32(0)), [&] {
+    b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, status(call), b_.getInt64(kExhausted),
+                       llvm::MaybeAlign(8), llvm::AtomicOrdering::Monotonic);
+  });
 }
 
 void PlanBody::beginSerial() {

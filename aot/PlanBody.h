@@ -23,6 +23,11 @@ private:
   /// Runs `body(lo, hi)` on this thread's part of [0, range), or on all of it.
   void pieces(int64_t range, int64_t grain, llvm::function_ref<void(Value*, Value*)> body);
   void callKernel(const codegen::ScheduledCall& call, Value* args, Value* lo, Value* hi);
+  /// Of runtime/library, with memory of this thread's if others run it too.
+  void callLibrary(const codegen::ScheduledCall& call, Value* args, Value* lo, Value* hi,
+                   bool parallel);
+  Value* status(const codegen::ScheduledCall& call);
+  void returnIfFailed(const codegen::ScheduledCall& call);
 
   // Threads: what follows is for the first one alone, or for all.
   void beginSerial();

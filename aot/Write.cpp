@@ -120,7 +120,8 @@ void link(const std::string& object, const std::string& library, const std::stri
     command.insert(command.end(), {"-soname", soname, "-z", "noexecstack"});
   command.insert(command.end(), {"-o", library, object});
   if (linker.driver)
-    command.push_back("-lc");
+    command.insert(command.end(),
+                   {"-Wl,--push-state,--as-needed", "-lm", "-Wl,--pop-state", "-lc"});
   llvm::SmallString<128> log;
   fs::createTemporaryFile("diptych-link", "txt", log);
   const llvm::FileRemover removeLog(log);

@@ -68,6 +68,8 @@ foreach(room IN ITEMS codegen dialect passes jit aot)
 endforeach()
 
 if(TARGET diptych-aot)
+  diptych_bitcode(bitcode_source)
+  target_sources(diptych-aot PRIVATE "${bitcode_source}")
   target_compile_definitions(diptych-aot PRIVATE DIPTYCH_VERSION="${PROJECT_VERSION}")
 endif()
 set_source_files_properties("${PROJECT_SOURCE_DIR}/codegen/ObjectCache.cpp"

@@ -73,6 +73,9 @@ int main(int argc, char** argv) { return diptych::aot::makerMain(argc, argv, &@m
     endif()
   endif()
   target_include_directories(${name} INTERFACE "${folder}")
+  if(UNIX AND NOT APPLE)
+    target_link_libraries(${name} INTERFACE m) # some library kernels: a logarithm
+  endif()
   if(model_THREADS GREATER 1)
     find_package(Threads REQUIRED)
     target_link_libraries(${name} INTERFACE Threads::Threads)

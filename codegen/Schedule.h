@@ -26,7 +26,9 @@ struct ScheduledControl;
 struct ScheduledCall {
   KernelSpec kernel;
   runtime::KernelFn library = nullptr; // instead of `kernel`: a function of runtime/library
+  std::string libraryName;             // its name: "argsort_f64"
   std::vector<int64_t> params;         // its own
+  int64_t scratchBytes = 0; // of memory for each piece of it, in the last buffer; 0: from the heap
   std::shared_ptr<const ScheduledControl> control; // instead of a kernel: a loop or branch
   std::vector<int> buffers;                        // args, in order
   std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
@@ -61,6 +63,9 @@ struct ScheduleOptions {
   int vectorBytes = 64;
   bool contract = false;
   bool gpu = false; // for codegen/cuda: no panels, no groups of rows
+  /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
+  /// status, to say that it did not suffice.
+  int scratchPieces = 0;
 };
 
 /// The function must be expanded and fused: table operators and diptych.fusion only.

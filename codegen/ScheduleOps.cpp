@@ -273,12 +273,20 @@ void Scheduler::library(Operation* op, OpCode code) {
   runtime::LibraryCall own = runtime::libraryCall({info(code), types, to.type, ir::attrsOf(op)});
   call.name = info(code).name;
   call.library = own.kernel;
+  call.libraryName = std::string(info(code).name) + "_" + name(types[0].dtype);
   call.range = own.range;
   call.grain = own.grain(kPieceWork);
   call.flops = own.work * static_cast<double>(own.range);
   call.params = own.params;
-  if (own.failure) {
+  if (own.failure || options_.scratchPieces)
     call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, 8));
+  if (options_.scratchPieces) {
+    const int64_t pieces = std::clamp<int64_t>(call.range / call.grain, 1, options_.scratchPieces);
+    call.scratchBytes = (std::max<int64_t>(own.scratch, 1) + 63) / 64 * 64;
+    call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, pieces * call.scratchBytes));
+  }
+  if (own.failure) {
+    call.failure = own.failure(-1, -1);
     call.status = [own = std::move(own)](int64_t status, void* const*) {
       return runtime::failureText(own, status);
     };

@@ -30,7 +30,7 @@ private:
 } // namespace
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
-                              const std::string& until, int vectorBytes) {
+                              const std::string& until, int vectorBytes, int scratchPieces) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -53,6 +53,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   codegen::ScheduleOptions options;
   options.vectorBytes = vectorBytes ? vectorBytes : codegen::KernelCompiler::native().vectorBytes();
   options.contract = numerics != Numerics::strict;
+  options.scratchPieces = scratchPieces;
   codegen::Schedule schedule = codegen::schedule(main, options);
   watch.stop(stats.schedule);
   return schedule;

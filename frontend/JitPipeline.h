@@ -11,9 +11,10 @@ namespace diptych {
 
 /// Expands, simplifies, fuses and schedules @main of `module`, which is changed. Stops after
 /// `until` ("differentiated", "simplified", "fused"; empty: all the way). Kernels are made for
-/// registers of `vectorBytes`; 0: this machine's.
+/// registers of `vectorBytes`; 0: this machine's. `scratchPieces`: see codegen::ScheduleOptions.
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
-                              const std::string& until = "", int vectorBytes = 0);
+                              const std::string& until = "", int vectorBytes = 0,
+                              int scratchPieces = 0);
 
 /// Buffers, calls and arguments, one line each.
 std::string printPlan(const codegen::Schedule& schedule);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/KernelAbi.h"
+#include "runtime/library/kernels/Status.h"
 
 #include <functional>
 #include <span>
@@ -30,8 +31,11 @@ struct LibraryCall {
   int64_t range = 1; // independent problems; the kernel gets some of them as [lo, hi)
   double work = 1;   // operations of one of them, roughly
   std::vector<int64_t> params;
+  /// Bytes of memory that the kernel asks for in between, at most: an artefact's caller brings
+  /// them. Each block counts with 64 bytes before it, rounded up to 64 (aot/library/Scratch.h).
+  int64_t scratch = 0;
   /// What to say of a problem that failed ("matrix 3 is not positive definite: ..."), by its number
-  /// and what the kernel told of it.
+  /// and what the kernel told of it; -1, -1: of any.
   std::function<std::string(int64_t problem, int64_t detail)> failure = {};
 
   /// Least number of problems worth a piece of their own, if `pieceWork` operations are.
@@ -41,9 +45,6 @@ struct LibraryCall {
 /// Asks the operator's own function, which LIBRARY defines.
 LibraryCall libraryCall(const LibraryProblem& problem);
 
-/// From a kernel: problem number `problem` failed; `detail` is less than 2^24. Of several the first
-/// is kept, on any number of threads.
-void reportFailure(void* status, int64_t problem, int64_t detail);
 /// What the status says; it is not 0.
 std::string failureText(const LibraryCall& call, int64_t status);
 

@@ -193,8 +193,8 @@ private:
 ///   aot::compile({{"loss", loss}, {"loss_grad", value_and_grad(loss)}}, std::tuple(w, X, r),
 ///                {.name = "sharpe", .directory = "out", .arguments = {"w", "X", "r"}});
 /// Throws Error for what jit refuses, a CPU that LLVM does not know, names that are no C
-/// identifiers or occur twice, files that can't be written, a missing linker, and operators whose
-/// kernels are library code (sorting, decompositions), which an artefact can't carry.
+/// identifiers or occur twice, files that can't be written, a missing linker, and for targets below
+/// x86-64-v3 operators whose kernels are library code (sorting, decompositions).
 template <class... Args>
 Artefact compile(std::initializer_list<std::type_identity_t<Entry<Args...>>> entries,
                  const std::tuple<Args...>& example_inputs, const Options& options,

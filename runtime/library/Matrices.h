@@ -1,46 +1,9 @@
-// Batches of matrices for the kernels of linear algebra: row-major in memory, computed in doubles
-// by Eigen on one thread, rounded once. Internal to runtime/library.
+// Stacks of matrices as operands of library operators. Internal to runtime/library.
 #pragma once
 
 #include "runtime/Library.h"
 
-#include <Eigen/Core>
-
-#include <limits>
-
 namespace diptych::runtime {
-
-using Matrix = Eigen::MatrixXd;
-template <class T>
-using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-/// Matrix number `index` of an arg.
-template <class T> Matrix load(const void* arg, int64_t index, int64_t rows, int64_t columns) {
-  const T* data = static_cast<const T*>(arg) + index * rows * columns;
-  return Eigen::Map<const RowMajor<T>>(data, rows, columns).template cast<double>();
-}
-template <class T> void store(const Matrix& matrix, void* arg, int64_t index) {
-  T* data = static_cast<T*>(arg) + index * matrix.size();
-  Eigen::Map<RowMajor<T>>(data, matrix.rows(), matrix.cols()) = matrix.cast<T>();
-}
-
-inline Matrix notANumber(int64_t rows, int64_t columns) {
-  return Matrix::Constant(rows, columns, std::numeric_limits<double>::quiet_NaN());
-}
-/// (x + x^T) / 2, exactly x where it is symmetric.
-inline Matrix symmetricPart(const Matrix& x) { return 0.5 * x + 0.5 * x.transpose(); }
-
-/// -1 where the column should be turned round: its first element of at least half the greatest
-/// magnitude is negative.
-template <class Column> double signOf(const Column& column) {
-  if (column.size() == 0)
-    return 1;
-  const double bound = 0.5 * column.cwiseAbs().maxCoeff();
-  for (Eigen::Index i = 0; i < column.size(); ++i)
-    if (std::abs(column[i]) >= bound)
-      return column[i] < 0 ? -1 : 1;
-  return 1;
-}
 
 /// Rows and columns of a type's last two axes, and how many matrices it holds.
 struct Stack {
@@ -52,7 +15,13 @@ struct Stack {
   }
 };
 
-/// "matrix [1,0] of f64[2,3,4,4]", or "f64[4,4]" alone.
+/// Bytes for the matrices that a kernel makes: `elements` of them, and `lines` rows and columns,
+/// which pay for small ones. tests/aot/LibraryTest measures that they suffice.
+inline int64_t scratchFor(int64_t elements, int64_t lines) {
+  return 8 * (elements + 64 * lines + 1024);
+}
+
+/// "matrix [1,0] of f64[2,3,4,4]", or "f64[4,4]" alone; -1: "a matrix of f64[2,3,4,4]".
 std::string matrixText(const TensorType& type, int64_t index);
 
 } // namespace diptych::runtime

@@ -1,147 +1,10 @@
-// Windows that roll along an axis, by order: extrema, ranks, quantiles. NaN counts as missing, and
-// a window is shorter at the start of the axis. What a window has in order is kept from the one
-// before: one element comes, one goes.
+// Windows that roll along an axis: how their kernels are called.
+#include "runtime/library/kernels/Rolling.h"
 #include "runtime/Library.h"
-
-#include <algorithm>
-#include <cmath>
 
 namespace diptych::runtime {
 
 namespace {
-
-/// One row along the axis of x [outer, n, inner].
-template <class T> struct Row {
-  const T* x;
-  int64_t n, stride;
-
-  T operator[](int64_t i) const { return x[i * stride]; }
-  bool has(int64_t i) const { return !std::isnan((*this)[i]); }
-};
-
-/// What is kept in order: elements, equal ones by position.
-template <class T> struct Element {
-  T key;
-  int64_t position;
-  bool operator<(const Element& other) const {
-    return key < other.key || (key == other.key && position < other.position);
-  }
-};
-
-/// The elements of a window that are there, in order. A step moves up to `window` of them in memory
-/// and compares only log(window).
-template <class T> class SortedWindow {
-public:
-  SortedWindow(const Row<T>& row, int64_t window) : row_(row), window_(window) {
-    elements_.reserve(static_cast<size_t>(std::min(window, row.n)));
-  }
-  /// The window that ends at t; steps come in order.
-  const std::vector<Element<T>>& step(int64_t t) {
-    const int64_t gone = t - window_;
-    if (gone >= 0 && row_.has(gone))
-      elements_.erase(place(gone));
-    if (row_.has(t))
-      elements_.insert(place(t), {row_[t], t});
-    return elements_;
-  }
-
-private:
-  auto place(int64_t i) {
-    return std::lower_bound(elements_.begin(), elements_.end(), Element<T>{row_[i], i});
-  }
-
-  const Row<T> row_;
-  const int64_t window_;
-  std::vector<Element<T>> elements_;
-};
-
-/// For each row of the problem range: each(row, where its results begin).
-template <class T, class F>
-void forRows(void* const* args, const int64_t* params, int64_t lo, int64_t hi, F each) {
-  const int64_t n = params[0], inner = params[1];
-  for (int64_t problem = lo; problem < hi; ++problem) {
-    const int64_t start = problem / inner * n * inner + problem % inner;
-    each(Row<T>{static_cast<const T*>(args[0]) + start, n, inner}, start);
-  }
-}
-
-// Candidates fall (rise) from the oldest on: whatever is behind a larger element never wins again.
-// Where nothing is there, the position is t itself.
-template <class T, bool greatest>
-void extrema(const Row<T>& row, int64_t window, int64_t* results) {
-  std::vector<int64_t> queue(static_cast<size_t>(row.n));
-  size_t first = 0, last = 0;
-  for (int64_t t = 0; t < row.n; ++t) {
-    if (first < last && queue[first] <= t - window)
-      ++first;
-    if (row.has(t)) {
-      while (first < last &&
-             (greatest ? row[queue[last - 1]] < row[t] : row[queue[last - 1]] > row[t]))
-        --last;
-      queue[last++] = t;
-    }
-    results[t * row.stride] = first < last ? queue[first] : t;
-  }
-}
-
-// params n, inner, window
-template <class T> struct Argmax {
-  static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
-    forRows<T>(args, params, lo, hi, [&](const Row<T>& row, int64_t start) {
-      extrema<T, true>(row, params[2], static_cast<int64_t*>(args[1]) + start);
-    });
-  }
-};
-template <class T> struct Argmin {
-  static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
-    forRows<T>(args, params, lo, hi, [&](const Row<T>& row, int64_t start) {
-      extrema<T, false>(row, params[2], static_cast<int64_t*>(args[1]) + start);
-    });
-  }
-};
-
-// args x, k [outer, n, inner, m], positions like k: of the element that k others are before in the
-// window's order; t itself where the window has none. params n, inner, window, m
-template <class T> struct Argselect {
-  static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
-    const int64_t m = params[3];
-    forRows<T>(args, params, lo, hi, [&](const Row<T>& row, int64_t start) {
-      SortedWindow<T> window(row, params[2]);
-      for (int64_t t = 0; t < row.n; ++t) {
-        const auto& elements = window.step(t);
-        const int64_t first = m * (start + t * row.stride);
-        const int64_t* k = static_cast<const int64_t*>(args[1]) + first;
-        int64_t* positions = static_cast<int64_t*>(args[2]) + first;
-        for (int64_t i = 0; i < m; ++i) {
-          const bool found = k[i] >= 0 && k[i] < static_cast<int64_t>(elements.size());
-          positions[i] = found ? elements[static_cast<size_t>(k[i])].position : t;
-        }
-      }
-    });
-  }
-};
-
-// The mean rank of the newest element among those that are there. params n, inner, window
-template <class T> struct Rank {
-  static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
-    forRows<T>(args, params, lo, hi, [&](const Row<T>& row, int64_t start) {
-      SortedWindow<T> window(row, params[2]);
-      T* results = static_cast<T*>(args[1]) + start;
-      for (int64_t t = 0; t < row.n; ++t) {
-        const auto& elements = window.step(t);
-        T& rank = results[t * row.stride];
-        rank = row[t]; // NaN
-        if (!row.has(t))
-          continue;
-        const auto ties = std::equal_range(
-            elements.begin(), elements.end(), Element<T>{row[t], 0},
-            [](const Element<T>& a, const Element<T>& b) { return a.key < b.key; });
-        const int64_t below = ties.first - elements.begin(), upTo = ties.second - elements.begin();
-        rank = static_cast<T>(static_cast<double>(below + upTo + 1) / 2);
-      }
-    });
-  }
-};
 
 LibraryCall alongAxis(const LibraryProblem& p, KernelFn kernel) {
   const Shape& shape = p.operands[0].shape;
@@ -153,16 +16,17 @@ LibraryCall alongAxis(const LibraryProblem& p, KernelFn kernel) {
   return {.kernel = kernel,
           .range = n ? outer * inner : 0,
           .work = p.op.cost * static_cast<double>(n),
-          .params = {n, inner, p.attrs.window[0]}};
+          .params = {n, inner, p.attrs.window[0]},
+          .scratch = 128 + 16 * n};
 }
 
 } // namespace
 
-LIBRARY(RollingArgmax) { return alongAxis(p, pick<Argmax, float, double>(p.dtype())); }
-LIBRARY(RollingArgmin) { return alongAxis(p, pick<Argmin, float, double>(p.dtype())); }
-LIBRARY(RollingRank) { return alongAxis(p, pick<Rank, float, double>(p.dtype())); }
+LIBRARY(RollingArgmax) { return alongAxis(p, pick<kernels::Argmax, float, double>(p.dtype())); }
+LIBRARY(RollingArgmin) { return alongAxis(p, pick<kernels::Argmin, float, double>(p.dtype())); }
+LIBRARY(RollingRank) { return alongAxis(p, pick<kernels::Rank, float, double>(p.dtype())); }
 LIBRARY(RollingArgselect) {
-  LibraryCall call = alongAxis(p, pick<Argselect, float, double>(p.dtype()));
+  LibraryCall call = alongAxis(p, pick<kernels::Argselect, float, double>(p.dtype()));
   call.params.push_back(p.result.shape.back());
   return call;
 }

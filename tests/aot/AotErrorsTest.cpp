@@ -130,16 +130,25 @@ TEST(AotErrors, FilesOfWeightsAreChecked) {
   EXPECT_NE(std::string(message(6)).find("model.safetensors"), std::string::npos);
 }
 
-TEST(AotErrors, LibraryOperatorsAreRefusedByName) {
+TEST(AotErrors, LibraryOperatorsAreRefusedByNameWhereTheTargetIsAnother) {
   const Folder folder;
-  const std::string message = messageOf([&] {
-    aot::compile({{"f", [](const Tensor& x) { return sort(x); }}}, std::tuple(randn({5})),
-                 options(folder));
-  });
-  EXPECT_NE(message.find("AotErrorsTest.cpp:"), std::string::npos) << message;
-  EXPECT_NE(message.find("argsort"), std::string::npos) << message;
-  EXPECT_NE(message.find("an artefact can't carry"), std::string::npos) << message;
-  EXPECT_EQ(folder.files(), std::vector<std::string>());
+  for (const auto& [target, reason] :
+       {std::pair("aarch64", "its library code is for x86_64"),
+        std::pair("x86-64-v2", "its library code needs +avx, which x86-64-v2 lacks")}) {
+    aot::Options chosen = options(folder);
+    chosen.targets = {target};
+    chosen.kind = aot::Kind::object;
+    const std::string message = messageOf([&] {
+      aot::compile({{"f", [](const Tensor& x) { return sort(x); }}}, std::tuple(randn({5})),
+                   chosen);
+    });
+    EXPECT_NE(message.find("AotErrorsTest.cpp:"), std::string::npos) << message;
+    EXPECT_NE(message.find("argsort is computed by library code"), std::string::npos) << message;
+    EXPECT_NE(message.find(std::string("an artefact can't carry here: ") + reason),
+              std::string::npos)
+        << message;
+    EXPECT_EQ(folder.files(), std::vector<std::string>());
+  }
 }
 
 TEST(AotErrors, NamesMustBeC) {

@@ -37,7 +37,9 @@ int main(void) {
   float x[5] = {1.5f, -2.0f, 0.0f, 4.0f, -8.5f};
   uint8_t flags[5] = {1, 0, 1, 0, 1}, positive[5];
   int32_t whole[5];
+  double a[9] = {2, -1, 0, 0.5, 3, 1, 4, 0, -2}, solved[9], values[3], middle;
   void *base, *memory = workspace(PROBE_LOSS_GRAD_WORKSPACE_BYTES, &base);
+  void *libraryBase, *libraryMemory = workspace(PROBE_LIBRARY_WORKSPACE_BYTES, &libraryBase);
   int i, code;
   if (PROBE_LOSS_WORKSPACE_BYTES > PROBE_LOSS_GRAD_WORKSPACE_BYTES ||
       PROBE_KINDS_WORKSPACE_BYTES > PROBE_LOSS_GRAD_WORKSPACE_BYTES ||
@@ -51,6 +53,7 @@ int main(void) {
     printf("%d %s\n", probe_loss(w, X, rows, &out, memory MORE), probe_error_message(probe_check_cpu()));
     free(X);
     free(base);
+    free(libraryBase);
     return 0;
   }
   for (i = 0; i < PROBE_LOSS_W_ELEMENTS; ++i)
@@ -71,9 +74,17 @@ int main(void) {
     return 16 + code;
   print("whole", whole, sizeof whole);
   print("positive", positive, sizeof positive);
+  if ((code = probe_library(a, solved, values, &middle, libraryMemory MORE)))
+    return 16 + code;
+  print("solved", solved, sizeof solved);
+  print("values", values, sizeof values);
+  print("middle", &middle, sizeof middle);
+  memset(a, 0, sizeof a);
+  printf("%s\n", probe_error_message(probe_library(a, solved, values, &middle, libraryMemory MORE)));
   printf("%s\n", probe_error_message(probe_loss(w, X, bad, &out, memory MORE)));
   printf("%s\n", probe_error_message(probe_loss(w, X, rows, &out, NULL MORE)));
   free(X);
   free(base);
+  free(libraryBase);
   return 0;
 }

@@ -1,5 +1,5 @@
 // A model with something of everything that an artefact holds: kernels, weights, constants, a loop,
-// a step that can fail, several dtypes.
+// steps that can fail, several dtypes, library code.
 #include <diptych/Aot.h>
 #include <diptych/diptych.h>
 
@@ -21,6 +21,11 @@ static std::pair<dt::Tensor, dt::Tensor> kinds(const dt::Tensor& x, const dt::Te
   return {dt::where(flags, x, x * 3).to(dt::DType::i32), x > 0};
 }
 
+static std::tuple<dt::Tensor, dt::Tensor, dt::Tensor> library(const dt::Tensor& a) {
+  return {dt::linalg::solve(a, dt::sort(a, 0)), dt::linalg::svdvals(a),
+          dt::median(a) + dt::linalg::slogdet(a).second};
+}
+
 dt::aot::Artefact probe_model(const dt::aot::Options& options) {
   const dt::Tensor x = dt::zeros({5}, dt::DType::f32), shift = dt::tensor({0.5, 1.5, -2.5, 3.5});
   return dt::aot::compile({{"loss", loss},
@@ -29,7 +34,8 @@ dt::aot::Artefact probe_model(const dt::aot::Options& options) {
                             [=](const dt::Tensor& y) { return y + shift; },
                             std::tuple(dt::zeros({4})),
                             {"y"}},
-                           {"kinds", kinds, std::tuple(x, x > 0), {"x", "flags"}}},
+                           {"kinds", kinds, std::tuple(x, x > 0), {"x", "flags"}},
+                           {"library", library, std::tuple(dt::zeros({3, 3})), {"a"}}},
                           std::tuple(dt::zeros({4}), dt::zeros({300, 4}), dt::tensor({0, 1})),
                           options);
 }
