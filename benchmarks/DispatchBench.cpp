@@ -51,6 +51,21 @@ void jittedCall(benchmark::State& state) {
 }
 BENCHMARK(jittedCall)->Name("dispatch/jit_one_kernel");
 
+// Risk parity of 8 assets: next to no work, three arguments, two results.
+void jittedSmallGradient(benchmark::State& state) {
+  auto x = dt::full({8}, 0.3), S = dt::eye(8) + 0.1, b = dt::full({8}, 0.125);
+  auto eager = dt::value_and_grad([](const dt::Tensor& x, const dt::Tensor& S, const dt::Tensor& b) {
+    return 0.5 * dt::dot(x, dt::matmul(S, x)) - dt::dot(b, dt::log(x));
+  });
+  auto f = dt::jit(eager);
+  if (!dt::bench::agree(state, f(x, S, b).second, eager(x, S, b).second))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(f(x, S, b));
+  state.counters["kernel_calls"] = static_cast<double>(f.stats().kernelCalls);
+}
+BENCHMARK(jittedSmallGradient)->Name("dispatch/jit_small_gradient");
+
 // 100 kernels that can't be fused.
 void jittedSteps(benchmark::State& state) {
   auto x = dt::ones({2, 2});

@@ -124,10 +124,16 @@ Value EagerEmitter::emit(OpCode code, ValueSpan operands, const Attrs& attrs) {
 
 Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan given) {
   return located([&] {
-    const Values inputs = eager::onOneDevice("jit", given);
-    bool wanted = false;
-    for (const Value& input : inputs)
-      wanted |= eagerTensor(input).requiresGrad();
+    bool wanted = false, onDevice = false;
+    for (const Value& input : given) {
+      const TensorImpl& tensor = eagerTensor(input);
+      wanted |= tensor.requiresGrad();
+      onDevice |= tensor.isOnDevice();
+    }
+    Values together;
+    ValueSpan inputs = given;
+    if (onDevice)
+      inputs = together = eager::onOneDevice("jit", given);
     Values outputs = runCallee(callee, inputs);
     const bool floats = std::any_of(outputs.begin(), outputs.end(),
                                     [](const Value& output) { return isFloat(output.dtype()); });

@@ -7,27 +7,42 @@
 #include "frontend/TensorImpl.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace diptych::detail {
 
 namespace {
 
+std::string typesOf(std::span<const TensorType> types) {
+  std::string text;
+  for (const TensorType& type : types)
+    text += (text.empty() ? "" : ", ") + type.str();
+  return text;
+}
+
+bool anyOnDevice(ValueSpan inputs) {
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [](const Value& input) { return eagerTensor(input).isOnDevice(); });
+}
+
 struct Entry {
-  std::shared_ptr<JitProgram> program;
-  Values captures;
-  std::any structure; // of the result
-  std::string types;  // for messages: "f64[3], f64[2,2]"
+  std::vector<TensorType> types;
   JitKind kind;
   DType dtype; // the default one, under which it was traced
   bool onDevice;
-};
+  std::shared_ptr<JitProgram> program = nullptr;
+  Values captures = {};
+  std::any structure = {}; // of the result
 
-std::string typesOf(ValueSpan inputs) {
-  std::string types;
-  for (const Value& input : inputs)
-    types += (types.empty() ? "" : ", ") + input.type().str();
-  return types;
-}
+  bool serves(ValueSpan inputs, const JitKind& asked, DType dtypeNow) const {
+    if (inputs.size() != types.size() || dtypeNow != dtype)
+      return false;
+    for (size_t i = 0; i < types.size(); ++i)
+      if (inputs[i].type() != types[i])
+        return false;
+    return asked == kind && anyOnDevice(inputs) == onDevice;
+  }
+};
 
 } // namespace
 
@@ -39,30 +54,20 @@ public:
   Entry& entryFor(const Function& f, ValueSpan inputs, const JitKind& kind,
                   const std::function<std::any()>& structure) {
     std::lock_guard lock(traceMutex());
-    const std::string types = typesOf(inputs);
-    const DType dtype = default_dtype();
-    const bool onDevice = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
-      return eagerTensor(input).isOnDevice();
-    });
-    const std::string key = types + '|' + kind.structure + '|' + name(dtype) + '|' +
-                            (onDevice ? "cuda|" : "cpu|") + kind.numbers;
-    auto found = entries_.find(key);
-    {
-      std::lock_guard statsLock(shared->mutex);
-      ++shared->stats.calls;
-      shared->stats.cacheHits += found != entries_.end();
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    if (Entry* known = find(inputs, kind)) {
+      hits_.fetch_add(1, std::memory_order_relaxed);
+      return *(latest_ = known);
     }
-    if (found != entries_.end())
-      return *(latest_ = found->second.get());
-    checkVariants(types);
-    auto entry = makeEntry(f, inputs, onDevice);
+    Entry asked{{}, kind, default_dtype(), anyOnDevice(inputs)};
+    for (const Value& input : inputs)
+      asked.types.push_back(input.type());
+    checkVariants(asked);
+    auto entry = makeEntry(f, std::move(asked));
     entry->structure = structure();
-    entry->types = types;
-    entry->kind = kind;
-    entry->dtype = dtype;
-    entry->onDevice = onDevice;
     noteCompilation(*entry);
-    return *(latest_ = (entries_[key] = std::move(entry)).get());
+    entries_.push_back(std::move(entry));
+    return *(latest_ = entries_.back().get());
   }
 
   JitProgram& latest() const {
@@ -72,23 +77,39 @@ public:
     return *latest_->program;
   }
 
+  JitStats stats() const {
+    std::lock_guard lock(shared->mutex);
+    JitStats stats = shared->stats;
+    stats.calls = calls_.load(std::memory_order_relaxed);
+    stats.cacheHits = hits_.load(std::memory_order_relaxed);
+    return stats;
+  }
+
   const JitOptions options;
   const SourceLocation where;
   const std::shared_ptr<SharedStats> shared;
 
 private:
+  // The latest first: most functions are called with one kind of arguments.
+  Entry* find(ValueSpan inputs, const JitKind& kind) const {
+    const DType dtype = default_dtype();
+    if (latest_ && latest_->serves(inputs, kind, dtype))
+      return latest_;
+    for (const auto& entry : entries_)
+      if (entry->serves(inputs, kind, dtype))
+        return entry.get();
+    return nullptr;
+  }
+
   // Inserted by the caller only when this has succeeded.
-  std::unique_ptr<Entry> makeEntry(const Function& f, ValueSpan inputs, bool onDevice) {
-    std::vector<TensorType> types;
-    for (const Value& input : inputs)
-      types.push_back(input.type());
+  std::unique_ptr<Entry> makeEntry(const Function& f, Entry asked) {
     const double start = milliseconds();
-    TracedModule traced = traceFunction(f, types);
+    TracedModule traced = traceFunction(f, asked.types);
     const double took = milliseconds() - start;
-    auto entry = std::make_unique<Entry>();
+    auto entry = std::make_unique<Entry>(std::move(asked));
     entry->captures = std::move(traced.captures);
     entry->program = std::make_shared<JitProgram>(std::move(traced.module), options, shared);
-    entry->program->prepare(onDevice);
+    entry->program->prepare(entry->onDevice);
     std::lock_guard lock(shared->mutex);
     shared->stats.trace += took;
     return entry;
@@ -101,8 +122,10 @@ private:
       return;
     std::string reason = "other numbers among the arguments";
     if (entry.types != latest_->types)
-      reason = "arguments of types (" + entry.types + ") after (" + latest_->types + ")";
-    else if (entry.kind.structure != latest_->kind.structure)
+      reason = "arguments of types (" + typesOf(entry.types) + ") after (" +
+               typesOf(latest_->types) + ")";
+    else if (entry.kind.types != latest_->kind.types ||
+             entry.kind.structure != latest_->kind.structure)
       reason = "arguments of another structure";
     else if (entry.onDevice != latest_->onDevice)
       reason = entry.onDevice ? "arguments on cuda after cpu" : "arguments on cpu after cuda";
@@ -112,7 +135,7 @@ private:
     shared->stats.recompilations.push_back(reason);
   }
 
-  void checkVariants(const std::string& types) const {
+  void checkVariants(const Entry& asked) const {
     if (entries_.size() < static_cast<size_t>(options.maxVariants))
       return;
     std::string reasons;
@@ -122,14 +145,15 @@ private:
         reasons += (reasons.empty() ? "" : "; ") + reason;
     }
     throw Error(where, "jit: expected at most " + std::to_string(options.maxVariants) +
-                           " kinds of arguments, got one more: (" + types + ")" +
+                           " kinds of arguments, got one more: (" + typesOf(asked.types) + ")" +
                            (reasons.empty() ? "" : ", recompiled so far for " + reasons) +
                            "; pass changing numbers as tensors, pad changing shapes, or raise "
                            "JitOptions::maxVariants");
   }
 
-  std::map<std::string, std::unique_ptr<Entry>> entries_;
+  std::vector<std::unique_ptr<Entry>> entries_; // at most options.maxVariants
   Entry* latest_ = nullptr;
+  std::atomic<int64_t> calls_{0}, hits_{0};
 };
 
 std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLocation& where) {
@@ -165,15 +189,14 @@ JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitK
     return {f(inputs), nullptr};
   }
   Entry& entry = cache.entryFor(f, inputs, kind, structure);
+  if (entry.captures.empty())
+    return {eagerEmitter().call(entry.program, inputs), &entry.structure};
   Values all(inputs.begin(), inputs.end());
   all.insert(all.end(), entry.captures.begin(), entry.captures.end());
   return {eagerEmitter().call(entry.program, all), &entry.structure};
 }
 
-JitStats jitStats(const JitCache& cache) {
-  std::lock_guard lock(cache.shared->mutex);
-  return cache.shared->stats;
-}
+JitStats jitStats(const JitCache& cache) { return cache.stats(); }
 
 std::string jitText(const JitCache& cache, const std::string& stage) {
   return cache.latest().text(stage);

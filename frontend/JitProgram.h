@@ -9,6 +9,7 @@
 #include "runtime/Program.h"
 #include "runtime/cuda/DeviceProgram.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -18,6 +19,7 @@ namespace diptych {
 struct SharedStats {
   mutable std::mutex mutex;
   JitStats stats;
+  std::atomic<const void*> latest{nullptr}; // the program whose run the stats describe
 };
 
 class JitProgram final : public Callee {
@@ -58,7 +60,8 @@ private:
   JitOptions options_;
   std::shared_ptr<SharedStats> stats_;
   std::once_flag compiled_, compiledForDevice_;
-  std::shared_ptr<runtime::Program> program_;
+  void note(const runtime::Program& plan, double firstRun);
+  std::unique_ptr<runtime::ProgramRunner> runner_;
   std::unique_ptr<runtime::cuda::DeviceProgram> deviceProgram_;
   std::map<std::string, std::shared_ptr<Callee>> derived_;
 };

@@ -34,12 +34,43 @@ void runKernel(const ProgramStep& step, void* const* args) {
     throw Error(step.where, step.name + ": " + step.status(*status, args));
 }
 
-void Program::run(std::span<void* const> inputs, std::span<void* const> outputs) const {
-  const Buffer arena = Buffer::allocate(arenaBytes);
-  Execution execution(*this, arena.data());
+static void execute(Execution& execution, std::span<void* const> inputs,
+                    std::span<void* const> outputs) {
   std::copy(inputs.begin(), inputs.end(), execution.inputs());
   std::copy(outputs.begin(), outputs.end(), execution.outputs());
   execution.run();
+}
+
+void Program::run(std::span<void* const> inputs, std::span<void* const> outputs) const {
+  const Buffer arena = Buffer::allocate(arenaBytes);
+  Execution execution(*this, arena.data());
+  execute(execution, inputs, outputs);
+}
+
+struct ProgramRunner::Run {
+  explicit Run(const Program& program)
+      : arena(Buffer::allocate(program.arenaBytes)), execution(program, arena.data()) {}
+  Buffer arena;
+  Execution execution;
+};
+
+// Memory that lies idle between calls; a larger arena goes back to the allocator, whose cache
+// serves all programs, and makes the set-up a small part of the call.
+constexpr int64_t kIdleArena = 16 << 10;
+
+ProgramRunner::ProgramRunner(std::shared_ptr<const Program> program)
+    : program_(std::move(program)) {}
+
+ProgramRunner::~ProgramRunner() { delete idle_.load(); }
+
+void ProgramRunner::run(std::span<void* const> inputs, std::span<void* const> outputs) {
+  if (program_->arenaBytes > kIdleArena)
+    return program_->run(inputs, outputs);
+  std::unique_ptr<Run> run(idle_.exchange(nullptr, std::memory_order_acquire));
+  if (!run)
+    run = std::make_unique<Run>(*program_);
+  execute(run->execution, inputs, outputs);
+  run.reset(idle_.exchange(run.release(), std::memory_order_acq_rel));
 }
 
 template <class Count> static double total(const Program& program, const Count& count) {

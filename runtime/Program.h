@@ -4,6 +4,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelAbi.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -84,6 +85,25 @@ struct Program {
   /// branches the longer way.
   int64_t kernelCalls() const;
   double flops() const;
+};
+
+/// Runs a program again and again. What a run of a small program sets up is kept for the next one,
+/// which then resolves no address and allocates nothing. Safe to call from several threads.
+class ProgramRunner {
+public:
+  explicit ProgramRunner(std::shared_ptr<const Program> program);
+  ~ProgramRunner();
+  ProgramRunner(const ProgramRunner&) = delete;
+  ProgramRunner& operator=(const ProgramRunner&) = delete;
+
+  const Program& program() const { return *program_; }
+  /// As Program::run.
+  void run(std::span<void* const> inputs, std::span<void* const> outputs);
+
+private:
+  struct Run;
+  std::shared_ptr<const Program> program_;
+  std::atomic<Run*> idle_{nullptr};
 };
 
 } // namespace diptych::runtime

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <any>
-#include <typeinfo>
+#include <typeindex>
 
 #include <diptych/Numerics.h>
 #include <diptych/Transforms.h>
@@ -27,7 +27,6 @@ struct JitStats {
   double emit = 0, lower = 0, translate = 0, codegen = 0, link = 0;
   double load = 0;     // reading and writing the cache on disk
   double firstRun = 0; // the first execution, after compiling
-  double lastRun = 0;  // the latest execution
   int64_t calls = 0, cacheHits = 0, compilations = 0;
   /// By LLVM; known to this process already; from the cache on disk.
   int64_t kernelsCompiled = 0, kernelsReused = 0, kernelsLoaded = 0;
@@ -52,10 +51,13 @@ class JitCache;
 
 std::shared_ptr<JitCache> makeJitCache(const JitOptions& options, const SourceLocation& where);
 
-/// What a call is beside the types of its tensors; a different one is traced anew.
+/// What a call is beside the types of its tensors; a different one is traced anew. A call with
+/// tensors alone fills no text: kinds are compared at every call.
 struct JitKind {
-  std::string structure; // C++ types, sizes and keys of the trees
+  std::type_index types; // of the arguments
+  std::string structure; // sizes and keys of the trees
   std::string numbers;   // the arguments that are no tensors
+  bool operator==(const JitKind&) const = default;
 };
 
 struct JitCall {
@@ -92,9 +94,9 @@ template <class T> void appendStructure(std::string& text, const T& tree) {
 }
 
 template <class T> void appendArgument(JitKind& kind, const T& argument) {
-  kind.structure += typeid(T).name();
-  kind.structure += ' ';
-  if constexpr (TreeLike<T>) {
+  if constexpr (std::is_same_v<T, Tensor>) {
+    return;
+  } else if constexpr (TreeLike<T>) {
     appendStructure(kind.structure, argument);
   } else if constexpr (!holdsTensors<T>) {
     static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>,
@@ -120,7 +122,7 @@ public:
   template <class... Args> auto operator()(Args&&... arguments) const {
     detail::Call<F, Args...> call(f_, arguments...);
     using Result = typename detail::Call<F, Args...>::Result;
-    detail::JitKind kind;
+    detail::JitKind kind{typeid(std::tuple<std::remove_cvref_t<Args>...>), {}, {}};
     (detail::appendArgument<std::remove_cvref_t<Args>>(kind, arguments), ...);
     const auto structure = [&call] { return std::any(call.structure()); };
     detail::JitCall done =

@@ -57,11 +57,14 @@ public:
   template <size_t i> using ParameterAt = std::tuple_element_t<i, Parameters>;
 
   Call(F& f, Args&... arguments) : f_(f), parameters_(arguments...) {
-    std::apply([&](auto&... parameter) { (collect(parameter), ...); }, parameters_);
+    inputs_.reserve(sizeof...(Args));
+    size_t i = 0;
+    std::apply([&](auto&... parameter) { ((ranges_[i++] = collect(parameter)), ...); },
+               parameters_);
   }
 
   ValueSpan inputs() const { return inputs_; }
-  const std::vector<LeafRange>& ranges() const { return ranges_; }
+  std::vector<LeafRange> ranges() const { return {ranges_.begin(), ranges_.end()}; }
 
   /// f as a function of the tensors. Keeps the structure of its result for result().
   Function function() {
@@ -92,11 +95,11 @@ public:
   }
 
 private:
-  template <class P> void collect(const P& parameter) {
+  template <class P> LeafRange collect(const P& parameter) {
     const int begin = static_cast<int>(inputs_.size());
     if constexpr (TreeLike<P>)
       flattenTree(parameter, inputs_);
-    ranges_.push_back({begin, static_cast<int>(inputs_.size())});
+    return {begin, static_cast<int>(inputs_.size())};
   }
   template <class P> static void exchange(P& parameter, ValueSpan inputs, size_t& next) {
     if constexpr (TreeLike<P>)
@@ -106,7 +109,7 @@ private:
   F& f_;
   Parameters parameters_;
   Values inputs_;
-  std::vector<LeafRange> ranges_;
+  std::array<LeafRange, sizeof...(Args)> ranges_;
   std::optional<Result> result_;
 };
 

@@ -264,6 +264,36 @@ TEST(JitThreads, CallOneFunctionAtOnce) {
   }
 }
 
+// A small program keeps the set-up of a run for the next: runs at the same time must not share it.
+TEST(JitThreads, RunsKeepTheirTemporariesApart) {
+  auto f = dt::jit([](const dt::Tensor& A, const dt::Tensor& x) {
+    dt::Tensor y = x;
+    for (int i = 0; i < 20; ++i)
+      y = dt::matmul(A, y); // every product is a kernel, and its result a temporary
+    return y;
+  });
+  auto doubling = 2.0 * dt::eye(6);
+  f(doubling, dt::ones({6, 6}));
+  const std::string failures = together(4, [&](int id) {
+    auto x = dt::full({6, 6}, double(id + 1));
+    for (int call = 0; call < 200; ++call)
+      if (dt::max(dt::abs(f(doubling, x) - double(id + 1) * 0x1p20)).item<double>() != 0)
+        throw std::runtime_error("a wrong product");
+  });
+  EXPECT_EQ(failures, "");
+}
+
+TEST(JitCache, ACallThatFailedLeavesTheNextOneRight) {
+  auto f = dt::jit([](const dt::Tensor& x, const dt::Tensor& i) {
+    return dt::cumsum(dt::gather(dt::cumsum(x, 0), i, 0), 0);
+  });
+  auto x = dt::tensor({1.0, 2.0, 3.0});
+  for (int64_t bad : {7, -9}) {
+    EXPECT_THROW(f(x, dt::tensor<int64_t>({0, bad})), dt::Error);
+    EXPECT_THAT(f(x, dt::tensor<int64_t>({2, 0})).to_vector<double>(), ElementsAre(6, 7));
+  }
+}
+
 TEST(JitThreads, CompileDifferentFunctionsAtOnce) {
   const std::string failures = together(4, [&](int id) {
     for (int round = 0; round < 3; ++round) {
