@@ -54,9 +54,10 @@ BENCHMARK(jittedCall)->Name("dispatch/jit_one_kernel");
 // Risk parity of 8 assets: next to no work, three arguments, two results.
 void jittedSmallGradient(benchmark::State& state) {
   auto x = dt::full({8}, 0.3), S = dt::eye(8) + 0.1, b = dt::full({8}, 0.125);
-  auto eager = dt::value_and_grad([](const dt::Tensor& x, const dt::Tensor& S, const dt::Tensor& b) {
-    return 0.5 * dt::dot(x, dt::matmul(S, x)) - dt::dot(b, dt::log(x));
-  });
+  auto eager =
+      dt::value_and_grad([](const dt::Tensor& x, const dt::Tensor& S, const dt::Tensor& b) {
+        return 0.5 * dt::dot(x, dt::matmul(S, x)) - dt::dot(b, dt::log(x));
+      });
   auto f = dt::jit(eager);
   if (!dt::bench::agree(state, f(x, S, b).second, eager(x, S, b).second))
     return;
