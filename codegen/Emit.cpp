@@ -30,6 +30,7 @@ struct Emit {
   void operator()(const ConvolutionSpec& spec) { ConvolutionEmitter(kernel, spec).emit(); }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(kernel, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(kernel, spec); }
+  void operator()(const RowsSpec&) { throw Error("internal: rows are a kernel on GPUs only"); }
 };
 } // namespace
 

@@ -134,6 +134,13 @@ public:
     number(static_cast<int>(spec.dtype));
     sizes({spec.n, spec.m, spec.inner});
   }
+  void operator()(const RowsSpec& spec) {
+    text += "rows ";
+    number(spec.rows);
+    number(spec.args);
+    for (const NestSpec& part : spec.parts)
+      (*this)(part);
+  }
 };
 
 } // namespace
@@ -167,6 +174,10 @@ static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
 static bool writesTo(const CumulativeSpec& spec, int arg) { return spec.to.arg == arg; }
 static bool writesTo(const ConvolutionSpec&, int arg) { return arg == 2; }
 static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
+static bool writesTo(const RowsSpec& spec, int arg) {
+  return std::any_of(spec.parts.begin(), spec.parts.end(),
+                     [&](const NestSpec& part) { return writesTo(part, arg); });
+}
 
 bool writes(const KernelSpec& kernel, size_t arg) {
   return std::visit([&](const auto& spec) { return writesTo(spec, static_cast<int>(arg)); },

@@ -163,9 +163,17 @@ struct IndexSpec {
   Size n, m, inner;
 };
 
+/// Nests that treat the same rows independently, one after the other for each row: their outermost
+/// loop. Those that fold have one loop beside it. For GPUs only (codegen/cuda/GpuRowFusion).
+struct RowsSpec {
+  int64_t rows = 1;
+  int args = 0; // what has a number beyond these stays in the kernel, for later parts to load
+  std::vector<NestSpec> parts;
+};
+
 struct KernelSpec {
   std::variant<NestSpec, ArgSpec, CumulativeSpec, MatmulSpec, ConvolutionSpec, BlockSumSpec,
-               IndexSpec>
+               IndexSpec, RowsSpec>
       what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 

@@ -1,7 +1,7 @@
-// A call has rows if its outermost loop can be cut into `rows` equal parts. Two calls run together
-// row by row if whatever one writes and the other touches lies, for row r, inside row r of that
-// buffer, for both of them.
+// Chooses the calls that a group saves the most memory with, and its chunks.
 #include "codegen/RowGroups.h"
+
+#include "codegen/RowFootprints.h"
 
 #include <algorithm>
 
@@ -17,103 +17,6 @@ constexpr double kChunkBytes = 256 * 1024;
 constexpr double kLargestRow = 768 * 1024;
 constexpr size_t kWindow = 64;
 constexpr size_t kMaxSizes = 4;
-
-/// What one access of a call touches of its buffer: for row r the elements from `low` to `high` of
-/// row r, rows being `stride` apart.
-struct Footprint {
-  int buffer = 0;
-  int64_t stride = 0, low = 0, high = 0;
-  bool written = false;
-};
-
-/// The loops of a call, the one that its range cuts, and its accesses.
-struct Loops {
-  std::vector<int64_t> extents;
-  int ranged = 0;
-  std::vector<std::pair<const Access*, bool>> accesses; // and whether it writes
-};
-
-Loops loopsOf(const NestSpec& nest) {
-  Loops loops;
-  for (const Size& extent : nest.extents)
-    loops.extents.push_back(extent.value);
-  for (const Line& line : nest.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      loops.accesses.push_back({&load->from, false});
-  for (const Store& store : nest.stores)
-    loops.accesses.push_back({&store.to, true});
-  for (const Fold& fold : nest.folds)
-    loops.accesses.push_back({&fold.to, true});
-  return loops;
-}
-
-Loops loopsOf(const ArgSpec& spec) {
-  Loops loops;
-  for (const Size& extent : spec.extents)
-    loops.extents.push_back(extent.value);
-  loops.accesses = {{&spec.from, false}, {&spec.to, true}};
-  return loops;
-}
-
-Loops loopsOf(const MatmulSpec& spec) {
-  Loops loops;
-  loops.extents = {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
-  loops.ranged = !spec.batch.is(1) ? 0 : spec.rangeOverV ? 2 : 1;
-  loops.accesses = {{&spec.left, false}, {&spec.right, false}, {&spec.result, true}};
-  return loops;
-}
-
-/// None for a call whose range is no loop over rows.
-std::optional<Loops> loopsOf(const ScheduledCall& call) {
-  std::optional<Loops> loops;
-  if (call.library || call.control)
-    return loops;
-  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
-    loops = loopsOf(*nest);
-  else if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
-    loops = loopsOf(*arg);
-  else if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what); product)
-    loops = product->rangeOverBlocks ? std::nullopt : std::optional(loopsOf(*product));
-  const bool cut = loops && call.range > 1 && call.range == loops->extents[loops->ranged];
-  return cut ? loops : std::nullopt;
-}
-
-std::vector<Footprint> footprintsOf(const ScheduledCall& call, const Loops& loops, int64_t rows) {
-  std::vector<Footprint> prints;
-  const int64_t each = call.range / rows;
-  for (const auto& [access, written] : loops.accesses) {
-    Footprint print{call.buffers[access->arg], access->strides[loops.ranged].value * each,
-                    access->offset, access->offset, written};
-    for (size_t i = 0; i < loops.extents.size(); ++i) {
-      const int64_t extent = static_cast<int>(i) == loops.ranged ? each : loops.extents[i];
-      const int64_t reach = (extent - 1) * access->strides[i].value;
-      (reach < 0 ? print.low : print.high) += reach;
-    }
-    prints.push_back(print);
-  }
-  return prints;
-}
-
-bool stayApart(const Footprint& a, const Footprint& b) {
-  if (a.buffer != b.buffer || !(a.written || b.written))
-    return true;
-  return a.stride == b.stride && a.stride > 0 && a.low >= 0 && b.low >= 0 && a.high < a.stride &&
-         b.high < b.stride;
-}
-
-// What is no kernel of ours may write everything it is given.
-bool mayWrite(const ScheduledCall& call, size_t arg) {
-  return call.library || call.control || writes(call.kernel, arg);
-}
-
-/// Whether call `b`, which comes later, has to wait for `a`.
-bool depends(const ScheduledCall& b, const ScheduledCall& a) {
-  for (size_t i = 0; i < a.buffers.size(); ++i)
-    for (size_t j = 0; j < b.buffers.size(); ++j)
-      if (a.buffers[i] == b.buffers[j] && (mayWrite(a, i) || mayWrite(b, j)))
-        return true;
-  return false;
-}
 
 /// What can run together from a first call on.
 struct Candidate {
@@ -167,11 +70,11 @@ private:
   std::vector<int64_t> rowCounts(const std::vector<size_t>& pending) const {
     const ScheduledCall& first = call(pending[0]);
     std::vector<int64_t> counts;
-    if (first.bytes < kWorthwhile / 2 || !loopsOf(first))
+    if (first.bytes < kWorthwhile / 2 || !rowLoopsOf(first))
       return counts;
     for (size_t i = 0; i < std::min(kWindow, pending.size()) && counts.size() < kMaxSizes; ++i) {
       const int64_t range = call(pending[i]).range;
-      if (range > 1 && first.range % range == 0 && loopsOf(call(pending[i])) &&
+      if (range > 1 && first.range % range == 0 && rowLoopsOf(call(pending[i])) &&
           std::find(counts.begin(), counts.end(), range) == counts.end())
         counts.push_back(range);
     }
@@ -181,12 +84,12 @@ private:
   Candidate gather(const std::vector<size_t>& pending, int64_t rows) const {
     Candidate found;
     found.rows = rows;
-    std::vector<Footprint> prints;
+    std::vector<RowFootprint> prints;
     for (size_t p = 0; p < std::min(kWindow, pending.size()); ++p) {
       const size_t i = pending[p];
       auto waitsFor = [&](size_t other) { return depends(call(i), call(other)); };
       const bool late = std::any_of(found.after.begin(), found.after.end(), waitsFor);
-      std::vector<Footprint> own;
+      std::vector<RowFootprint> own;
       if (!late && joins(call(i), rows, prints, own)) {
         found.members.push_back(i);
         prints.insert(prints.end(), own.begin(), own.end());
@@ -200,15 +103,15 @@ private:
     return found;
   }
 
-  static bool joins(const ScheduledCall& call, int64_t rows, const std::vector<Footprint>& prints,
-                    std::vector<Footprint>& own) {
-    const std::optional<Loops> loops = loopsOf(call);
+  static bool joins(const ScheduledCall& call, int64_t rows,
+                    const std::vector<RowFootprint>& prints, std::vector<RowFootprint>& own) {
+    const std::optional<RowLoops> loops = rowLoopsOf(call);
     if (!loops || call.range % rows != 0)
       return false;
     own = footprintsOf(call, *loops, rows);
-    for (const Footprint& print : own)
+    for (const RowFootprint& print : own)
       if (!std::all_of(prints.begin(), prints.end(),
-                       [&](const Footprint& other) { return stayApart(print, other); }))
+                       [&](const RowFootprint& other) { return stayApart(print, other); }))
         return false;
     return true;
   }

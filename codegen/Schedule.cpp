@@ -3,6 +3,7 @@
 
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
+#include "codegen/cuda/GpuRowFusion.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -24,7 +25,9 @@ Schedule Scheduler::run() {
   }
   for (Operation& op : block_)
     visit(&op);
-  if (!options_.gpu)
+  if (options_.gpu)
+    cuda::fuseRows(schedule_);
+  else
     groupRows(schedule_);
   planMemory(schedule_);
   return std::move(schedule_);

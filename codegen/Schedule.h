@@ -62,7 +62,7 @@ std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule);
 struct ScheduleOptions {
   int vectorBytes = 64;
   bool contract = false;
-  bool gpu = false; // for codegen/cuda: no panels, no groups of rows
+  bool gpu = false; // for codegen/cuda: no panels, rows as kernels instead of groups
   /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
   /// status, to say that it did not suffice.
   int scratchPieces = 0;

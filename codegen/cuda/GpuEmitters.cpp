@@ -26,6 +26,7 @@ int argsOf(const MatmulSpec&) { return 3; }
 int argsOf(const ConvolutionSpec&) { return 3; }
 int argsOf(const BlockSumSpec&) { return 2; }
 int argsOf(const IndexSpec&) { return 4; }
+int argsOf(const RowsSpec& spec) { return spec.args; }
 
 // Descriptions of eager kernels leave the outermost extent open.
 template <class Spec> Spec withRange(const Spec& spec, const GpuRequest& request) {
@@ -56,6 +57,7 @@ struct Emit {
   void operator()(const ConvolutionSpec& spec) { emitConvolution(emission, spec); }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(emission, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(emission, spec); }
+  void operator()(const RowsSpec& spec) { emitRows(emission, spec); }
 };
 
 } // namespace
@@ -92,6 +94,8 @@ runtime::cuda::LaunchSpec emitGpuKernel(mlir::ModuleOp module, const std::string
   Emission emission{module, name, request.range, {}, request.spec->contract};
   emission.frame.pointers = pointersOf(*request.spec);
   emission.frame.params = request.params;
+  for (int arg = 0; arg < emission.frame.pointers; ++arg)
+    emission.frame.written.push_back(writes(*request.spec, static_cast<size_t>(arg)));
   std::visit(Emit{emission, request}, request.spec->what);
   emission.launches.pointers = emission.frame.pointers;
   emission.launches.params = emission.frame.params;

@@ -45,6 +45,12 @@ void emitFolds(Emission& emission, const NestSpec& nest);
 void emitArg(Emission& emission, const ArgSpec& spec);
 void emitCumulative(Emission& emission, const CumulativeSpec& spec);
 void emitIndexed(Emission& emission, const IndexSpec& spec);
+void emitRows(Emission& emission, const RowsSpec& spec);
+
+/// Blocks of one fold that a block of threads takes at a time.
+constexpr int64_t kMostUnits = 32;
+/// Whether threads may take the elements of a nest without folds in any order and by rows.
+bool isByElement(const NestSpec& nest);
 void emitBlockSum(Emission& emission, const BlockSumSpec& spec);
 void emitMatmul(Emission& emission, const MatmulSpec& spec);
 void emitConvolution(Emission& emission, const ConvolutionSpec& spec);

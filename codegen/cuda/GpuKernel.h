@@ -15,7 +15,8 @@ constexpr int64_t kSharedLimit = 48 << 10;
 /// The arguments that all launches of one kernel share.
 struct GpuFrame {
   int pointers = 0, params = 0;
-  bool scratch = false; // one more pointer, after the others
+  bool scratch = false;           // one more pointer, after the others
+  std::vector<bool> written = {}; // pointers through which the kernel stores
 };
 
 class GpuKernel : public KernelBuilder {

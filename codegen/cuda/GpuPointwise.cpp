@@ -13,53 +13,8 @@ using namespace mlir;
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kVectorBytes = 16;
-constexpr int kMostLanes = 8;
-constexpr double kLongBody = 400; // of operations: lanes would only lengthen the code
 constexpr int kTile = 32;
 constexpr int kTileRows = 8; // of threads
-
-void forEachAccess(const NestSpec& nest, auto visit) {
-  for (const Line& line : nest.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      visit(load->from, false);
-  for (const Store& store : nest.stores)
-    visit(store.to, true);
-}
-
-double workOf(const NestSpec& nest) {
-  double work = 0;
-  for (const Line& line : nest.lines)
-    if (auto* apply = std::get_if<Line::Apply>(&line.what))
-      work += info(apply->code).cost;
-  return work;
-}
-
-// How many neighbours along the last loop one thread takes: so many that the widest access has 16
-// bytes, if every access is aligned to that.
-int lanesOf(const NestSpec& nest) {
-  const size_t last = nest.extents.size() - 1;
-  int64_t widest = 1;
-  forEachAccess(nest, [&](const Access& access, bool) {
-    if (!access.strides[last].is(0))
-      widest = std::max(widest, sizeOf(access.dtype));
-  });
-  const auto lanes = static_cast<int>(std::min<int64_t>(kMostLanes, kVectorBytes / widest));
-  const auto divides = [&](const Size& size) {
-    return !size.isDynamic() && size.value % lanes == 0;
-  };
-  // One loop may end in elements that fill no vector.
-  bool fits = workOf(nest) <= kLongBody && !nest.extents[last].isDynamic() &&
-              nest.extents[last].value >= lanes && (last == 0 || divides(nest.extents[last]));
-  forEachAccess(nest, [&](const Access& access, bool written) {
-    if (access.strides[last].is(0) && !written)
-      return;
-    fits = fits && access.strides[last].is(1) && access.offset % lanes == 0;
-    for (size_t i = 0; i < last; ++i)
-      fits = fits && divides(access.strides[i]);
-  });
-  return fits ? lanes : 1;
-}
 
 void emitElements(Emission& emission, const NestSpec& nest) {
   const int lanes = lanesOf(nest);
@@ -179,7 +134,7 @@ void emitOpen(Emission& emission, const NestSpec& nest) {
     units = units && (stride.is(1) || (stride.is(0) && !written));
     widest = std::max(widest, sizeOf(access.dtype));
   });
-  const bool isShort = workOf(nest) <= kLongBody;
+  const bool isShort = !isLongBody(nest);
   const auto lanes = static_cast<int>(std::min<int64_t>(kMostLanes, kVectorBytes / widest));
   const int each = isShort ? std::max(2, lanes) : 1;
   const int vector = units && isShort ? lanes : 1;
@@ -391,6 +346,8 @@ void emitOrdered(Emission& emission, const NestSpec& nest, const OrderedLoops& o
 }
 
 } // namespace
+
+bool isByElement(const NestSpec& nest) { return !orderOf(nest) && !transpositionOf(nest); }
 
 void emitPointwise(Emission& emission, const NestSpec& nest) {
   if (!knownProduct(nest.extents))

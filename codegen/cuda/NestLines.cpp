@@ -24,6 +24,39 @@ uint64_t loopsOf(const NestSpec& spec, int line) {
   return loops;
 }
 
+bool isLongBody(const NestSpec& nest) {
+  constexpr double kLongBody = 400; // operations
+  double work = 0;
+  for (const Line& line : nest.lines)
+    if (auto* apply = std::get_if<Line::Apply>(&line.what))
+      work += info(apply->code).cost;
+  return work > kLongBody;
+}
+
+int lanesOf(const NestSpec& nest) {
+  const size_t last = nest.extents.size() - 1;
+  int64_t widest = 1;
+  forEachAccess(nest, [&](const Access& access, bool) {
+    if (!access.strides[last].is(0))
+      widest = std::max(widest, sizeOf(access.dtype));
+  });
+  const auto lanes = static_cast<int>(std::min<int64_t>(kMostLanes, kVectorBytes / widest));
+  const auto divides = [&](const Size& size) {
+    return !size.isDynamic() && size.value % lanes == 0;
+  };
+  // One loop may end in elements that fill no vector.
+  bool fits = !isLongBody(nest) && !nest.extents[last].isDynamic() &&
+              nest.extents[last].value >= lanes && (last == 0 || divides(nest.extents[last]));
+  forEachAccess(nest, [&](const Access& access, bool written) {
+    if (access.strides[last].is(0) && !written)
+      return;
+    fits = fits && access.strides[last].is(1) && access.offset % lanes == 0;
+    for (size_t i = 0; i < last; ++i)
+      fits = fits && divides(access.strides[i]);
+  });
+  return fits ? lanes : 1;
+}
+
 NestLines::NestLines(KernelBuilder& kernel, const NestSpec& spec, bool contract, int lanes)
     : index(spec.extents.size()), k_(kernel), spec_(spec), contract_(contract), lanes_(lanes),
       own_(spec.lines.size()), values_(spec.lines.size()) {
@@ -47,7 +80,7 @@ void NestLines::evaluate(bool own) {
       continue;
     auto given = given_.find(static_cast<int>(i));
     if (given != given_.end())
-      values_[i] = {given->second};
+      values_[i] = given->second;
     else
       values_[i] = valuesOf(spec_.lines[i], own ? lanes_ : 1);
   }
@@ -101,8 +134,11 @@ SmallVector<Value> NestLines::valuesOf(const Line& line, int lanes) {
 
 void NestLines::emitStores() {
   for (const Store& store : spec_.stores) {
+    Value there = elsewhere ? elsewhere(store.to) : nullptr;
+    if (!there)
+      there = place(store.to);
     if (lanes_ == 1) {
-      k_.storeScalar(at(store.line), place(store.to), store.to.dtype);
+      k_.storeScalar(at(store.line), there, store.to.dtype);
       continue;
     }
     SmallVector<Value> values;
@@ -110,7 +146,7 @@ void NestLines::emitStores() {
       values.push_back(at(store.line, lane));
     Value all = vector::FromElementsOp::create(k_.builder(), k_.loc(),
                                                k_.vectorOf(values[0].getType(), lanes_), values);
-    k_.storeVector(all, place(store.to), store.to.dtype, nullptr, lanes_ * sizeOf(store.to.dtype));
+    k_.storeVector(all, there, store.to.dtype, nullptr, lanes_ * sizeOf(store.to.dtype));
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "codegen/cuda/GpuKernel.h"
 
+#include <functional>
+
 namespace diptych::codegen::cuda {
 
 class NestLines {
@@ -21,8 +23,13 @@ public:
     evaluate(false);
     evaluate(true);
   }
-  /// Instead of what a load would read.
-  void give(int line, mlir::Value value) { given_[line] = value; }
+  /// Instead of what a load would read: one value for all lanes, or one for each.
+  void give(int line, mlir::ValueRange values) {
+    given_[line].assign(values.begin(), values.end());
+  }
+
+  /// The address that a store goes to instead of its own; null: its own.
+  std::function<mlir::Value(const Access&)> elsewhere;
 
   mlir::Value at(int line, int lane = 0) const;
   void emitStores();
@@ -40,8 +47,24 @@ private:
   int lanes_;
   std::vector<bool> own_;
   std::vector<llvm::SmallVector<mlir::Value>> values_;
-  llvm::DenseMap<int, mlir::Value> given_;
+  llvm::DenseMap<int, llvm::SmallVector<mlir::Value>> given_;
 };
+
+constexpr int64_t kVectorBytes = 16; // of the widest access
+constexpr int kMostLanes = 8;
+
+void forEachAccess(const NestSpec& nest, auto visit) {
+  for (const Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      visit(load->from, false);
+  for (const Store& store : nest.stores)
+    visit(store.to, true);
+}
+/// Whether the body is so long that lanes would only lengthen the code.
+bool isLongBody(const NestSpec& nest);
+/// How many neighbours along the last loop one thread takes: so many that the widest access has 16
+/// bytes, if every access is aligned to that.
+int lanesOf(const NestSpec& nest);
 
 /// Loops a line's value depends on, as bits.
 uint64_t loopsOf(const NestSpec& spec, int line);

@@ -48,24 +48,6 @@ func.func @blocks(%x: tensor<10000xf64>) -> tensor<f64> {
   return %s : tensor<f64>
 }
 
-// Softmax: two folds, of which the second computes what it sums, and a pointwise kernel.
-// CHECK-LABEL: .entry softmax_0(
-// CHECK: max.NaN.f32
-// CHECK: shfl.sync
-// CHECK-LABEL: .entry softmax_1(
-// CHECK: fma.rn
-// CHECK: shfl.sync
-func.func @softmax(%x: tensor<64x1000xf32>) -> tensor<64x1000xf32> {
-  %m = diptych.max %x {axes = array<i64: 1>} : tensor<64x1000xf32> -> tensor<64xf32>
-  %mb = diptych.broadcast %m {axes = array<i64: 0>} : tensor<64xf32> -> tensor<64x1000xf32>
-  %d = diptych.sub %x, %mb : tensor<64x1000xf32>, tensor<64x1000xf32> -> tensor<64x1000xf32>
-  %e = diptych.exp %d : tensor<64x1000xf32> -> tensor<64x1000xf32>
-  %s = diptych.sum %e {axes = array<i64: 1>} : tensor<64x1000xf32> -> tensor<64xf32>
-  %sb = diptych.broadcast %s {axes = array<i64: 0>} : tensor<64xf32> -> tensor<64x1000xf32>
-  %y = diptych.div %e, %sb : tensor<64x1000xf32>, tensor<64x1000xf32> -> tensor<64x1000xf32>
-  return %y : tensor<64x1000xf32>
-}
-
 // CHECK: // launch rows_0 grid 7 block 128 cooperative
 // CHECK: // launch columns_0 grid 4 block 512 cooperative
 // CHECK: // launch few_0 grid 8 block 128{{$}}

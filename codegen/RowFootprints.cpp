@@ -1,0 +1,91 @@
+// Accesses of calls, and what a row of each reaches.
+#include "codegen/RowFootprints.h"
+
+namespace diptych::codegen {
+
+namespace {
+
+RowLoops loopsOf(const NestSpec& nest) {
+  RowLoops loops;
+  for (const Size& extent : nest.extents)
+    loops.extents.push_back(extent.value);
+  for (const Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      loops.accesses.push_back({&load->from, false});
+  for (const Store& store : nest.stores)
+    loops.accesses.push_back({&store.to, true});
+  for (const Fold& fold : nest.folds)
+    loops.accesses.push_back({&fold.to, true});
+  return loops;
+}
+
+RowLoops loopsOf(const ArgSpec& spec) {
+  RowLoops loops;
+  for (const Size& extent : spec.extents)
+    loops.extents.push_back(extent.value);
+  loops.accesses = {{&spec.from, false}, {&spec.to, true}};
+  return loops;
+}
+
+RowLoops loopsOf(const MatmulSpec& spec) {
+  RowLoops loops;
+  loops.extents = {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
+  loops.ranged = !spec.batch.is(1) ? 0 : spec.rangeOverV ? 2 : 1;
+  loops.accesses = {{&spec.left, false}, {&spec.right, false}, {&spec.result, true}};
+  return loops;
+}
+
+} // namespace
+
+std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
+  std::optional<RowLoops> loops;
+  if (call.library || call.control)
+    return loops;
+  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
+    loops = loopsOf(*nest);
+  else if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
+    loops = loopsOf(*arg);
+  else if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what); product)
+    loops = product->rangeOverBlocks ? std::nullopt : std::optional(loopsOf(*product));
+  const bool cut = loops && call.range > 1 && call.range == loops->extents[loops->ranged];
+  return cut ? loops : std::nullopt;
+}
+
+std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops& loops,
+                                       int64_t rows) {
+  std::vector<RowFootprint> prints;
+  const int64_t each = call.range / rows;
+  for (const auto& [access, written] : loops.accesses) {
+    RowFootprint print{call.buffers[access->arg], access->strides[loops.ranged].value * each,
+                       access->offset, access->offset, written};
+    for (size_t i = 0; i < loops.extents.size(); ++i) {
+      const int64_t extent = static_cast<int>(i) == loops.ranged ? each : loops.extents[i];
+      const int64_t reach = (extent - 1) * access->strides[i].value;
+      (reach < 0 ? print.low : print.high) += reach;
+    }
+    prints.push_back(print);
+  }
+  return prints;
+}
+
+bool stayApart(const RowFootprint& a, const RowFootprint& b) {
+  if (a.buffer != b.buffer || !(a.written || b.written))
+    return true;
+  return a.stride == b.stride && a.stride > 0 && a.low >= 0 && b.low >= 0 && a.high < a.stride &&
+         b.high < b.stride;
+}
+
+// What is no kernel of ours may write everything it is given.
+static bool mayWrite(const ScheduledCall& call, size_t arg) {
+  return call.library || call.control || writes(call.kernel, arg);
+}
+
+bool depends(const ScheduledCall& b, const ScheduledCall& a) {
+  for (size_t i = 0; i < a.buffers.size(); ++i)
+    for (size_t j = 0; j < b.buffers.size(); ++j)
+      if (a.buffers[i] == b.buffers[j] && (mayWrite(a, i) || mayWrite(b, j)))
+        return true;
+  return false;
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,40 @@
+// Which elements each row of a call touches. A call has rows if its outermost loop can be cut into
+// `rows` equal parts. Two calls may run together row by row if whatever one writes and the other
+// touches lies, for row r, inside row r of that buffer, for both of them.
+#pragma once
+
+#include "codegen/Schedule.h"
+
+#include <optional>
+
+namespace diptych::codegen {
+
+/// What one access of a call touches of its buffer: for row r the elements from `low` to `high` of
+/// row r, rows being `stride` apart.
+struct RowFootprint {
+  int buffer = 0;
+  int64_t stride = 0, low = 0, high = 0;
+  bool written = false;
+};
+
+/// The loops of a call, the one that its range cuts, and its accesses.
+struct RowLoops {
+  std::vector<int64_t> extents;
+  int ranged = 0;
+  std::vector<std::pair<const Access*, bool>> accesses; // and whether it writes
+};
+
+/// None for a call whose range is no loop over rows.
+std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call);
+
+/// The footprints of the call's accesses. `rows` divides its range.
+std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops& loops,
+                                       int64_t rows);
+
+/// Whether rows of the two touch nothing that the other writes in another row.
+bool stayApart(const RowFootprint& a, const RowFootprint& b);
+
+/// Whether call `b`, which comes later, has to wait for `a`.
+bool depends(const ScheduledCall& b, const ScheduledCall& a);
+
+} // namespace diptych::codegen

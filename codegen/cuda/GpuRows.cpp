@@ -1,0 +1,302 @@
+// Rows in one launch: a block takes a few short rows, 16 lanes to each, or one long row, 16 lanes
+// to a fold's block of 4096. What several parts read of a short row is kept in shared memory, and
+// so are totals. Folds keep the canonical order; elements belong to no thread in particular, since
+// a barrier stands between the parts.
+#include "codegen/cuda/GpuEmitters.h"
+#include "codegen/cuda/GpuRowLayout.h"
+#include "codegen/cuda/NestLines.h"
+
+#include "codegen/Folds.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace diptych::codegen::cuda {
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t kUnroll = 4, kOverlap = 8; // steps at a time: of arithmetic, of copies
+
+class Rows {
+public:
+  Rows(GpuKernel& k, const RowsSpec& spec, bool contract, const RowLayout& layout)
+      : k_(k), spec_(spec), contract_(contract), at_(layout) {
+    Value lanes = k_.i64(at_.lanes());
+    slot_ = k_.divide(k_.thread(), lanes);
+    lane_ = k_.remainder(k_.thread(), lanes);
+    row_ = k_.add(k_.mul(k_.block(), k_.i64(at_.rows)), slot_);
+    valid_ = k_.less(row_, k_.i64(spec_.rows));
+    row_ = k_.select(valid_, row_, k_.i64(0));
+    shared_ = k_.shared(std::max<int64_t>(at_.bytes, kTotalBytes));
+  }
+
+  void emit() {
+    for (const Kept& one : at_.kept)
+      if (!one.made)
+        read(one);
+    int64_t first = 0; // fold of the part
+    for (size_t p = 0; p < spec_.parts.size(); ++p) {
+      if (p > 0 || !at_.kept.empty())
+        k_.barrier();
+      const NestSpec& part = spec_.parts[p];
+      const bool maps = part.folds.empty();
+      const int lanes = maps && part.extents.size() > 1 ? lanesOf(part) : 1;
+      NestLines lines(k_, part, contract_, lanes);
+      giveTotals(lines, p);
+      lines.elsewhere = [&](const Access& to) { return madeAt(part, to, lines); };
+      if (maps)
+        map(lines, part, lanes);
+      else
+        fold(lines, part, first);
+      first += static_cast<int64_t>(part.folds.size());
+    }
+  }
+
+private:
+  using Values = SmallVector<Value>;
+
+  /// The end of a loop over n things of the row: none for a row that is not there.
+  Value endOf(int64_t n) { return k_.select(valid_, k_.i64(n), k_.i64(0)); }
+  Value inShared(int64_t begin) { return k_.address(shared_, DType::boolean, k_.i64(begin)); }
+  Value totalAt(int64_t fold) {
+    Value place = k_.add(k_.mul(slot_, k_.i64(at_.folds)), k_.i64(fold));
+    return k_.address(inShared(at_.totals), DType::i64, place);
+  }
+  Value partialAt(size_t j, Value block) {
+    Value place = k_.add(k_.i64(static_cast<int64_t>(j) * at_.blocks), block);
+    return k_.address(inShared(at_.partial), DType::i64, place);
+  }
+  /// Element i of the row's copy.
+  Value keptAt(const Kept& one, Value i) {
+    Value rowBytes = k_.mul(slot_, k_.i64(one.bytes()));
+    return k_.address(k_.address(inShared(one.begin), DType::boolean, rowBytes), one.access.dtype,
+                      i);
+  }
+
+  /// Where a store of a row that is kept goes, at the present index; null for all others.
+  Value madeAt(const NestSpec& part, const Access& to, const NestLines& lines) {
+    for (const Kept& one : at_.kept)
+      if (one.made && one.is(to, part))
+        return keptAt(one, lines.index[1]);
+    return nullptr;
+  }
+
+  /// A loop a few steps at a time: loads of one overlap with those of the next.
+  template <class Body>
+  void unrolled(Value begin, Value end, int64_t step, int64_t times, const Body& body) {
+    Value rest = begin;
+    if (times > 1) {
+      Value whole = k_.sub(end, k_.i64((times - 1) * step));
+      rest = k_.loop(begin, whole, times * step, rest, [&](Value i, ValueRange) -> Values {
+        for (int64_t u = 0; u < times; ++u)
+          body(k_.add(i, k_.i64(u * step)));
+        return {k_.add(i, k_.i64(times * step))};
+      })[0];
+    }
+    k_.loop(rest, end, step, body);
+  }
+
+  void read(const Kept& one) {
+    const Access& access = one.access;
+    const int64_t size = sizeOf(access.dtype), lanes = kVectorBytes / size;
+    const bool vectors = one.length % lanes == 0 && access.offset % lanes == 0 &&
+                         access.strides[0].value % lanes == 0;
+    const int64_t each = vectors ? lanes : 1;
+    Value begin = k_.add(k_.mul(row_, k_.size(access.strides[0])), k_.i64(access.offset));
+    unrolled(lane_, endOf(one.length / each), at_.lanes(), kOverlap, [&](Value unit) {
+      Value i = k_.mul(unit, k_.i64(each));
+      Value from = k_.address(k_.pointer(access.arg), access.dtype, k_.add(begin, i));
+      Value to = keptAt(one, i);
+      if (!vectors)
+        return k_.storeScalar(k_.loadScalar(from, access.dtype), to, access.dtype);
+      Value all = k_.loadVector(from, access.dtype, static_cast<int>(lanes), nullptr, kVectorBytes);
+      k_.storeVector(all, to, access.dtype, nullptr, kVectorBytes);
+    });
+  }
+
+  /// Loads of what earlier parts have folded.
+  void giveTotals(NestLines& lines, size_t part) {
+    for (size_t i = 0; i < spec_.parts[part].lines.size(); ++i) {
+      auto* load = std::get_if<Line::Load>(&spec_.parts[part].lines[i].what);
+      int64_t number = 0;
+      for (size_t p = 0; load && p < part; ++p)
+        for (const Fold& fold : spec_.parts[p].folds) {
+          if (fold.to.arg == load->from.arg)
+            lines.give(static_cast<int>(i), k_.loadScalar(totalAt(number), load->from.dtype));
+          ++number;
+        }
+    }
+  }
+
+  /// Loads of element i of kept rows, or of `lanes` from there.
+  void giveKept(NestLines& lines, const NestSpec& part, Value i, int lanes) {
+    for (size_t line = 0; line < part.lines.size(); ++line) {
+      auto* load = std::get_if<Line::Load>(&part.lines[line].what);
+      for (const Kept& one : at_.kept) {
+        if (!load || !one.is(load->from, part))
+          continue;
+        const DType dtype = load->from.dtype;
+        if (lanes == 1) {
+          lines.give(static_cast<int>(line), k_.loadScalar(keptAt(one, i), dtype));
+          continue;
+        }
+        Value all = k_.loadVector(keptAt(one, i), dtype, lanes, nullptr, lanes * sizeOf(dtype));
+        Values values;
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          values.push_back(vector::ExtractOp::create(k_.builder(), k_.loc(), all, lane));
+        lines.give(static_cast<int>(line), values);
+      }
+    }
+  }
+
+  void map(NestLines& lines, const NestSpec& part, int lanes) {
+    std::vector<Size> inner(part.extents.begin() + 1, part.extents.end());
+    if (!inner.empty())
+      inner.back().value /= lanes;
+    const bool simple = inner.size() == 1;
+    lines.index.assign(part.extents.size(), k_.i64(0));
+    lines.index[0] = row_;
+    if (simple)
+      lines.evaluateShared();
+    const int64_t times = isLongBody(part) ? 1 : kUnroll;
+    unrolled(lane_, endOf(*knownProduct(inner)), at_.lanes(), times, [&](Value unit) {
+      const Values indices = k_.indicesOf(unit, inner);
+      std::copy(indices.begin(), indices.end(), lines.index.begin() + 1);
+      if (!inner.empty())
+        lines.index.back() = k_.mul(lines.index.back(), k_.i64(lanes));
+      giveKept(lines, part, lines.index.back(), lanes);
+      if (simple)
+        lines.evaluateOwn();
+      else
+        lines.evaluateAll();
+      lines.emitStores();
+    });
+  }
+
+  //===-- Folds ------------------------------------------------------------------------------===//
+
+  DType dtypeOf(const NestSpec& part, size_t j) const {
+    return part.lines[static_cast<size_t>(part.folds[j].line)].dtype;
+  }
+  Value identity(const NestSpec& part, size_t j) {
+    return foldIdentity(k_, part.folds[j].combiner, dtypeOf(part, j));
+  }
+  Value combine(const NestSpec& part, size_t j, Value x, Value y) {
+    return foldCombine(k_, part.folds[j].combiner, dtypeOf(part, j), x, y);
+  }
+  Values identities(const NestSpec& part) {
+    Values all;
+    for (size_t j = 0; j < part.folds.size(); ++j)
+      all.push_back(identity(part, j));
+    return all;
+  }
+
+  void fold(NestLines& lines, const NestSpec& part, int64_t first) {
+    const int64_t length = part.extents[1].value;
+    const int64_t blocks = std::max<int64_t>(1, (length + kFoldBlock - 1) / kFoldBlock);
+    lines.index.assign(2, k_.i64(0));
+    lines.index[0] = row_;
+    lines.evaluateShared();
+    Value unit = k_.divide(lane_, k_.i64(kFoldPartials));
+    Value partial = k_.remainder(lane_, k_.i64(kFoldPartials));
+    Value leads = k_.both(valid_, k_.equal(lane_, k_.i64(0)));
+    if (blocks == 1) {
+      Value end = k_.select(k_.equal(unit, k_.i64(0)), endOf(length), k_.i64(0));
+      const Values totals = blockTotals(lines, part, partial, end);
+      return k_.when(leads, [&] { hand(part, first, totals); });
+    }
+    const int64_t turns = (blocks + at_.units - 1) / at_.units; // the same for all lanes of a warp
+    k_.loop(k_.i64(0), k_.i64(turns), 1, [&](Value turn) {
+      Value block = k_.add(k_.mul(turn, k_.i64(at_.units)), unit);
+      Value begin = k_.mul(block, k_.i64(kFoldBlock));
+      Value end = k_.min(k_.add(begin, k_.i64(kFoldBlock)), endOf(length));
+      const Values totals = blockTotals(lines, part, k_.add(begin, partial), end);
+      k_.when(k_.both(k_.less(block, k_.i64(blocks)), k_.equal(partial, k_.i64(0))), [&] {
+        for (size_t j = 0; j < totals.size(); ++j)
+          k_.storeScalar(totals[j], partialAt(j, block), dtypeOf(part, j));
+      });
+    });
+    k_.barrier();
+    k_.when(leads, [&] { hand(part, first, addBlocks(part, blocks)); });
+  }
+
+  /// Every sixteenth element from `begin` on, and the halving tree: the total is lane 0's.
+  Values blockTotals(NestLines& lines, const NestSpec& part, Value begin, Value end) {
+    const auto next = [&](Value r, ValueRange carried) {
+      lines.index[1] = r;
+      giveKept(lines, part, r, 1);
+      lines.evaluateOwn();
+      lines.emitStores();
+      Values sums;
+      for (size_t j = 0; j < carried.size(); ++j)
+        sums.push_back(combine(part, j, carried[j], lines.at(part.folds[j].line)));
+      return sums;
+    };
+    Values partials = identities(part);
+    if (!isLongBody(part)) {
+      constexpr int64_t step = kUnroll * kFoldPartials;
+      partials.push_back(begin);
+      Value whole = k_.sub(end, k_.i64(step - kFoldPartials));
+      partials = k_.loop(begin, whole, step, partials, [&](Value r, ValueRange carried) {
+        Values sums(carried.drop_back());
+        for (int64_t u = 0; u < kUnroll; ++u)
+          sums = next(k_.add(r, k_.i64(u * kFoldPartials)), sums);
+        sums.push_back(k_.add(r, k_.i64(step)));
+        return sums;
+      });
+      begin = partials.pop_back_val();
+    }
+    partials = k_.loop(begin, end, kFoldPartials, partials, next);
+    for (int width = kFoldPartials / 2; width >= 1; width /= 2)
+      for (size_t j = 0; j < partials.size(); ++j)
+        partials[j] = combine(part, j, partials[j], k_.shuffleDown(partials[j], width));
+    return partials;
+  }
+
+  /// Totals of blocks in groups of 64, and the totals of groups, in order.
+  Values addBlocks(const NestSpec& part, int64_t blocks) {
+    constexpr int64_t group = kFoldGroup / kFoldBlock;
+    const Values none = identities(part);
+    return k_.loop(k_.i64(0), k_.i64(blocks), group, none, [&](Value begin, ValueRange sums) {
+      Value end = k_.min(k_.add(begin, k_.i64(group)), k_.i64(blocks));
+      Values inner = k_.loop(begin, end, 1, none, [&](Value block, ValueRange carried) {
+        Values next;
+        for (size_t j = 0; j < carried.size(); ++j)
+          next.push_back(
+              combine(part, j, carried[j], k_.loadScalar(partialAt(j, block), dtypeOf(part, j))));
+        return next;
+      });
+      for (size_t j = 0; j < inner.size(); ++j)
+        inner[j] = combine(part, j, sums[j], inner[j]);
+      return inner;
+    });
+  }
+
+  void hand(const NestSpec& part, int64_t first, const Values& totals) {
+    for (size_t j = 0; j < totals.size(); ++j) {
+      const Access& to = part.folds[j].to;
+      k_.storeScalar(totals[j], totalAt(first + static_cast<int64_t>(j)), to.dtype);
+      if (to.arg >= spec_.args)
+        continue;
+      Value place = k_.add(k_.i64(to.offset), k_.mul(row_, k_.size(to.strides[0])));
+      k_.storeScalar(totals[j], k_.address(k_.pointer(to.arg), to.dtype, place), to.dtype);
+    }
+  }
+
+  GpuKernel& k_;
+  const RowsSpec& spec_;
+  bool contract_;
+  const RowLayout& at_;
+  Value slot_, lane_, row_, valid_, shared_;
+};
+
+} // namespace
+
+void emitRows(Emission& emission, const RowsSpec& spec) {
+  const RowLayout layout(spec);
+  emission.launch(countOf({Size(spec.rows)}, layout.rows), layout.threads(),
+                  [&](GpuKernel& k) { Rows(k, spec, emission.contract, layout).emit(); });
+}
+
+} // namespace diptych::codegen::cuda
