@@ -26,19 +26,10 @@ static DType dtypeOfNumber(const Scalar& number, bool isBoolean) {
   return number.isInteger ? DType::i64 : default_dtype();
 }
 
-static Value constantOf(DType dtype, const Scalar& number) {
-  return emitted::constant({dtype, {}}, number);
-}
-
 Value valueOf(const Arg& arg) {
   if (arg.tensor())
     return arg.tensor()->value();
-  return constantOf(dtypeOfNumber(arg.number(), arg.isBoolean()), arg.number());
-}
-
-// A number takes `dtype`; a tensor keeps its own.
-static Value valueAs(const Arg& arg, DType dtype) {
-  return arg.tensor() ? arg.tensor()->value() : constantOf(dtype, arg.number());
+  return emitted::constant({dtypeOfNumber(arg.number(), arg.isBoolean()), {}}, arg.number());
 }
 
 Tensor tensorOf(const Arg& arg) { return arg.tensor() ? *arg.tensor() : Tensor(valueOf(arg)); }
@@ -150,6 +141,16 @@ static bool alreadyFits(std::span<const Arg* const> args) {
   return true;
 }
 
+// The tensors' common shape, which numbers take too.
+static Shape shapeOf(const char* op, std::span<const Arg* const> args) {
+  std::array<Shape, kMaxOperands> shapes;
+  size_t count = 0;
+  for (const Arg* arg : args)
+    if (arg->tensor() && (count == 0 || arg->tensor()->shape() != shapes[count - 1]))
+      shapes[count++] = arg->tensor()->shape();
+  return count == 1 ? shapes[0] : commonShape(op, {shapes.data(), count});
+}
+
 static Tensor emitPointwise(const OpInfo& op, std::span<const Arg* const> args) {
   std::array<Value, kMaxOperands> values;
   const std::span<Value> operands(values.data(), args.size());
@@ -160,17 +161,14 @@ static Tensor emitPointwise(const OpInfo& op, std::span<const Arg* const> args) 
   }
   // The condition of `where` has a dtype of its own.
   const size_t own = op.code == OpCode::Where ? 1 : 0;
-  if (own)
-    operands[0] = valueOf(*args[0]);
   const DType dtype = commonDType(op.name, args.subspan(own));
-  for (size_t i = own; i < args.size(); ++i)
-    operands[i] = valueAs(*args[i], dtype);
-  std::array<Shape, kMaxOperands> shapes;
-  for (size_t i = 0; i < args.size(); ++i)
-    shapes[i] = operands[i].shape();
-  const Shape shape = commonShape(op.name, {shapes.data(), args.size()});
-  for (Value& value : operands)
-    value = broadcastTo(op.name, value, shape);
+  const Shape shape = shapeOf(op.name, args);
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Arg& arg = *args[i];
+    const DType wanted = i < own ? dtypeOfNumber(arg.number(), arg.isBoolean()) : dtype;
+    operands[i] = arg.tensor() ? broadcastTo(op.name, arg.tensor()->value(), shape)
+                               : emitted::constant({wanted, shape}, arg.number());
+  }
   return wrap(currentEmitter().emit(op.code, operands, {}));
 }
 
