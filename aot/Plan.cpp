@@ -62,8 +62,7 @@ void checkLibrary(const Schedule& schedule, const codegen::Target& target) {
       throw Error(call.where, "aot: " + call.name +
                                   " is computed by library code (sorting, decompositions, rolling "
                                   "extrema), which an artefact can't carry here: " +
-                                  lacking +
-                                  "; or call it outside, and pass its result as an input");
+                                  lacking + "; call it outside, and pass its result as an input");
     return false;
   });
 }
