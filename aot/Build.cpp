@@ -216,7 +216,7 @@ private:
     Model& model = built_.model;
     Constants constants(module);
     if (model.threaded())
-      addThreads(module, model.options.threads);
+      addThreads(module, model);
     std::vector<Version> versions(targets_.size());
     for (size_t v = 0; v < versions.size(); ++v) {
       Version& version = versions[v];

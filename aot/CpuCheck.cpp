@@ -120,7 +120,7 @@ bool addCpuCheck(llvm::Module& module, const codegen::Target& target, const std:
   CpuCheck check(*target.machine().getMCSubtargetInfo());
   if (check.empty())
     return false;
-  addText(module, check.text(name), /*exported=*/false);
+  addText(module, check.text(name));
   return true;
 }
 

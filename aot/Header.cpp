@@ -36,9 +36,10 @@ typedef struct {
   int64_t shape[8]; /* the first `rank` of them; -1: chosen at the call */
 } diptych_tensor;
 
-/* Threads for one call. With run == NULL the call creates and ends them itself. Else run must call
-   task(context, i) for every i from 0 to count - 1, all at the same time, each on a thread of its
-   own (they wait for one another), and return when all have returned. */
+/* Threads for one call. With run == NULL the call creates and ends them itself; _start_pool gives
+   some that last. Else run must call task(context, i) for every i from 0 to count - 1, all at the
+   same time, each on a thread of its own (they wait for one another), and return when all have
+   returned. */
 typedef struct {
   int count;
   void (*run)(void *pool, int count, void (*task)(void *context, int index), void *context);
@@ -121,6 +122,8 @@ private:
     }
     if (model_.hasDims())
       define("ERROR_SIZE", std::to_string(kBadSize) + " /* a size is out of bounds */");
+    if (model_.threaded())
+      define("ERROR_THREADS", std::to_string(kNoThreads) + " /* more than the pool has */");
     for (int code : codesOf(model_))
       if (code >= kFirstFailure)
         line("/* " + std::to_string(code) + ": " + commentSafe(messageOf(model_, code)) + " */");
@@ -133,6 +136,8 @@ private:
     line("const char *" + name_ + "_error_message(int code);");
     line("/* 0 if this CPU can run the functions, else " + upper_ + "_ERROR_CPU. */");
     line("int " + name_ + "_check_cpu(void);\n");
+    if (model_.threaded())
+      pool();
     if (!model_.weightsInFile())
       return;
     line("/* Maps the file " + name_ +
@@ -141,6 +146,21 @@ private:
          "*/");
     line("int " + name_ + "_open_weights(const char *path, diptych_weights *weights);");
     line("void " + name_ + "_close_weights(diptych_weights *weights);\n");
+  }
+
+  void pool() {
+    line("/* Threads that last: starts count - 1 of them (fewer if the system refuses some) and "
+         "makes");
+    line("   `threads` use them and the caller's own, in any calls, also of other artefacts. "
+         "`memory`:");
+    line("   that many bytes of yours, aligned to " + upper_ +
+         "_ALIGNMENT, until the pool is stopped.");
+    line("   Idle threads sleep. Callers of one pool take turns. Stopping waits for the call that");
+    line(
+        "   runs, ends the threads and leaves `threads` with one; no call may begin meanwhile. */");
+    line("size_t " + name_ + "_pool_bytes(int count);");
+    line("int " + name_ + "_start_pool(void *memory, int count, diptych_threads *threads);");
+    line("void " + name_ + "_stop_pool(diptych_threads *threads);\n");
   }
 
   static std::string commentSafe(std::string text) {

@@ -21,6 +21,8 @@ std::vector<int> codesOf(const Model& model) {
     codes.insert(codes.end(), {kNoWeights, kNoFile, kWrongFile});
   if (model.hasDims())
     codes.push_back(kBadSize);
+  if (model.threaded())
+    codes.push_back(kNoThreads);
   for (size_t i = 0; i < model.failures.size(); ++i)
     codes.push_back(kFirstFailure + static_cast<int>(i));
   return codes;
@@ -66,6 +68,10 @@ std::string messageOf(const Model& model, int code) {
         sizes += (sizes.empty() ? "" : "; ") + boundsText(*entry.dim) + " in " + entry.symbol;
     return "a size is out of bounds: expected " + sizes;
   }
+  case kNoThreads:
+    return "the threads did not run: expected a count of at most those that the pool has started, "
+           "or "
+           "a `run` that runs every task";
   default: return model.failures[static_cast<size_t>(code - kFirstFailure)];
   }
 }

@@ -36,6 +36,7 @@ enum Code {
   kNoFile = 5,    // of weights: it cannot be read
   kWrongFile = 6, // of weights: it is another
   kBadSize = 7,   // of a batch
+  kNoThreads = 8, // a pool, or the caller's `run`, did not run them
   kFirstFailure = 16
 };
 

@@ -160,12 +160,13 @@ void checkNames(const Model& model) {
   if (model.entries.empty())
     throw Error("aot: expected at least one entry, got none");
   Taken symbols("symbols"), macros("macros");
-  for (const char* fixed : {"about", "version", "model_hash", "numerics", "targets",
-                            "error_message", "check_cpu", "open_weights", "close_weights"})
+  for (const char* fixed :
+       {"about", "version", "model_hash", "numerics", "targets", "error_message", "check_cpu",
+        "open_weights", "close_weights", "pool_bytes", "start_pool", "stop_pool"})
     symbols.add(model.options.name + "_" + fixed);
   for (const char* fixed : {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK",
                             "ERROR_NULL", "ERROR_WORKSPACE", "ERROR_CPU", "ERROR_SIZE",
-                            "ERROR_WEIGHTS", "ERROR_FILE", "ERROR_OTHER_FILE"})
+                            "ERROR_WEIGHTS", "ERROR_FILE", "ERROR_OTHER_FILE", "ERROR_THREADS"})
     macros.add(fixed);
   for (const EntryInfo& entry : model.entries) {
     require("an entry", entry.name);

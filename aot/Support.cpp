@@ -135,7 +135,8 @@ several:
   %f2 = insertvalue %Frame %f1, ptr %outputs, 2
   %f3 = insertvalue %Frame %f2, ptr %workspace, 3
   %f4 = insertvalue %Frame %f3, ptr %team, 4
-  %f5 = insertvalue %Frame %f4, i32 0, 5
+; A `run` that runs nothing leaves this code.
+  %f5 = insertvalue %Frame %f4, i32 NO_THREADS, 5
   store %Frame %f5, ptr %frame
   %runAt = getelementptr i8, ptr %asked, i64 8
   %run = load ptr, ptr %runAt
@@ -260,7 +261,7 @@ static void replaceAll(std::string& text, const std::string& from, const std::st
     text.replace(at, from.size(), to);
 }
 
-void addText(llvm::Module& module, const std::string& text, bool exported) {
+void addText(llvm::Module& module, const std::string& text, const std::string& exported) {
   llvm::SMDiagnostic diagnostic;
   auto parsed = llvm::parseAssemblyString(text, diagnostic, module.getContext());
   if (!parsed)
@@ -270,12 +271,11 @@ void addText(llvm::Module& module, const std::string& text, bool exported) {
   parsed->setTargetTriple(module.getTargetTriple());
   std::vector<std::string> names;
   for (const llvm::Function& function : *parsed)
-    if (!function.isDeclaration())
+    if (!function.isDeclaration() &&
+        (exported.empty() || !function.getName().starts_with(exported)))
       names.push_back(function.getName().str());
   if (llvm::Linker::linkModules(module, std::move(parsed)))
     throw Error("internal: support code does not link");
-  if (exported)
-    return;
   // Linking would leave out what was internal before.
   for (const std::string& name : names) {
     module.getFunction(name)->setVisibility(llvm::GlobalValue::DefaultVisibility);
@@ -283,11 +283,15 @@ void addText(llvm::Module& module, const std::string& text, bool exported) {
   }
 }
 
-void addThreads(llvm::Module& module, int most) {
-  std::string text = kThreads;
-  replaceAll(text, "MOST", std::to_string(most));
+void addThreads(llvm::Module& module, const Model& model) {
+  std::string text = kThreads + poolText();
+  replaceAll(text, "MOST", std::to_string(model.options.threads));
+  replaceAll(text, "NULL_POINTER", std::to_string(kNullPointer));
+  replaceAll(text, "BAD_WORKSPACE", std::to_string(kBadWorkspace));
+  replaceAll(text, "NO_THREADS", std::to_string(kNoThreads));
   replaceAll(text, "PAUSE", module.getTargetTriple().isX86() ? "pause" : "yield");
-  addText(module, text, /*exported=*/false);
+  replaceAll(text, "NAME_", model.options.name + "_");
+  addText(module, text, model.options.name + "_");
 }
 
 void addWeightFile(llvm::Module& module, const Model& model) {
@@ -307,7 +311,7 @@ void addWeightFile(llvm::Module& module, const Model& model) {
   replaceAll(text, "NO_FILE", std::to_string(kNoFile));
   replaceAll(text, "WRONG_FILE", std::to_string(kWrongFile));
   replaceAll(text, "NAME_", name + "_");
-  addText(module, text, /*exported=*/true);
+  addText(module, text, name + "_");
   global->setLinkage(llvm::GlobalValue::InternalLinkage);
 }
 

@@ -9,12 +9,16 @@
 
 namespace diptych::aot {
 
-/// Adds functions written as LLVM IR: with their names for everybody, or for this module alone.
-void addText(llvm::Module& module, const std::string& text, bool exported);
+/// Adds functions written as LLVM IR: for this module alone, but for names that begin with
+/// `exported`, if it is not empty.
+void addText(llvm::Module& module, const std::string& text, const std::string& exported = "");
 
 /// Adds diptych_meet(team, threads), and i32 diptych_run(plan, inputs, outputs, workspace,
-/// threads), which runs a threaded plan; `threads`: the header's diptych_threads, or null.
-void addThreads(llvm::Module& module, int most);
+/// threads), which runs a threaded plan; `threads`: the header's diptych_threads, or null. And
+/// NAME_start_pool and its like.
+void addThreads(llvm::Module& module, const Model& model);
+/// Text of the functions of a pool.
+std::string poolText();
 
 /// Adds NAME_open_weights and NAME_close_weights for the model's file of weights.
 void addWeightFile(llvm::Module& module, const Model& model);

@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 namespace dt = diptych;
 using namespace dt::bench;
@@ -84,23 +85,34 @@ void artefactGradient(benchmark::State& state) {
 }
 BENCHMARK(artefactGradient)->Name("artefact/w1/gradient/1_thread")->Apply(milliseconds);
 
-void artefactGradientOnThreads(benchmark::State& state) {
+/// With threads that every call makes, or with some that last.
+void artefactGradientOnThreads(benchmark::State& state, bool lasting) {
   Called p;
   const Library library(portfolioArtefact(p, 2));
   auto* f = library.function<Together>("w1_2_gradient");
   if (!f)
     return state.SkipWithError("the artefact does not run");
-  const Threads threads{2, nullptr, nullptr};
+  Threads threads{2, nullptr, nullptr};
+  const std::unique_ptr<void, decltype(&std::free)> pool(
+      std::aligned_alloc(64, library.function<size_t(int)>("w1_2_pool_bytes")(2)), &std::free);
+  if (lasting &&
+      library.function<int(void*, int, Threads*)>("w1_2_start_pool")(pool.get(), 2, &threads))
+    return state.SkipWithError("the pool does not start");
   const auto run = [&] {
     return f(p.w.data<double>(), p.X.data<double>(), p.r.data<double>(), &p.value,
              const_cast<double*>(p.gradient.data<double>()), library.workspace(), &threads);
   };
-  if (run() != 0 || !agree(state, p.gradient, dt::value_and_grad(objective)(p.w, p.X, p.r).second))
-    return;
-  for (auto _ : state)
-    benchmark::DoNotOptimize(run());
+  if (run() == 0 && agree(state, p.gradient, dt::value_and_grad(objective)(p.w, p.X, p.r).second))
+    for (auto _ : state)
+      benchmark::DoNotOptimize(run());
+  library.function<void(Threads*)>("w1_2_stop_pool")(&threads);
 }
-BENCHMARK(artefactGradientOnThreads)->Name("artefact/w1/gradient/2_threads")->Apply(milliseconds);
+BENCHMARK_CAPTURE(artefactGradientOnThreads, own, false)
+    ->Name("artefact/w1/gradient/2_threads")
+    ->Apply(milliseconds);
+BENCHMARK_CAPTURE(artefactGradientOnThreads, pool, true)
+    ->Name("artefact/w1/gradient/2_threads_that_last")
+    ->Apply(milliseconds);
 
 // DIPTYCH_THREADS=1 makes it the counterpart of the artefact on one thread.
 void jitGradient(benchmark::State& state) {

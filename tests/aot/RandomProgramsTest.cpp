@@ -25,7 +25,7 @@ std::vector<Tensor> tensorsOf(const Values& values) {
 
 TEST(Aot, RandomProgramsHaveJitsBits) {
   int carried = 0;
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= 70; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const fuzz::Program program =
         fuzz::generate(seed, {.operators = 5 + static_cast<int>(seed % 20),
@@ -57,7 +57,7 @@ TEST(Aot, RandomProgramsHaveJitsBits) {
     for (const int threads : {1, 3})
       expectSameBits(model.call("f", arguments, Threads{threads}), expected);
   }
-  EXPECT_GE(carried, 90);
+  EXPECT_GE(carried, 60);
 }
 
 } // namespace

@@ -13,7 +13,8 @@ BUILD = Path(os.environ.get("DIPTYCH_BUILD", HERE.parents[1] / "build" / "releas
 MEMORY = {"memcpy", "memset", "memmove"}
 MATH = {"log"}
 FILES = {"open", "lseek", "mmap", "munmap", "close", "memcmp"}
-THREADS = {"pthread_create", "pthread_join", "sched_yield"}
+THREADS = {"pthread_create", "pthread_join", "sched_yield", "pthread_mutex_lock", "pthread_mutex_unlock",
+           "pthread_cond_wait", "pthread_cond_broadcast"}
 C99 = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
 CPP = ["-x", "c++", "-std=c++17", "-Wall", "-Wextra", "-Werror"]
 
@@ -138,6 +139,28 @@ class Artefacts(unittest.TestCase):
             for link in ([], ["-static"]):
                 self.assertEqual(run([self.build(artefact, link=["-pthread", *link], threads=threads)]),
                                  self.expected())
+
+    def pool(self, *options, compiler=None):
+        artefact = self.make(threads=4)
+        program = artefact / "pool"
+        run([compiler or self.compiler, *C99, "-D_POSIX_C_SOURCE=200809L", *options, f"-I{artefact}",
+             HERE / "probe" / "pool.c", artefact / "probe.o", "-o", program, "-pthread", "-lm"])
+        return program
+
+    def test_pool_serves_many_calls_and_callers(self):
+        for link in ([], ["-static"], ["-no-pie", "-fno-pie"]):
+            self.assertRegex(run([self.pool(*link)]), r"^4 the threads did not run: expected a count of at most those")
+
+    def test_pool_is_smaller_where_threads_are_refused(self):
+        for refused in (1, 2, 3):
+            program = self.pool(f"-DREFUSE={refused}", "-Wl,--wrap=pthread_create")
+            self.assertRegex(run([program]), r"^1 the threads" if refused == 1 else r"^[1-3] the threads")
+
+    def test_pool_is_clean_under_tools(self):
+        self.assertRegex(run([*self.valgrind(), self.pool()]), r"^4 ")
+        clang = shutil.which("clang-22") or shutil.which("clang")
+        if clang:
+            self.assertRegex(run([self.pool("-fsanitize=thread", compiler=clang)]), r"^4 ")
 
     def test_weights_are_embedded_passed_or_in_a_file(self):
         source = Path(self.folder.name) / "weights.c"
