@@ -8,11 +8,11 @@
 
 namespace diptych::passes {
 
-/// A module of the stablehlo and func dialects (StableHLO v1) whose public @main is `function`.
-/// The last of its arguments may be given: they become constants. Throws Error with operator and
-/// line for what StableHLO has no operation for, and for loops and branches.
-/// What stays the same are the operations, not their rounding. An index out of range, an error with
-/// us, is clamped there; float to integer conversions out of range are up to the implementation.
+/// A module of the stablehlo (v1), chlo and func dialects whose public @main is `function`. The
+/// last of its arguments may be given: they become constants. Throws Error with operator and line
+/// for what StableHLO has no operation for; docs/saved.md says how the others are written. What
+/// stays the same are the operations, not their rounding. An index out of range, an error with us,
+/// is clamped there; float to integer conversions out of range are up to the implementation.
 std::string stableHlo(mlir::func::FuncOp function, llvm::ArrayRef<mlir::DenseElementsAttr> last);
 
 } // namespace diptych::passes

@@ -10,12 +10,9 @@
 // CHECK: return
 
 // What it can't say is named, with its line.
-// RUN: sh %S/Inputs/exit_code.sh diptych export %s --function sorts | FileCheck %s --check-prefix=SORT
-// SORT: diptych: export_stablehlo.mlir:105: stablehlo: expected operators that StableHLO has, got diptych.argsort; leave it out
-// SORT-NEXT: exit code 3
-// RUN: sh %S/Inputs/exit_code.sh diptych export %s --function loops | FileCheck %s --check-prefix=LOOP
-// LOOP: stablehlo: {{.*}}got diptych.scan
-// LOOP-NEXT: exit code 3
+// RUN: sh %S/Inputs/exit_code.sh diptych export %s --function solves | FileCheck %s --check-prefix=SOLVE
+// SOLVE: diptych: export_stablehlo.mlir:102: stablehlo: expected operators that StableHLO has, got diptych.det; leave it out
+// SOLVE-NEXT: exit code 3
 // RUN: sh %S/Inputs/exit_code.sh diptych export %s --function none | FileCheck %s --check-prefix=NONE
 // NONE: expected a function @none
 // RUN: sh %S/Inputs/exit_code.sh diptych export %s -o %t.none/x | FileCheck %s --check-prefix=WRITE
@@ -101,17 +98,9 @@ func.func @main(%x: tensor<2x3xf64>, %w: tensor<3x4xf64>, %i: tensor<2xi64>)
   %in = diptych.sub %io, %i : tensor<2xi64>, tensor<2xi64> -> tensor<2xi64>
   return %s3, %f, %po, %wh, %cv, %an, %cs, %gc, %in : tensor<2xf64>, tensor<2x4xf64>, tensor<3x2xf64>, tensor<2x3xf64>, tensor<4x3xf32>, tensor<2x3xi1>, tensor<1x2x2x4xf64>, tensor<3x2xf64>, tensor<2xi64>
 }
-func.func @sorts(%x: tensor<3xf64>) -> tensor<3xi64> {
-  %y = diptych.argsort %x {axis = 0 : i64, descending = false} : tensor<3xf64> -> tensor<3xi64>
-  return %y : tensor<3xi64>
-}
-func.func @loops(%x: tensor<f64>) -> tensor<f64> {
-  %r = diptych.scan consts() carry(%x) xs() length 4 : (tensor<f64>) -> tensor<f64> {
-  ^bb0(%c: tensor<f64>):
-    %n = diptych.mul %c, %c : tensor<f64>, tensor<f64> -> tensor<f64>
-    diptych.yield %n : tensor<f64>
-  }
-  return %r : tensor<f64>
+func.func @solves(%x: tensor<3x3xf64>) -> tensor<f64> {
+  %y = diptych.det %x {regular = true} : tensor<3x3xf64> -> tensor<f64>
+  return %y : tensor<f64>
 }
 func.func private @loss(%w: tensor<3xf64>, %x: tensor<5x3xf64>) -> tensor<f64> {
   %c = diptych.reshape %w : tensor<3xf64> -> tensor<3x1xf64>

@@ -22,8 +22,8 @@ struct Request {
 
 const char* const kFooter = R"(
 Derivatives are expanded and calls inlined first; weights of a saved function become constants.
-An operator that StableHLO has no operation for, a loop or a branch is an error that names it and
-its line. Rounding is up to who compiles it. docs/saved.md has the list of what is covered.
+An operator that can't be written with StableHLO's operations is an error that names it and its
+line. Rounding is up to who compiles it. docs/saved.md has the list of what is covered.
 
 Exit codes: 0 done, 2 wrong usage, 3 the file can't be read or written, is no valid program, or
 holds what can't be exported, 4 internal error.

@@ -1,16 +1,20 @@
-"""check_stablehlo.py FILE: parses StableHLO text by the grammar of the operations that Diptych writes, one a line, and
-infers every result's type from its operands by the operation's rules in the StableHLO specification. Knows nothing of
+"""check_stablehlo.py FILE: parses StableHLO text by the grammar of the operations that Diptych writes, one a line but for
+regions, and infers every result's type from its operands by the operation's rules in the StableHLO specification. Knows nothing of
 what the numbers are; stablehlo_peer.py asks a StableHLO compiler."""
 import re
 import sys
 
 TYPE = r"tensor<(?:\d+x)*(?:f32|f64|i1|i32|i64)>"
-VALUE = r"%\w+"
+VALUE = r"%\w+(?:#\d+)?"
 LIST = r"\[(?:-?\d+(?:, -?\d+)*)?\]"
 UNARY_FLOAT = {"exponential", "exponential_minus_one", "log", "log_plus_one", "sqrt", "rsqrt", "cbrt", "tanh", "logistic",
                "sine", "cosine", "tan", "floor", "ceil", "round_nearest_even"}
 UNARY = UNARY_FLOAT | {"negate", "abs", "sign", "not", "optimization_barrier"}
-BINARY = {"add", "subtract", "multiply", "divide", "power", "remainder", "maximum", "minimum", "atan2", "and", "or", "xor"}
+BINARY = {"add", "subtract", "multiply", "divide", "power", "remainder", "maximum", "minimum", "atan2", "and", "or", "xor",
+          "shift_left", "shift_right_logical"}
+INTEGER = {"and", "or", "xor", "shift_left", "shift_right_logical"}
+COMPOSED = {"sinh": 1, "cosh": 1, "asin": 1, "acos": 1, "erf": 1, "erfc": 1, "erf_inv": 1, "lgamma": 1, "digamma": 1,
+            "polygamma": 2}
 FOLDS = {"add", "multiply", "maximum", "minimum"}
 
 
@@ -54,6 +58,8 @@ class Module:
 
     def operation(self, text):
         """The result's type as (shape, element), and as it is written."""
+        if text.startswith("chlo."):
+            return self.composed(text)
         name = re.match(r'"?stablehlo\.(\w+)', text)
         need(name, f"no operation of stablehlo: {text}")
         name = name[1]
@@ -66,10 +72,17 @@ class Module:
             x, y, written = match(rf"stablehlo\.{name} <V>, <V> : <T>", text)
             shape, element = self.use(x, written)
             self.use(y, written)
-            need((name in ("and", "or", "xor")) == (element == "i1"), f"{name} of {element}")
+            need(element[0] == "i" if name in INTEGER else element != "i1", f"{name} of {element}")
         else:
             shape, element, written = getattr(self, "parse_" + name)(text)
         need(parseType(written) == (tuple(shape), element), f"inferred {shape} of {element}, written {written}")
+        return written
+
+    def composed(self, text):
+        name, names, types, written = match(rf"chlo\.(\w+) ({VALUE}(?:, {VALUE})*) : ({TYPE}(?:, {TYPE})*) -> <T>", text)
+        operands = self.uses(names, types)
+        need(COMPOSED.get(name) == len(operands) and all(x == operands[0] for x in operands), f"operands of {name}")
+        need(operands[0][1][0] == "f" and parseType(written) == operands[0], f"the type of {name}")
         return written
 
     def parse_constant(self, text):
@@ -221,23 +234,142 @@ class Module:
         return [next(rows) if d in offsets else next(batch) for d in range(rank)], element, written
 
 
+    def parse_dynamic_slice(self, text):
+        x, at, sizes, a, types, written = match(
+            rf"stablehlo\.dynamic_slice <V>((?:, {VALUE})*), sizes = <L> : \(<T>((?:, {TYPE})*)\) -> <T>", text)
+        shape, element = self.use(x, a)
+        self.indices(at, types, len(shape))
+        need(len(sizes := numbers(sizes)) == len(shape) and all(0 <= k <= n for k, n in zip(sizes, shape)), "its sizes")
+        return sizes, element, written
+
+    def parse_dynamic_update_slice(self, text):
+        x, part, at, a, b, types, written = match(
+            rf"stablehlo\.dynamic_update_slice <V>, <V>((?:, {VALUE})*) : \(<T>, <T>((?:, {TYPE})*)\) -> <T>", text)
+        (shape, element), (own, kind) = self.use(x, a), self.use(part, b)
+        self.indices(at, types, len(shape))
+        need(kind == element and len(own) == len(shape) and all(k <= n for k, n in zip(own, shape)), "its update")
+        return shape, element, written
+
+    def indices(self, names, types, count):
+        scalars = self.uses(names[2:], types[2:]) if names else []
+        need(scalars == [((), "i64")] * count, "an index for each axis")
+
+    def parse_cholesky(self, text):
+        x, written = match(r"stablehlo\.cholesky <V>, lower = true : <T>", text)
+        shape, element = self.use(x, written)
+        need(len(shape) >= 2 and shape[-1] == shape[-2] and element[0] == "f", "cholesky's matrix")
+        return shape, element, written
+
+    def parse_triangular_solve(self, text):
+        x, y, a, b, written = match(
+            r'"stablehlo\.triangular_solve"\(<V>, <V>\) <\{left_side = true, lower = (?:true|false), transpose_a = '
+            r"#stablehlo<transpose (?:NO_)?TRANSPOSE>, unit_diagonal = (?:true|false)\}> : \(<T>, <T>\) -> <T>", text)
+        (xs, element), (ys, kind) = self.use(x, a), self.use(y, b)
+        need(element == kind and element[0] == "f" and len(xs) == len(ys) >= 2, "triangular_solve's operands")
+        need(xs[:-2] == ys[:-2] and xs[-1] == xs[-2] == ys[-2], "triangular_solve's shapes")
+        return ys, element, written
+
+    # Regions: operands as (name, type as written), regions as (types of arguments, types returned).
+
+    def region_while(self, attributes, operands, regions, results):
+        types = [type_ for _, type_ in operands]
+        need(not attributes and [own for own, _ in regions] == [types, types], "while's arguments")
+        need(regions[0][1] == ["tensor<i1>"] and regions[1][1] == types == results, "what while returns")
+
+    def region_if(self, attributes, operands, regions, results):
+        need(not attributes and [type_ for _, type_ in operands] == ["tensor<i1>"], "if's predicate")
+        need(regions == [([], results)] * 2, "what if returns")
+
+    def region_sort(self, attributes, operands, regions, results):
+        axis = match(r" <\{dimension = (\d+) : i64, is_stable = true\}>", attributes)[0]
+        types = [type_ for _, type_ in operands]
+        shapes = [parseType(type_)[0] for type_ in types]
+        need(results == types and all(shape == shapes[0] for shape in shapes) and int(axis) < len(shapes[0]), "sort")
+        pairs = [f"tensor<{parseType(type_)[1]}>" for type_ in types for _ in range(2)]
+        need(regions == [(pairs, ["tensor<i1>"])], "sort's comparison")
+
+    def region_scatter(self, attributes, operands, regions, results):
+        rows, inserted, to, vector = match(
+            r" <\{indices_are_sorted = false, scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = <L>, "
+            r"inserted_window_dims = <L>, scatter_dims_to_operand_dims = <L>, index_vector_dim = (\d+)>, "
+            r"unique_indices = false\}>", attributes)
+        (xs, element), (indices, kind), (us, other) = [parseType(type_) for _, type_ in operands]
+        rows, inserted = numbers(rows), numbers(inserted)
+        need(results == [operands[0][1]] and other == element and kind in ("i32", "i64"), "scatter's types")
+        need(numbers(to) == inserted and int(vector) == len(indices), "scatter's indices")
+        need([us[d] for d in rows] == [n for d, n in enumerate(xs) if d not in inserted], "scatter's rows")
+        need([n for d, n in enumerate(us) if d not in rows] == list(indices), "scatter's updates")
+        need(regions == [([f"tensor<{element}>"] * 2, [f"tensor<{element}>"])], "scatter's combination")
+
+
+OWN_NAMES = {"while", "sort", "scatter"}  # regions that name nothing around them
+
+
+class Text:
+    """The lines of a module, from `at` on."""
+    def __init__(self, text):
+        self.lines, self.at, self.count = text.splitlines(), 0, 0
+
+    def take(self, pattern):
+        groups = match(pattern, self.lines[self.at])
+        self.at += 1
+        return groups
+
+    def block(self, module, margin, last):
+        """Operations up to the one that returns; the types it returns."""
+        while not self.lines[self.at].startswith(margin + last):
+            name, several, operation = self.take(rf"{margin}(%\w+)(?::(\d+))? = (.*)")
+            need(name not in module.types, f"{name} is defined twice")
+            results = self.regions(module, margin, operation) if operation.endswith("({") else [module.operation(operation)]
+            need(int(several or 1) == len(results) or (several, len(results)) == ("0", 0), "as many names as results")
+            for i, type_ in enumerate(results):
+                module.types[f"{name}#{i}" if several else name] = type_
+            self.count += 1
+        names, types = self.take(rf"{margin}{last}(?: ((?:{VALUE}(?:, )?)+) : ((?:{TYPE}(?:, )?)+))?")
+        if names:
+            module.uses(names, types)
+        return types.split(", ") if types else []
+
+    def regions(self, module, margin, operation):
+        name, names, attributes = match(rf'"stablehlo\.(\w+)"\(((?:{VALUE}(?:, )?)*)\)( <\{{.*\}}>)? \(\{{', operation)
+        regions = []
+        while True:
+            inside = Module()
+            if name not in OWN_NAMES:
+                inside.types.update(module.types)
+            own = []
+            if self.lines[self.at].startswith(margin + "^bb0"):
+                arguments, = self.take(rf"{re.escape(margin)}\^bb0\(((?:%\w+: {TYPE}(?:, )?)+)\):")
+                for argument, type_ in re.findall(rf"({VALUE}): ({TYPE})", arguments):
+                    need(argument not in module.types, f"{argument} is defined twice")
+                    inside.types[argument] = type_
+                    own.append(type_)
+            regions.append((own, self.block(inside, margin + "  ", "stablehlo.return")))
+            if self.lines[self.at] != margin + "}, {":
+                break
+            self.at += 1
+        types, one, results = self.take(
+            rf"{margin}\}}\) : \(((?:{TYPE}(?:, )?)*)\) -> (?:({TYPE})|\(((?:{TYPE}(?:, )?)*)\))")
+        if names:
+            module.uses(names, types)
+        results = [one] if one else results.split(", ") if results else []
+        operands = list(zip(names.split(", "), types.split(", "))) if names else []
+        getattr(module, "region_" + name)(attributes or "", operands, regions, results)
+        return results
+
+
 def check(text):
-    lines = text.splitlines()
-    need(lines[0] == "module @diptych {" and lines[-2:] == ["  }", "}"], "the frame of a module")
-    arguments, results = match(rf"  func\.func public @main\(((?:%\w+: {TYPE}(?:, )?)*)\) -> \(((?:{TYPE}(?:, )?)*)\) \{{", lines[1])
-    module, count = Module(), 0
+    lines = Text(text)
+    need(lines.lines[0] == "module @diptych {" and lines.lines[-2:] == ["  }", "}"], "the frame of a module")
+    lines.at = 1
+    arguments, results = lines.take(rf"  func\.func public @main\(((?:%\w+: {TYPE}(?:, )?)*)\) -> \(((?:{TYPE}(?:, )?)*)\) \{{")
+    module = Module()
     for name, type_ in re.findall(rf"({VALUE}): ({TYPE})", arguments):
         module.types[name] = type_
-    for line in lines[2:-3]:
-        name, operation = match(r"    <V> = (.*)", line)
-        need(name not in module.types, f"{name} is defined twice")
-        module.types[name] = module.operation(operation)
-        count += 1
-    names, types = match(rf"    return(?: ((?:{VALUE}(?:, )?)+) : ((?:{TYPE}(?:, )?)+))?", lines[-3])
-    if names:
-        module.uses(names, types)
-    need((types or "") == results, "what is returned")
-    return count
+    returned = lines.block(module, "    ", "return")
+    need(", ".join(returned) == results, "what is returned")
+    need(lines.at == len(lines.lines) - 2, "nothing after what is returned")
+    return lines.count
 
 
 if __name__ == "__main__":
