@@ -1,7 +1,7 @@
 // Kernels of the device by their text, and programs made of them.
 #include "frontend/JitDevice.h"
 
-#include "codegen/cuda/GpuCompiler.h"
+#include "codegen/cuda/DeviceCode.h"
 #include "frontend/JitPipeline.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/SimulatedDriver.h"
@@ -51,7 +51,7 @@ public:
     return *kernels;
   }
 
-  std::vector<KernelPtr> compile(const std::vector<GpuRequest>& requests,
+  std::vector<KernelPtr> compile(const std::vector<GpuRequest>& requests, bool persistent,
                                  codegen::KernelTimes& times) {
     const std::lock_guard lock(mutex_);
     std::vector<GpuRequest> fresh;
@@ -67,7 +67,7 @@ public:
       }
     }
     if (!fresh.empty())
-      compileFresh(fresh, made, times);
+      compileFresh(fresh, made, persistent, times);
     std::vector<KernelPtr> kernels;
     for (const KernelPtr* slot : slots)
       kernels.push_back(*slot);
@@ -75,25 +75,40 @@ public:
   }
 
 private:
-  void compileFresh(const std::vector<GpuRequest>& fresh, const std::vector<KernelPtr*>& slots,
-                    codegen::KernelTimes& times) {
-    const double start = milliseconds();
+  static void compileFresh(const std::vector<GpuRequest>& fresh,
+                           const std::vector<KernelPtr*>& slots, bool persistent,
+                           codegen::KernelTimes& times) {
     const runtime::cuda::Context& device = runtime::cuda::context();
-    times.compiled += static_cast<int64_t>(fresh.size());
     if (device.driver.isSimulated) {
+      const double start = milliseconds();
       const auto kernels = codegen::cuda::compileSimulated(fresh);
       for (size_t i = 0; i < kernels.size(); ++i)
         *slots[i] = simulated(*kernels[i]);
-    } else {
-      const auto module =
-          codegen::cuda::compilePtx(fresh, "sm_" + std::to_string(device.capability),
-                                    "diptych_kernel_" + std::to_string(known_.size()) + "_");
-      times.objectBytes += static_cast<int64_t>(module.ptx.size());
-      const auto loaded = std::make_shared<LoadedModule>(module.ptx.c_str());
-      for (size_t i = 0; i < module.kernels.size(); ++i)
-        *slots[i] = std::make_shared<DeviceKernel>(module.kernels[i], loaded);
+      times.compiled += static_cast<int64_t>(fresh.size());
+      times.codegen += 1e-3 * (milliseconds() - start);
+      return;
     }
-    times.codegen += 1e-3 * (milliseconds() - start);
+    const codegen::cuda::DeviceCode code =
+        codegen::cuda::deviceCode(fresh, "sm_" + std::to_string(device.capability),
+                                  persistent ? &codegen::ObjectCache::shared() : nullptr, times);
+    const double start = milliseconds();
+    const auto loaded = load(code);
+    for (size_t i = 0; i < code.kernels.size(); ++i)
+      *slots[i] = std::make_shared<DeviceKernel>(code.kernels[i], loaded);
+    times.objectBytes +=
+        static_cast<int64_t>(code.cubin.empty() ? code.ptx.size() : code.cubin.size());
+    times.link += 1e-3 * (milliseconds() - start);
+  }
+
+  // An older driver may not take machine code of a newer nvJitLink, but its PTX.
+  static std::shared_ptr<const LoadedModule> load(const codegen::cuda::DeviceCode& code) {
+    if (!code.cubin.empty()) {
+      try {
+        return std::make_shared<LoadedModule>(code.cubin.data());
+      } catch (const Error&) {
+      }
+    }
+    return std::make_shared<LoadedModule>(code.ptx.c_str());
   }
 
   std::mutex mutex_;
@@ -178,8 +193,9 @@ std::optional<Gemm> gemmOf(const codegen::MatmulSpec& product) {
   return gemm ? gemm : gemmWith(product, true);
 }
 
-std::unique_ptr<runtime::cuda::DeviceProgram>
-compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::KernelTimes& times) {
+std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Schedule& schedule,
+                                                               bool usesBlas, bool persistent,
+                                                               codegen::KernelTimes& times) {
   std::vector<GpuRequest> requests;
   appendRequests(schedule, requests);
   std::string why;
@@ -191,7 +207,7 @@ compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::Kern
     if (!blas.back())
       own.push_back(request);
   }
-  const std::vector<KernelPtr> kernels = Kernels::instance().compile(own, times);
+  const std::vector<KernelPtr> kernels = Kernels::instance().compile(own, persistent, times);
   auto next = kernels.begin();
   auto library = blas.begin();
   const auto program = codegen::assembleWith(

@@ -10,8 +10,10 @@ namespace diptych {
 
 /// The schedule, made with codegen::cuda::gpuScheduleOptions, on the device. Kernels are compiled
 /// once a process. `usesBlas`: large matrix products are cuBLAS's where it is found.
-std::unique_ptr<runtime::cuda::DeviceProgram>
-compileForDevice(const codegen::Schedule& schedule, bool usesBlas, codegen::KernelTimes& times);
+/// `persistent`: their code is kept on disk.
+std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Schedule& schedule,
+                                                               bool usesBlas, bool persistent,
+                                                               codegen::KernelTimes& times);
 /// The product as cuBLAS takes it; nothing where its strides or sizes do not fit.
 std::optional<runtime::cuda::Gemm> gemmOf(const codegen::MatmulSpec& product);
 

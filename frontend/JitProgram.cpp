@@ -63,7 +63,7 @@ void JitProgram::prepare(bool onDevice) {
                                      codegen::cuda::gpuScheduleOptions(contract));
     }
     if (onDevice)
-      deviceProgram_ = compileForDevice(schedule, contract, times);
+      deviceProgram_ = compileForDevice(schedule, contract, options_.diskCache, times);
     else
       runner_ = std::make_unique<runtime::ProgramRunner>(
           codegen::assemble(schedule, options_.diskCache, times));
