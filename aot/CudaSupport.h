@@ -1,0 +1,9 @@
+// The fixed text of a C file for GPUs and of its header; NAME stands for the artefact's name.
+#pragma once
+
+namespace diptych::aot {
+
+extern const char* const kCudaSupport;
+extern const char* const kCudaDeclarations;
+
+} // namespace diptych::aot

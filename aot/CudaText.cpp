@@ -1,0 +1,253 @@
+// NAME_cuda.h and NAME_cuda.c: tables of the plans around the fixed text.
+#include "aot/CudaPlan.h"
+#include "aot/CudaSupport.h"
+#include "aot/Model.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace diptych::aot {
+
+namespace {
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  });
+  return text;
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
+  return text;
+}
+
+/// The fixed text with the artefact's name in it.
+std::string named(const char* text, const CudaModel& model) {
+  const std::string own = "\x01"; // no name has it
+  std::string out = replaced(text, "NAME_CUDA_", own);
+  out = replaced(out, "NAME_cuda", model.options.name + "_cuda");
+  return replaced(out, own, upper(model.options.name) + "_CUDA_");
+}
+
+const char* elementOf(DType dtype) {
+  switch (dtype) {
+  case DType::f32: return "float";
+  case DType::f64: return "double";
+  case DType::i32: return "int32_t";
+  case DType::i64: return "int64_t";
+  case DType::boolean: return "uint8_t";
+  }
+  return "void";
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\')
+      out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out + "\"";
+}
+
+struct Signatures {
+  std::string device, host, check;
+};
+
+Signatures signaturesOf(const CudaModel& model, const EntryInfo& entry) {
+  const std::string handle = model.options.name + "_cuda *artefact";
+  const std::string stem = "int " + model.options.name + "_cuda_" + entry.name;
+  Signatures made{stem + "(" + handle, stem + "_host(" + handle,
+                  stem + "_check(" + handle + ", uint64_t workspace, void *stream)"};
+  const auto append = [&](const TensorInfo& tensor, const char* qualifier) {
+    made.device += ", uint64_t " + tensor.name;
+    made.host += std::string(", ") + qualifier + elementOf(tensor.type.dtype) + " *" + tensor.name;
+  };
+  for (const TensorInfo& input : entry.inputs)
+    append(input, "const ");
+  for (const TensorInfo& output : entry.outputs)
+    append(output, "");
+  made.device += ", uint64_t workspace, void *stream)";
+  made.host += ")";
+  return made;
+}
+
+class SourceText {
+public:
+  explicit SourceText(const CudaModel& model) : model_(model) {}
+
+  std::string make() {
+    text_ = "/* Made by Diptych " + std::string(version()) +
+            "; not to be edited. Needs NVIDIA's driver at run time, and no header of CUDA. */\n"
+            "#include \"" +
+            model_.options.name +
+            "_cuda.h\"\n\n#include <dlfcn.h>\n#include <stddef.h>\n#include <stdio.h>\n"
+            "#include <stdlib.h>\n\n";
+    images();
+    tables();
+    text_ += named(kCudaSupport, model_);
+    for (size_t e = 0; e < model_.entries.size(); ++e)
+      entry(e);
+    return std::move(text_);
+  }
+
+private:
+  /// 64-bit words, which align it.
+  void words(const std::string& name, const std::string& bytes) {
+    text_ += "static const uint64_t " + name + "[] = {";
+    for (size_t at = 0; at < bytes.size() || at == 0; at += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
+      char digits[32];
+      std::snprintf(digits, sizeof digits, "%s0x%llxu,", at % 64 == 0 ? "\n" : "",
+                    static_cast<unsigned long long>(word));
+      text_ += digits;
+    }
+    text_ += "};\n";
+  }
+
+  void images() {
+    std::string table;
+    for (size_t i = 0; i < model_.images.size(); ++i) {
+      words("image" + std::to_string(i), model_.images[i].bytes);
+      table += "  {" + std::to_string(model_.images[i].capability) + ", image" + std::to_string(i) +
+               "},\n";
+    }
+    text_ += "/* Machine code of a compute capability; 0: PTX. */\n"
+             "static const struct { int capability; const uint64_t *words; } images[] = {\n" +
+             table + "};\n";
+    constant("IMAGES", model_.images.size());
+    words("constants", model_.constants);
+    constant("CONSTANT_BYTES", model_.constants.size());
+  }
+
+  void constant(const char* name, size_t value) {
+    text_ += std::string("#define ") + name + " " + std::to_string(value) + "\n";
+  }
+
+  void tables() {
+    std::string plans, launches, places, bytes, failures;
+    size_t launch = 0, place = 0, array = 0, failure = 0, mostArgs = 1, mostArrays = 1, most = 0;
+    for (size_t e = 0; e < model_.entries.size(); ++e) {
+      const CudaPlan& plan = model_.plans[e];
+      const EntryInfo& entry = model_.entries[e];
+      const size_t arrays = entry.inputs.size() + entry.outputs.size();
+      plans += row({static_cast<int64_t>(launch), static_cast<int64_t>(plan.launches.size()),
+                    static_cast<int64_t>(entry.inputs.size()), static_cast<int64_t>(arrays),
+                    static_cast<int64_t>(array), static_cast<int64_t>(plan.failures.size()),
+                    static_cast<int64_t>(failure), plan.statusOffset, plan.workspaceBytes});
+      for (const CudaLaunch& one : plan.launches) {
+        const auto function =
+            std::find(model_.functions.begin(), model_.functions.end(), one.function) -
+            model_.functions.begin();
+        launches += row({function, one.blocks, one.threads, static_cast<int64_t>(one.args.size()),
+                         static_cast<int64_t>(place)});
+        for (const CudaPlace& arg : one.args)
+          places += row({static_cast<int64_t>(arg.kind), arg.index, arg.offset});
+        place += one.args.size();
+        mostArgs = std::max(mostArgs, one.args.size());
+      }
+      for (const auto* tensors : {&entry.inputs, &entry.outputs})
+        for (const TensorInfo& tensor : *tensors)
+          bytes += std::to_string(tensor.type.bytes()) + ", ";
+      for (const std::string& text : plan.failures)
+        failures += "  " + quoted(text) + ",\n";
+      launch += plan.launches.size();
+      array += arrays;
+      failure += plan.failures.size();
+      mostArrays = std::max(mostArrays, arrays);
+      most = std::max(most, plan.failures.size());
+    }
+    text_ += "struct plan { int first, launches, inputs, arrays, firstArray, statuses, failure; "
+             "uint64_t status, workspace; };\nstatic const struct plan plans[] = {\n" +
+             plans +
+             "};\nstruct launch { int function; unsigned blocks, threads; int args, first; };\n"
+             "static const struct launch launches[] = {\n" +
+             launches + "  {0, 0, 0, 0, 0}};\n" +
+             "/* Of kind 0: an input; 1: an output; 2: the workspace; 3: the constants. */\n"
+             "struct place { int kind; int64_t index; uint64_t offset; };\n"
+             "static const struct place places[] = {\n" +
+             places + "  {0, 0, 0}};\nstatic const size_t bytes[] = {" + bytes + "0};\n" +
+             "static const char *const failures[] = {\n" + failures + "  \"\"};\n";
+    text_ += "static const char *const functions[] = {\n";
+    for (const std::string& function : model_.functions)
+      text_ += "  " + quoted(function) + ",\n";
+    text_ += "  \"\"};\n";
+    constant("FUNCTIONS", model_.functions.size());
+    constant("MOST_ARGS", mostArgs);
+    constant("MOST_ARRAYS", mostArrays);
+    constant("MOST_STATUSES", most);
+  }
+
+  static std::string row(std::initializer_list<int64_t> numbers) {
+    std::string text = "  {";
+    for (int64_t number : numbers)
+      text += (text.size() > 3 ? ", " : "") + std::to_string(number);
+    return text + "},\n";
+  }
+
+  void entry(size_t e) {
+    const EntryInfo& entry = model_.entries[e];
+    const Signatures signatures = signaturesOf(model_, entry);
+    const std::string plan = "&plans[" + std::to_string(e) + "]";
+    std::string arrays, inputs, outputs;
+    for (const TensorInfo& input : entry.inputs) {
+      arrays += input.name + ", ";
+      inputs += input.name + ", ";
+    }
+    for (const TensorInfo& output : entry.outputs) {
+      arrays += output.name + ", ";
+      outputs += output.name + ", ";
+    }
+    text_ += "\n" + signatures.device + " {\n  const uint64_t arrays[] = {" + arrays +
+             "0};\n  return enqueue(artefact, " + plan + ", arrays, workspace, stream);\n}\n\n" +
+             signatures.check + " {\n  return check(artefact, " + plan +
+             ", workspace, stream);\n}\n\n" + signatures.host +
+             " {\n  const void *const inputs[] = {" + inputs +
+             "NULL};\n  void *const outputs[] = {" + outputs +
+             "NULL};\n  return onHost(artefact, " + plan + ", inputs, outputs);\n}\n";
+  }
+
+  const CudaModel& model_;
+  std::string text_;
+};
+
+} // namespace
+
+std::string cudaHeaderText(const CudaModel& model) {
+  const std::string name = model.options.name, guard = upper(name) + "_CUDA_H";
+  std::string code;
+  for (const CudaImage& image : model.images)
+    code += (code.empty() ? "" : ", ") +
+            (image.capability ? "sm_" + std::to_string(image.capability) : std::string("PTX"));
+  std::string text =
+      "/* " + name + " on a GPU. Made by Diptych " + version() + ". Code: " + code +
+      ".\n   Arrays are row-major without gaps; on the GPU they and the workspace "
+      "are addresses (CUdeviceptr), arrays\n   aligned to 16 bytes, the workspace to "
+      "256. Calls are enqueued on a CUstream, or where that is NULL on\n   one of "
+      "the artefact's own; NAME_check waits and says whether a step failed. The "
+      "_host functions take arrays\n   of the host and wait. */\n#ifndef " +
+      guard + "\n#define " + guard +
+      "\n\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n" +
+      named(kCudaDeclarations, model);
+  for (size_t e = 0; e < model.entries.size(); ++e) {
+    const EntryInfo& entry = model.entries[e];
+    const Signatures signatures = signaturesOf(model, entry);
+    text += "\n/* ";
+    for (const TensorInfo& input : entry.inputs)
+      text += input.name + " " + typeText(input, std::nullopt) + "; ";
+    text += "gives";
+    for (const TensorInfo& output : entry.outputs)
+      text += " " + output.name + " " + typeText(output, std::nullopt);
+    text += " */\n#define " + upper(name) + "_CUDA_" + upper(entry.name) + "_WORKSPACE_BYTES " +
+            std::to_string(model.plans[e].workspaceBytes) + "\n" + signatures.device + ";\n" +
+            signatures.check + ";\n" + signatures.host + ";\n";
+  }
+  return text + "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
+}
+
+std::string cudaSourceText(const CudaModel& model) { return SourceText(model).make(); }
+
+} // namespace diptych::aot

@@ -1,0 +1,205 @@
+// Artefacts for GPUs: the C file is compiled by a C compiler and run, its driver being the
+// simulated one. What stands for machine code there are the same kernels for the simulator.
+#include "Simulated.h"
+#include "codegen/cuda/DeviceCode.h"
+#include "runtime/cuda/JitLink.h"
+#include "runtime/cuda/SimulatedDriver.h"
+#include "tests/Folder.h"
+#include "tests/errors/Throws.h"
+
+#include <diptych/AotCuda.h>
+#include <diptych/Jit.h>
+#include <diptych/diptych.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+
+using namespace diptych;
+
+namespace {
+
+namespace cuda = runtime::cuda;
+
+/// What the driver is given in the place of an image.
+cuda::SimulatedImage* standIn = nullptr;
+std::vector<std::string> loaded; // the first bytes of each image
+
+cuda::Result loadStandIn(cuda::DriverModule** module, const void* image, unsigned options,
+                         int* names, void** values) {
+  loaded.emplace_back(static_cast<const char*>(image), 4);
+  return cuda::simulatedDriver().moduleLoad(module, standIn, options, names, values);
+}
+
+void* symbol(const char* name) {
+  if (std::strcmp(name, "cuModuleLoadDataEx") == 0)
+    return reinterpret_cast<void*>(&loadStandIn);
+#define GIVE(MEMBER, SYMBOL, PARAMETERS)                                                           \
+  if (std::strcmp(name, #SYMBOL) == 0)                                                             \
+    return reinterpret_cast<void*>(cuda::simulatedDriver().MEMBER);
+  DIPTYCH_CUDA_DRIVER(GIVE)
+#undef GIVE
+  return nullptr;
+}
+
+/// The kernels of a program under the names that the artefact's code has for them.
+cuda::SimulatedImage* imageOf(const codegen::Schedule& schedule) {
+  std::vector<codegen::cuda::GpuRequest> requests;
+  for (const auto& call : schedule.calls)
+    requests.push_back(codegen::cuda::requestOf(call));
+  const auto named = codegen::cuda::compilePtx(requests, "sm_80").kernels;
+  const auto simulated = codegen::cuda::compileSimulated(requests);
+  auto* image = new cuda::SimulatedImage; // as long as the process
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const auto& spec = named[i];
+    const auto parameters = static_cast<size_t>(spec.pointers + spec.takesScratch());
+    for (size_t l = 0; l < spec.launches.size(); ++l)
+      image->kernels.push_back(
+          cuda::simulatedKernel(spec.launches[l], parameters, simulated[i]->functions[l]));
+  }
+  return image;
+}
+
+class AotCuda : public testing::Test {
+protected:
+  template <class F> aot::CudaArtefact compile(const F& f, const Tensor& x, const Tensor& y) const {
+    return aot::compile_cuda({{"f", f}}, std::tuple(x, y),
+                             {.name = "model",
+                              .directory = folder_.path(),
+                              .numerics = Numerics::strict,
+                              .arguments = {"x", "y"}});
+  }
+  /// The C file as a library; its functions by name.
+  void build() {
+    const std::string library = folder_.path("model.so");
+    const std::string command = "cc -std=c99 -Wall -Wextra -Werror -O1 -shared -fPIC " +
+                                folder_.path("model_cuda.c") + " -o " + library + " -ldl 2>&1";
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+    handle_ = dlopen(library.c_str(), RTLD_NOW);
+    ASSERT_NE(handle_, nullptr) << dlerror();
+  }
+  template <class T> T* function(const char* name) const {
+    return reinterpret_cast<T*>(dlsym(handle_, name));
+  }
+  void TearDown() override {
+    if (artefact_)
+      function<void(void*)>("model_cuda_close")(artefact_);
+  }
+  int open() {
+    return function<int(int, void* (*)(const char*), void**)>("model_cuda_open_with")(0, symbol,
+                                                                                      &artefact_);
+  }
+  std::string error() const {
+    return function<const char*(const void*)>("model_cuda_error")(artefact_);
+  }
+
+  test::Folder folder_;
+  void *handle_ = nullptr, *artefact_ = nullptr;
+};
+
+const Tensor weights = tensor({0.5, -1.5, 2.5}); // captured
+
+std::tuple<Tensor, Tensor> twoResults(const Tensor& x, const Tensor& y) {
+  const Tensor p = softmax(matmul(x, y), -1);
+  return {sum(p * weights, 0), tanh(x) + tensor({{1.0}, {2.0}, {3.0}, {4.0}})};
+}
+
+const Tensor left = reshape(sin(arange(4.0 * 5)), {4, 5}),
+             right = reshape(cos(arange(15.0)), {5, 3});
+
+codegen::Schedule scheduleOf(const Function& program) {
+  return suite::gpuSchedule(program, Values{left.contiguous().value(), right.contiguous().value()},
+                            Numerics::strict);
+}
+
+TEST_F(AotCuda, GivesTheBitsOfEagerOnHostArrays) {
+  const auto artefact = compile(twoResults, left, right);
+  EXPECT_EQ(artefact.entries.at(0).outputs.at(0).type.str(), "f64[3]");
+  build();
+  standIn = imageOf(scheduleOf([](ValueSpan x) {
+    const auto [a, b] = twoResults(Tensor(x[0]), Tensor(x[1]));
+    return Values{a.value(), b.value()};
+  }));
+  loaded.clear();
+  const int64_t before = cuda::simulated::liveBlocks();
+  ASSERT_EQ(open(), 0) << error();
+  const bool linked = !cuda::jitLinkVersion().empty();
+  EXPECT_EQ(artefact.architectures.size(), linked ? 3u : 0u) << artefact.why;
+  EXPECT_EQ(loaded.at(0), linked ? "\x7f"
+                                   "ELF"
+                                 : "//\n/"); // the simulated device is an sm_80
+  const auto run =
+      function<int(void*, const double*, const double*, double*, double*)>("model_cuda_f_host");
+  std::vector<double> a(3), b(20);
+  const auto x = left.to_vector<double>(), y = right.to_vector<double>();
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(run(artefact_, x.data(), y.data(), a.data(), b.data()), 0) << error();
+  const auto [first, second] = twoResults(left, right);
+  EXPECT_EQ(a, first.to_vector<double>());
+  EXPECT_EQ(b, second.to_vector<double>());
+  function<void(void*)>("model_cuda_close")(artefact_);
+  artefact_ = nullptr;
+  EXPECT_EQ(cuda::simulated::liveBlocks(), before);
+}
+
+TEST_F(AotCuda, AFailedStepNamesItsLine) {
+  const auto taken = [](const Tensor& x, const Tensor& y) {
+    return exp(take(x, y.astype(i64), 0)); // line 0
+  };
+  const std::string line = "AotCudaTest.cpp:" + std::to_string(__LINE__ - 2) + ":";
+  const Tensor x = arange(5.0) * 0.5, places = tensor({1.0, 4.0, 0.0});
+  compile(taken, x, places);
+  build();
+  standIn = imageOf(suite::gpuSchedule(
+      [&](ValueSpan in) { return Values{taken(Tensor(in[0]), Tensor(in[1])).value()}; },
+      Values{x.contiguous().value(), places.value()}, Numerics::strict));
+  ASSERT_EQ(open(), 0) << error();
+  const auto run = function<int(void*, const double*, const double*, double*)>("model_cuda_f_host");
+  std::vector<double> numbers = x.to_vector<double>(), at = places.to_vector<double>(), out(3);
+  ASSERT_EQ(run(artefact_, numbers.data(), at.data(), out.data()), 0) << error();
+  EXPECT_EQ(out, taken(x, places).to_vector<double>());
+  at[1] = 5;
+  EXPECT_EQ(run(artefact_, numbers.data(), at.data(), out.data()), 7);
+  EXPECT_NE(error().find(line), std::string::npos) << error();
+  EXPECT_NE(error().find("out of range"), std::string::npos) << error();
+}
+
+TEST_F(AotCuda, AddressesAndTheDriverAreChecked) {
+  compile(twoResults, left, right);
+  build();
+  standIn = imageOf(scheduleOf([](ValueSpan x) {
+    const auto [a, b] = twoResults(Tensor(x[0]), Tensor(x[1]));
+    return Values{a.value(), b.value()};
+  }));
+  ASSERT_EQ(open(), 0) << error();
+  const auto run =
+      function<int(void*, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, void*)>("model_cuda_f");
+  EXPECT_EQ(run(artefact_, 16, 0, 16, 16, 256, nullptr), 5);
+  EXPECT_EQ(run(artefact_, 16, 16, 8, 16, 256, nullptr), 5);
+  EXPECT_EQ(run(artefact_, 16, 16, 16, 16, 16, nullptr), 5);
+  void* other = nullptr;
+  const auto without = [](const char*) -> void* { return nullptr; };
+  EXPECT_EQ(function<int(int, void* (*)(const char*), void**)>("model_cuda_open_with")(0, without,
+                                                                                       &other),
+            2);
+  EXPECT_EQ(std::string(function<const char*(const void*)>("model_cuda_error")(other)),
+            "the driver has no cuInit");
+  function<void(void*)>("model_cuda_close")(other);
+}
+
+TEST_F(AotCuda, WhatHasNoCodeIsRefused) {
+  const auto message = [&](const auto& f) {
+    return test::messageOf([&] { compile(f, left, right); });
+  };
+  test::expectMessage(message([](const Tensor& x, const Tensor&) { return sort(x, 1); }),
+                      {"AotCudaTest.cpp:", "runs on the host"});
+  test::expectMessage(message([](const Tensor& x, const Tensor&) {
+                        return fori_loop(
+                            0, 3, [](const Tensor&, const Tensor& c) { return c * 2; }, x);
+                      }),
+                      {"is a loop or branch"});
+  EXPECT_TRUE(folder_.files().empty());
+}
+
+} // namespace
