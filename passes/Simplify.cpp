@@ -35,8 +35,10 @@ void eraseDeadOperations(mlir::func::FuncOp function, Carries carries) {
 
 void simplify(mlir::func::FuncOp function, Numerics numerics) {
   mlir::RewritePatternSet patterns(function.getContext());
-  if (numerics != Numerics::strict)
+  if (numerics != Numerics::strict) {
     populateAlgebra(patterns);
+    populateReassociation(patterns);
+  }
   mlir::GreedyRewriteConfig config;
   config.setRegionSimplificationLevel(mlir::GreedySimplifyRegionLevel::Disabled);
   // Not converging is no failure: what was rewritten is right.

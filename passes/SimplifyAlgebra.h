@@ -6,5 +6,7 @@
 namespace diptych::passes {
 
 void populateAlgebra(mlir::RewritePatternSet& patterns);
+/// Chains of matrix products in the order of least cost.
+void populateReassociation(mlir::RewritePatternSet& patterns);
 
 } // namespace diptych::passes

@@ -128,3 +128,55 @@ func.func @keeps_sum_of_no_copies(%x: tensor<3xf64>) -> tensor<3xf64> {
   %s = diptych.sum %b {axes = array<i64: 0>} : tensor<0x3xf64> -> tensor<3xf64>
   return %s : tensor<3xf64>
 }
+
+//===-- The order of products ----------------------------------------------------------------===//
+
+// A vector on the right: two reads of matrices, and no product of them.
+// CHECK-LABEL: @product_chain
+// CHECK-SAME: (%[[A:[a-z0-9]+]]: tensor<50x40xf64>, %[[B:[a-z0-9]+]]: tensor<40x30xf64>, %[[X:[a-z0-9]+]]:
+// STRICT: %[[P:.*]] = diptych.matmul %[[A]], %[[B]]
+// STRICT-NEXT: diptych.matmul %[[P]], %[[X]]
+// STANDARD: %[[P:.*]] = diptych.matmul %[[B]], %[[X]]
+// STANDARD-NEXT: diptych.matmul %[[A]], %[[P]]
+func.func @product_chain(%a: tensor<50x40xf64>, %b: tensor<40x30xf64>, %x: tensor<30x1xf64>) -> tensor<50x1xf64> {
+  %p = diptych.matmul %a, %b : tensor<50x40xf64>, tensor<40x30xf64> -> tensor<50x30xf64>
+  %y = diptych.matmul %p, %x : tensor<50x30xf64>, tensor<30x1xf64> -> tensor<50x1xf64>
+  return %y : tensor<50x1xf64>
+}
+
+// Through the transpose of a product, which is one of transposes: (A B)' x = B' (A' x). Batches too.
+// CHECK-LABEL: @product_chain_transposed
+// STANDARD: %[[T:.*]] = diptych.transpose %arg0 {axes = array<i64: 0, 2, 1>}
+// STANDARD: diptych.matmul %[[T]], %arg2 : tensor<7x40x50xf64>, tensor<7x50x1xf64>
+// STANDARD: diptych.matmul %{{.*}} : tensor<7x30x40xf64>, tensor<7x40x1xf64>
+// STANDARD-NOT: diptych.matmul
+// CHECK: return
+func.func @product_chain_transposed(%arg0: tensor<7x50x40xf64>, %arg1: tensor<7x40x30xf64>, %arg2: tensor<7x50x1xf64>) -> tensor<7x30x1xf64> {
+  %p = diptych.matmul %arg0, %arg1 : tensor<7x50x40xf64>, tensor<7x40x30xf64> -> tensor<7x50x30xf64>
+  %t = diptych.transpose %p {axes = array<i64: 0, 2, 1>} : tensor<7x50x30xf64> -> tensor<7x30x50xf64>
+  %y = diptych.matmul %t, %arg2 : tensor<7x30x50xf64>, tensor<7x50x1xf64> -> tensor<7x30x1xf64>
+  return %y : tensor<7x30x1xf64>
+}
+
+// The textbook's chain of four: (A (B C)) D, not ((A B) C) D.
+// CHECK-LABEL: @product_of_four
+// STANDARD: %[[BC:.*]] = diptych.matmul %arg1, %arg2
+// STANDARD: %[[ABC:.*]] = diptych.matmul %arg0, %[[BC]]
+// STANDARD: diptych.matmul %[[ABC]], %arg3
+func.func @product_of_four(%arg0: tensor<40x20xf64>, %arg1: tensor<20x30xf64>, %arg2: tensor<30x10xf64>, %arg3: tensor<10x30xf64>) -> tensor<40x30xf64> {
+  %p = diptych.matmul %arg0, %arg1 : tensor<40x20xf64>, tensor<20x30xf64> -> tensor<40x30xf64>
+  %q = diptych.matmul %p, %arg2 : tensor<40x30xf64>, tensor<30x10xf64> -> tensor<40x10xf64>
+  %r = diptych.matmul %q, %arg3 : tensor<40x10xf64>, tensor<10x30xf64> -> tensor<40x30xf64>
+  return %r : tensor<40x30xf64>
+}
+
+// A product that somebody else reads is made anyway, and stays a factor.
+// CHECK-LABEL: @product_used_twice
+// CHECK: %[[P:.*]] = diptych.matmul %arg0, %arg1
+// CHECK-NEXT: %[[Y:.*]] = diptych.matmul %[[P]], %arg2
+// CHECK-NEXT: return %[[P]], %[[Y]]
+func.func @product_used_twice(%arg0: tensor<50x40xf64>, %arg1: tensor<40x30xf64>, %arg2: tensor<30x1xf64>) -> (tensor<50x30xf64>, tensor<50x1xf64>) {
+  %p = diptych.matmul %arg0, %arg1 : tensor<50x40xf64>, tensor<40x30xf64> -> tensor<50x30xf64>
+  %y = diptych.matmul %p, %arg2 : tensor<50x30xf64>, tensor<30x1xf64> -> tensor<50x1xf64>
+  return %p, %y : tensor<50x30xf64>, tensor<50x1xf64>
+}

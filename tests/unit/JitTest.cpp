@@ -360,6 +360,29 @@ TEST(JitCaptures, GuardInsideIsPartOfTheFunction) {
   EXPECT_THAT(x.grad().to_vector<double>(), ElementsAre(6, 12));
 }
 
+// Chains of products in the order of least cost; in strict as they are written.
+TEST(JitProducts, AreMultipliedInTheCheapestOrder) {
+  auto f = [](const dt::Tensor& A, const dt::Tensor& B, const dt::Tensor& x) {
+    return dt::matmul(dt::transpose(dt::matmul(A, B)), dt::matmul(dt::matmul(A, B), x));
+  };
+  auto A = dt::randn({60, 50}), B = dt::randn({50, 40}), x = dt::randn({40});
+  auto standard = dt::jit(f), strict = dt::jit(f, {.numerics = dt::Numerics::strict});
+  EXPECT_TRUE(dt::allclose(standard(A, B, x), f(A, B, x), 1e-12, 1e-12));
+  EXPECT_EQ(strict(A, B, x).to_vector<double>(), f(A, B, x).to_vector<double>());
+  EXPECT_GT(strict.stats().flops, 2.0 * 60 * 50 * 40);
+  auto twoHessians = dt::jit(dt::hessian([](const dt::Tensor& x, const dt::Tensor& A) {
+    auto y = dt::matmul(dt::matmul(A, A), x);
+    return dt::sum(y * y * y);
+  }));
+  auto C = 0.2 * dt::randn({12, 12}), z = dt::randn({12});
+  EXPECT_TRUE(dt::allclose(twoHessians(z, C),
+                           dt::hessian([](const dt::Tensor& x, const dt::Tensor& A) {
+                             auto y = dt::matmul(dt::matmul(A, A), x);
+                             return dt::sum(y * y * y);
+                           })(z, C),
+                           1e-11, 1e-11));
+}
+
 //===-- Large graphs -------------------------------------------------------------------------===//
 
 TEST(JitLarge, ThousandPointwiseOperators) {
