@@ -134,6 +134,11 @@ private:
     line("");
     line("/* Never NULL. */");
     line("const char *" + name_ + "_error_message(int code);");
+    line("/* Of a failed step: which of its indices, in row-major order, or which matrix of a "
+         "batch, was");
+    line("   one that it failed for; -1 where that is not known. The rest of the code is code & " +
+         std::to_string(kMostCode) + ". */");
+    line("int " + name_ + "_error_position(int code);");
     line("/* 0 if this CPU can run the functions, else " + upper_ + "_ERROR_CPU. */");
     line("int " + name_ + "_check_cpu(void);\n");
     if (model_.threaded())

@@ -267,7 +267,13 @@ public:
                  llvm::FunctionType::get(llvm::PointerType::getUnqual(context_), i32, false));
     llvm::IRBuilder<> b(llvm::BasicBlock::Create(context_, "entry", made));
     auto* unknown = llvm::BasicBlock::Create(context_, "unknown", made);
-    llvm::SwitchInst* codes = b.CreateSwitch(made->getArg(0), unknown);
+    // Only codes of failed steps have something above.
+    Value *given = made->getArg(0), *low = b.CreateAnd(given, b.getInt32(kMostCode));
+    Value* plain = b.CreateICmpULE(given, b.getInt32(kMostCode));
+    Value* placed = b.CreateAnd(b.CreateICmpSGE(given, b.getInt32(0)),
+                                b.CreateICmpUGE(low, b.getInt32(kFirstFailure)));
+    llvm::SwitchInst* codes = b.CreateSwitch(
+        b.CreateSelect(b.CreateOr(plain, placed), low, b.getInt32(~uint32_t{0})), unknown);
     b.SetInsertPoint(unknown);
     b.CreateRet(hiddenText("unknown error code"));
     for (int code : codesOf(model_)) {
@@ -276,6 +282,18 @@ public:
       b.SetInsertPoint(known);
       b.CreateRet(hiddenText(messageOf(model_, code)));
     }
+  }
+
+  void errorPosition() {
+    auto* i32 = llvm::Type::getInt32Ty(context_);
+    llvm::Function* made = function("error_position", llvm::FunctionType::get(i32, {i32}, false));
+    llvm::IRBuilder<> b(llvm::BasicBlock::Create(context_, "entry", made));
+    Value* given = made->getArg(0);
+    Value* failed = b.CreateAnd(
+        b.CreateICmpSGT(given, b.getInt32(kMostCode)),
+        b.CreateICmpUGE(b.CreateAnd(given, b.getInt32(kMostCode)), b.getInt32(kFirstFailure)));
+    Value* position = b.CreateSub(b.CreateLShr(given, b.getInt32(kCodeBits)), b.getInt32(1));
+    b.CreateRet(b.CreateSelect(failed, position, b.getInt32(~uint32_t{0})));
   }
 
 private:
@@ -306,6 +324,7 @@ void addDescription(llvm::Module& module, const Model& model,
     description.table(entry.symbol + "_outputs", entry.outputs);
   }
   description.errorMessage();
+  description.errorPosition();
   auto* i32 = llvm::Type::getInt32Ty(module.getContext());
   const auto number = [&](int n) { return llvm::ConstantInt::get(i32, static_cast<uint64_t>(n)); };
   chooseVersion(

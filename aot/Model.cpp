@@ -10,6 +10,12 @@ const char* version() { return DIPTYCH_VERSION; }
 int Model::codeOf(const std::string& failure) {
   const auto found = std::find(failures.begin(), failures.end(), failure);
   const auto index = static_cast<int>(found - failures.begin());
+  if (kFirstFailure + index >= kMostCode) {
+    failures.resize(static_cast<size_t>(kMostCode - kFirstFailure));
+    failures.push_back(
+        "one of the steps failed that have no number of their own: there are too many");
+    return kMostCode;
+  }
   if (found == failures.end())
     failures.push_back(failure);
   return kFirstFailure + index;

@@ -26,7 +26,8 @@ struct Source {
   SourceLocation where;
 };
 
-/// What the C functions return. Codes from kFirstFailure on are steps of the model that failed.
+/// What the C functions return. Codes from kFirstFailure on are steps of the model that failed; the
+/// bits above kCodeBits say where, plus 1: which index, which matrix. 0: that is not known.
 enum Code {
   kDone = 0,
   kNullPointer = 1,
@@ -39,6 +40,9 @@ enum Code {
   kNoThreads = 8, // a pool, or the caller's `run`, did not run them
   kFirstFailure = 16
 };
+
+constexpr int kCodeBits = 12;
+constexpr int kMostCode = (1 << kCodeBits) - 1;
 
 /// The largest Options::threads.
 constexpr int kMostThreads = 256;

@@ -161,8 +161,8 @@ void checkNames(const Model& model) {
     throw Error("aot: expected at least one entry, got none");
   Taken symbols("symbols"), macros("macros");
   for (const char* fixed :
-       {"about", "version", "model_hash", "numerics", "targets", "error_message", "check_cpu",
-        "open_weights", "close_weights", "pool_bytes", "start_pool", "stop_pool"})
+       {"about", "version", "model_hash", "numerics", "targets", "error_message", "error_position",
+        "check_cpu", "open_weights", "close_weights", "pool_bytes", "start_pool", "stop_pool"})
     symbols.add(model.options.name + "_" + fixed);
   for (const char* fixed : {"VERSION", "MODEL_HASH", "NUMERICS", "ALIGNMENT", "MOST_THREADS", "OK",
                             "ERROR_NULL", "ERROR_WORKSPACE", "ERROR_CPU", "ERROR_SIZE",

@@ -73,20 +73,21 @@ private:
     }
   }
 
-  // All return one code: the greatest that a thread met.
+  // All return one code: the greatest that a thread met. Positions are of a chunk: they go.
   void finish(Value* threads) {
+    Value* code = b_.CreateAnd(code_, b_.getInt32(kMostCode));
     llvm::Function* meet = context_.module.getFunction(kMeet);
     if (!meet) {
-      b_.CreateRet(code_);
+      b_.CreateRet(code);
       return;
     }
     llvm::BasicBlock *alone = block("alone"), *several = block("several");
     b_.CreateCondBr(b_.CreateICmpEQ(threads, number(1)), alone, several);
     b_.SetInsertPoint(alone);
-    b_.CreateRet(code_);
+    b_.CreateRet(code);
     b_.SetInsertPoint(several);
     Value* shared = b_.CreateConstGEP1_64(b_.getInt8Ty(), function_->getArg(3), kTeamCode);
-    b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, shared, code_, llvm::MaybeAlign(4),
+    b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, shared, code, llvm::MaybeAlign(4),
                        llvm::AtomicOrdering::AcquireRelease);
     b_.CreateCall(meet, {function_->getArg(3), function_->getArg(5)});
     b_.CreateRet(b_.CreateLoad(b_.getInt32Ty(), shared));

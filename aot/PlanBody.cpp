@@ -2,6 +2,7 @@
 // where one kind of step follows the other.
 #include "aot/PlanBody.h"
 #include "aot/LibraryCode.h"
+#include "runtime/library/kernels/Status.h"
 
 #include <diptych/Error.h>
 
@@ -83,6 +84,17 @@ PlanBody::Value* PlanBody::status(const ScheduledCall& call) {
   return address(call, call.buffers.size() - (call.scratchBytes ? 2 : 1));
 }
 
+/// The code with the number of the problem, which a status says in its bits from `bit` on, plus 1.
+static llvm::Value* withPosition(llvm::IRBuilder<>& b, llvm::Value* code, llvm::Value* status,
+                                 int bit) {
+  const auto number = [&](int64_t n) { return b.getInt64(static_cast<uint64_t>(n)); };
+  llvm::Value* next =
+      b.CreateAdd(b.CreateLShr(b.CreateSub(status, number(1)), number(bit)), number(1));
+  llvm::Value* fits = b.CreateICmpULT(next, number(1 << (31 - kCodeBits)));
+  llvm::Value* high = b.CreateShl(b.CreateSelect(fits, next, number(0)), number(kCodeBits));
+  return b.CreateOr(code, b.CreateTrunc(high, b.getInt32Ty()));
+}
+
 void PlanBody::returnIfFailed(const ScheduledCall& call) {
   // Nobody goes on, and perhaps uses that memory, before all have looked.
   endSerial();
@@ -97,7 +109,8 @@ void PlanBody::returnIfFailed(const ScheduledCall& call) {
     returnIf(b_.CreateICmpEQ(said, b_.getInt64(kExhausted)),
              code("internal: the workspace does not suffice; please report this"));
   if (call.status)
-    returnIf(b_.CreateICmpNE(said, b_.getInt64(0)), code(call.failure));
+    returnIf(b_.CreateICmpNE(said, b_.getInt64(0)),
+             withPosition(b_, code(call.failure), said, call.library ? runtime::kDetailBits : 0));
 }
 
 // A chunk of rows after the other, through all steps of the group.

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <climits>
+
 namespace diptych::test {
 namespace {
 
@@ -43,8 +45,11 @@ TEST(AotErrors, BadPointersGiveCodes) {
   EXPECT_STREQ(message(0), "done");
   EXPECT_NE(std::string(message(1)).find("NULL"), std::string::npos);
   EXPECT_NE(std::string(message(2)).find("aligned to 64"), std::string::npos);
-  for (int code : {-1, 4, 15, 16, 1 << 30})
+  const auto position = model.symbol<int (*)(int)>("model_error_position");
+  for (int code : {-1, 4, 15, 16, 1 << 30, (1 << 12) + 1, INT_MAX, INT_MIN})
     EXPECT_STREQ(message(code), "unknown error code");
+  for (int code : {-1, 0, 3, 16, (1 << 12) + 1, INT_MIN})
+    EXPECT_EQ(position(code), -1);
 }
 
 TEST(AotErrors, IndexOutOfRangeGivesTheLineOfTheModel) {
@@ -65,6 +70,7 @@ TEST(AotErrors, IndexOutOfRangeGivesTheLineOfTheModel) {
       EXPECT_EQ(message, "AotErrorsTest.cpp:" + std::to_string(line) +
                              ": gather: an index is out of range for axis 0 of f64[5,40000]; "
                              "indices go from 0 to 4");
+      EXPECT_EQ(model.symbol<int (*)(int)>("model_error_position")(code), 1); // bad[1]
     }
   }
 }
@@ -85,7 +91,9 @@ TEST(AotErrors, IndexInALoopEndsTheCall) {
     const Loaded model(aot::compile({{"f", walk}}, std::tuple(x, good), chosen));
     const auto team = threads > 1 ? std::optional(Threads{threads}) : std::nullopt;
     expectSameBits(model.call("f", {x, good}, team), leaves(jit(walk)(x, good)));
-    EXPECT_EQ(model.call("f", {x, bad}, team).code, 16);
+    const int code = model.call("f", {x, bad}, team).code;
+    EXPECT_EQ(code & 0xfff, 16);
+    EXPECT_EQ(model.symbol<int (*)(int)>("model_error_position")(code), 0); // of the step's indices
   }
 }
 

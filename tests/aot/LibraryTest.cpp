@@ -128,6 +128,7 @@ TEST(AotLibrary, FailuresTellTheLineOfTheModel) {
                   ": solve: expected a regular matrix, got a matrix of f64[50,12,12] with pivot 0; "
                   "use pinv or lstsq, or pass check = false, which gives NaN in its place")
                      .c_str());
+    EXPECT_EQ(model.symbol<int (*)(int)>("model_error_position")(code), 30);
   }
 }
 

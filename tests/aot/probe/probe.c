@@ -81,7 +81,8 @@ int main(void) {
   print("middle", &middle, sizeof middle);
   memset(a, 0, sizeof a);
   printf("%s\n", probe_error_message(probe_library(a, solved, values, &middle, libraryMemory MORE)));
-  printf("%s\n", probe_error_message(probe_loss(w, X, bad, &out, memory MORE)));
+  code = probe_loss(w, X, bad, &out, memory MORE);
+  printf("%s: %d\n", probe_error_message(code), probe_error_position(code));
   printf("%s\n", probe_error_message(probe_loss(w, X, rows, &out, NULL MORE)));
   free(X);
   free(base);
