@@ -28,6 +28,12 @@ LoweredNest FusionLowering::lower() {
   return std::move(out_);
 }
 
+LoweredNest FusionLowering::lowerOperand(const IndexMap& map, std::vector<Size> extents) {
+  out_.nest.extents = std::move(extents);
+  line(fusion_.getBody().front().getTerminator()->getOperand(0), map);
+  return std::move(out_);
+}
+
 void FusionLowering::lowerPointwise(ValueRange yielded) {
   const Shape& space = results_[0].type.shape;
   for (int64_t extent : space)

@@ -19,6 +19,9 @@ public:
   FusionLowering(ir::FusionOp fusion, std::span<const Storage> captures,
                  std::span<const Storage> results, const ScheduleOptions& options);
   LoweredNest lower();
+  /// The lines of a fusion with one result, read at the places of a product's loops: the result is
+  /// the last line, and nothing is stored.
+  LoweredNest lowerOperand(const IndexMap& map, std::vector<Size> extents);
 
 private:
   int line(mlir::Value value, const IndexMap& map);

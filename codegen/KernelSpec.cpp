@@ -53,13 +53,17 @@ public:
       number(operand);
   }
 
-  void operator()(const NestSpec& nest) {
-    text += "nest ";
-    sizes(nest.extents);
-    for (const Line& line : nest.lines) {
+  void lines(const std::vector<Line>& lines) {
+    for (const Line& line : lines) {
       number(static_cast<int>(line.dtype));
       std::visit(*this, line.what);
     }
+  }
+
+  void operator()(const NestSpec& nest) {
+    text += "nest ";
+    sizes(nest.extents);
+    lines(nest.lines);
     for (const Store& store : nest.stores) {
       text += "store ";
       number(store.line);
@@ -98,8 +102,10 @@ public:
     access(spec.left);
     access(spec.right);
     access(spec.result);
-    number(spec.rangeOverV);
-    number(spec.rangeOverBlocks);
+    lines(spec.lines);
+    for (int64_t value : {int64_t{spec.rangeOverV}, int64_t{spec.rangeOverBlocks}, spec.depth,
+                          spec.partBlocks, int64_t{spec.upper}})
+      number(value);
     number(spec.lanes);
     number(spec.rows);
   }

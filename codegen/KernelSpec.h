@@ -107,22 +107,28 @@ constexpr int kCumulativeChains = 4, kCumulativeLaneBytes = 8;
 /// What the table says of an operator of the cumulative family.
 CumulativeSpec cumulativeSpecOf(const OpInfo& op);
 
+/// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
+constexpr int64_t kMatmulBlock = 1024;
+
 /// C[s,v] = sum over k of S[s,k] V[k,v]; loops are (batch, s, v, k), strides in that order.
 /// The range [lo, hi) is over the batch if there is one, else over s or v.
 struct MatmulSpec {
   DType dtype = DType::f64;
   Size batch = 1, s, v, k;
   Access left, right, result;
+  /// Where there are lines, V[k,v] is the last of them instead, computed where it is read; none
+  /// depends on s. `right` then is the load that has both k and v.
+  std::vector<Line> lines;
   bool rangeOverV = false;
-  /// The range is over blocks of k instead, each into a C of its own, stride(C, batch) apart: for
+  /// The range is over parts of k instead, each into a C of its own, stride(C, batch) apart: for
   /// long sums of few elements. A BlockSumSpec adds them in order.
   bool rangeOverBlocks = false;
+  int64_t depth = kMatmulBlock; // of a block of k
+  int64_t partBlocks = 1;       // blocks of a part
+  bool upper = false;           // only tiles that have elements with s <= v
   int lanes = 8;
   int rows = 8; // of the register tile
 };
-
-/// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
-constexpr int64_t kMatmulBlock = 1024;
 
 /// C[i, s, v] = sum over k of S[i, s, k] V[i, v, k] with several loops i and k: convolution.
 /// Strides are in S, V and C. The range is over the outer loops, flattened.

@@ -12,7 +12,6 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int64_t kDepth = kMatmulBlock;
 constexpr int kMiddleRows = 4;
 } // namespace
 
@@ -31,19 +30,28 @@ void MatmulEmitter::emit() {
 // Blocks of k stand outermost, so that a block of V stays in cache while s runs.
 void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) {
   batch_ = batch, s0_ = s0, s1_ = s1, v0_ = v0, v1_ = v1;
-  Value depth = k_.size(spec_.k);
-  Value firstEnd = k_.min(depth, k_.i64(kDepth));
-  panel(k_.i64(0), firstEnd, true);
-  k_.loop(firstEnd, depth, kDepth,
-          [&](Value k) { panel(k, k_.min(k_.add(k, k_.i64(kDepth)), depth), false); });
+  overDepth(k_.i64(0), k_.size(spec_.k));
+}
+
+void MatmulEmitter::overDepth(Value from, Value to) {
+  Value block = k_.i64(spec_.depth);
+  Value firstEnd = k_.min(to, k_.add(from, block));
+  panel(from, firstEnd, true);
+  k_.loop(firstEnd, to, spec_.depth,
+          [&](Value k) { panel(k, k_.min(k_.add(k, block), to), false); });
 }
 
 void MatmulEmitter::blocks() {
   s0_ = v0_ = k_.i64(0), s1_ = k_.size(spec_.s), v1_ = k_.size(spec_.v);
-  k_.loop(k_.lo(), k_.hi(), 1, [&](Value block) {
-    batch_ = block; // only the result has a stride along it
-    Value k0 = k_.mul(block, k_.i64(kDepth));
-    panel(k0, k_.min(k_.add(k0, k_.i64(kDepth)), k_.size(spec_.k)), true);
+  const int64_t depth = spec_.depth * spec_.partBlocks;
+  k_.loop(k_.lo(), k_.hi(), 1, [&](Value part) {
+    batch_ = part; // only the result has a stride along it
+    Value k0 = k_.mul(part, k_.i64(depth));
+    Value k1 = k_.min(k_.add(k0, k_.i64(depth)), k_.size(spec_.k));
+    if (spec_.partBlocks == 1)
+      panel(k0, k1, true);
+    else
+      overDepth(k0, k1);
   });
 }
 
@@ -64,9 +72,17 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
 
 void MatmulEmitter::overRows(Tile tile) {
   const int rows = spec_.rows;
-  Value count = k_.sub(s1_, s0_);
+  Value end = s1_;
+  if (spec_.upper) {
+    // Whole tiles up to the one that the diagonal leaves through the last vector.
+    const int64_t width = int64_t{tile.vectors} * spec_.lanes;
+    Value reach = k_.sub(k_.add(tile.v0, k_.i64(width + rows - 1)), s0_);
+    Value tiles = arith::DivSIOp::create(k_.builder(), k_.loc(), reach, k_.i64(rows));
+    end = k_.min(s1_, k_.add(s0_, k_.mul(tiles, k_.i64(rows))));
+  }
+  Value count = k_.sub(end, s0_);
   if (!spec_.s.isDynamic() && spec_.s.value < rows) {
-    rowTiles(tile, s0_, s1_, spec_.s.value >= kMiddleRows ? kMiddleRows : 1);
+    rowTiles(tile, s0_, end, spec_.s.value >= kMiddleRows ? kMiddleRows : 1);
     return;
   }
   Value blocks = arith::DivSIOp::create(k_.builder(), k_.loc(), count, k_.i64(rows));
@@ -75,7 +91,7 @@ void MatmulEmitter::overRows(Tile tile) {
     tile.s0 = s, tile.rows = rows;
     this->tile(tile);
   });
-  rowTiles(tile, mainEnd, s1_, kMiddleRows);
+  rowTiles(tile, mainEnd, end, kMiddleRows);
 }
 
 // Rows in groups, the rest one by one.
@@ -108,7 +124,7 @@ MatmulEmitter::Vectors MatmulEmitter::accumulate(const Tile& tile) {
     });
     from = blockEnd;
     // A rest of known length is read under a mask and turned like the others.
-    if (!spec_.k.isDynamic() && spec_.k.value <= kDepth)
+    if (!spec_.k.isDynamic() && spec_.k.value <= spec_.depth)
       if (const auto rest = static_cast<int>(spec_.k.value % spec_.lanes))
         return transposedStep(tile, from, sums, rest);
   }
@@ -129,19 +145,41 @@ Value MatmulEmitter::offset(const Access& access, Value s, Value v, Value k) {
   return sum;
 }
 
-Value MatmulEmitter::loadRight(const Tile& tile, int vector, Value k) {
-  Value address = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
-                             offset(spec_.right, nullptr, vIndex(tile, vector), k));
-  const Size& stride = spec_.right.strides[2];
+Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, Value mask) {
+  Value address = k_.address(k_.pointer(access.arg), access.dtype, offset(access, nullptr, v, k));
+  const Size& stride = access.strides[along];
+  if (stride.is(0))
+    return k_.broadcast(k_.loadScalar(address, access.dtype), spec_.lanes);
   if (stride.is(1))
-    return k_.loadVector(address, spec_.dtype, spec_.lanes, tile.mask);
-  return k_.gatherVector(address, spec_.dtype, spec_.lanes, k_.size(stride), tile.mask);
+    return k_.loadVector(address, access.dtype, spec_.lanes, mask);
+  return k_.gatherVector(address, access.dtype, spec_.lanes, k_.size(stride), mask);
+}
+
+Value MatmulEmitter::rightVector(Value v, Value k, Along along, Value mask) {
+  if (spec_.lines.empty())
+    return loadVector(spec_.right, v, k, along, mask);
+  SmallVector<Value> values;
+  for (const Line& line : spec_.lines) {
+    ScalarBuilder b(k_.builder(), k_.loc(), line.dtype, contract_);
+    if (auto* load = std::get_if<Line::Load>(&line.what)) {
+      values.push_back(loadVector(load->from, v, k, along, mask));
+    } else if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
+      values.push_back(k_.broadcast(b.literal(constant->value), spec_.lanes));
+    } else {
+      const auto& apply = std::get<Line::Apply>(line.what);
+      SmallVector<Value> operands;
+      for (int operand : apply.operands)
+        operands.push_back(values[static_cast<size_t>(operand)]);
+      values.push_back(lowerPointwise(apply.code, b, operands));
+    }
+  }
+  return values.back();
 }
 
 MatmulEmitter::Vectors MatmulEmitter::step(const Tile& tile, Value k, ValueRange sums) {
   Vectors right;
   for (int j = 0; j < tile.vectors; ++j)
-    right.push_back(loadRight(tile, j, k));
+    right.push_back(rightVector(vIndex(tile, j), k, alongV, tile.mask));
   return multiply(tile, k, right, sums);
 }
 
@@ -206,9 +244,7 @@ MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vecto
     // Lanes past the end read the last row again; they are never stored.
     if (tile.lastLane)
       v = k_.min(v, tile.lastLane);
-    Value address =
-        k_.address(k_.pointer(spec_.right.arg), spec_.dtype, offset(spec_.right, nullptr, v, k));
-    rows.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, mask));
+    rows.push_back(rightVector(v, k, alongK, mask));
   }
   turn(k_.builder(), k_.loc(), rows);
   return rows;

@@ -9,7 +9,8 @@ namespace diptych::codegen {
 
 class MatmulEmitter {
 public:
-  MatmulEmitter(KernelBuilder& kernel, const MatmulSpec& spec) : k_(kernel), spec_(spec) {}
+  MatmulEmitter(KernelBuilder& kernel, const MatmulSpec& spec, bool contract)
+      : k_(kernel), spec_(spec), contract_(contract) {}
   void emit();
 
 private:
@@ -23,6 +24,7 @@ private:
 
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
   void blocks();
+  void overDepth(mlir::Value from, mlir::Value to);
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   void overRows(Tile tile);
   void rowTiles(Tile tile, mlir::Value from, mlir::Value to, int rows);
@@ -32,7 +34,11 @@ private:
   Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
   Vectors multiply(const Tile& tile, mlir::Value k, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
-  mlir::Value loadRight(const Tile& tile, int vector, mlir::Value k);
+  /// Elements of V from (k, v) on, along v or along k.
+  enum Along { alongV = 2, alongK = 3 };
+  mlir::Value rightVector(mlir::Value v, mlir::Value k, Along along, mlir::Value mask);
+  mlir::Value loadVector(const Access& access, mlir::Value v, mlir::Value k, Along along,
+                         mlir::Value mask);
   Vectors transposeRight(const Tile& tile, int vector, mlir::Value k, int steps);
   void finish(const Tile& tile, const Vectors& sums);
 
@@ -42,6 +48,7 @@ private:
 
   KernelBuilder& k_;
   const MatmulSpec& spec_;
+  bool contract_;
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
   bool first_ = true;
 };

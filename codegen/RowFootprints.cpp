@@ -32,6 +32,9 @@ RowLoops loopsOf(const MatmulSpec& spec) {
   loops.extents = {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
   loops.ranged = !spec.batch.is(1) ? 0 : spec.rangeOverV ? 2 : 1;
   loops.accesses = {{&spec.left, false}, {&spec.right, false}, {&spec.result, true}};
+  for (const Line& line : spec.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      loops.accesses.push_back({&load->from, false});
   return loops;
 }
 

@@ -51,7 +51,7 @@ private:
     for (int64_t rows : rowCounts(pending)) {
       Candidate candidate = gather(pending, rows);
       if (candidate.members.size() > 1 && candidate.rowBytes <= kLargestRow &&
-          candidate.saved > best.saved)
+          candidate.saved > best.saved && keepsTiles(candidate))
         best = std::move(candidate);
     }
     if (best.saved < kWorthwhile) {
@@ -129,6 +129,21 @@ private:
     }
   }
 
+  static int64_t chunkOf(const Candidate& found) {
+    return std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / found.rowBytes));
+  }
+
+  /// A product of matrices computes tiles of several rows: a chunk of fewer takes as long as one.
+  bool keepsTiles(const Candidate& found) const {
+    return std::all_of(found.members.begin(), found.members.end(), [&](size_t i) {
+      auto* product = std::get_if<MatmulSpec>(&call(i).kernel.what);
+      if (!product || !product->batch.is(1))
+        return true;
+      const int64_t tile = product->rangeOverV ? 2 * product->lanes : product->rows;
+      return chunkOf(found) * (call(i).range / found.rows) >= std::min(tile, call(i).range);
+    });
+  }
+
   runtime::RowGroup describe(const Candidate& found) const {
     runtime::RowGroup group;
     group.first = order_.size();
@@ -139,7 +154,7 @@ private:
       const int64_t each = call(i).range / found.rows;
       group.grain = std::min(group.grain, (call(i).grain + each - 1) / each);
     }
-    group.chunk = std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / found.rowBytes));
+    group.chunk = chunkOf(found);
     return group;
   }
 

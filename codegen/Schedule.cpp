@@ -163,6 +163,8 @@ void Scheduler::call(ScheduledCall call) {
 }
 
 void Scheduler::fusion(ir::FusionOp op) {
+  if (isPrologue(op))
+    return;
   std::vector<Storage> captures, results;
   for (Value capture : op->getOperands())
     captures.push_back(at(capture));

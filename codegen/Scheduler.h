@@ -27,7 +27,13 @@ private:
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
+  /// Whether the product that reads the fusion's result computes it instead.
+  bool isPrologue(ir::FusionOp op) const;
+  /// Makes `call` compute its right operand; the spec's accesses are numbered anew.
+  void prologue(ir::FusionOp op, MatmulSpec& spec, ScheduledCall& call);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
+  /// The lower half of a square from the upper one.
+  void mirror(const Storage& upper, const Storage& whole);
   void convolution(mlir::Operation* op);
   Storage packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem, int64_t width);
   void splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks, int64_t n);

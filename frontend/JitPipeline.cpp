@@ -40,6 +40,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
     return {};
   // CSE before fusion: duplicate subtrees would become duplicate kernels.
   passes::simplify(main, numerics);
+  // Before rows: what is summed column by column no longer hides what scales a row.
+  if (numerics != Numerics::strict && passes::factorProducts(main))
+    passes::simplify(main, numerics);
   // What is factored out leaves copies of the forward pass behind.
   if (numerics != Numerics::strict && passes::factorRows(main))
     passes::simplify(main, numerics);

@@ -112,7 +112,8 @@ public:
     const std::optional<Terms> terms = factor(g);
     const auto columns = static_cast<int64_t>(terms ? terms->size() : 0) * typeOf(g).shape[1];
     const int64_t n = typeOf(a_).shape[0] / rows_;
-    if (!terms || n < 4 * columns)
+    // The columns of all u are written side by side: they have to be small beside X.
+    if (!terms || n < 4 * columns || 2 * columns > typeOf(a_).shape[1])
       return nullptr;
     return combine(*terms, n, typeOf(a_).shape[1], typeOf(g).shape[1]);
   }

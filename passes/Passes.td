@@ -46,6 +46,25 @@ def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::Modul
   }];
 }
 
+def FactorProducts : Pass<"diptych-factor-products", "::mlir::func::FuncOp"> {
+  let summary = "Sum sums of products of smaller arrays without writing them out";
+  let description = [{
+    ```mlir
+    %b = diptych.broadcast %c {axes = array<i64: 0, 1>} ...   // before: c[k,t] a[t,n] X[k,t,n]
+    %s = diptych.sum %v {axes = array<i64: 2>} : tensor<KxTxNxf64> -> tensor<KxTxf64>
+
+    %m = diptych.matmul %a_t, %x_t       // after: sum over n of a[t,n] X[k,t,n] for each t,
+    %s = diptych.mul %c, %m              // times c[k,t]
+    ```
+    Products of matrices whose operands are such sums are taken apart in the same way, where that
+    costs no more than the product itself. Standard numerics only.
+  }];
+  let options = [
+    Option<"minBytes", "min-bytes", "int64_t", "512 * 1024", "Smaller arrays are left as they are">
+  ];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
 def FactorRows : Pass<"diptych-factor-rows", "::mlir::func::FuncOp"> {
   let summary = "Take late numbers out of sums over rows, so that a large array is read once";
   let description = [{

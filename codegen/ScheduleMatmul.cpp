@@ -1,0 +1,252 @@
+// Products of matrices: which operand is broadcast and which is a vector, what is computed where it
+// is read, and how long sums are cut.
+#include "codegen/Scheduler.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+
+// A smaller operand costs little to store, and a kernel of its own has a cache to write to.
+constexpr int64_t kPrologueBytes = 256 * 1024;
+// Operations on an element of V that are worth doing again for each tile of rows; and where there
+// is one tile only.
+constexpr int kRepeatedCost = 2, kSingleCost = 16;
+
+// The last two axes of a product's operand, and what is in front of them.
+struct Matrix {
+  Storage storage;
+  int64_t row, column, batch;
+
+  explicit Matrix(const Storage& storage) : storage(storage) {
+    const int rank = storage.type.rank();
+    row = storage.strides[rank - 2];
+    column = storage.strides[rank - 1];
+    batch = rank > 2 ? storage.strides[rank - 3] : 0;
+  }
+  Access access(int arg, int64_t s, int64_t v, int64_t k) const {
+    return {arg, storage.type.dtype, {batch, s, v, k}, storage.offset};
+  }
+};
+
+// Whether all batch axes walk as one.
+bool hasOneBatchStride(const Storage& storage) {
+  const Shape& shape = storage.type.shape;
+  for (int i = 0; i + 3 < shape.size(); ++i)
+    if (shape[i] != 1 && storage.strides[i] != storage.strides[i + 1] * shape[i + 1])
+      return false;
+  return true;
+}
+
+// Few results, each the sum of many products: neither s nor v has work for several threads.
+bool isLongSum(const MatmulSpec& spec) {
+  return spec.batch.is(1) && spec.s.value * spec.v.value <= 4096 &&
+         spec.k.value >= 8 * kMatmulBlock;
+}
+
+// A product that is too large to have a C for each block of k, but whose operands leave the cache
+// between two rows of tiles. Parts of it are added in another order than blocks, so this is not for
+// strict numerics.
+constexpr int64_t kLongParts = 16, kLongDepth = 256, kLongResult = 1 << 16;
+bool isLongProduct(const MatmulSpec& spec, const ScheduleOptions& options) {
+  return options.contract && !options.gpu && spec.batch.is(1) &&
+         spec.s.value * spec.v.value <= kLongResult && spec.k.value >= 32 * kMatmulBlock;
+}
+
+// Whether V[k,v] is S[v,k], or that times what depends on k alone: C then is symmetric.
+bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
+  const Access &left = spec.left, &right = spec.right;
+  if (!spec.batch.is(1) || spec.s.value != spec.v.value || spec.s.value < 32 ||
+      call.buffers[left.arg] != call.buffers[right.arg] || left.offset != right.offset ||
+      left.strides[1].value != right.strides[2].value ||
+      left.strides[3].value != right.strides[3].value)
+    return false;
+  if (spec.lines.empty())
+    return true;
+  int along = 0; // loads that depend on v
+  for (const Line& line : spec.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      along += !load->from.strides[2].is(0);
+  auto* last = std::get_if<Line::Apply>(&spec.lines.back().what);
+  auto isRight = [&](int line) {
+    auto* load = std::get_if<Line::Load>(&spec.lines[line].what);
+    return load && !load->from.strides[2].is(0) && !load->from.strides[3].is(0);
+  };
+  return along == 1 && last && last->code == OpCode::Mul &&
+         (isRight(last->operands[0]) || isRight(last->operands[1]));
+}
+
+int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 12 : 4; }
+
+// What a thread gets at least: whole register tiles with work enough.
+void cutRange(ScheduledCall& call, const MatmulSpec& spec) {
+  const bool batched = spec.batch.value != 1;
+  call.range = batched ? spec.batch.value : spec.rangeOverV ? spec.v.value : spec.s.value;
+  const double work = call.flops / static_cast<double>(std::max<int64_t>(1, call.range));
+  const int64_t tile = batched ? 1 : spec.rangeOverV ? 2 * spec.lanes : spec.rows;
+  const auto pieces = static_cast<int64_t>(32768 / std::max(1.0, work));
+  call.grain = (std::max<int64_t>(1, pieces) + tile - 1) / tile * tile;
+}
+
+} // namespace
+
+void Scheduler::matmul(Operation* op) {
+  auto operand = [&](int i) {
+    const Storage& storage = at(op->getOperand(i));
+    const bool fits = !storage.splat && hasOneBatchStride(storage);
+    return Matrix(fits ? storage : contiguous(storage));
+  };
+  const Matrix a = operand(0), c(allocateResult(op));
+  const Shape& shape = c.storage.type.shape;
+  const int rank = shape.size();
+  const int64_t m = shape[rank - 2], n = shape[rank - 1], k = a.storage.type.shape.back();
+  MatmulSpec spec;
+  spec.dtype = c.storage.type.dtype;
+  spec.k = k;
+  for (int i = 0; i + 2 < rank; ++i)
+    spec.batch.value *= shape[i];
+  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(spec.dtype));
+  spec.rows = rowsOf(options_);
+  ScheduledCall call;
+  call.name = "matmul";
+  call.flops = 2.0 * static_cast<double>(spec.batch.value) * static_cast<double>(m) *
+               static_cast<double>(n) * static_cast<double>(k);
+  // A matrix times a vector runs its vectors along the rows of the matrix.
+  const bool exchange = n == 1 && m != 1;
+  spec.s = exchange ? n : m, spec.v = exchange ? m : n;
+  spec.left = a.access(0, a.row, 0, a.column);
+  spec.result = c.access(2, c.row, c.column, 0);
+  call.buffers = {a.storage.buffer, 0, c.storage.buffer};
+  if (auto fused = op->getOperand(1).getDefiningOp<ir::FusionOp>(); fused && isPrologue(fused)) {
+    prologue(fused, spec, call);
+  } else if (const Matrix b = operand(1); exchange) {
+    spec.left = b.access(0, b.column, 0, b.row);
+    spec.right = a.access(1, 0, a.row, a.column);
+    spec.result = c.access(2, c.column, c.row, 0);
+    call.buffers = {b.storage.buffer, a.storage.buffer, c.storage.buffer};
+  } else {
+    spec.right = b.access(1, 0, b.column, b.row);
+    call.buffers[1] = b.storage.buffer;
+  }
+  spec.rangeOverV = spec.v.value > spec.s.value;
+  cutRange(call, spec);
+  call.kernel = {spec, options_.contract};
+  if (c.storage.type.numel() == 0)
+    return;
+  if (isLongProduct(spec, options_) && !isLongSum(spec)) {
+    const int64_t blocks = (k + kLongDepth - 1) / kLongDepth;
+    spec.depth = kLongDepth;
+    spec.partBlocks = (blocks + kLongParts - 1) / kLongParts;
+  }
+  if (!isLongSum(spec) && spec.partBlocks == 1)
+    return this->call(std::move(call));
+  // Rows have unequal shares of a half, so that it pays where the range is over k.
+  spec.upper = !options_.gpu && isSymmetric(spec, call);
+  if (!spec.upper)
+    return splitOverBlocks(std::move(call), spec);
+  const Storage half = newStorage(c.storage.type);
+  call.buffers[static_cast<size_t>(spec.result.arg)] = half.buffer;
+  call.flops *= static_cast<double>(n + 2 * spec.lanes) / static_cast<double>(2 * n);
+  splitOverBlocks(std::move(call), spec);
+  mirror(half, c.storage);
+}
+
+void Scheduler::mirror(const Storage& upper, const Storage& whole) {
+  const int64_t n = whole.type.shape[0];
+  const DType dtype = whole.type.dtype;
+  LoweredNest nest;
+  nest.name = "mirror";
+  nest.buffers = {upper.buffer, whole.buffer};
+  nest.nest.extents = {n, n};
+  nest.nest.lines = {{Line::Load{{0, dtype, {n, 1}, 0}}, dtype},
+                     {Line::Load{{0, dtype, {1, n}, 0}}, dtype},
+                     {Line::Index{0}, DType::i64},
+                     {Line::Index{1}, DType::i64},
+                     {Line::Apply{OpCode::Gt, {2, 3}}, DType::boolean},
+                     {Line::Apply{OpCode::Where, {4, 1, 0}}, dtype}};
+  nest.nest.stores = {{5, {1, dtype, {n, 1}, 0}}};
+  finishNest(nest.nest, options_.vectorBytes);
+  call(std::move(nest));
+}
+
+bool Scheduler::isPrologue(ir::FusionOp op) const {
+  if (options_.gpu || op.getKind() != "pointwise" || op->getNumResults() != 1 ||
+      !op->getResult(0).hasOneUse())
+    return false;
+  OpOperand& use = *op->getResult(0).use_begin();
+  const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
+  if (!isa<ir::MatmulOp>(use.getOwner()) || use.getOperandNumber() != 1 || type.rank() > 3 ||
+      type.shape.back() == 1 || type.bytes() < kPrologueBytes)
+    return false;
+  int cost = 0;
+  for (Operation& line : op.getBody().front().without_terminator()) {
+    const OpCode code = *ir::opCodeOf(&line);
+    if (code == OpCode::Iota)
+      return false;
+    if (info(code).isPointwise())
+      cost += info(code).cost;
+  }
+  const Shape result = ir::tensorTypeOf(use.getOwner()->getResult(0).getType()).shape;
+  return cost <= (result[result.size() - 2] <= rowsOf(options_) ? kSingleCost : kRepeatedCost);
+}
+
+void Scheduler::prologue(ir::FusionOp op, MatmulSpec& spec, ScheduledCall& call) {
+  std::vector<Storage> captures;
+  for (Value capture : op->getOperands())
+    captures.push_back(at(capture));
+  // Loops are (batch, s, v, k).
+  IndexMap map;
+  if (ir::tensorTypeOf(op->getResult(0).getType()).rank() == 3)
+    map.axes.push_back(IndexMap::Axis::of(0));
+  map.axes.push_back(IndexMap::Axis::of(3));
+  map.axes.push_back(IndexMap::Axis::of(2));
+  LoweredNest lowered = FusionLowering(op, captures, {}, options_)
+                            .lowerOperand(map, {spec.batch, spec.s, spec.v, spec.k});
+  const auto count = static_cast<int>(lowered.buffers.size());
+  spec.left.arg = count;
+  spec.result.arg = count + 1;
+  lowered.buffers.insert(lowered.buffers.end(), {call.buffers[0], call.buffers[2]});
+  call.buffers = std::move(lowered.buffers);
+  spec.lines = std::move(lowered.nest.lines);
+  spec.right = {0, spec.dtype, {0, 0, 0, 0}, 0};
+  for (const Line& line : spec.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what);
+        load && !load->from.strides[2].is(0) && !load->from.strides[3].is(0))
+      spec.right = load->from;
+  call.name += "+" + lowered.name;
+  call.flops += lowered.flops * static_cast<double>(spec.batch.value * spec.k.value * spec.v.value);
+}
+
+// Blocks of k are independent until they are added, in order: the same bits, on all threads.
+void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
+  const int64_t n = spec.s.value * spec.v.value;
+  const int64_t depth = spec.depth * spec.partBlocks;
+  const int64_t blocks = (spec.k.value + depth - 1) / depth;
+  const Storage parts = newStorage({spec.dtype, {blocks, n}});
+  const auto place = static_cast<size_t>(spec.result.arg);
+  const int result = product.buffers[place];
+  spec.rangeOverBlocks = true;
+  spec.rangeOverV = false;
+  spec.result.strides[0] = n;
+  product.kernel = {spec, options_.contract};
+  product.buffers[place] = parts.buffer;
+  product.range = blocks;
+  product.grain = std::max<int64_t>(1, 32768 / (2 * n * depth));
+  call(std::move(product));
+  addBlocks(parts, result, spec.lanes);
+}
+
+void Scheduler::addBlocks(const Storage& parts, int result, int lanes) {
+  const int64_t blocks = parts.type.shape[0], n = parts.type.shape[1];
+  ScheduledCall sum;
+  sum.name = "block_sum";
+  sum.buffers = {parts.buffer, result};
+  sum.flops = static_cast<double>(n * (blocks - 1));
+  sum.range = n;
+  sum.grain = (32768 / blocks + 64) / 64 * 64;
+  sum.kernel = {BlockSumSpec{parts.type.dtype, blocks, n, lanes}};
+  call(std::move(sum));
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,421 @@
+// Which operations keep sums of products what they are, and the order in which axes are summed.
+#include "passes/SumsOfProducts.h"
+
+#include <cmath>
+
+namespace diptych::passes {
+
+using namespace mlir;
+
+namespace {
+
+constexpr size_t kMaxTerms = 12;
+constexpr size_t kMaxFactors = 12;
+constexpr int kMaxSteps = 512;
+// Sums of what has fewer axes are arrays like any other.
+constexpr int kMinRank = 3;
+
+TensorType typeOf(Value value) { return ir::tensorTypeOf(value.getType()); }
+
+std::optional<double> splatOf(Value value) {
+  Attribute constant;
+  if (!matchPattern(value, m_Constant(&constant)))
+    return std::nullopt;
+  const auto splat = ir::splatOf(constant);
+  return splat && !splat->isInteger ? std::optional(splat->asDouble()) : std::nullopt;
+}
+
+// The order of factors in a product decides its bits and whether CSE finds it a second time.
+bool standsBefore(Value a, Value b) {
+  Operation *x = a.getDefiningOp(), *y = b.getDefiningOp();
+  if (!x || !y)
+    return x == y ? cast<BlockArgument>(a).getArgNumber() < cast<BlockArgument>(b).getArgNumber()
+                  : !x;
+  return x != y && x->isBeforeInBlock(y);
+}
+
+void sortFactors(Term& term) {
+  llvm::stable_sort(term.factors, [](const Factor& a, const Factor& b) {
+    return a.value != b.value && standsBefore(a.value, b.value);
+  });
+}
+
+bool sameFactors(const Term& a, const Term& b) {
+  return a.factors.size() == b.factors.size() &&
+         llvm::all_of(llvm::zip(a.factors, b.factors), [](const auto& pair) {
+           return std::get<0>(pair).value == std::get<1>(pair).value &&
+                  std::get<0>(pair).axes == std::get<1>(pair).axes;
+         });
+}
+
+std::optional<Term> productOf(const Term& a, const Term& b) {
+  Term term = a;
+  term.scale *= b.scale;
+  term.factors.append(b.factors.begin(), b.factors.end());
+  if (term.factors.size() > kMaxFactors || !std::isnormal(term.scale))
+    return std::nullopt;
+  sortFactors(term);
+  return term;
+}
+
+} // namespace
+
+AxisSet Factor::set() const {
+  AxisSet set = 0;
+  for (int axis : axes)
+    set |= AxisSet{1} << axis;
+  return set;
+}
+
+int64_t Form::numel() const {
+  int64_t count = 1;
+  for (int64_t extent : extents)
+    count *= extent;
+  return count;
+}
+
+Form SumsOfProducts::of(Value value) {
+  if (auto known = forms_.find(value); known != forms_.end())
+    return known->second;
+  Operation* op = value.getDefiningOp();
+  const std::optional<OpCode> code = op ? ir::opCodeOf(op) : std::nullopt;
+  const bool opens = code && isFloat(typeOf(value).dtype) && ++steps_ <= kMaxSteps;
+  Form form = opens ? formOf(op, *code) : leaf(value);
+  if (form.terms.size() > kMaxTerms)
+    form = leaf(value);
+  return forms_[value] = form;
+}
+
+Form SumsOfProducts::formOf(Operation* op, OpCode code) {
+  Value result = op->getResult(0);
+  if (const auto splat = splatOf(result); splat && std::isnormal(*splat)) {
+    Form form = leaf(result);
+    form.terms[0] = {*splat, {}};
+    return form;
+  }
+  switch (code) {
+  case OpCode::Neg: {
+    Form form = of(op->getOperand(0));
+    for (Term& term : form.terms)
+      term.scale = -term.scale;
+    return form;
+  }
+  case OpCode::StopGradient: return of(op->getOperand(0));
+  case OpCode::Add: return added(op, false);
+  case OpCode::Sub: return added(op, true);
+  case OpCode::Mul: return multiplied(op);
+  case OpCode::Div: return divided(op);
+  case OpCode::Broadcast: return broadcast(op);
+  case OpCode::Transpose: return transposed(op);
+  case OpCode::Reshape: return reshaped(op);
+  default: return leaf(result);
+  }
+}
+
+Form SumsOfProducts::leaf(Value value) {
+  Form form;
+  Factor factor{value, {}};
+  Shape squeezed;
+  for (int64_t extent : typeOf(value).shape)
+    if (extent != 1) {
+      factor.axes.push_back(form.rank());
+      form.extents.push_back(extent);
+      squeezed.push_back(extent);
+    }
+  if (squeezed.size() != typeOf(value).rank())
+    factor.value = reshape(value, squeezed);
+  form.terms.push_back({1, {factor}});
+  return form;
+}
+
+//===-- Operations ---------------------------------------------------------------------------===//
+
+Form SumsOfProducts::added(Operation* op, bool minus) {
+  Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
+  int aEnd = a.rank(), bEnd = b.rank();
+  if (!refine(a, 0, aEnd, b, 0, bEnd) || a.rank() < kMinRank)
+    return leaf(op->getResult(0));
+  for (Term term : b.terms) {
+    term.scale = minus ? -term.scale : term.scale;
+    auto* same = llvm::find_if(a.terms, [&](const Term& own) { return sameFactors(own, term); });
+    if (same == a.terms.end())
+      a.terms.push_back(term);
+    else if (same->scale == -term.scale) // a term of zero still says where NaN comes from
+      return leaf(op->getResult(0));
+    else
+      same->scale += term.scale;
+  }
+  return a;
+}
+
+Form SumsOfProducts::multiplied(Operation* op) {
+  Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
+  int aEnd = a.rank(), bEnd = b.rank();
+  if (refine(a, 0, aEnd, b, 0, bEnd))
+    if (auto form = product(a, b))
+      return *form;
+  return leaf(op->getResult(0));
+}
+
+// x / d = x (1 / d) where d is one smaller array.
+Form SumsOfProducts::divided(Operation* op) {
+  Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
+  int aEnd = a.rank(), bEnd = b.rank();
+  if (!refine(a, 0, aEnd, b, 0, bEnd) || b.terms.size() != 1)
+    return leaf(op->getResult(0));
+  Term& divisor = b.terms[0];
+  if (!std::isnormal(1 / divisor.scale))
+    return leaf(op->getResult(0));
+  divisor.scale = 1 / divisor.scale;
+  for (Factor& factor : divisor.factors) {
+    if (factor.set() == b.all())
+      return leaf(op->getResult(0));
+    factor.value = inverse(factor.value);
+  }
+  const auto form = product(a, b);
+  return form ? *form : leaf(op->getResult(0));
+}
+
+Form SumsOfProducts::broadcast(Operation* op) {
+  Form form = of(op->getOperand(0));
+  const Shape from = typeOf(op->getOperand(0)).shape, to = typeOf(op->getResult(0)).shape;
+  const Attrs attrs = ir::attrsOf(op);
+  const auto ranges = rangesOf(form, from);
+  SmallVector<int> place(form.rank(), 0);
+  Form wide;
+  for (int axis = 0; axis < to.size(); ++axis) {
+    const auto* source = llvm::find(attrs.axes, axis);
+    if (source == attrs.axes.end()) {
+      if (to[axis] != 1)
+        wide.extents.push_back(to[axis]);
+      continue;
+    }
+    const AxisRange range = ranges[source - attrs.axes.begin()];
+    for (int i = range.first; i < range.last; ++i) {
+      place[i] = wide.rank();
+      wide.extents.push_back(form.extents[i]);
+    }
+  }
+  wide.terms = form.terms;
+  for (Term& term : wide.terms)
+    for (Factor& factor : term.factors)
+      for (int& axis : factor.axes)
+        axis = place[axis];
+  return wide;
+}
+
+Form SumsOfProducts::transposed(Operation* op) {
+  Form form = of(op->getOperand(0));
+  const auto ranges = rangesOf(form, typeOf(op->getOperand(0)).shape);
+  SmallVector<int> place(form.rank(), 0);
+  Form turned;
+  for (int64_t source : ir::attrsOf(op).axes)
+    for (int i = ranges[source].first; i < ranges[source].last; ++i) {
+      place[i] = turned.rank();
+      turned.extents.push_back(form.extents[i]);
+    }
+  turned.terms = form.terms;
+  for (Term& term : turned.terms)
+    for (Factor& factor : term.factors)
+      for (int& axis : factor.axes)
+        axis = place[axis];
+  return turned;
+}
+
+Form SumsOfProducts::reshaped(Operation* op) {
+  Form form = of(op->getOperand(0)), shape = leaf(op->getResult(0));
+  int end = form.rank(), shapeEnd = shape.rank();
+  const Form whole = shape;
+  return refine(form, 0, end, shape, 0, shapeEnd) ? form : whole;
+}
+
+//===-- Axes ---------------------------------------------------------------------------------===//
+
+SmallVector<AxisRange> SumsOfProducts::rangesOf(const Form& form, const Shape& shape) {
+  SmallVector<AxisRange> ranges;
+  int next = 0;
+  for (int64_t extent : shape) {
+    AxisRange range{next, next};
+    for (int64_t covered = 1; covered < extent; covered *= form.extents[range.last++]) {
+    }
+    ranges.push_back(range);
+    next = range.last;
+  }
+  return ranges;
+}
+
+// Axis of extent e becomes two, of extents `outer` and e / outer.
+void SumsOfProducts::cut(Form& form, int axis, int64_t outer) {
+  const int64_t inner = form.extents[axis] / outer;
+  for (Term& term : form.terms)
+    for (Factor& factor : term.factors) {
+      SmallVector<int, 4> axes;
+      Shape shape;
+      for (const auto& [i, own] : llvm::enumerate(factor.axes)) {
+        axes.push_back(own + (own > axis));
+        shape.push_back(own == axis ? outer : form.extents[own]);
+        if (own == axis) {
+          axes.push_back(axis + 1);
+          shape.push_back(inner);
+        }
+      }
+      if (axes.size() != factor.axes.size())
+        factor.value = reshape(factor.value, shape);
+      factor.axes = axes;
+    }
+  form.extents[axis] = outer;
+  form.extents.insert(form.extents.begin() + axis + 1, inner);
+}
+
+bool SumsOfProducts::refine(Form& a, int i, int& aEnd, Form& b, int j, int& bEnd) {
+  while (i < aEnd && j < bEnd) {
+    const int64_t x = a.extents[i], y = b.extents[j];
+    if (x == 0 || y == 0 || (x > y ? x % y : y % x) != 0 || a.rank() == kMaxRank ||
+        b.rank() == kMaxRank)
+      return false;
+    if (x > y)
+      cut(a, i, y), ++aEnd;
+    if (y > x)
+      cut(b, j, x), ++bEnd;
+    ++i, ++j;
+  }
+  return i == aEnd && j == bEnd;
+}
+
+//===-- Products and sums --------------------------------------------------------------------===//
+
+// A product of two sums is not multiplied out: (x - m) (x - m) would lose its digits.
+std::optional<Form> SumsOfProducts::product(const Form& a, const Form& b) {
+  if (a.terms.size() > 1 && b.terms.size() > 1)
+    return std::nullopt;
+  Form form;
+  form.extents = a.extents;
+  for (const Term& x : a.terms)
+    for (const Term& y : b.terms) {
+      const auto term = productOf(x, y);
+      if (!term)
+        return std::nullopt;
+      form.terms.push_back(*term);
+    }
+  return form;
+}
+
+std::optional<Form> SumsOfProducts::sum(const Form& form, AxisSet over, double& flops) {
+  Form result = form;
+  for (Term& term : result.terms) {
+    auto summed = contract(term, over, form.extents, flops);
+    if (!summed)
+      return std::nullopt;
+    term = *summed;
+  }
+  return result;
+}
+
+namespace {
+
+double elementsOf(AxisSet set, ArrayRef<int64_t> extents) {
+  double count = 1;
+  for (const auto& [axis, extent] : llvm::enumerate(extents))
+    if (set >> axis & 1)
+      count *= static_cast<double>(extent);
+  return count;
+}
+
+// Factors over the same axes, or over some of another's, are one where they are summed together.
+using Group = std::pair<AxisSet, SmallVector<Factor, 4>>;
+
+SmallVector<Group> groupsOf(const Term& term) {
+  SmallVector<Group> groups;
+  for (const Factor& factor : term.factors) {
+    auto* known = llvm::find_if(groups, [&](const Group& g) { return g.first == factor.set(); });
+    if (known == groups.end())
+      known = &groups.emplace_back(factor.set(), SmallVector<Factor, 4>());
+    known->second.push_back(factor);
+  }
+  return groups;
+}
+
+// What is multiplied before it is summed over an axis: the union of all that have it.
+AxisSet neighbours(int axis, ArrayRef<Group> groups) {
+  AxisSet set = 0;
+  for (const Group& group : groups)
+    if (group.first >> axis & 1)
+      set |= group.first;
+  return set;
+}
+
+// Axes that can be summed together at the least cost.
+AxisSet cheapest(AxisSet over, ArrayRef<Group> groups, ArrayRef<int64_t> extents) {
+  AxisSet best = 0, joint = 0;
+  for (int axis = 0; axis < static_cast<int>(extents.size()); ++axis) {
+    if (!(over >> axis & 1))
+      continue;
+    const AxisSet set = neighbours(axis, groups);
+    const double cost = elementsOf(set, extents), least = elementsOf(joint, extents);
+    if (best && set == joint)
+      best |= AxisSet{1} << axis;
+    else if (!best || cost < least)
+      best = AxisSet{1} << axis, joint = set;
+  }
+  return best;
+}
+
+// The smallest group joins the smallest that has all of its axes, the last of these.
+bool mergeOne(SmallVectorImpl<Group>& groups) {
+  llvm::stable_sort(groups, [](const Group& a, const Group& b) {
+    return llvm::popcount(a.first) < llvm::popcount(b.first);
+  });
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Group* target = nullptr;
+    for (size_t j = i + 1; j < groups.size(); ++j)
+      if ((groups[i].first & ~groups[j].first) == 0 &&
+          (!target || llvm::popcount(groups[j].first) == llvm::popcount(target->first)))
+        target = &groups[j];
+    if (!target)
+      continue;
+    target->second.append(groups[i].second.begin(), groups[i].second.end());
+    groups.erase(groups.begin() + static_cast<ptrdiff_t>(i));
+    return true;
+  }
+  return false;
+}
+
+} // namespace
+
+// Eliminates axes one set after the other, as in a network of sums and products: factors without
+// the axis stay outside of the sum.
+std::optional<Term> SumsOfProducts::contract(Term term, AxisSet over, ArrayRef<int64_t> extents,
+                                             double& flops) {
+  while (over) {
+    SmallVector<Group> inside, outside;
+    const SmallVector<Group> groups = groupsOf(term);
+    AxisSet axes = cheapest(over, groups, extents);
+    for (const Group& group : groups)
+      ((group.first & axes) ? inside : outside).push_back(group);
+    while (inside.size() > 2)
+      if (!mergeOne(inside))
+        return std::nullopt;
+    if (inside.size() == 2 && (axes & inside[0].first & inside[1].first) == 0) {
+      outside.push_back(inside[1]);
+      inside.pop_back();
+      axes &= inside[0].first;
+    }
+    Term rest{term.scale, {}};
+    for (const Group& group : outside)
+      rest.factors.append(group.second);
+    if (inside.empty()) {
+      rest.scale *= elementsOf(axes, extents);
+    } else if (inside.size() == 1) {
+      rest.factors.push_back(sumOf(multiply(inside[0].second, extents), axes, flops));
+    } else {
+      axes &= inside[0].first & inside[1].first;
+      rest.factors.push_back(matmul(inside[0].second, inside[1].second, axes, extents, flops));
+    }
+    term = rest;
+    over &= ~axes;
+  }
+  sortFactors(term);
+  return term;
+}
+
+} // namespace diptych::passes
