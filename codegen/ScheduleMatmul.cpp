@@ -118,8 +118,8 @@ void Scheduler::matmul(Operation* op) {
   spec.left = a.access(0, a.row, 0, a.column);
   spec.result = c.access(2, c.row, c.column, 0);
   call.buffers = {a.storage.buffer, 0, c.storage.buffer};
-  if (auto fused = op->getOperand(1).getDefiningOp<ir::FusionOp>(); fused && isPrologue(fused)) {
-    prologue(fused, spec, call);
+  if (Operation* right = op->getOperand(1).getDefiningOp(); right && isPrologue(right)) {
+    prologue(right, spec, call);
   } else if (const Matrix b = operand(1); exchange) {
     spec.left = b.access(0, b.column, 0, b.row);
     spec.right = a.access(1, 0, a.row, a.column);
@@ -170,30 +170,45 @@ void Scheduler::mirror(const Storage& upper, const Storage& whole) {
   call(std::move(nest));
 }
 
-bool Scheduler::isPrologue(ir::FusionOp op) const {
-  if (options_.gpu || op.getKind() != "pointwise" || op->getNumResults() != 1 ||
-      !op->getResult(0).hasOneUse())
+// The product whose right operand the value is, as it stands or turned.
+static ir::MatmulOp productOf(Value value) {
+  if (value.hasOneUse())
+    if (auto turned = dyn_cast<ir::TransposeOp>(*value.user_begin()))
+      value = turned.getResult();
+  if (!value.hasOneUse())
+    return nullptr;
+  OpOperand& use = *value.use_begin();
+  return use.getOperandNumber() == 1 ? dyn_cast<ir::MatmulOp>(use.getOwner()) : ir::MatmulOp();
+}
+
+bool Scheduler::isPrologue(Operation* op) const {
+  if (auto turned = dyn_cast<ir::TransposeOp>(op))
+    op = turned.getX().getDefiningOp();
+  auto fusion = dyn_cast_or_null<ir::FusionOp>(op);
+  if (options_.gpu || !fusion || fusion.getKind() != "pointwise" || fusion->getNumResults() != 1)
     return false;
-  OpOperand& use = *op->getResult(0).use_begin();
-  const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
-  if (!isa<ir::MatmulOp>(use.getOwner()) || use.getOperandNumber() != 1 || type.rank() > 3 ||
-      type.shape.back() == 1 || type.bytes() < kPrologueBytes)
+  ir::MatmulOp product = productOf(fusion->getResult(0));
+  const TensorType type = ir::tensorTypeOf(fusion->getResult(0).getType());
+  if (!product || type.rank() > 3 || type.bytes() < kPrologueBytes ||
+      ir::tensorTypeOf(product.getY().getType()).shape.back() == 1)
     return false;
   int cost = 0;
-  for (Operation& line : op.getBody().front().without_terminator()) {
+  for (Operation& line : fusion.getBody().front().without_terminator()) {
     const OpCode code = *ir::opCodeOf(&line);
     if (code == OpCode::Iota)
       return false;
     if (info(code).isPointwise())
       cost += info(code).cost;
   }
-  const Shape result = ir::tensorTypeOf(use.getOwner()->getResult(0).getType()).shape;
+  const Shape result = ir::tensorTypeOf(product.getType()).shape;
   return cost <= (result[result.size() - 2] <= rowsOf(options_) ? kSingleCost : kRepeatedCost);
 }
 
-void Scheduler::prologue(ir::FusionOp op, MatmulSpec& spec, ScheduledCall& call) {
+void Scheduler::prologue(Operation* op, MatmulSpec& spec, ScheduledCall& call) {
+  auto turned = dyn_cast<ir::TransposeOp>(op);
+  auto fusion = cast<ir::FusionOp>(turned ? turned.getX().getDefiningOp() : op);
   std::vector<Storage> captures;
-  for (Value capture : op->getOperands())
+  for (Value capture : fusion->getOperands())
     captures.push_back(at(capture));
   // Loops are (batch, s, v, k).
   IndexMap map;
@@ -201,7 +216,10 @@ void Scheduler::prologue(ir::FusionOp op, MatmulSpec& spec, ScheduledCall& call)
     map.axes.push_back(IndexMap::Axis::of(0));
   map.axes.push_back(IndexMap::Axis::of(3));
   map.axes.push_back(IndexMap::Axis::of(2));
-  LoweredNest lowered = FusionLowering(op, captures, {}, options_)
+  if (turned)
+    map = throughMovement(OpCode::Transpose, ir::attrsOf(turned),
+                          ir::tensorTypeOf(turned.getX().getType()).shape, map);
+  LoweredNest lowered = FusionLowering(fusion, captures, {}, options_)
                             .lowerOperand(map, {spec.batch, spec.s, spec.v, spec.k});
   const auto count = static_cast<int>(lowered.buffers.size());
   spec.left.arg = count;

@@ -12,6 +12,8 @@ void Scheduler::movement(Operation* op, OpCode code) {
     return pad(op);
   if (code == OpCode::Concatenate)
     return concatenate(op);
+  if (code == OpCode::Transpose && isPrologue(op))
+    return;
   const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
   const Attrs attrs = ir::attrsOf(op);
   std::optional<Storage> view = viewOf(code, attrs, at(op->getOperand(0)), type);

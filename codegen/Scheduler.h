@@ -27,10 +27,11 @@ private:
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
-  /// Whether the product that reads the fusion's result computes it instead.
-  bool isPrologue(ir::FusionOp op) const;
+  /// Whether a product computes the result of this fusion, as it stands or turned, where it reads
+  /// its right operand.
+  bool isPrologue(mlir::Operation* op) const;
   /// Makes `call` compute its right operand; the spec's accesses are numbered anew.
-  void prologue(ir::FusionOp op, MatmulSpec& spec, ScheduledCall& call);
+  void prologue(mlir::Operation* op, MatmulSpec& spec, ScheduledCall& call);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
   /// The lower half of a square from the upper one.
   void mirror(const Storage& upper, const Storage& whole);

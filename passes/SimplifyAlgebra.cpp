@@ -35,14 +35,6 @@ mlir::Value constant(PatternRewriter& rewriter, mlir::Location location, const T
   return make(rewriter, location, OpCode::Constant, {}, attrs);
 }
 
-llvm::SmallVector<int64_t> withoutUnitAxes(const Shape& shape) {
-  llvm::SmallVector<int64_t> axes;
-  for (int axis = 0; axis < shape.size(); ++axis)
-    if (shape[axis] != 1)
-      axes.push_back(axis);
-  return axes;
-}
-
 // x + 0 = x; x + (-y) = x - y
 struct SimplerSum : mlir::OpRewritePattern<AddOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -185,63 +177,12 @@ struct PointwiseOfBroadcasts : mlir::RewritePattern {
                llvm::cast<mlir::RankedTensorType>(b.getX().getType()).getShape();
   }
 };
-
-// Whether value[.., i, .., j, ..] is 1 where i = j and 0 elsewhere, whatever the other indices are.
-bool isIdentity(mlir::Value value, int64_t row, int64_t column) {
-  const auto isIota = [](mlir::Value index, int64_t axis) {
-    auto iota = index.getDefiningOp<IotaOp>();
-    return iota && static_cast<int64_t>(iota.getAxis()) == axis;
-  };
-  while (mlir::Operation* op = value.getDefiningOp()) {
-    const Shape shape = tensorTypeOf(value.getType()).shape;
-    if (shape[row] != shape[column] || shape[row] == 1)
-      return false;
-    if (auto turned = llvm::dyn_cast<TransposeOp>(op)) {
-      row = turned.getAxes()[row], column = turned.getAxes()[column];
-    } else if (auto wide = llvm::dyn_cast<BroadcastOp>(op)) {
-      const auto axes = wide.getAxes();
-      if (!llvm::is_contained(axes, row) || !llvm::is_contained(axes, column))
-        return false;
-      row = llvm::find(axes, row) - axes.begin(), column = llvm::find(axes, column) - axes.begin();
-    } else if (auto same = llvm::dyn_cast<ReshapeOp>(op)) {
-      const Shape before = tensorTypeOf(same.getX().getType()).shape;
-      const auto from = withoutUnitAxes(before), to = withoutUnitAxes(shape);
-      if (from.size() != to.size())
-        return false;
-      const auto place = [&](int64_t axis) { return from[llvm::find(to, axis) - to.begin()]; };
-      for (size_t i = 0; i < from.size(); ++i)
-        if (before[from[i]] != shape[to[i]])
-          return false;
-      row = place(row), column = place(column);
-    } else if (auto number = llvm::dyn_cast<ConvertOp>(op)) {
-      auto equal = number.getX().getDefiningOp<EqOp>();
-      return equal && ((isIota(equal.getX(), row) && isIota(equal.getY(), column)) ||
-                       (isIota(equal.getX(), column) && isIota(equal.getY(), row)));
-    } else {
-      return false;
-    }
-    value = op->getOperand(0);
-  }
-  return false;
-}
-
-// x I = x, I y = y; what is infinite stays where it is
-struct ProductWithIdentity : mlir::OpRewritePattern<MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  mlir::LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter& rewriter) const override {
-    const int64_t last = tensorTypeOf(op.getType()).rank() - 1;
-    if (op.getX().getType() == op.getType() && isIdentity(op.getY(), last - 1, last))
-      return rewriter.replaceOp(op, op.getX()), mlir::success();
-    if (op.getY().getType() == op.getType() && isIdentity(op.getX(), last - 1, last))
-      return rewriter.replaceOp(op, op.getY()), mlir::success();
-    return rewriter.notifyMatchFailure(op, "neither operand is known to be the identity");
-  }
-};
 } // namespace
 
 void populateAlgebra(mlir::RewritePatternSet& patterns) {
-  patterns.add<SimplerSum, SimplerDifference, SimplerScale, SumOfBroadcast, PointwiseOfBroadcasts,
-               ProductWithIdentity>(patterns.getContext());
+  patterns.add<SimplerSum, SimplerDifference, SimplerScale, SumOfBroadcast, PointwiseOfBroadcasts>(
+      patterns.getContext());
+  populateDiagonals(patterns);
 }
 
 } // namespace diptych::passes

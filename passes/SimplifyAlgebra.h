@@ -8,5 +8,7 @@ namespace diptych::passes {
 void populateAlgebra(mlir::RewritePatternSet& patterns);
 /// Chains of matrix products in the order of least cost.
 void populateReassociation(mlir::RewritePatternSet& patterns);
+/// Of them: products with matrices that are known to be diagonal.
+void populateDiagonals(mlir::RewritePatternSet& patterns);
 
 } // namespace diptych::passes

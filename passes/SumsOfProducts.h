@@ -25,6 +25,10 @@ struct Term {
   llvm::SmallVector<Factor, 4> factors;
 };
 
+/// Puts factors in the order in which they are multiplied: it decides the bits, and whether CSE
+/// finds a product a second time.
+void sortFactors(Term& term);
+
 /// The sum of the terms. Axes are finer than a value's: a reshape that joins t and n keeps both.
 struct Form {
   llvm::SmallVector<int64_t, 6> extents; // in row-major order; none is 1

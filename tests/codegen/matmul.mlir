@@ -50,3 +50,38 @@ func.func @twice(%x: tensor<16x16xf64>) -> tensor<16x16xf64> {
   %c = diptych.matmul %b, %b : tensor<16x16xf64>, tensor<16x16xf64> -> tensor<16x16xf64>
   return %c : tensor<16x16xf64>
 }
+
+// The right side is computed where it is read, once for each tile of rows: no kernel, no array.
+// CHECK-LABEL: func.func @computed_0
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-2: arith.mulf {{.*}} : vector<8xf64>
+// CHECK-COUNT-24: math.fma {{.*}} : vector<8xf64>
+// CHECK-NOT: @computed_1
+func.func @computed(%x: tensor<48x600xf64>, %y: tensor<600x64xf64>, %a: tensor<600xf64>) -> tensor<48x64xf64> {
+  %w = diptych.broadcast %a {axes = array<i64: 0>} : tensor<600xf64> -> tensor<600x64xf64>
+  %v = diptych.mul %w, %y : tensor<600x64xf64>, tensor<600x64xf64> -> tensor<600x64xf64>
+  %p = diptych.matmul %x, %v : tensor<48x600xf64>, tensor<600x64xf64> -> tensor<48x64xf64>
+  return %p : tensor<48x64xf64>
+}
+
+// What costs more than a load is computed once, by a kernel of its own.
+// CHECK-LABEL: func.func @costly_0
+// CHECK-LABEL: func.func @costly_1
+func.func @costly(%x: tensor<48x600xf64>, %y: tensor<600x64xf64>) -> tensor<48x64xf64> {
+  %v = diptych.exp %y : tensor<600x64xf64> -> tensor<600x64xf64>
+  %p = diptych.matmul %x, %v : tensor<48x600xf64>, tensor<600x64xf64> -> tensor<48x64xf64>
+  return %p : tensor<48x64xf64>
+}
+
+// X'X: a tile of rows ends at the diagonal; blocks are added, then one half is copied to the other.
+// CHECK-LABEL: func.func @gram_0
+// CHECK: arith.divsi
+// CHECK: math.fma
+// CHECK-LABEL: func.func @gram_1
+// CHECK-LABEL: func.func @gram_2
+// CHECK: arith.select
+func.func @gram(%x: tensor<9000x40xf64>) -> tensor<40x40xf64> {
+  %t = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<9000x40xf64> -> tensor<40x9000xf64>
+  %p = diptych.matmul %t, %x : tensor<40x9000xf64>, tensor<9000x40xf64> -> tensor<40x40xf64>
+  return %p : tensor<40x40xf64>
+}

@@ -180,3 +180,67 @@ func.func @product_used_twice(%arg0: tensor<50x40xf64>, %arg1: tensor<40x30xf64>
   %y = diptych.matmul %p, %arg2 : tensor<50x30xf64>, tensor<30x1xf64> -> tensor<50x1xf64>
   return %p, %y : tensor<50x30xf64>, tensor<50x1xf64>
 }
+
+// x I = x, also where the identity was turned, has unit axes, or stands in a batch.
+// CHECK-LABEL: @product_with_identity
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf64>, %[[B:.*]]: tensor<2x4x4xf64>)
+// STRICT-COUNT-3: diptych.matmul
+// STANDARD-NOT: diptych.matmul
+// STANDARD: return %[[X]], %[[X]], %[[B]]
+func.func @product_with_identity(%x: tensor<3x4xf64>, %b: tensor<2x4x4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>, tensor<2x4x4xf64>) {
+  %i = diptych.iota {axis = 0 : i64} : tensor<4x4xi64>
+  %j = diptych.iota {axis = 1 : i64} : tensor<4x4xi64>
+  %e = diptych.eq %i, %j : tensor<4x4xi64>, tensor<4x4xi64> -> tensor<4x4xi1>
+  %id = diptych.convert %e : tensor<4x4xi1> -> tensor<4x4xf64>
+  %right = diptych.matmul %x, %id : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
+  %unit = diptych.reshape %id : tensor<4x4xf64> -> tensor<4x4x1xf64>
+  %turned = diptych.transpose %unit {axes = array<i64: 1, 0, 2>} : tensor<4x4x1xf64> -> tensor<4x4x1xf64>
+  %flat = diptych.reshape %turned : tensor<4x4x1xf64> -> tensor<4x4xf64>
+  %other = diptych.matmul %x, %flat : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
+  %many = diptych.broadcast %id {axes = array<i64: 1, 2>} : tensor<4x4xf64> -> tensor<2x4x4xf64>
+  %left = diptych.matmul %many, %b : tensor<2x4x4xf64>, tensor<2x4x4xf64> -> tensor<2x4x4xf64>
+  return %right, %other, %left : tensor<3x4xf64>, tensor<3x4xf64>, tensor<2x4x4xf64>
+}
+
+// x (c I) = c x; a vector along either axis of the identity is its diagonal.
+// CHECK-LABEL: @product_with_diagonal
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf64>, %[[D:.*]]: tensor<4xf64>)
+// STRICT-COUNT-3: diptych.matmul
+// STANDARD-NOT: diptych.matmul
+// STANDARD: return
+func.func @product_with_diagonal(%x: tensor<3x4xf64>, %d: tensor<4xf64>) -> (tensor<3x4xf64>, tensor<3x4xf64>, tensor<4x3xf64>) {
+  %c = diptych.constant dense<-0.5> : tensor<4x4xf64>
+  %i = diptych.iota {axis = 0 : i64} : tensor<4x4xi64>
+  %j = diptych.iota {axis = 1 : i64} : tensor<4x4xi64>
+  %e = diptych.eq %i, %j : tensor<4x4xi64>, tensor<4x4xi64> -> tensor<4x4xi1>
+  %id = diptych.convert %e : tensor<4x4xi1> -> tensor<4x4xf64>
+  %ci = diptych.mul %id, %c : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %right = diptych.matmul %x, %ci : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
+  %rows = diptych.broadcast %d {axes = array<i64: 0>} : tensor<4xf64> -> tensor<4x4xf64>
+  %id_d = diptych.mul %rows, %ci : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %both = diptych.matmul %x, %id_d : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
+  %columns = diptych.broadcast %d {axes = array<i64: 1>} : tensor<4xf64> -> tensor<4x4xf64>
+  %d_id = diptych.mul %id, %columns : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %n = diptych.neg %d_id : tensor<4x4xf64> -> tensor<4x4xf64>
+  %t = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<3x4xf64> -> tensor<4x3xf64>
+  %left = diptych.matmul %n, %t : tensor<4x4xf64>, tensor<4x3xf64> -> tensor<4x3xf64>
+  return %right, %both, %left : tensor<3x4xf64>, tensor<3x4xf64>, tensor<4x3xf64>
+}
+
+// Ones along another axis than the product's, and a reshape that mixes axes.
+// CHECK-LABEL: @keeps_product_with_other_matrices
+// CHECK-COUNT-2: diptych.matmul
+func.func @keeps_product_with_other_matrices(%x: tensor<3x4x4xf64>, %y: tensor<3x4xf64>) -> (tensor<3x4x4xf64>, tensor<3x4xf64>) {
+  %i = diptych.iota {axis = 0 : i64} : tensor<4x4xi64>
+  %j = diptych.iota {axis = 1 : i64} : tensor<4x4xi64>
+  %e = diptych.eq %i, %j : tensor<4x4xi64>, tensor<4x4xi64> -> tensor<4x4xi1>
+  %id = diptych.convert %e : tensor<4x4xi1> -> tensor<4x4xf64>
+  %three = diptych.slice %id {starts = array<i64: 0, 0>, limits = array<i64: 3, 4>, strides = array<i64: 1, 1>} : tensor<4x4xf64> -> tensor<3x4xf64>
+  %side = diptych.broadcast %three {axes = array<i64: 0, 2>} : tensor<3x4xf64> -> tensor<3x4x4xf64>
+  %a = diptych.matmul %x, %side : tensor<3x4x4xf64>, tensor<3x4x4xf64> -> tensor<3x4x4xf64>
+  %split = diptych.reshape %id : tensor<4x4xf64> -> tensor<2x2x4xf64>
+  %mixed = diptych.transpose %split {axes = array<i64: 1, 0, 2>} : tensor<2x2x4xf64> -> tensor<2x2x4xf64>
+  %again = diptych.reshape %mixed : tensor<2x2x4xf64> -> tensor<4x4xf64>
+  %b = diptych.matmul %y, %again : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
+  return %a, %b : tensor<3x4x4xf64>, tensor<3x4xf64>
+}

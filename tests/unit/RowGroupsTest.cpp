@@ -54,6 +54,20 @@ TEST(RowGroups, SmallArraysStayInCacheAnyway) {
   EXPECT_TRUE(scheduleOf(f, {20, 30}, dt::Numerics::strict).rowGroups.empty());
 }
 
+// A product of matrices computes twelve rows in the time of one.
+TEST(RowGroups, ChunksHoldWholeTilesOfAProduct) {
+  const Model f = [](const dt::Tensor& x) {
+    const auto e = dt::exp(x);
+    return dt::matmul(e, dt::transpose(x)) + dt::sum(e, -1);
+  };
+  const Schedule schedule = scheduleOf(f, {300, 8000}, dt::Numerics::strict);
+  for (const auto& group : schedule.rowGroups)
+    for (size_t i = group.first; i < group.first + group.count; ++i)
+      if (auto* product = std::get_if<dt::codegen::MatmulSpec>(&schedule.calls[i].kernel.what)) {
+        EXPECT_GE(group.chunk * schedule.calls[i].range / group.rows, product->rows);
+      }
+}
+
 // What mixes rows splits groups: every row must be there before the next step reads it.
 TEST(RowGroups, WhatMixesRowsWaits) {
   const std::vector<Model> models = {

@@ -1,0 +1,146 @@
+// Sums of products of smaller arrays are summed without being written out.
+// RUN: diptych-opt %s "--diptych-factor-products=min-bytes=0" --diptych-simplify=numerics=standard | FileCheck %s
+// RUN: diptych-opt %s --diptych-factor-products | FileCheck %s --check-prefix=SMALL
+
+// What has fewer bytes than the limit stays: SMALL sees every function as it was written.
+
+// sum over n of a[t,n] X[t,n,k]: a product of matrices for each t.
+// CHECK-LABEL: @sum_of_products
+// CHECK: diptych.matmul {{.*}} : tensor<3x1x4xf64>, tensor<3x4x5xf64> -> tensor<3x1x5xf64>
+// CHECK-NOT: tensor<5x3x4xf64>
+// CHECK: return
+// SMALL-LABEL: @sum_of_products
+// SMALL: diptych.mul {{.*}} : tensor<5x3x4xf64>
+// SMALL: diptych.sum
+func.func @sum_of_products(%x: tensor<3x4x5xf64>, %a: tensor<3x4xf64>) -> tensor<5x3xf64> {
+  %xt = diptych.transpose %x {axes = array<i64: 2, 0, 1>} : tensor<3x4x5xf64> -> tensor<5x3x4xf64>
+  %w = diptych.broadcast %a {axes = array<i64: 1, 2>} : tensor<3x4xf64> -> tensor<5x3x4xf64>
+  %v = diptych.mul %xt, %w : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %s = diptych.sum %v {axes = array<i64: 2>} : tensor<5x3x4xf64> -> tensor<5x3xf64>
+  return %s : tensor<5x3xf64>
+}
+
+// What does not depend on n stands outside of the sum over n, and a divisor is its inverse.
+// CHECK-LABEL: @outside_of_the_sum
+// CHECK-DAG: diptych.sum %{{.*}} {axes = array<i64: 1>} : tensor<3x4xf64> -> tensor<3xf64>
+// CHECK-DAG: diptych.div {{.*}} : tensor<3xf64>
+// CHECK-NOT: tensor<5x3x4xf64>
+// CHECK: return
+func.func @outside_of_the_sum(%b: tensor<5x3xf64>, %c: tensor<3x4xf64>, %d: tensor<3xf64>) -> tensor<5x3xf64> {
+  %bw = diptych.broadcast %b {axes = array<i64: 0, 1>} : tensor<5x3xf64> -> tensor<5x3x4xf64>
+  %cw = diptych.broadcast %c {axes = array<i64: 1, 2>} : tensor<3x4xf64> -> tensor<5x3x4xf64>
+  %dw = diptych.broadcast %d {axes = array<i64: 1>} : tensor<3xf64> -> tensor<5x3x4xf64>
+  %v = diptych.mul %bw, %cw : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %q = diptych.div %v, %dw : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %s = diptych.sum %q {axes = array<i64: 2>} : tensor<5x3x4xf64> -> tensor<5x3xf64>
+  return %s : tensor<5x3xf64>
+}
+
+// sum over j of (y[k,i] - y[k,j]) = n y[k,i] - sum over j of y[k,j]
+// CHECK-LABEL: @differences
+// CHECK: diptych.sum %arg0 {axes = array<i64: 1>} : tensor<5x4xf64> -> tensor<5xf64>
+// CHECK-NOT: tensor<5x4x4xf64>
+// CHECK: return
+func.func @differences(%y: tensor<5x4xf64>) -> tensor<5x4xf64> {
+  %i = diptych.broadcast %y {axes = array<i64: 0, 1>} : tensor<5x4xf64> -> tensor<5x4x4xf64>
+  %j = diptych.broadcast %y {axes = array<i64: 0, 2>} : tensor<5x4xf64> -> tensor<5x4x4xf64>
+  %d = diptych.sub %i, %j : tensor<5x4x4xf64>, tensor<5x4x4xf64> -> tensor<5x4x4xf64>
+  %s = diptych.sum %d {axes = array<i64: 2>} : tensor<5x4x4xf64> -> tensor<5x4xf64>
+  return %s : tensor<5x4xf64>
+}
+
+// X' (a X + b c): the first term is one product of matrices whose right side is computed where it is
+// read; of the second, the sum over n comes first, then the one over t.
+// CHECK-LABEL: @product
+// CHECK-DAG: diptych.matmul {{.*}} : tensor<3x1x16xf64>, tensor<3x16x20xf64> -> tensor<3x1x20xf64>
+// CHECK-DAG: diptych.matmul {{.*}} : tensor<20x3xf64>, tensor<3x20xf64> -> tensor<20x20xf64>
+// CHECK-DAG: %[[W:.*]] = diptych.mul {{.*}} : tensor<48x20xf64>
+// CHECK-DAG: diptych.matmul {{.*}}, %[[W]] : tensor<20x48xf64>, tensor<48x20xf64> -> tensor<20x20xf64>
+// CHECK-NOT: tensor<20x3x16xf64>
+// CHECK: return
+func.func @product(%x: tensor<3x16x20xf64>, %a: tensor<3x16xf64>, %b: tensor<20x3xf64>, %c: tensor<3x16xf64>) -> tensor<20x20xf64> {
+  %flat = diptych.reshape %x : tensor<3x16x20xf64> -> tensor<48x20xf64>
+  %left = diptych.transpose %flat {axes = array<i64: 1, 0>} : tensor<48x20xf64> -> tensor<20x48xf64>
+  %xt = diptych.transpose %x {axes = array<i64: 2, 0, 1>} : tensor<3x16x20xf64> -> tensor<20x3x16xf64>
+  %aw = diptych.broadcast %a {axes = array<i64: 1, 2>} : tensor<3x16xf64> -> tensor<20x3x16xf64>
+  %bw = diptych.broadcast %b {axes = array<i64: 0, 1>} : tensor<20x3xf64> -> tensor<20x3x16xf64>
+  %cw = diptych.broadcast %c {axes = array<i64: 1, 2>} : tensor<3x16xf64> -> tensor<20x3x16xf64>
+  %ax = diptych.mul %xt, %aw : tensor<20x3x16xf64>, tensor<20x3x16xf64> -> tensor<20x3x16xf64>
+  %bc = diptych.mul %bw, %cw : tensor<20x3x16xf64>, tensor<20x3x16xf64> -> tensor<20x3x16xf64>
+  %v = diptych.add %ax, %bc : tensor<20x3x16xf64>, tensor<20x3x16xf64> -> tensor<20x3x16xf64>
+  %vf = diptych.reshape %v : tensor<20x3x16xf64> -> tensor<20x48xf64>
+  %right = diptych.transpose %vf {axes = array<i64: 1, 0>} : tensor<20x48xf64> -> tensor<48x20xf64>
+  %p = diptych.matmul %left, %right : tensor<20x48xf64>, tensor<48x20xf64> -> tensor<20x20xf64>
+  return %p : tensor<20x20xf64>
+}
+
+// a X + c X with one X is (a + c) X: one product of matrices, not two.
+// CHECK-LABEL: @collected
+// CHECK: diptych.add {{.*}} : tensor<3x4xf64>
+// CHECK: diptych.matmul {{.*}} : tensor<5x12xf64>, tensor<12x5xf64> -> tensor<5x5xf64>
+// CHECK-NOT: diptych.matmul
+// CHECK: return
+func.func @collected(%x: tensor<3x4x5xf64>, %a: tensor<3x4xf64>, %c: tensor<3x4xf64>) -> tensor<5x5xf64> {
+  %flat = diptych.reshape %x : tensor<3x4x5xf64> -> tensor<12x5xf64>
+  %left = diptych.transpose %flat {axes = array<i64: 1, 0>} : tensor<12x5xf64> -> tensor<5x12xf64>
+  %aw = diptych.broadcast %a {axes = array<i64: 0, 1>} : tensor<3x4xf64> -> tensor<3x4x5xf64>
+  %cw = diptych.broadcast %c {axes = array<i64: 0, 1>} : tensor<3x4xf64> -> tensor<3x4x5xf64>
+  %ax = diptych.mul %x, %aw : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
+  %cx = diptych.mul %cw, %x : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
+  %v = diptych.add %ax, %cx : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
+  %right = diptych.reshape %v : tensor<3x4x5xf64> -> tensor<12x5xf64>
+  %p = diptych.matmul %left, %right : tensor<5x12xf64>, tensor<12x5xf64> -> tensor<5x5xf64>
+  return %p : tensor<5x5xf64>
+}
+
+// (x - m)^2 multiplied out would lose its digits.
+// CHECK-LABEL: @keeps_squares
+// CHECK: %[[D:.*]] = diptych.sub
+// CHECK: %[[Q:.*]] = diptych.mul %[[D]], %[[D]]
+// CHECK: diptych.sum %[[Q]]
+func.func @keeps_squares(%x: tensor<5x3x4xf64>, %m: tensor<5x3xf64>) -> tensor<5x3xf64> {
+  %mw = diptych.broadcast %m {axes = array<i64: 0, 1>} : tensor<5x3xf64> -> tensor<5x3x4xf64>
+  %d = diptych.sub %x, %mw : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %q = diptych.mul %d, %d : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %s = diptych.sum %q {axes = array<i64: 2>} : tensor<5x3x4xf64> -> tensor<5x3xf64>
+  return %s : tensor<5x3xf64>
+}
+
+// exp(x) is nowhere in memory: one kernel computes, scales and sums it.
+// CHECK-LABEL: @keeps_what_is_computed
+// CHECK: diptych.exp
+// CHECK: diptych.mul {{.*}} : tensor<5x3x4xf64>
+// CHECK: diptych.sum
+func.func @keeps_what_is_computed(%x: tensor<5x3x4xf64>, %a: tensor<3x4xf64>) -> tensor<5x3xf64> {
+  %e = diptych.exp %x : tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %w = diptych.broadcast %a {axes = array<i64: 1, 2>} : tensor<3x4xf64> -> tensor<5x3x4xf64>
+  %v = diptych.mul %e, %w : tensor<5x3x4xf64>, tensor<5x3x4xf64> -> tensor<5x3x4xf64>
+  %s = diptych.sum %v {axes = array<i64: 2>} : tensor<5x3x4xf64> -> tensor<5x3xf64>
+  return %s : tensor<5x3xf64>
+}
+
+// Two large arrays would be two products of matrices in place of one.
+// CHECK-LABEL: @keeps_one_product
+// CHECK: diptych.add
+// CHECK: diptych.matmul
+// CHECK-NOT: diptych.matmul
+// CHECK: return
+func.func @keeps_one_product(%l: tensor<7x4xf64>, %x: tensor<3x4x5xf64>, %y: tensor<3x4x5xf64>, %a: tensor<3x4xf64>) -> tensor<3x7x5xf64> {
+  %w = diptych.broadcast %a {axes = array<i64: 0, 1>} : tensor<3x4xf64> -> tensor<3x4x5xf64>
+  %ax = diptych.mul %x, %w : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
+  %v = diptych.add %ax, %y : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
+  %lw = diptych.broadcast %l {axes = array<i64: 1, 2>} : tensor<7x4xf64> -> tensor<3x7x4xf64>
+  %p = diptych.matmul %lw, %v : tensor<3x7x4xf64>, tensor<3x4x5xf64> -> tensor<3x7x5xf64>
+  return %p : tensor<3x7x5xf64>
+}
+
+// Pairs are left to fusion: the product that reads a X computes it.
+// CHECK-LABEL: @keeps_two_axes
+// CHECK: diptych.mul
+// CHECK: diptych.sum
+func.func @keeps_two_axes(%x: tensor<3x4xf64>, %a: tensor<4xf64>) -> tensor<3xf64> {
+  %w = diptych.broadcast %a {axes = array<i64: 1>} : tensor<4xf64> -> tensor<3x4xf64>
+  %v = diptych.mul %x, %w : tensor<3x4xf64>, tensor<3x4xf64> -> tensor<3x4xf64>
+  %s = diptych.sum %v {axes = array<i64: 1>} : tensor<3x4xf64> -> tensor<3xf64>
+  return %s : tensor<3xf64>
+}

@@ -1,0 +1,184 @@
+// Sums of products that are summed without being written out: the same numbers, and the programs
+// that this is for. Products of matrices that compute an operand, and symmetric ones.
+#include "tests/unit/SameBits.h"
+
+#include "ReferenceEmitter.h"
+#include "ir/Dialect.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "passes/Interpreter.h"
+#include "passes/Passes.h"
+#include "runtime/ThreadPool.h"
+#include "tools/study/ClosedForms.h"
+
+#include <filesystem>
+
+namespace dt = diptych;
+using namespace diptych::test;
+
+namespace {
+
+dt::Values someInputs(mlir::func::FuncOp function) {
+  dt::Values inputs;
+  for (const dt::TensorType& type : dt::ir::tensorTypesOf(function.getArgumentTypes())) {
+    std::vector<double> data;
+    for (int64_t i = 0; i < type.numel(); ++i)
+      data.push_back(1.5 + std::sin(static_cast<double>(1 + i * (3 + i))));
+    inputs.push_back(dt::reference::tensor(type, data));
+  }
+  return inputs;
+}
+
+TEST(FactorProducts, KeepsTheValue) {
+  mlir::MLIRContext context;
+  dt::ir::loadDialects(context);
+  const auto path = std::filesystem::path(DIPTYCH_TEST_DIR) / "passes/factor-products.mlir";
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(path.string(), &context);
+  ASSERT_TRUE(module);
+  dt::reference::ReferenceEmitter numbers;
+  const dt::EmitterScope scope(numbers);
+  int changed = 0;
+  for (mlir::func::FuncOp function : module->getOps<mlir::func::FuncOp>()) {
+    SCOPED_TRACE(function.getName().str());
+    const dt::Values inputs = someInputs(function);
+    const auto before = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
+    changed += dt::passes::factorProducts(function, 0);
+    ASSERT_TRUE(mlir::succeeded(mlir::verify(function)));
+    const auto after = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
+    ASSERT_EQ(before.size(), after.size());
+    for (size_t i = 0; i < before.size(); ++i)
+      EXPECT_NEAR(before[i], after[i], 1e-13 * (1 + std::abs(before[i])));
+  }
+  EXPECT_EQ(changed, 5);
+}
+
+dt::Tensor objective(const dt::Tensor& w, const dt::Tensor& X, const dt::Tensor& r) {
+  const auto pnl = dt::sum(dt::softmax(dt::matmul(X, w), -1) * r, -1);
+  return std::sqrt(252.0) * dt::mean(pnl) / dt::stddev(pnl) - 0.05 * dt::sum(w * w);
+}
+
+struct Market {
+  explicit Market(const dt::Shape& shape, dt::DType dtype = dt::f64) {
+    dt::manual_seed(5);
+    X = dt::randn(shape, dtype);
+    r = (0.02 * dt::randn({shape[0], shape[1]})).astype(dtype);
+    w = (0.2 * dt::randn({shape[2]})).astype(dtype);
+  }
+  dt::Tensor X, r, w;
+};
+
+double apart(const dt::Tensor& got, const dt::Tensor& expected) {
+  const auto of = [](const dt::Tensor& x) {
+    return dt::max(dt::abs(x)).astype(dt::f64).item<double>();
+  };
+  return of(got - expected) / of(expected);
+}
+
+struct Threads {
+  explicit Threads(int n) : before(dt::runtime::ThreadPool::global().threads()) {
+    dt::runtime::ThreadPool::global().setThreads(n);
+  }
+  ~Threads() { dt::runtime::ThreadPool::global().setThreads(before); }
+  int before;
+};
+
+class PortfolioHessian : public testing::TestWithParam<dt::Shape> {};
+
+// By the closed form, in no more memory than the scores, and the same on any number of threads.
+TEST_P(PortfolioHessian, IsOneProductWithoutAnArrayOfXsSize) {
+  const Market m(GetParam());
+  const auto X = m.X.to_vector<double>(), r = m.r.to_vector<double>(), w = m.w.to_vector<double>();
+  const auto size = [&](int axis) { return static_cast<size_t>(GetParam()[axis]); };
+  const diptych::study::FactorPortfolio problem{size(0), size(1), size(2), X, r};
+  const auto closed = diptych::study::portfolioHessian(problem, w);
+  const auto jitted = dt::jit(dt::hessian(objective));
+  const dt::Tensor H = jitted(m.w, m.X, m.r);
+  EXPECT_LT(apart(H, dt::reshape(dt::tensor(closed), H.shape())), 1e-11);
+  EXPECT_LT(jitted.stats().arenaBytes, m.X.type().bytes() / 2);
+  const Threads one(1);
+  EXPECT_TRUE(sameBits(jitted(m.w, m.X, m.r), H));
+}
+// Rows fewer and more than a block of parts; K that fills tiles and vectors, and K that does not.
+INSTANTIATE_TEST_SUITE_P(Sizes, PortfolioHessian,
+                         testing::Values(dt::Shape{60, 300, 8}, dt::Shape{64, 130, 11},
+                                         dt::Shape{120, 280, 36}, dt::Shape{113, 300, 70}));
+
+TEST(FactorProducts, PortfolioHessianOfFloats) {
+  const Market m({113, 300, 70}, dt::f32), wide({113, 300, 70});
+  const auto narrow = [](const dt::Tensor& x) { return x.astype(dt::f32).astype(dt::f64); };
+  const auto H = dt::jit(dt::hessian(objective))(m.w, m.X, m.r);
+  const auto expected =
+      dt::hessian(objective)(narrow(m.w.astype(dt::f64)), m.X.astype(dt::f64), m.r.astype(dt::f64));
+  EXPECT_LT(apart(H.astype(dt::f64), expected), 2e-5);
+}
+
+// Its batched tangents have n^3 elements; sums of their products have n^2.
+TEST(FactorProducts, DispersionOfRisk) {
+  const auto F = [](const dt::Tensor& w, const dt::Tensor& S) {
+    const auto risk = w * dt::matmul(S, w);
+    const auto d = dt::unsqueeze(risk, 1) - dt::unsqueeze(risk, 0);
+    return dt::sum(d * d);
+  };
+  dt::manual_seed(7);
+  const int64_t n = 64;
+  const auto A = dt::randn({n, n}), S = dt::matmul(A, dt::transpose(A)) / 64.0;
+  const auto w = dt::rand({n}) + 0.5;
+  const auto jitted = dt::jit(dt::hessian(F));
+  const dt::Tensor H = jitted(w, S);
+  const auto closed =
+      diptych::study::riskDispersionHessian(S.to_vector<double>(), w.to_vector<double>());
+  EXPECT_LT(apart(H, dt::reshape(dt::tensor(closed), {n, n})), 1e-11);
+  EXPECT_LT(jitted.stats().arenaBytes, n * n * n * 8 / 4);
+}
+
+//===-- Products that compute an operand -----------------------------------------------------===//
+
+// The operand is nowhere in memory; it would have the size of b.
+template <class F>
+void expectClose(F f, double tolerance, const dt::Tensor& a, const dt::Tensor& b,
+                 const auto&... others) {
+  const auto jitted = dt::jit(f);
+  const dt::Tensor got = jitted(a, b, others...);
+  EXPECT_LT(apart(got, f(a, b, others...)), tolerance);
+  EXPECT_LT(jitted.stats().arenaBytes, b.type().bytes() / 2);
+  const Threads one(1);
+  EXPECT_TRUE(sameBits(jitted(a, b, others...), got));
+}
+
+TEST(FactorProducts, ProductComputesItsRightSide) {
+  dt::manual_seed(9);
+  for (const dt::DType dtype : {dt::f64, dt::f32}) {
+    const double tolerance = dtype == dt::f64 ? 1e-13 : 1e-5;
+    const auto some = [&](const dt::Shape& shape) { return dt::randn(shape, dtype); };
+    expectClose(
+        [](const dt::Tensor& a, const dt::Tensor& b, const dt::Tensor& c) {
+          return dt::matmul(dt::transpose(a), dt::unsqueeze(c, 1) * b);
+        },
+        tolerance, some({40000, 30}), some({40000, 50}), some({40000}));
+    expectClose([](const dt::Tensor& a, const dt::Tensor& b,
+                   const dt::Tensor& c) { return dt::matmul(a, dt::transpose(c * b)); },
+                tolerance, some({50, 603}), some({201, 603}), some({603}));
+    expectClose([](const dt::Tensor& a, const dt::Tensor& b,
+                   const dt::Tensor& c) { return dt::matmul(a, dt::unsqueeze(c, 2) * b); },
+                tolerance, some({20, 9, 300}), some({20, 300, 33}), some({20, 300}));
+    expectClose([](const dt::Tensor& a, const dt::Tensor& b) { return dt::matmul(a, b * b + 1.0); },
+                tolerance, some({5, 4000}), some({4000, 41}));
+  }
+}
+
+//===-- Symmetric products -------------------------------------------------------------------===//
+
+// Half of the tiles and eager's bits: each product of two elements is the same both ways.
+TEST(FactorProducts, GramMatricesKeepEveryBit) {
+  dt::manual_seed(11);
+  const auto gram = [](const dt::Tensor& x) { return dt::matmul(dt::transpose(x), x); };
+  const auto rows = [](const dt::Tensor& x) { return dt::matmul(x, dt::transpose(x)); };
+  for (const int64_t n : {32, 45, 64}) {
+    expectEagerBits(gram, dt::randn({9001, n}));
+    expectEagerBits(rows, dt::randn({n, 9001}));
+  }
+  const auto H = dt::jit(gram)(dt::randn({9001, 45}));
+  EXPECT_TRUE(sameBits(H, dt::transpose(H)));
+}
+
+} // namespace
