@@ -188,7 +188,13 @@ Term Writer::operatorOf(Operation* op, OpCode code) {
   case OpCode::LinearRecurrence: return recurrence(operands[0], operands[1], attrs.axis);
   case OpCode::Argcummax: return argCumulative(operands[0], attrs.axis, true);
   case OpCode::Argcummin: return argCumulative(operands[0], attrs.axis, false);
-  case OpCode::Argsort: return argsort(operands[0], attrs);
+  case OpCode::Argsort:
+    return sorted(operands[0], iota(operands[0].type.getShape(), attrs.axis), attrs.axis,
+                  attrs.flag(AttrField::descending))[1];
+  case OpCode::RollingArgmax: return rollingExtreme(operands[0], attrs, true);
+  case OpCode::RollingArgmin: return rollingExtreme(operands[0], attrs, false);
+  case OpCode::RollingRank: return rollingRank(operands[0], attrs);
+  case OpCode::RollingArgselect: return rollingSelect(operands[0], operands[1], attrs);
   case OpCode::Searchsorted: return searchsorted(op, attrs);
   case OpCode::Cholesky: return cholesky(operands[0]);
   case OpCode::TriangularSolve: return triangularSolve(op, attrs);

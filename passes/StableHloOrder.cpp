@@ -60,20 +60,18 @@ Term Writer::argCumulative(const Term& x, int64_t axis, bool largest) {
   return at;
 }
 
-// Positions are sorted with the elements. NaN last in both directions.
-Term Writer::argsort(const Term& x, const Attrs& attrs) {
-  const Term places = iota(x.type.getShape(), attrs.axis);
+Terms Writer::sorted(const Term& x, const Term& positions, int64_t axis, bool descending) {
   const mlir::RankedTensorType each = typeWith(x.element(), {}), place = typeWith(i64(), {});
   return withRegions(
-      "sort", {x, places},
-      " <{dimension = " + std::to_string(attrs.axis) + " : i64, is_stable = true}>",
+      "sort", {x, positions},
+      " <{dimension = " + std::to_string(axis) + " : i64, is_stable = true}>",
       {each, each, place, place}, {[&](const Terms& of) -> Terms {
-        const Term less = compare(attrs.flag(AttrField::descending) ? "GT" : "LT", of[0], of[1]);
+        const Term less = compare(descending ? "GT" : "LT", of[0], of[1]);
         if (!x.isFloat())
           return {less};
         return {binary("or", less, binary("and", compare("EQ", of[0], of[0]), isNan(of[1])))};
       }},
-      {x.type, places.type})[1];
+      {x.type, positions.type});
 }
 
 // How many of a row come before each value: all are compared.

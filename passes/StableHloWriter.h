@@ -111,8 +111,15 @@ private:
   Term cumulativeSum(const Term& x, int64_t axis);
   Term recurrence(const Term& a, const Term& b, int64_t axis);
   Term argCumulative(const Term& x, int64_t axis, bool largest);
-  Term argsort(const Term& x, const Attrs& attrs);
+  /// The elements along an axis in order, NaN last, and the positions that go with them.
+  Terms sorted(const Term& x, const Term& positions, int64_t axis, bool descending);
   Term searchsorted(mlir::Operation* op, const Attrs& attrs);
+
+  // Rolling windows (StableHloRolling.cpp).
+  std::pair<Term, Term> rolling(const Term& x, int64_t axis, int64_t window);
+  Term rollingExtreme(const Term& x, const Attrs& attrs, bool largest);
+  Term rollingRank(const Term& x, const Attrs& attrs);
+  Term rollingSelect(const Term& x, const Term& k, const Attrs& attrs);
 
   // Numbers and matrices (StableHloNumbers.cpp).
   /// Pointwise operators written with several.

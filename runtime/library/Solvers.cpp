@@ -30,7 +30,7 @@ LIBRARY(Cholesky) {
           .range = x.count,
           .work = cubed(x.rows) / 3,
           .params = {x.rows, p.attrs.flag(AttrField::check)},
-          .scratch = scratchFor(3 * x.rows * x.rows, x.rows),
+          .scratch = scratchFor(4 * x.rows * x.rows, x.rows),
           .failure = failureOf(p, "a positive definite matrix", "no positive pivot",
                                "add a multiple of the identity,")};
 }

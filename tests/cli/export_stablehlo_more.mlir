@@ -2,6 +2,7 @@
 // export_stablehlo_peer.test runs the same with a StableHLO compiler.
 // RUN: diptych export %s --function moves -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
 // RUN: diptych export %s --function order -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
+// RUN: diptych export %s --function rolls -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
 // RUN: diptych export %s --function numbers -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
 // RUN: diptych export %s --function matrices -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
 // RUN: diptych export %s --function loops -o %t.mlir && python3 %S/Inputs/check_stablehlo.py %t.mlir | FileCheck %s --check-prefix=PARSED
@@ -61,6 +62,20 @@ func.func @order(%x: tensor<3x5xf64>, %i: tensor<6xi32>)
   return %am, %an, %ai, %cs, %ci, %lr, %cm, %cn, %so, %sd, %si, %se, %sr
     : tensor<3xi64>, tensor<5xi64>, tensor<i64>, tensor<3x5xf64>, tensor<6xi32>, tensor<3x5xf64>, tensor<3x5xi64>, tensor<3x5xi64>,
       tensor<3x5xi64>, tensor<3x5xi64>, tensor<6xi64>, tensor<3x5xi64>, tensor<3x2xi64>
+}
+
+func.func @rolls(%x: tensor<3x5xf64>, %k: tensor<3x5x2xi64>)
+    -> (tensor<3x5xi64>, tensor<3x5xi64>, tensor<3x5xf64>, tensor<3x5xf32>, tensor<3x5x2xi64>, tensor<3x5x2xi64>) {
+  %r = diptych.sqrt %x : tensor<3x5xf64> -> tensor<3x5xf64>
+  %hi = diptych.rolling_argmax %r {axis = 1 : i64, window = array<i64: 3>} : tensor<3x5xf64> -> tensor<3x5xi64>
+  %lo = diptych.rolling_argmin %r {axis = 0 : i64, window = array<i64: 9>} : tensor<3x5xf64> -> tensor<3x5xi64>
+  %ra = diptych.rolling_rank %r {axis = 1 : i64, window = array<i64: 4>} : tensor<3x5xf64> -> tensor<3x5xf64>
+  %f = diptych.convert %r : tensor<3x5xf64> -> tensor<3x5xf32>
+  %rf = diptych.rolling_rank %f {axis = 0 : i64, window = array<i64: 2>} : tensor<3x5xf32> -> tensor<3x5xf32>
+  %se = diptych.rolling_argselect %r, %k {axis = 1 : i64, window = array<i64: 3>} : tensor<3x5xf64>, tensor<3x5x2xi64> -> tensor<3x5x2xi64>
+  %sf = diptych.rolling_argselect %f, %k {axis = 0 : i64, window = array<i64: 2>} : tensor<3x5xf32>, tensor<3x5x2xi64> -> tensor<3x5x2xi64>
+  return %hi, %lo, %ra, %rf, %se, %sf
+    : tensor<3x5xi64>, tensor<3x5xi64>, tensor<3x5xf64>, tensor<3x5xf32>, tensor<3x5x2xi64>, tensor<3x5x2xi64>
 }
 
 func.func @numbers(%x: tensor<6xf64>, %k: tensor<6xi64>)
