@@ -5,6 +5,7 @@
 #include "tools/diptych/CudaProbe.h"
 #include "tools/diptych/Terminal.h"
 
+#include "aot/LibraryCode.h"
 #include "codegen/ObjectCache.h"
 #include "codegen/Target.h"
 #include "runtime/KernelRegistry.h"
@@ -112,6 +113,13 @@ Json findCaches() {
           {"kernels_bytes", bytes}};
 }
 
+/// Whether artefacts for this machine can hold sorting and linear algebra.
+Json findArtefacts() {
+  const std::string lacking = aot::lackOfLibrary(codegen::Target("native"));
+  return {{"library_operators", lacking.empty()},
+          {"why", lacking.empty() ? Json(nullptr) : Json(lacking)}};
+}
+
 /// A model of a few kernels with its gradient, computed both ways.
 Json selfCheck() {
   const auto model = [](const Tensor& w, const Tensor& x) { return sum(tanh(matmul(x, w))); };
@@ -139,6 +147,7 @@ Findings examine() {
   found.part("kernels", findKernels);
   found.part("threads", findThreads);
   found.part("caches", findCaches);
+  found.part("artefacts", findArtefacts);
   found.part("cuda", findCuda);
   found.part("check", selfCheck);
   found.record["problems"] = found.problems;
@@ -198,6 +207,10 @@ std::string line(const Json& record, const char* name) {
     return fmt::format("tensors: {}, of {:.1f} GiB\n            kernels: {}",
                        part["tensors"].get<std::string>(),
                        part["memory_bytes"].get<double>() / (1 << 30), kernelCacheText(part));
+  if (which == "artefacts")
+    return part["library_operators"].get<bool>()
+               ? "hold every operator"
+               : "hold no library operators: " + part["why"].get<std::string>();
   if (which == "cuda")
     return cudaText(part);
   return fmt::format("jit gives eager's bits; compiled in {:.0f} ms",
@@ -206,7 +219,8 @@ std::string line(const Json& record, const char* name) {
 
 void printPage(const Findings& found) {
   std::cout << fmt::format("{:<12}{}\n", "diptych", DIPTYCH_VERSION);
-  for (const char* name : {"llvm", "cpu", "kernels", "threads", "caches", "cuda", "check"})
+  for (const char* name :
+       {"llvm", "cpu", "kernels", "threads", "caches", "artefacts", "cuda", "check"})
     std::cout << fmt::format("{:<12}{}\n", name, line(found.record, name));
 }
 
