@@ -118,9 +118,8 @@ static std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVM
   return translated;
 }
 
-// Kernels come out of the emitter vectorised and hoisted; early-cse cleans addresses. The default
-// O2 pipeline costs ten times as much and gains under 3 %.
-static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+void runPasses(llvm::Module& module, llvm::TargetMachine& machine,
+               llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder&)> pipeline) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -131,10 +130,18 @@ static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
-  llvm::ModulePassManager pipeline;
-  if (llvm::Error error = builder.parsePassPipeline(pipeline, "function(early-cse)"))
-    throw Error("internal: " + llvm::toString(std::move(error)));
-  pipeline.run(module, modules);
+  pipeline(builder).run(module, modules);
+}
+
+// Kernels come out of the emitter vectorised and hoisted; early-cse cleans addresses. The default
+// O2 pipeline costs ten times as much and gains under 3 %.
+static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  runPasses(module, machine, [](llvm::PassBuilder& builder) {
+    llvm::ModulePassManager pipeline;
+    if (llvm::Error error = builder.parsePassPipeline(pipeline, "function(early-cse)"))
+      throw Error("internal: " + llvm::toString(std::move(error)));
+    return pipeline;
+  });
 }
 
 static llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/IR/PassManager.h"
 
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@ namespace llvm {
 class LLVMContext;
 class MemoryBuffer;
 class Module;
+class PassBuilder;
 class TargetMachine;
 } // namespace llvm
 
@@ -56,6 +58,10 @@ void lowerToLLVM(mlir::ModuleOp module);
 /// Object files holding the module's functions, split over `threads` compile threads.
 std::vector<std::unique_ptr<llvm::MemoryBuffer>>
 compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times);
+
+/// Runs what `pipeline` makes of a PassBuilder for this machine.
+void runPasses(llvm::Module& module, llvm::TargetMachine& machine,
+               llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder&)> pipeline);
 
 /// LLVM IR of a lowered module.
 std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContext& context,

@@ -1,8 +1,7 @@
-// Products and convolutions: C[b, s, v] = sum over k of S[b, s, k] V[b, v, k] with several loops b,
-// s, v and k, tiled through shared memory. An element is accumulated by fma in the order of k in
+// Tiles through shared memory. An element is accumulated by fma in the order of k in
 // blocks, block totals are added in order, so that the bits are the CPU's. cuBLAS, where numerics
 // allow, is faster; this is the strict path, and the only one for convolutions.
-#include "codegen/cuda/GpuEmitters.h"
+#include "codegen/cuda/GpuContraction.h"
 
 #include "codegen/Lowerings.h"
 
@@ -16,37 +15,6 @@ namespace {
 
 constexpr int kDepthTile = 16;
 constexpr int64_t kFewRows = 4;
-
-struct Side {
-  std::vector<Size> extents, from, result; // strides in the operand and in C
-  Size fromUnit() const { return from.empty() ? Size(0) : from.back(); }
-};
-
-struct Contraction {
-  DType dtype = DType::f64;
-  std::vector<Size> batch, batchLeft, batchRight, batchResult;
-  std::vector<Size> batchS, batchV; // how far s and v go at a step: of loops over panels
-  Side s, v;
-  int64_t panelHeight = 0, panelWidth = 0;   // not 0: the most of s and v, the rest in other panels
-  std::vector<ConvolutionSpec::Depth> depth; // at least one
-  int left = 0, right = 1, result = 2;       // args
-  int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
-  bool overBlocks = false;
-  Size blockStride;
-
-  void addBatch(const Size& extent, const Size& l, const Size& r, const Size& c) {
-    batch.push_back(extent);
-    batchLeft.push_back(l);
-    batchRight.push_back(r);
-    batchResult.push_back(c);
-  }
-};
-
-void addLoop(Side& side, const Size& extent, const Size& from, const Size& result) {
-  side.extents.push_back(extent);
-  side.from.push_back(from);
-  side.result.push_back(result);
-}
 
 // Rows and columns of threads, and how many elements each takes in either direction.
 struct Tiling {
@@ -370,8 +338,7 @@ private:
   std::vector<Load> loadLeft_, loadRight_;
 };
 
-// Loops of one step say nothing.
-bool isTrivial(const Size& extent) { return extent.is(1); }
+} // namespace
 
 void emitContraction(Emission& emission, Contraction c) {
   if (c.depth.empty())
@@ -391,82 +358,6 @@ void emitContraction(Emission& emission, Contraction c) {
   runtime::cuda::Launch& many = launch(tilingOf(c));
   many.guard = extentOf(c.s.extents[0]);
   many.above = kFewRows;
-}
-
-} // namespace
-
-void emitMatmul(Emission& emission, const MatmulSpec& spec) {
-  Contraction c;
-  c.dtype = spec.dtype;
-  c.left = spec.left.arg, c.right = spec.right.arg, c.result = spec.result.arg;
-  c.leftOffset = spec.left.offset, c.rightOffset = spec.right.offset;
-  c.resultOffset = spec.result.offset;
-  if (spec.rangeOverBlocks) {
-    c.overBlocks = true;
-    c.blockStride = spec.result.strides[0];
-  } else if (!isTrivial(spec.batch)) {
-    c.addBatch(spec.batch, spec.left.strides[0], spec.right.strides[0], spec.result.strides[0]);
-  }
-  addLoop(c.s, spec.s, spec.left.strides[1], spec.result.strides[1]);
-  addLoop(c.v, spec.v, spec.right.strides[2], spec.result.strides[2]);
-  c.depth.push_back({spec.k, kMatmulBlock, spec.left.strides[3], spec.right.strides[3]});
-  emitContraction(emission, std::move(c));
-}
-
-// Loops that only one operand follows belong to its side: images, rows and columns are one long
-// side of an implicit product.
-void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
-  Contraction c;
-  c.dtype = spec.dtype;
-  c.leftOffset = spec.leftOffset, c.rightOffset = spec.rightOffset;
-  c.resultOffset = spec.resultOffset;
-  c.overBlocks = spec.rangeOverBlocks;
-  c.blockStride = spec.blockStride;
-  const bool panels = spec.s.isDynamic(); // eager: any of the loops may be one over panels
-  if (panels)
-    c.panelHeight = spec.panelRows, c.panelWidth = spec.panelWidth;
-  for (const ConvolutionSpec::Loop& loop : spec.outer) {
-    if (panels) {
-      c.addBatch(loop.extent, loop.left, loop.right, loop.result);
-      c.batchS.push_back(loop.sStep);
-      c.batchV.push_back(loop.vStep);
-      continue;
-    }
-    if (isTrivial(loop.extent))
-      continue;
-    if (!loop.sStep.is(0) || !loop.vStep.is(0))
-      throw Error("internal: a convolution in panels came to the GPU");
-    if (loop.right.is(0))
-      addLoop(c.s, loop.extent, loop.left, loop.result);
-    else if (loop.left.is(0))
-      addLoop(c.v, loop.extent, loop.right, loop.result);
-    else
-      c.addBatch(loop.extent, loop.left, loop.right, loop.result);
-  }
-  addLoop(c.s, spec.s, spec.sLeft, spec.sResult);
-  addLoop(c.v, spec.v, 1, spec.vResult);
-  for (const ConvolutionSpec::Depth& loop : spec.depth)
-    c.depth.push_back(loop);
-  emitContraction(emission, std::move(c));
-}
-
-// y[i] = x[0, i] + x[1, i] + ..., in order.
-void emitBlockSum(Emission& emission, const BlockSumSpec& spec) {
-  constexpr int threads = 128;
-  emission.launch(countOf({Size(spec.n)}, threads), threads, [&](GpuKernel& k) {
-    Value i = k.globalThread();
-    k.when(k.less(i, k.i64(spec.n)), [&] {
-      auto part = [&](Value block) {
-        Value offset = k.add(k.mul(block, k.i64(spec.n)), i);
-        return k.loadScalar(k.address(k.pointer(0), spec.dtype, offset), spec.dtype);
-      };
-      auto total = k.loop(k.i64(1), k.i64(spec.blocks), 1, part(k.i64(0)),
-                          [&](Value b, ValueRange so) -> SmallVector<Value> {
-                            return {arith::AddFOp::create(k.builder(), k.loc(), so[0], part(b))};
-                          });
-      k.storeScalar(total[0], k.address(k.pointer(1), spec.dtype, i), spec.dtype);
-    });
-  });
 }
 
 } // namespace diptych::codegen::cuda

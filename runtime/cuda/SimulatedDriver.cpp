@@ -1,121 +1,17 @@
-// Streams as lists of what is to be done, events as places in them, graphs as recorded lists.
-// One lock for all: operations run one after the other, on the thread that synchronises.
-#include "runtime/cuda/SimulatedDriver.h"
-
-#include "runtime/cuda/SimulatedHeap.h"
+// The device, its memory, copies and launches. One lock for all: operations run one after the
+// other, on the thread that synchronises.
+#include "runtime/cuda/SimulatedMachine.h"
 
 #include <diptych/Error.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 
 namespace diptych::runtime::cuda {
 
-/// Returns a result, and a text where it failed.
-using Operation = std::function<Result(std::string& why)>;
-
-struct DriverContext {};
-struct DriverEvent {
-  DriverStream* stream = nullptr; // of the last record
-  int64_t recorded = 0, done = 0; // how often
-  std::chrono::steady_clock::time_point time;
-};
-struct DriverGraph {
-  std::vector<Operation> operations;
-};
-struct DriverGraphExec {
-  std::vector<Operation> operations;
-};
-struct DriverStream {
-  std::deque<Operation> operations;
-  std::unique_ptr<DriverGraph> capture; // not null while capturing
-};
-struct DriverFunction {
-  const SimulatedKernel* kernel;
-};
-struct DriverModule {
-  std::map<std::string, DriverFunction> functions;
-};
-
 namespace {
-
-struct Machine {
-  std::recursive_mutex mutex;
-  SimulatedHeap heap;
-  simulated::Counts counts;
-  std::vector<DriverStream*> streams;
-  std::map<std::string, Result> failures;
-  Result sticky = api::kSuccess; // as on a device: an error stays
-  std::string problem;           // of the last failure
-  DriverContext context;
-};
-
-Machine& machine() {
-  static auto* made = new Machine;
-  return *made;
-}
-
-using Lock = std::lock_guard<std::recursive_mutex>;
-
-Result fail(Result result, std::string why) {
-  machine().problem = std::move(why);
-  return result;
-}
-
-/// What failNext asked for, once.
-Result injected(const char* name) {
-  auto& failures = machine().failures;
-  const auto found = failures.find(name);
-  if (found == failures.end())
-    return machine().sticky;
-  const Result result = found->second;
-  failures.erase(found);
-  machine().problem = std::string("a test let ") + name + " fail";
-  return result;
-}
-
-// A name for each entry point, so that tests can make it fail.
-#define ENTER(NAME)                                                                                \
-  const Lock lock(machine().mutex);                                                                \
-  if (const Result early = injected(NAME); early != api::kSuccess)                                 \
-  return early
-
-Result perform(const Operation& operation) {
-  std::string why;
-  const Result result = operation(why);
-  if (result != api::kSuccess)
-    machine().sticky = fail(result, why);
-  return result;
-}
-
-/// Everything in the stream, or until `enough` holds.
-Result drain(DriverStream& stream, const std::function<bool()>& enough = nullptr) {
-  if (stream.operations.empty())
-    return api::kSuccess;
-  const SimulatedHeap::Access access(machine().heap);
-  while (!stream.operations.empty() && !(enough && enough())) {
-    const Operation operation = std::move(stream.operations.front());
-    stream.operations.pop_front();
-    if (const Result result = perform(operation); result != api::kSuccess)
-      return result;
-  }
-  std::string why;
-  return machine().heap.intact(why) ? api::kSuccess
-                                    : machine().sticky = fail(api::kIllegalAddress, why);
-}
-
-Result enqueue(DriverStream* stream, Operation operation) {
-  if (stream->capture)
-    stream->capture->operations.push_back(std::move(operation));
-  else
-    stream->operations.push_back(std::move(operation));
-  return api::kSuccess;
-}
 
 std::byte* at(DevicePtr pointer) {
   return reinterpret_cast<std::byte*>(static_cast<uintptr_t>(pointer)); // NOLINT
@@ -134,7 +30,7 @@ Operation checked(DevicePtr pointer, size_t bytes, std::function<void()> work) {
 
 void launch(Driver& table) {
   table.moduleLoad = [](DriverModule** module, const void* image, unsigned, int*, void**) {
-    ENTER("moduleLoad");
+    DIPTYCH_SIMULATED_ENTER("moduleLoad");
     const auto* given = static_cast<const SimulatedImage*>(image);
     if (given->magic != SimulatedImage::kMagic)
       return fail(api::kInvalidImage, "the simulated driver takes a SimulatedImage, not PTX");
@@ -145,12 +41,12 @@ void launch(Driver& table) {
     return api::kSuccess;
   };
   table.moduleUnload = [](DriverModule* module) {
-    ENTER("moduleUnload");
+    DIPTYCH_SIMULATED_ENTER("moduleUnload");
     delete module;
     return api::kSuccess;
   };
   table.moduleGetFunction = [](DriverFunction** function, DriverModule* module, const char* name) {
-    ENTER("moduleGetFunction");
+    DIPTYCH_SIMULATED_ENTER("moduleGetFunction");
     const auto found = module->functions.find(name);
     if (found == module->functions.end())
       return fail(api::kNotFound, std::string("the module has no function ") + name);
@@ -161,7 +57,7 @@ void launch(Driver& table) {
   table.launchKernel = [](DriverFunction* function, unsigned gridX, unsigned gridY, unsigned gridZ,
                           unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,
                           DriverStream* stream, void** parameters, void**) {
-    ENTER("launchKernel");
+    DIPTYCH_SIMULATED_ENTER("launchKernel");
     const SimulatedKernel& kernel = *function->kernel;
     const uint64_t threads = uint64_t{blockX} * blockY * blockZ;
     if (uint64_t{gridX} * gridY * gridZ == 0 || threads == 0 || threads > 1024 || gridX >> 31)
@@ -180,13 +76,13 @@ void launch(Driver& table) {
 
 void memory(Driver& table) {
   table.memGetInfo = [](size_t* free, size_t* total) {
-    ENTER("memGetInfo");
+    DIPTYCH_SIMULATED_ENTER("memGetInfo");
     *total = size_t{1} << 35;
     *free = *total - static_cast<size_t>(machine().heap.liveBytes());
     return api::kSuccess;
   };
   table.memAlloc = [](DevicePtr* pointer, size_t bytes) {
-    ENTER("memAlloc");
+    DIPTYCH_SIMULATED_ENTER("memAlloc");
     if (bytes == 0)
       return fail(api::kInvalidValue, "memAlloc takes at least one byte");
     std::byte* block = machine().heap.allocate(bytes);
@@ -198,7 +94,7 @@ void memory(Driver& table) {
   };
   // As on a device: waits for everything first.
   table.memFree = [](DevicePtr pointer) {
-    ENTER("memFree");
+    DIPTYCH_SIMULATED_ENTER("memFree");
     for (DriverStream* stream : machine().streams)
       if (const Result result = drain(*stream); result != api::kSuccess)
         return result;
@@ -207,12 +103,12 @@ void memory(Driver& table) {
     return machine().heap.free(at(pointer), why) ? api::kSuccess : fail(api::kInvalidValue, why);
   };
   table.memHostAlloc = [](void** pointer, size_t bytes, unsigned) {
-    ENTER("memHostAlloc");
+    DIPTYCH_SIMULATED_ENTER("memHostAlloc");
     *pointer = std::malloc(bytes);
     return *pointer ? api::kSuccess : api::kOutOfMemory;
   };
   table.memFreeHost = [](void* pointer) {
-    ENTER("memFreeHost");
+    DIPTYCH_SIMULATED_ENTER("memFreeHost");
     std::free(pointer);
     return api::kSuccess;
   };
@@ -221,18 +117,18 @@ void memory(Driver& table) {
 void copies(Driver& table) {
   // Host memory is read and written when the operation runs: who reuses it earlier is found out.
   table.copyToDevice = [](DevicePtr to, const void* from, size_t bytes, DriverStream* stream) {
-    ENTER("copyToDevice");
+    DIPTYCH_SIMULATED_ENTER("copyToDevice");
     ++machine().counts.copiesToDevice;
     return enqueue(stream, checked(to, bytes, [=] { std::memcpy(at(to), from, bytes); }));
   };
   table.copyToHost = [](void* to, DevicePtr from, size_t bytes, DriverStream* stream) {
-    ENTER("copyToHost");
+    DIPTYCH_SIMULATED_ENTER("copyToHost");
     ++machine().counts.copiesToHost;
     std::memset(to, 0xFF, bytes);
     return enqueue(stream, checked(from, bytes, [=] { std::memcpy(to, at(from), bytes); }));
   };
   table.copyOnDevice = [](DevicePtr to, DevicePtr from, size_t bytes, DriverStream* stream) {
-    ENTER("copyOnDevice");
+    DIPTYCH_SIMULATED_ENTER("copyOnDevice");
     ++machine().counts.copiesOnDevice;
     Operation write = checked(to, bytes, [=] { std::memmove(at(to), at(from), bytes); });
     return enqueue(stream, [=](std::string& why) {
@@ -241,139 +137,17 @@ void copies(Driver& table) {
     });
   };
   table.fill8 = [](DevicePtr to, unsigned char value, size_t count, DriverStream* stream) {
-    ENTER("fill8");
+    DIPTYCH_SIMULATED_ENTER("fill8");
     ++machine().counts.fills;
     return enqueue(stream, checked(to, count, [=] { std::memset(at(to), value, count); }));
   };
   table.fill32 = [](DevicePtr to, unsigned value, size_t count, DriverStream* stream) {
-    ENTER("fill32");
+    DIPTYCH_SIMULATED_ENTER("fill32");
     ++machine().counts.fills;
     return enqueue(stream, checked(to, 4 * count, [=] {
                      for (size_t i = 0; i < count; ++i)
                        std::memcpy(at(to) + 4 * i, &value, sizeof value);
                    }));
-  };
-}
-
-/// Until the event's last record is done.
-Result reach(DriverEvent& event) {
-  if (event.done >= event.recorded || !event.stream)
-    return api::kSuccess;
-  return drain(*event.stream, [&event, wanted = event.recorded] { return event.done >= wanted; });
-}
-
-void streams(Driver& table) {
-  table.streamCreate = [](DriverStream** stream, unsigned) {
-    ENTER("streamCreate");
-    *stream = new DriverStream;
-    machine().streams.push_back(*stream);
-    return api::kSuccess;
-  };
-  table.streamDestroy = [](DriverStream* stream) {
-    ENTER("streamDestroy");
-    const Result result = drain(*stream);
-    std::erase(machine().streams, stream);
-    delete stream;
-    return result;
-  };
-  table.streamSynchronize = [](DriverStream* stream) {
-    ENTER("streamSynchronize");
-    ++machine().counts.synchronisations;
-    return stream->capture ? fail(api::kCaptureUnsupported, "a synchronisation while capturing")
-                           : drain(*stream);
-  };
-  table.contextSynchronize = [] {
-    ENTER("contextSynchronize");
-    ++machine().counts.synchronisations;
-    for (DriverStream* stream : machine().streams)
-      if (const Result result = drain(*stream); result != api::kSuccess)
-        return result;
-    return api::kSuccess;
-  };
-  table.streamWaitEvent = [](DriverStream* stream, DriverEvent* event, unsigned) {
-    ENTER("streamWaitEvent");
-    const int64_t wanted = event->recorded;
-    return enqueue(stream, [=](std::string&) {
-      return event->stream ? drain(*event->stream, [=] { return event->done >= wanted; })
-                           : api::kSuccess;
-    });
-  };
-}
-
-void events(Driver& table) {
-  table.eventCreate = [](DriverEvent** event, unsigned) {
-    ENTER("eventCreate");
-    *event = new DriverEvent;
-    return api::kSuccess;
-  };
-  table.eventDestroy = [](DriverEvent* event) {
-    ENTER("eventDestroy");
-    const Result result = reach(*event);
-    delete event;
-    return result;
-  };
-  table.eventRecord = [](DriverEvent* event, DriverStream* stream) {
-    ENTER("eventRecord");
-    event->stream = stream;
-    const int64_t number = ++event->recorded;
-    return enqueue(stream, [=](std::string&) {
-      event->done = number;
-      event->time = std::chrono::steady_clock::now();
-      return api::kSuccess;
-    });
-  };
-  table.eventQuery = [](DriverEvent* event) {
-    ENTER("eventQuery");
-    return event->done >= event->recorded ? api::kSuccess : api::kNotReady;
-  };
-  table.eventSynchronize = [](DriverEvent* event) {
-    ENTER("eventSynchronize");
-    ++machine().counts.synchronisations;
-    return reach(*event);
-  };
-  table.eventElapsedTime = [](float* milliseconds, DriverEvent* from, DriverEvent* to) {
-    ENTER("eventElapsedTime");
-    if (from->done < from->recorded || to->done < to->recorded)
-      return api::kNotReady;
-    *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
-    return api::kSuccess;
-  };
-}
-
-void graphs(Driver& table) {
-  table.captureBegin = [](DriverStream* stream, int) {
-    ENTER("captureBegin");
-    stream->capture = std::make_unique<DriverGraph>();
-    return api::kSuccess;
-  };
-  table.captureEnd = [](DriverStream* stream, DriverGraph** graph) {
-    ENTER("captureEnd");
-    if (!stream->capture)
-      return fail(api::kInvalidValue, "no capture was begun");
-    *graph = stream->capture.release();
-    return api::kSuccess;
-  };
-  table.graphInstantiate = [](DriverGraphExec** exec, DriverGraph* graph, unsigned long long) {
-    ENTER("graphInstantiate");
-    *exec = new DriverGraphExec{graph->operations};
-    return api::kSuccess;
-  };
-  table.graphLaunch = [](DriverGraphExec* exec, DriverStream* stream) {
-    ENTER("graphLaunch");
-    ++machine().counts.graphLaunches;
-    for (const Operation& operation : exec->operations)
-      enqueue(stream, operation);
-    return api::kSuccess;
-  };
-  table.graphExecDestroy = [](DriverGraphExec* exec) {
-    ENTER("graphExecDestroy");
-    delete exec;
-    return api::kSuccess;
-  };
-  table.graphDestroy = [](DriverGraph* graph) {
-    ENTER("graphDestroy");
-    delete graph;
-    return api::kSuccess;
   };
 }
 
@@ -421,8 +195,6 @@ void device(Driver& table) {
   table.contextSetCurrent = [](DriverContext*) { return api::kSuccess; };
 }
 
-#undef ENTER
-
 } // namespace
 
 const Driver& simulatedDriver() {
@@ -432,10 +204,8 @@ const Driver& simulatedDriver() {
     device(*made);
     memory(*made);
     copies(*made);
-    streams(*made);
-    events(*made);
     launch(*made);
-    graphs(*made);
+    fillStreams(*made);
     return made;
   }();
   return *table;
