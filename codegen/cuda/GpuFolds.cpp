@@ -144,16 +144,16 @@ private:
     Values identities;
     for (size_t j = 0; j < nest_.folds.size(); ++j)
       identities.push_back(identity(j));
-    return k_.loop(k_.add(begin, partial), end, kFoldPartials, identities,
-                   [&](Value r, ValueRange carried) {
-                     lines.index[last_] = r;
-                     lines.evaluateOwn();
-                     lines.emitStores();
-                     Values next;
-                     for (size_t j = 0; j < carried.size(); ++j)
-                       next.push_back(combine(j, carried[j], lines.at(nest_.folds[j].line)));
-                     return next;
-                   });
+    return k_.unrolled(k_.add(begin, partial), end, kFoldPartials, stepsAtATime(nest_), identities,
+                       [&](Value r, ValueRange carried) {
+                         lines.index[last_] = r;
+                         lines.evaluateOwn();
+                         lines.emitStores();
+                         Values next;
+                         for (size_t j = 0; j < carried.size(); ++j)
+                           next.push_back(combine(j, carried[j], lines.at(nest_.folds[j].line)));
+                         return next;
+                       });
   }
 
   Value treeOfWarps(size_t j, Value mine, Value shared) {

@@ -42,6 +42,25 @@ Value GpuKernel::special(Value& slot, bool thread) {
 Value GpuKernel::thread() { return special(thread_, true); }
 Value GpuKernel::block() { return special(block_, false); }
 
+SmallVector<Value> GpuKernel::unrolled(Value from, Value to, int64_t step, int64_t times,
+                                       ValueRange init,
+                                       function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  SmallVector<Value> carried(init);
+  if (times > 1) {
+    carried.push_back(from);
+    Value whole = sub(to, i64((times - 1) * step));
+    carried = loop(from, whole, times * step, carried, [&](Value i, ValueRange before) {
+      SmallVector<Value> next(before.drop_back());
+      for (int64_t t = 0; t < times; ++t)
+        next = body(add(i, i64(t * step)), next);
+      next.push_back(add(i, i64(times * step)));
+      return next;
+    });
+    from = carried.pop_back_val();
+  }
+  return loop(from, to, step, carried, body);
+}
+
 void GpuKernel::barrier() {
   meets_ = true;
   NVVM::Barrier0Op::create(builder(), loc());

@@ -33,6 +33,12 @@ public:
   mlir::Value globalThread() { return add(mul(block(), i64(threads_)), thread()); }
   mlir::Value scratch() { return pointer(frame_.pointers); }
 
+  /// for (i = from; i < to; i += step) carried = body(i, carried), `times` steps at a time while
+  /// there are so many: loads of one step then overlap with those of the next.
+  llvm::SmallVector<mlir::Value>
+  unrolled(mlir::Value from, mlir::Value to, int64_t step, int64_t times, mlir::ValueRange init,
+           llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+
   void barrier();
   /// The value of the lane `offset` above; of scalars up to 64 bits. All lanes of the warp take
   /// part.

@@ -16,7 +16,7 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kUnroll = 4, kOverlap = 8; // steps at a time: of arithmetic, of copies
+constexpr int64_t kOverlap = 8; // steps of a copy at a time
 
 class Rows {
 public:
@@ -82,19 +82,12 @@ private:
     return nullptr;
   }
 
-  /// A loop a few steps at a time: loads of one overlap with those of the next.
   template <class Body>
   void unrolled(Value begin, Value end, int64_t step, int64_t times, const Body& body) {
-    Value rest = begin;
-    if (times > 1) {
-      Value whole = k_.sub(end, k_.i64((times - 1) * step));
-      rest = k_.loop(begin, whole, times * step, rest, [&](Value i, ValueRange) -> Values {
-        for (int64_t u = 0; u < times; ++u)
-          body(k_.add(i, k_.i64(u * step)));
-        return {k_.add(i, k_.i64(times * step))};
-      })[0];
-    }
-    k_.loop(rest, end, step, body);
+    k_.unrolled(begin, end, step, times, {}, [&](Value i, ValueRange) -> Values {
+      body(i);
+      return {};
+    });
   }
 
   void read(const Kept& one) {
@@ -159,8 +152,8 @@ private:
     lines.index[0] = row_;
     if (simple)
       lines.evaluateShared();
-    const int64_t times = isLongBody(part) ? 1 : kUnroll;
-    unrolled(lane_, endOf(*knownProduct(inner)), at_.lanes(), times, [&](Value unit) {
+    const Value units = endOf(*knownProduct(inner));
+    unrolled(lane_, units, at_.lanes(), stepsAtATime(part, lanes), [&](Value unit) {
       const Values indices = k_.indicesOf(unit, inner);
       std::copy(indices.begin(), indices.end(), lines.index.begin() + 1);
       if (!inner.empty())
@@ -233,21 +226,8 @@ private:
         sums.push_back(combine(part, j, carried[j], lines.at(part.folds[j].line)));
       return sums;
     };
-    Values partials = identities(part);
-    if (!isLongBody(part)) {
-      constexpr int64_t step = kUnroll * kFoldPartials;
-      partials.push_back(begin);
-      Value whole = k_.sub(end, k_.i64(step - kFoldPartials));
-      partials = k_.loop(begin, whole, step, partials, [&](Value r, ValueRange carried) {
-        Values sums(carried.drop_back());
-        for (int64_t u = 0; u < kUnroll; ++u)
-          sums = next(k_.add(r, k_.i64(u * kFoldPartials)), sums);
-        sums.push_back(k_.add(r, k_.i64(step)));
-        return sums;
-      });
-      begin = partials.pop_back_val();
-    }
-    partials = k_.loop(begin, end, kFoldPartials, partials, next);
+    Values partials =
+        k_.unrolled(begin, end, kFoldPartials, stepsAtATime(part), identities(part), next);
     for (int width = kFoldPartials / 2; width >= 1; width /= 2)
       for (size_t j = 0; j < partials.size(); ++j)
         partials[j] = combine(part, j, partials[j], k_.shuffleDown(partials[j], width));

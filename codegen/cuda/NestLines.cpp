@@ -24,13 +24,19 @@ uint64_t loopsOf(const NestSpec& spec, int line) {
   return loops;
 }
 
-bool isLongBody(const NestSpec& nest) {
-  constexpr double kLongBody = 400; // operations
+static double workOf(const NestSpec& nest) {
   double work = 0;
   for (const Line& line : nest.lines)
     if (auto* apply = std::get_if<Line::Apply>(&line.what))
       work += info(apply->code).cost;
-  return work > kLongBody;
+  return work;
+}
+
+bool isLongBody(const NestSpec& nest) { return workOf(nest) > 400; }
+
+int stepsAtATime(const NestSpec& nest, int lanes) {
+  const double work = lanes * workOf(nest);
+  return work > 400 ? 1 : work > 20 ? 4 : 8;
 }
 
 int lanesOf(const NestSpec& nest) {

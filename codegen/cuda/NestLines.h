@@ -62,6 +62,8 @@ void forEachAccess(const NestSpec& nest, auto visit) {
 }
 /// Whether the body is so long that lanes would only lengthen the code.
 bool isLongBody(const NestSpec& nest);
+/// How many steps of a loop over the body, for so many lanes each, one thread takes at a time.
+int stepsAtATime(const NestSpec& nest, int lanes = 1);
 /// How many neighbours along the last loop one thread takes: so many that the widest access has 16
 /// bytes, if every access is aligned to that.
 int lanesOf(const NestSpec& nest);
