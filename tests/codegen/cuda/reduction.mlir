@@ -20,10 +20,11 @@ func.func @wide(%x: tensor<50x100xf64>) -> tensor<50xf64> {
   return %s : tensor<50xf64>
 }
 
-// Across columns the partials are warps, and the tree goes through shared memory.
+// Across columns the partials are warps, each with eight loads under way; the tree goes through shared memory.
 // CHECK-LABEL: .entry columns_0(
 // CHECK: .reqntid 512
 // CHECK: .shared {{.*}}[4096]
+// CHECK-COUNT-8: ld.global.nc.b32
 // CHECK: bar{{(rier)?}}.sync
 func.func @columns(%x: tensor<300x100xf32>) -> tensor<100xf32> {
   %s = diptych.sum %x {axes = array<i64: 0>} : tensor<300x100xf32> -> tensor<100xf32>
