@@ -6,7 +6,7 @@
 
 namespace diptych::aot {
 
-/// One module for each file; none where there was no clang.
+/// One module for each file; none where another compiler than clang built Diptych.
 std::span<const std::string_view> libraryBitcode();
 
 } // namespace diptych::aot

@@ -210,9 +210,8 @@ void reduce(llvm::Module& module, const std::set<std::string>& kernels) {
 
 std::string lackOfLibrary(const codegen::Target& target) {
   if (libraryBitcode().empty())
-    return "Diptych was built without clang, which makes library code for artefacts; install it "
-           "and "
-           "build Diptych again";
+    return "Diptych was built by another compiler than clang, which makes library code for "
+           "artefacts; build it with clang";
   static const auto [triple, features] = [] {
     llvm::LLVMContext context;
     const auto module = parse(libraryBitcode().front(), context, /*lazily=*/true);

@@ -1,18 +1,13 @@
 # Kernels of runtime/library for artefacts: aot/library compiled to LLVM bitcode, carried by libdiptych-compiler as data.
-# As runtime/library itself is compiled, so that the bits are the same; but with nothing of a C++ library.
+# As runtime/library itself is compiled, so that the bits are the same, but with nothing of a C++ library. By the same
+# compiler, too: eigh has other bits from g++. So there is none unless Diptych is built with clang.
 
 # Sets `result` to a source file that defines libraryBitcode().
 function(diptych_bitcode result)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    set(clang "${CMAKE_CXX_COMPILER}")
-  else()
-    find_program(DIPTYCH_CLANG NAMES clang++-22 clang++)
-    set(clang "${DIPTYCH_CLANG}")
-  endif()
   set(bitcode_data)
   set(bitcode_list)
   set(objects)
-  if(clang)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/aot/library/*.cpp")
     file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/aot/library/*.h" "${PROJECT_SOURCE_DIR}/runtime/library/kernels/*.h")
     foreach(source IN LISTS sources)
@@ -20,7 +15,7 @@ function(diptych_bitcode result)
       set(object "${PROJECT_BINARY_DIR}/kernels/${name}.bc")
       add_custom_command(OUTPUT "${object}"
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/kernels"
-        COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${clang}" -std=c++20 -O2 -DNDEBUG -fPIC -ffp-contract=off -Wall -Wextra
+        COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${CMAKE_CXX_COMPILER}" -std=c++20 -O2 -DNDEBUG -fPIC -ffp-contract=off -Wall -Wextra
           ${matrix_options} -DEIGEN_NO_IO "-I${PROJECT_SOURCE_DIR}"
           -fno-exceptions -fno-rtti -fno-math-errno -fno-threadsafe-statics -fno-stack-protector
           -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-builtin-malloc -fno-builtin-free -U_FORTIFY_SOURCE
