@@ -73,6 +73,8 @@ int countUnitLoads(NestSpec& nest, int loop) {
 // registers than the machine has, since the partials live in the L1 cache anyway.
 int columnLanes(const NestSpec& nest, int lanes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
+  while (lanes > 1 && lanes / 2 >= extent)
+    lanes /= 2; // no lanes that are never on
   const int most = nest.lines.size() <= kShortBody ? kColumnVectors * lanes : lanes;
   while (2 * lanes <= most && 2 * lanes <= extent)
     lanes *= 2;

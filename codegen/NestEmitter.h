@@ -37,6 +37,7 @@ private:
   void foldColumns();
   FoldValues rowBlock(mlir::Value begin, mlir::Value end);
   FoldValues columnBlock(mlir::Value begin, mlir::Value end);
+  mlir::Value accumulateInRegisters(mlir::Value begin, mlir::Value end, mlir::Value scratch);
   FoldValues unrolledColumns(int64_t extent);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
   FoldValues combinePartials(llvm::ArrayRef<mlir::Value> scratch);

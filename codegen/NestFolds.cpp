@@ -16,6 +16,9 @@ constexpr int64_t kBlock = kFoldBlock;
 constexpr int64_t kGroup = kFoldGroup;
 constexpr int kPartials = kFoldPartials;
 constexpr int64_t kUnrollLimit = 16;
+// A fold of one vector, of so many bytes, with so few lines has its partials in registers.
+constexpr int64_t kRegisterBytes = 64;
+constexpr size_t kRegisterLines = 6;
 } // namespace
 
 Value NestEmitter::identity(const Fold& fold, int lanes) {
@@ -158,11 +161,36 @@ NestEmitter::FoldValues NestEmitter::columnBlock(Value begin, Value end) {
   for (size_t j = 0; j < scratch.size(); ++j)
     for (int p = 0; p < kPartials; ++p)
       k_.storeSlot(identity(spec_.folds[j], spec_.lanes), scratch[j], k_.i64(p));
-  k_.loop(begin, end, 1, [&](Value r) {
+  Value from = begin;
+  if (spec_.folds.size() == 1 && spec_.lines.size() <= kRegisterLines &&
+      spec_.lanes * sizeOf(dtypeOf(spec_.folds[0])) <= kRegisterBytes)
+    from = accumulateInRegisters(begin, end, scratch[0]);
+  k_.loop(from, end, 1, [&](Value r) {
     index_[last_] = r;
     accumulateColumn(scratch);
   });
   return combinePartials(scratch);
+}
+
+// 16 elements at a time, each added to its own register; what is left of the block adds to slots.
+Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) {
+  const Fold& fold = spec_.folds[0];
+  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
+  const FoldValues identities(kPartials, identity(fold, spec_.lanes));
+  const FoldValues partials =
+      k_.loop(begin, mainEnd, kPartials, identities, [&](Value r, ValueRange carried) {
+        FoldValues next;
+        for (int p = 0; p < kPartials; ++p) {
+          index_[last_] = k_.add(r, k_.i64(p));
+          emitLines(last_);
+          emitStores();
+          next.push_back(combine(fold, carried[p], operandOf(fold.line, spec_.lanes > 1)));
+        }
+        return next;
+      });
+  for (int p = 0; p < kPartials; ++p)
+    k_.storeSlot(partials[static_cast<size_t>(p)], scratch, k_.i64(p));
+  return mainEnd;
 }
 
 void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
