@@ -97,11 +97,13 @@ void reduction(benchmark::State& state, int64_t axis) {
 BENCHMARK_CAPTURE(reduction, rows, 1)
     ->Args({1000, 300})
     ->Args({100000, 8})
+    ->Args({100000, 5})
     ->Args({1, 1 << 20})
     ->UseRealTime();
 BENCHMARK_CAPTURE(reduction, columns, 0)
     ->Args({1000, 300})
     ->Args({100000, 8})
+    ->Args({300000, 8})
     ->Args({8, 100000})
     ->UseRealTime();
 

@@ -57,3 +57,24 @@ func.func @sum_of_products(%x: tensor<50x100xf64>, %y: tensor<50x100xf64>) -> te
   %s = diptych.sum %p {axes = array<i64: 1>} : tensor<50x100xf64> -> tensor<50xf64>
   return %s : tensor<50xf64>
 }
+
+// Few columns: 16 rows to a turn, a register for each; memory holds partials only for what is left.
+// CHECK-LABEL: func.func @few_columns_0
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-NOT: llvm.store
+// CHECK-COUNT-16: arith.addf {{.*}} : vector<8xf64>
+// CHECK: scf.yield
+func.func @few_columns(%x: tensor<100x8xf64>) -> tensor<8xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<100x8xf64> -> tensor<8xf64>
+  return %s : tensor<8xf64>
+}
+
+// Rows of five: eight rows are the lanes.
+// CHECK-LABEL: func.func @ragged_rows_0
+// CHECK: llvm.intr.masked.gather {{.*}} vector<{{[0-9]+}}xf64>
+// CHECK-NOT: vector.shuffle
+// CHECK: return
+func.func @ragged_rows(%x: tensor<100x5xf64>) -> tensor<100xf64> {
+  %s = diptych.sum %x {axes = array<i64: 1>} : tensor<100x5xf64> -> tensor<100xf64>
+  return %s : tensor<100xf64>
+}
