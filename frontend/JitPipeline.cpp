@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 
 #include <chrono>
+#include <cstdio>
 
 namespace diptych {
 
@@ -77,6 +78,14 @@ std::string placeText(const PlannedBuffer& buffer, int64_t offset) {
   return "arena+" + std::to_string(buffer.arenaOffset + offset);
 }
 
+// What a call does and touches, which says what bounds it: multipliers from some ten operations a
+// byte on, memory below.
+std::string costText(const codegen::ScheduledCall& call) {
+  char text[96];
+  std::snprintf(text, sizeof text, ", %.4g flops, %.4g bytes", call.flops, call.bytes);
+  return text;
+}
+
 // Parts of a loop stand behind it, further in; `arena` is theirs.
 void printCalls(const codegen::Schedule& schedule, const std::string& margin, std::string& text) {
   auto group = schedule.rowGroups.begin();
@@ -94,7 +103,7 @@ void printCalls(const codegen::Schedule& schedule, const std::string& margin, st
                                           call.offsets.empty() ? 0 : call.offsets[i]);
     if (!call.control) {
       text += ") range " + std::to_string(call.range) + " grain " + std::to_string(call.grain);
-      text += "\n";
+      text += costText(call) + "\n";
       continue;
     }
     const codegen::ScheduledControl& control = *call.control;

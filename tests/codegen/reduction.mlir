@@ -59,12 +59,12 @@ func.func @sum_of_products(%x: tensor<50x100xf64>, %y: tensor<50x100xf64>) -> te
 }
 
 // Few columns: 16 rows to a turn, a register for each; memory holds partials only for what is left.
-// CHECK-LABEL: func.func @few_columns_0
+// CHECK-LABEL: func.func @eight_columns_0
 // CHECK: scf.for {{.*}} iter_args
 // CHECK-NOT: llvm.store
 // CHECK-COUNT-16: arith.addf {{.*}} : vector<8xf64>
 // CHECK: scf.yield
-func.func @few_columns(%x: tensor<100x8xf64>) -> tensor<8xf64> {
+func.func @eight_columns(%x: tensor<100x8xf64>) -> tensor<8xf64> {
   %s = diptych.sum %x {axes = array<i64: 0>} : tensor<100x8xf64> -> tensor<8xf64>
   return %s : tensor<8xf64>
 }
