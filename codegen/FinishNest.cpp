@@ -103,12 +103,13 @@ int nativeLanes(const NestSpec& nest, int vectorBytes) {
 
 } // namespace
 
-void finishNest(NestSpec& nest, int vectorBytes) {
+void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   simplifyLoops(nest);
   const int last = static_cast<int>(nest.extents.size()) - 1;
   if (nest.folds.empty()) {
     nest.vectorLoop = last;
-    nest.lanes = last < 0 || nest.extents[last].value == 1 ? 1 : nativeLanes(nest, vectorBytes);
+    nest.lanes =
+        last < 0 || nest.extents[last].value == 1 ? 1 : nativeLanes(nest, options.vectorBytes);
     if (last < 0) {
       nest.extents.push_back(1);
       forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });
@@ -117,10 +118,10 @@ void finishNest(NestSpec& nest, int vectorBytes) {
   }
   // Any choice gives the same bits: 16 partials are lanes of a row or slots of a column.
   const bool rows =
-      last == 0 || (!hasRaggedRows(nest) &&
+      last == 0 || ((options.gpu || !hasRaggedRows(nest)) &&
                     countUnitLoads(nest, last) >= std::max(1, countUnitLoads(nest, last - 1)));
   nest.vectorLoop = rows ? last : last - 1;
-  nest.lanes = rows ? kFoldLanes : columnLanes(nest, nativeLanes(nest, vectorBytes));
+  nest.lanes = rows ? kFoldLanes : columnLanes(nest, nativeLanes(nest, options.vectorBytes));
 }
 
 } // namespace diptych::codegen

@@ -24,7 +24,7 @@ LoweredNest FusionLowering::lower() {
   for (const Size& extent : out_.nest.extents)
     points *= static_cast<double>(extent.value);
   out_.flops *= points;
-  finishNest(out_.nest, options_.vectorBytes);
+  finishNest(out_.nest, options_);
   return std::move(out_);
 }
 
@@ -180,7 +180,7 @@ LoweredNest copyNest(const Storage& from, const Storage& to, const ScheduleOptio
   else
     out.nest.lines.push_back({Line::Load{access(from)}, to.type.dtype});
   out.nest.stores.push_back({0, access(to)});
-  finishNest(out.nest, options.vectorBytes);
+  finishNest(out.nest, options);
   return out;
 }
 

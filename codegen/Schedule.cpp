@@ -188,7 +188,7 @@ void Scheduler::creation(Operation* op) {
     nest.nest.lines = {{Line::Index{0}, DType::i64},
                        {Line::Apply{OpCode::Convert, {0}}, type.dtype}};
     nest.nest.stores = {{1, {0, type.dtype, {1}, 0}}};
-    finishNest(nest.nest, options_.vectorBytes);
+    finishNest(nest.nest, options_);
     call(std::move(nest));
     Storage repeated = line;
     repeated.type = type;

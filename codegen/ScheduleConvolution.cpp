@@ -163,7 +163,7 @@ void Scheduler::overlapAdd(Operation* op) {
   nest.nest.lines.push_back({Line::Apply{OpCode::Add, {0, 1}}, to.type.dtype});
   nest.nest.stores.push_back({2, written});
   nest.flops = static_cast<double>(x.type.numel());
-  finishNest(nest.nest, options_.vectorBytes);
+  finishNest(nest.nest, options_);
   call(std::move(nest));
   if (rows == 1) // the outermost loop goes over places: in one piece
     schedule_.calls.back().grain = schedule_.calls.back().range;

@@ -166,7 +166,7 @@ void Scheduler::mirror(const Storage& upper, const Storage& whole) {
                      {Line::Apply{OpCode::Gt, {2, 3}}, DType::boolean},
                      {Line::Apply{OpCode::Where, {4, 1, 0}}, dtype}};
   nest.nest.stores = {{5, {1, dtype, {n, 1}, 0}}};
-  finishNest(nest.nest, options_.vectorBytes);
+  finishNest(nest.nest, options_);
   call(std::move(nest));
 }
 
