@@ -271,9 +271,8 @@ Value SumsOfProducts::materialise(const Form& form, AxisSet gone, const TensorTy
 
 void SumsOfProducts::collect(Form& form) {
   const AxisSet all = form.all();
-  llvm::MapVector<Value, Form> sums;
+  std::vector<std::pair<Factor, Form>> sums; // W and W' are two
   SmallVector<Term, 4> others;
-  llvm::DenseMap<Value, Factor> wide;
   for (const Term& term : form.terms) {
     Form rest{form.extents, {{term.scale, {}}}};
     Factor large;
@@ -286,14 +285,17 @@ void SumsOfProducts::collect(Form& form) {
       others.push_back(term);
       continue;
     }
-    wide.try_emplace(large.value, large);
-    sums[large.value].terms.push_back(rest.terms[0]);
+    auto known = llvm::find_if(sums, [&](const auto& sum) {
+      return sum.first.value == large.value && sum.first.axes == large.axes;
+    });
+    if (known == sums.end())
+      known = sums.insert(known, {large, Form()});
+    known->second.terms.push_back(rest.terms[0]);
   }
-  for (auto& [value, sum] : sums) {
+  for (auto& [large, sum] : sums) {
     AxisSet set = 0;
     for (const Term& term : sum.terms)
       set |= unionOf(term.factors);
-    const Factor& large = wide[value];
     sum.extents = form.extents;
     if (sum.terms.size() == 1 || set == all) {
       for (Term& term : sum.terms) {
@@ -303,7 +305,7 @@ void SumsOfProducts::collect(Form& form) {
       continue;
     }
     const auto axes = axesOf(set);
-    const TensorType type{typeOf(value).dtype, shapeOf(axes, form.extents)};
+    const TensorType type{typeOf(large.value).dtype, shapeOf(axes, form.extents)};
     others.push_back({1, {{materialise(sum, all & ~set, type), axes}, large}});
   }
   form.terms = others;

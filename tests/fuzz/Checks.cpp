@@ -67,6 +67,31 @@ std::string standardGradients(const Program& program) {
   return nearStandard(gradientOf(program), program);
 }
 
+// Which input argumentOf chooses; -1: none.
+int argumentAt(ValueSpan inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].dtype() == DType::f64 && inputs[i].type().numel() > 0 &&
+        inputs[i].type().numel() <= 40)
+      return static_cast<int>(i);
+  return -1;
+}
+
+// All columns at once: sums of products that factor, and products with the identity.
+std::string standardHessians(const Program& program) {
+  const int at = argumentAt(program.inputs());
+  if (at < 0)
+    return {};
+  const auto hessianOf = [program, at](ValueSpan inputs) {
+    const auto f = [&](const Tensor& x) {
+      Values all(inputs.begin(), inputs.end());
+      all[static_cast<size_t>(at)] = x.value();
+      return Tensor(total(program.run(all)));
+    };
+    return Values{hessian(f)(Tensor(inputs[static_cast<size_t>(at)])).value()};
+  };
+  return nearStandard(hessianOf, program);
+}
+
 //===-- Nesting ------------------------------------------------------------------------------===//
 
 constexpr JitOptions strict{.numerics = Numerics::strict};
@@ -86,10 +111,9 @@ auto scalarFunction(const Program& program) {
 
 // None: the program has no small f64 input.
 Tensor argumentOf(const Program& program) {
-  for (const Value& input : program.inputs())
-    if (input.dtype() == DType::f64 && input.type().numel() > 0 && input.type().numel() <= 40)
-      return Tensor(input);
-  return {};
+  const Values inputs = program.inputs();
+  const int at = argumentAt(inputs);
+  return at < 0 ? Tensor() : Tensor(inputs[static_cast<size_t>(at)]);
 }
 
 std::string compare(const char* what, const Tensor& got, const Tensor& expected) {
@@ -197,6 +221,13 @@ constexpr const char* kNear = R"cpp(  const auto g = dt::grad(total); // roundin
   compare("jit(f)", dt::jit(f)(inputs), f(inputs));
 compare("jit(grad)", dt::jit(g)(inputs), g(inputs));
 )cpp";
+constexpr const char* kNearHessian = R"cpp(  const auto of = [&](const Tensor& x) {
+    Tensors all = inputs;
+    all[0] = x;
+    return total(all);
+  };
+  compare("jit(hessian)", {dt::jit(dt::hessian(of))(inputs[0])}, {dt::hessian(of)(inputs[0])});
+)cpp";
 constexpr const char* kNested = R"cpp(  const auto of = [&](const Tensor& x) {
     Tensors all = inputs;
     all[0] = x;
@@ -216,11 +247,13 @@ constexpr Check kStrict[] = {{"values", values, kValues},
                              {"gradients", gradients, kGradients},
                              {"tangents", tangents, kTangents},
                              {"second order", secondOrder, kSecond}};
-constexpr Check kStandard[] = {{"standard values", standardValues, kNear},
-                               {"standard gradients", standardGradients, kNear}};
+constexpr Check kStandard[] = {
+    {"standard values", standardValues, kNear},
+    {"standard gradients", standardGradients, kNear},
+    {"standard Hessians", whereRanksSuffice<standardHessians>, kNearHessian}};
 constexpr Check kNesting[] = {{"grad and jit", gradOfJit, kNested},
                               {"jvp, hvp and jit", tangentOfJit, kNested},
-                              {"hessian and jit", hessianOfJit, kNested},
+                              {"hessian and jit", whereRanksSuffice<hessianOfJit>, kNested},
                               {"fourth order and jit", fourthOrder, kNested}};
 
 } // namespace

@@ -23,6 +23,19 @@ std::span<const Check> nestingChecks();
 /// and differentiation.
 std::span<const Check> batchChecks();
 
+/// A batch, of a Hessian's columns too, is one axis more; where a tensor has no room for it, the
+/// Error that says so is right.
+template <std::string (*check)(const Program&)>
+std::string whereRanksSuffice(const Program& program) {
+  try {
+    return check(program);
+  } catch (const Error& error) {
+    if (std::string(error.what()).find("a tensor has at most 8 dimensions") == std::string::npos)
+      throw;
+    return {};
+  }
+}
+
 /// The check, an exception being a failure too.
 std::string find(const Check& check, const Program& program);
 

@@ -222,18 +222,6 @@ const std::string kMapped =
 const std::string kOfValues = kMapped + "  check(f);\n";
 const std::string kOfGradients = kMapped + "  check(dt::grad(total));\n";
 
-// A batch is one axis more; where a tensor has no room for it, the Error that says so is right.
-template <std::string (*check)(const Program&)>
-std::string whereRanksSuffice(const Program& program) {
-  try {
-    return check(program);
-  } catch (const Error& error) {
-    if (std::string(error.what()).find("a tensor has at most 8 dimensions") == std::string::npos)
-      throw;
-    return {};
-  }
-}
-
 const Check kBatch[] = {
     {"vmap", whereRanksSuffice<values>, kOfValues.c_str()},
     {"vmap of the gradient", whereRanksSuffice<gradients>, kOfGradients.c_str()},

@@ -144,3 +144,17 @@ func.func @keeps_two_axes(%x: tensor<3x4xf64>, %a: tensor<4xf64>) -> tensor<3xf6
   %s = diptych.sum %v {axes = array<i64: 1>} : tensor<3x4xf64> -> tensor<3xf64>
   return %s : tensor<3xf64>
 }
+
+// W and its transpose are two arrays: they must not be collected as one.
+// CHECK-LABEL: @tells_an_array_from_its_transpose
+// CHECK: diptych.matmul
+// CHECK: return
+func.func @tells_an_array_from_its_transpose(%u: tensor<3x2xf64>, %w: tensor<6x2x2xf64>, %s: tensor<2xf64>) -> tensor<6x3x2xf64> {
+  %uw = diptych.broadcast %u {axes = array<i64: 1, 2>} : tensor<3x2xf64> -> tensor<6x3x2xf64>
+  %sw = diptych.broadcast %s {axes = array<i64: 2>} : tensor<2xf64> -> tensor<6x2x2xf64>
+  %ws = diptych.mul %w, %sw : tensor<6x2x2xf64>, tensor<6x2x2xf64> -> tensor<6x2x2xf64>
+  %t = diptych.transpose %ws {axes = array<i64: 0, 2, 1>} : tensor<6x2x2xf64> -> tensor<6x2x2xf64>
+  %v = diptych.add %ws, %t : tensor<6x2x2xf64>, tensor<6x2x2xf64> -> tensor<6x2x2xf64>
+  %y = diptych.matmul %uw, %v : tensor<6x3x2xf64>, tensor<6x2x2xf64> -> tensor<6x3x2xf64>
+  return %y : tensor<6x3x2xf64>
+}
