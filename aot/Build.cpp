@@ -5,6 +5,7 @@
 #include "aot/Interface.h"
 #include "aot/LibraryCode.h"
 #include "aot/Names.h"
+#include "aot/OpenPlan.h"
 #include "aot/Support.h"
 #include "codegen/Emit.h"
 #include "frontend/JitPipeline.h"
@@ -91,6 +92,7 @@ public:
       targets_.push_back(std::make_unique<codegen::Target>(name));
     checkTargets();
     schedules_.resize(targets_.size());
+    model.constraints.resize(sources_.size());
     {
       std::lock_guard lock(traceMutex());
       describe();
@@ -98,10 +100,10 @@ public:
       if (model.weightsInFile())
         model.weights = packWeights(sources_);
       for (size_t v = 0; v < targets_.size(); ++v)
-        for (Source& source : sources_)
-          for (Source::Part& part : source.parts)
-            schedules_[v].push_back(schedule(part, *targets_[v]));
+        for (size_t e = 0; e < sources_.size(); ++e)
+          scheduleEntry(v, e);
     }
+    limitSizes();
     emitKernels(keepKernels);
     emitPlans();
     return std::move(built_);
@@ -126,7 +128,8 @@ private:
       EntryInfo entry;
       entry.name = source.name;
       entry.symbol = model.options.name + "_" + source.name;
-      entry.dim = source.dim;
+      if (source.dim)
+        entry.dims = {*source.dim};
       // Of a batch the last part is one example: its types are an example's behind an axis of 1.
       auto main = source.parts.back().module->lookupSymbol<mlir::func::FuncOp>("main");
       auto inputs = ir::tensorTypesOf(main.getArgumentTypes());
@@ -147,10 +150,33 @@ private:
                                 inputs[i], batched(i)});
       for (size_t i = 0; i < outputs.size(); ++i)
         entry.outputs.push_back({source.outputNames[i], outputs[i], source.dim.has_value()});
+      describeShapes(source, entry);
       model.passed.push_back(passed ? source.captures.size() : 0);
       model.entries.push_back(std::move(entry));
     }
     checkNames(model);
+  }
+
+  static void describeShapes(const Source& source, EntryInfo& entry) {
+    const auto describe = [&](TensorInfo& info, const std::vector<std::vector<Extent>>* open,
+                              size_t i) {
+      if (open && i < open->size()) {
+        info.shape = (*open)[i];
+        for (size_t axis = 0; axis < info.shape.size(); ++axis)
+          info.type.shape[static_cast<int64_t>(axis)] = info.shape[axis].at(source.open->example);
+        return;
+      }
+      if (info.batched)
+        info.shape.push_back(Extent::of(0));
+      info.shape.insert(info.shape.end(), info.type.shape.begin(), info.type.shape.end());
+    };
+    entry.open = source.open.has_value();
+    if (entry.open)
+      entry.dims = source.open->dims;
+    for (size_t i = 0; i < entry.inputs.size(); ++i)
+      describe(entry.inputs[i], entry.open ? &source.open->inputs : nullptr, i);
+    for (size_t i = 0; i < entry.outputs.size(); ++i)
+      describe(entry.outputs[i], entry.open ? &source.open->outputs : nullptr, i);
   }
 
   // Of what the results depend on, but the CPU, which they do not.
@@ -174,12 +200,47 @@ private:
     return llvm::toHex(sha.final(), /*LowerCase=*/true);
   }
 
-  codegen::Schedule schedule(Source::Part& part, const codegen::Target& target) const {
+  void scheduleEntry(size_t version, size_t e) {
+    std::vector<codegen::Schedule> parts;
+    Choices choices;
+    for (Source::Part& part : sources_[e].parts) {
+      parts.push_back(schedule(part, *targets_[version], sources_[e].open ? &choices : nullptr));
+      choices.repeat();
+    }
+    auto& schedules = schedules_[version];
+    if (!sources_[e].open) {
+      schedules.insert(schedules.end(), std::make_move_iterator(parts.begin()),
+                       std::make_move_iterator(parts.end()));
+      return;
+    }
+    const Source::Open& open = *sources_[e].open;
+    OpenPlan plan = mergeSchedules(std::move(parts), open.samples, open.dims,
+                                   built_.model.options.numerics == Numerics::strict);
+    for (const Extent& extent : plan.constraints)
+      if (auto& known = built_.model.constraints[e];
+          !std::count(known.begin(), known.end(), extent))
+        known.push_back(extent);
+    schedules.push_back(std::move(plan.schedule));
+    open_.emplace(std::pair(version, e), std::move(plan));
+  }
+
+  // No number of a call may overflow: sizes are bounded where products of them would.
+  void limitSizes() {
+    for (const auto& [place, plan] : open_) {
+      EntryInfo& entry = built_.model.entries[place.second];
+      const int64_t most = mostSize(plan, entry);
+      for (Dim& dim : entry.dims)
+        dim.most = std::min(dim.most, most);
+    }
+  }
+
+  codegen::Schedule schedule(Source::Part& part, const codegen::Target& target,
+                             Choices* choices) const {
     mlir::OwningOpRef<mlir::ModuleOp> copy = part.module->clone();
     JitStats unused;
     codegen::Schedule schedule =
         runPipeline(*copy, built_.model.options.numerics, unused, "", target.vectorBytes(),
-                    part.examples ? 1 : built_.model.options.threads);
+                    part.examples ? 1 : built_.model.options.threads, choices);
     checkLibrary(schedule, target);
     return schedule;
   }
@@ -234,8 +295,15 @@ private:
       }
       size_t next = 0;
       for (size_t e = 0; e < sources_.size(); ++e) {
-        const std::span schedules(schedules_[v].data() + next, sources_[e].parts.size());
-        version.plans.push_back(emitEntry(context, e, schedules));
+        const std::span schedules(schedules_[v].data() + next,
+                                  sources_[e].open ? 1 : sources_[e].parts.size());
+        const auto open = open_.find({v, e});
+        version.plans.push_back(
+            emitEntry(context, e, schedules, open == open_.end() ? nullptr : &open->second));
+        version.open.push_back(
+            open == open_.end()
+                ? OpenEntry()
+                : emitOpenEntry(context, open->second, version.plans.back()->getName().str()));
         next += schedules.size();
       }
       const std::string kernels = "kernel" + suffix + ".";
@@ -251,19 +319,25 @@ private:
   }
 
   llvm::Function* emitEntry(PlanContext& context, size_t e,
-                            std::span<const codegen::Schedule> schedules) {
+                            std::span<const codegen::Schedule> schedules, const OpenPlan* open) {
     Model& model = built_.model;
     EntryInfo& entry = model.entries[e];
     const std::string name = "plan." + entry.name + context.suffix;
-    if (!entry.dim) {
+    if (open) {
+      entry.workspaceBytes =
+          std::max(entry.workspaceBytes, open->arenaBytes.at(sources_[e].open->example));
+      return emitPlan(context, schedules[0], open->numbers, name, model.threaded());
+    }
+    if (entry.dims.empty()) {
       entry.workspaceBytes = std::max(entry.workspaceBytes, schedules[0].arenaBytes);
-      return emitPlan(context, schedules[0], name, model.threaded());
+      return emitPlan(context, schedules[0], numbersOf(schedules[0]), name, model.threaded());
     }
     std::vector<ChunkPlan> chunks;
     int64_t each = 0;
     for (size_t i = 0; i < schedules.size(); ++i) {
       chunks.push_back({sources_[e].parts[i].examples,
-                        emitPlan(context, schedules[i], name + ".chunk", /*threaded=*/false)});
+                        emitPlan(context, schedules[i], numbersOf(schedules[i]), name + ".chunk",
+                                 /*threaded=*/false)});
       each = std::max(each, schedules[i].arenaBytes);
     }
     std::vector<int64_t> inputs(schedules[0].inputs.size()), outputs;
@@ -297,6 +371,7 @@ private:
   std::vector<Source>& sources_;
   std::vector<std::unique_ptr<codegen::Target>> targets_;
   std::vector<std::vector<codegen::Schedule>> schedules_;       // by target, entry
+  std::map<std::pair<size_t, size_t>, OpenPlan> open_;          // by target and entry
   std::vector<std::map<std::string, std::string>> kernelNames_; // by target: text to name
   Built built_;
 };

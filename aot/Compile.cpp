@@ -3,6 +3,7 @@
 
 #include "aot/Build.h"
 #include "aot/Names.h"
+#include "aot/OpenTrace.h"
 #include "frontend/TensorImpl.h"
 #include "frontend/Trace.h"
 
@@ -79,7 +80,14 @@ static Source trace(const detail::EntryRequest& request, const Options& options)
   source.name = request.name;
   source.inputNames =
       inputNames(request.arguments.empty() ? options.arguments : request.arguments, request.ranges);
-  if (request.dim) {
+  const bool open = hasOpenShapes(options, source.inputNames);
+  if (open && request.dim)
+    throw Error(request.where, "aot: entry " + request.name +
+                                   " has a batch by each() and a shape in Options::shapes; give "
+                                   "the batch as a size of its shapes instead");
+  if (open) {
+    traceOpen(request, options, types, source);
+  } else if (request.dim) {
     traceBatch(request, types, source);
   } else {
     TracedModule traced = traceFunction(request.function, types);
@@ -92,6 +100,17 @@ static Source trace(const detail::EntryRequest& request, const Options& options)
   return source;
 }
 
+// A name that no entry has would leave a size fixed without a word.
+static void checkShapes(const std::vector<Source>& sources, const Options& options) {
+  for (const auto& [name, shape] : options.shapes) {
+    bool used = false;
+    for (const Source& source : sources)
+      used = used || std::count(source.inputNames.begin(), source.inputNames.end(), name);
+    if (!used)
+      throw Error("aot: Options::shapes names " + name + ", which is an argument of no entry");
+  }
+}
+
 Artefact detail::compile(std::vector<EntryRequest> entries, const Options& options,
                          const SourceLocation& where) {
   checkOptions(options);
@@ -100,6 +119,7 @@ Artefact detail::compile(std::vector<EntryRequest> entries, const Options& optio
     std::lock_guard lock(traceMutex());
     for (const EntryRequest& entry : entries)
       sources.push_back(trace(entry, options));
+    checkShapes(sources, options);
   }
   // The sources end under the lock, whatever happens.
   struct Locked {

@@ -2,6 +2,7 @@
 #include "aot/Model.h"
 
 #include <algorithm>
+#include <set>
 
 namespace diptych::aot {
 
@@ -178,15 +179,19 @@ private:
     const EntryInfo& entry = model_.entries[index];
     line("/* " + entry.name);
     const auto describe = [&](const TensorInfo& info, const std::string& how) {
-      line("     " + info.name + "  " + how + "  " + typeText(info, entry.dim));
+      line("     " + info.name + "  " + how + "  " + typeText(info, entry.dims));
     };
-    if (entry.dim)
-      line("     " + entry.dim->name + "  size  " + boundsText(*entry.dim));
+    for (const Dim& dim : entry.dims)
+      line("     " + dim.name + "  size  " + boundsText(dim));
+    for (const Extent& extent : model_.constraints[index])
+      line("     0 <= " + extent.str(entry.dims));
     for (size_t i = 0; i < entry.inputs.size(); ++i)
       describe(entry.inputs[i], i + model_.passed[index] >= entry.inputs.size() ? "weight" : "in");
     for (const TensorInfo& info : entry.outputs)
       describe(info, "out");
-    if (entry.workspaceBytes)
+    if (entry.open)
+      line("     workspace  " + entry.symbol + "_workspace_bytes(" + names(entry) + ") bytes");
+    else if (entry.workspaceBytes)
       line("     workspace  " + std::to_string(entry.workspaceBytes) + " bytes");
     else
       line("     workspace  not used: may be NULL");
@@ -195,28 +200,62 @@ private:
            "_MOST_THREADS are not used");
     line("*/");
     const std::string macro = upper(entry.name);
-    define(macro + "_WORKSPACE_BYTES", std::to_string(entry.workspaceBytes));
+    if (!entry.open)
+      define(macro + "_WORKSPACE_BYTES", std::to_string(entry.workspaceBytes));
     for (const auto* list : {&entry.inputs, &entry.outputs})
       for (const TensorInfo& info : *list)
-        elements(macro + "_" + upper(info.name) + "_ELEMENTS", info);
+        elements(macro + "_" + upper(info.name) + "_ELEMENTS", info, entry);
     if (!entry.inputs.empty())
       line("extern const diptych_tensor " + entry.symbol + "_inputs[" +
            std::to_string(entry.inputs.size()) + "];");
     if (!entry.outputs.empty())
       line("extern const diptych_tensor " + entry.symbol + "_outputs[" +
            std::to_string(entry.outputs.size()) + "];");
-    line("size_t " + entry.symbol + "_workspace_bytes(void);");
+    if (entry.open)
+      line("/* 0 for sizes that are out of bounds. */");
+    line("size_t " + entry.symbol + "_workspace_bytes(" + (entry.open ? sizes(entry) : "void") +
+         ");");
     line("int " + entry.symbol + "(" + parameters(entry) + ");\n");
   }
 
-  void elements(const std::string& macro, const TensorInfo& info) {
-    const std::string each = std::to_string(info.type.numel());
-    define(macro + (info.batched ? "(size)" : ""),
-           info.batched ? "((size_t)(size) * " + each + ")" : each);
+  /// With open shapes: a macro of the sizes that occur in it.
+  void elements(const std::string& macro, const TensorInfo& info, const EntryInfo& entry) {
+    Extent all(1);
+    for (const Extent& extent : info.shape)
+      all = all * extent;
+    std::set<int> used;
+    std::string names, sum;
+    for (const auto& [product, factor] : all.terms()) {
+      std::string text = std::to_string(factor);
+      for (int dim : product) {
+        text = "(size_t)(" + entry.dims[static_cast<size_t>(dim)].name + ") * " + text;
+        used.insert(dim);
+      }
+      sum = sum.empty() ? text : text + " + " + sum;
+    }
+    for (int dim : used)
+      names += (names.empty() ? "" : ", ") + entry.dims[static_cast<size_t>(dim)].name;
+    if (used.empty())
+      define(macro, std::to_string(all.at({})));
+    else
+      define(macro + "(" + names + ")", "(" + sum + ")");
+  }
+
+  static std::string names(const EntryInfo& entry) {
+    std::string text;
+    for (const Dim& dim : entry.dims)
+      text += (text.empty() ? "" : ", ") + dim.name;
+    return text;
+  }
+  static std::string sizes(const EntryInfo& entry) {
+    std::string text;
+    for (const Dim& dim : entry.dims)
+      text += (text.empty() ? "int64_t " : ", int64_t ") + dim.name;
+    return text;
   }
 
   std::string parameters(const EntryInfo& entry) const {
-    std::string text = entry.dim ? "int64_t " + entry.dim->name + ", " : "";
+    std::string text = sizes(entry) + (entry.dims.empty() ? "" : ", ");
     for (const TensorInfo& info : entry.inputs)
       text += std::string("const ") + cTypeOf(info.type.dtype) + " *" + info.name + ", ";
     for (const TensorInfo& info : entry.outputs)

@@ -2,6 +2,8 @@
 // nothing for it. Where no version fits, the loader takes a function that returns the error code.
 #include "aot/Interface.h"
 
+#include "aot/Formula.h"
+
 #include <diptych/Error.h>
 
 #include "llvm/IR/IRBuilder.h"
@@ -11,6 +13,56 @@ namespace diptych::aot {
 namespace {
 
 using llvm::Value;
+
+/// The sizes of a call: the first parameters of its function.
+class Sizes {
+public:
+  Sizes(llvm::IRBuilder<>& b, llvm::Function* function, const EntryInfo& entry)
+      : b_(b), entry_(entry), values_(parametersOf(function, entry)), formulas_(b, values_) {}
+
+  Value* outOfBounds(const std::vector<Extent>& constraints) {
+    const auto number = [&](int64_t n) { return b_.getInt64(static_cast<uint64_t>(n)); };
+    Value* bad = b_.getFalse();
+    for (size_t i = 0; i < values_.size(); ++i) {
+      bad = b_.CreateOr(bad, b_.CreateICmpSLT(values_[i], number(entry_.dims[i].least)));
+      bad = b_.CreateOr(bad, b_.CreateICmpSGT(values_[i], number(entry_.dims[i].most)));
+    }
+    for (const Extent& extent : constraints)
+      bad = b_.CreateOr(bad, b_.CreateICmpSLT(formulas_.value(extent), number(0)));
+    return bad;
+  }
+
+  Value* isEmpty(const TensorInfo& tensor) {
+    Value* empty = b_.getFalse();
+    for (const Extent& extent : tensor.shape)
+      empty = b_.CreateOr(empty, b_.CreateICmpEQ(formulas_.value(extent), b_.getInt64(0)));
+    return empty;
+  }
+
+  /// Their address.
+  Value* array() {
+    if (array_)
+      return array_;
+    array_ = b_.CreateAlloca(b_.getInt64Ty(), b_.getInt64(values_.size()));
+    for (size_t i = 0; i < values_.size(); ++i)
+      b_.CreateStore(values_[i], b_.CreateConstGEP1_64(b_.getInt64Ty(), array_, i));
+    return array_;
+  }
+
+private:
+  static std::vector<Value*> parametersOf(llvm::Function* function, const EntryInfo& entry) {
+    std::vector<Value*> values;
+    for (size_t i = 0; i < entry.dims.size(); ++i)
+      values.push_back(function->getArg(static_cast<unsigned>(i)));
+    return values;
+  }
+
+  llvm::IRBuilder<>& b_;
+  const EntryInfo& entry_;
+  std::vector<Value*> values_;
+  FormulaWriter formulas_;
+  Value* array_ = nullptr;
+};
 
 class EntryWriter {
 public:
@@ -22,8 +74,8 @@ public:
     const size_t count =
         entry_.inputs.size() + entry_.outputs.size() + 1 + model.weightsInFile() + model.threaded();
     std::vector<llvm::Type*> parameters(count, pointer);
-    if (entry_.dim)
-      parameters.insert(parameters.begin(), llvm::Type::getInt64Ty(module.getContext()));
+    parameters.insert(parameters.begin(), entry_.dims.size(),
+                      llvm::Type::getInt64Ty(module.getContext()));
     type_ = llvm::FunctionType::get(llvm::Type::getInt32Ty(module.getContext()), parameters, false);
   }
 
@@ -38,27 +90,34 @@ public:
   }
 
   /// Looks at the pointers, then runs the plan.
-  void fill(llvm::Function* function, llvm::Function* plan) {
+  void fill(llvm::Function* function, llvm::Function* plan, const OpenEntry& open) {
     llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
-    const size_t first = entry_.dim ? 1 : 0;
+    const size_t first = entry_.dims.size();
     const auto argument = [&](size_t i) {
       return function->getArg(static_cast<unsigned>(first + i));
     };
-    if (entry_.dim)
-      returnIf(b, function, outOfBounds(b, function->getArg(0)), kBadSize);
+    Sizes sizes(b, function, entry_);
+    if (first)
+      returnIf(b, function, sizes.outOfBounds(model_.constraints[number_]), kBadSize);
     const size_t in = entry_.inputs.size(), out = entry_.outputs.size();
     Value* missing = b.getFalse();
     for (size_t i = 0; i < in + out; ++i) {
       const TensorInfo& tensor = i < in ? entry_.inputs[i] : entry_.outputs[i - in];
-      if (tensor.type.bytes() > 0)
+      if (entry_.open && isOpen(tensor))
+        missing = b.CreateOr(
+            missing, b.CreateAnd(b.CreateIsNull(argument(i)), b.CreateNot(sizes.isEmpty(tensor))));
+      else if (tensor.type.bytes() > 0)
         missing = b.CreateOr(missing, b.CreateIsNull(argument(i)));
     }
     returnIf(b, function, missing, kNullPointer);
     Value* workspace = argument(in + out);
-    if (entry_.workspaceBytes > 0) {
+    if (entry_.open || entry_.workspaceBytes > 0) {
       Value* low = b.CreateAnd(b.CreatePtrToInt(workspace, b.getInt64Ty()),
                                b.getInt64(kWorkspaceAlignment - 1));
       Value* bad = b.CreateOr(b.CreateIsNull(workspace), b.CreateICmpNE(low, b.getInt64(0)));
+      if (entry_.open)
+        bad = b.CreateAnd(bad,
+                          b.CreateICmpNE(b.CreateCall(open.arena, {sizes.array()}), b.getInt64(0)));
       returnIf(b, function, bad, kBadWorkspace);
     }
     std::vector<Value*> inputs, outputs;
@@ -67,9 +126,11 @@ public:
     if (model_.weightsInFile())
       appendFromFile(b, function, argument(in + out + 1), inputs);
     inputs.insert(inputs.end(), embedded_.begin(), embedded_.end());
-    if (entry_.dim) {
-      inputs.push_back(b.CreateAlloca(b.getInt64Ty()));
-      b.CreateStore(function->getArg(0), inputs.back());
+    if (entry_.open) {
+      inputs.push_back(b.CreateAlloca(b.getInt64Ty(), b.getInt64(open.slots)));
+      b.CreateCall(open.fill, {sizes.array(), inputs.back()});
+    } else if (first) {
+      inputs.push_back(sizes.array());
     }
     for (size_t i = 0; i < out; ++i)
       outputs.push_back(argument(in + i));
@@ -87,12 +148,6 @@ public:
   }
 
 private:
-  Value* outOfBounds(llvm::IRBuilder<>& b, Value* size) {
-    const auto number = [&](int64_t n) { return b.getInt64(static_cast<uint64_t>(n)); };
-    return b.CreateOr(b.CreateICmpSLT(size, number(entry_.dim->least)),
-                      b.CreateICmpSGT(size, number(entry_.dim->most)));
-  }
-
   /// Of a diptych_weights: the mapped file and its size.
   void appendFromFile(llvm::IRBuilder<>& b, llvm::Function* function, Value* weights,
                       std::vector<Value*>& inputs) {
@@ -134,6 +189,25 @@ llvm::Function* constantFunction(llvm::Module& module, llvm::Function* function,
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(module.getContext(), "entry", function));
   b.CreateRet(result);
   return function;
+}
+
+/// The most that a version asks for.
+void workspaceFunction(llvm::Function* function, const Model& model,
+                       const std::vector<Version>& versions, size_t entry) {
+  llvm::LLVMContext& context = function->getContext();
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", function));
+  auto* wrong = llvm::BasicBlock::Create(context, "wrong", function);
+  auto* right = llvm::BasicBlock::Create(context, "right", function);
+  Sizes sizes(b, function, model.entries[entry]);
+  b.CreateCondBr(sizes.outOfBounds(model.constraints[entry]), wrong, right);
+  b.SetInsertPoint(wrong);
+  b.CreateRet(b.getInt64(0));
+  b.SetInsertPoint(right);
+  Value* most = b.getInt64(0);
+  for (const Version& version : versions)
+    most = b.CreateBinaryIntrinsic(llvm::Intrinsic::umax, most,
+                                   b.CreateCall(version.open[entry].arena, {sizes.array()}));
+  b.CreateRet(most);
 }
 
 /// Returns choice(version) of the first version whose check holds, else `otherwise`.
@@ -178,7 +252,7 @@ void addEntries(llvm::Module& module, const Model& model, const std::vector<Vers
       bodies.push_back(
           writer.create(direct ? entry.symbol : entry.symbol + "." + std::to_string(v), direct));
       setCpu(*bodies.back(), versions[v]);
-      writer.fill(bodies.back(), versions[v].plans[e]);
+      writer.fill(bodies.back(), versions[v].plans[e], versions[v].open[e]);
       if (direct)
         break;
     }
@@ -194,12 +268,16 @@ void addEntries(llvm::Module& module, const Model& model, const std::vector<Vers
       llvm::GlobalIFunc::create(writer.type(), 0, llvm::GlobalValue::ExternalLinkage, entry.symbol,
                                 resolver, &module);
     }
-    auto* size = llvm::Function::Create(llvm::FunctionType::get(i64, false),
+    const std::vector<llvm::Type*> sizes(entry.open ? entry.dims.size() : 0, i64);
+    auto* size = llvm::Function::Create(llvm::FunctionType::get(i64, sizes, false),
                                         llvm::GlobalValue::ExternalLinkage,
                                         entry.symbol + "_workspace_bytes", module);
     size->setDoesNotThrow();
-    constantFunction(module, size,
-                     llvm::ConstantInt::get(i64, static_cast<uint64_t>(entry.workspaceBytes)));
+    if (entry.open)
+      workspaceFunction(size, model, versions, e);
+    else
+      constantFunction(module, size,
+                       llvm::ConstantInt::get(i64, static_cast<uint64_t>(entry.workspaceBytes)));
   }
 }
 
@@ -230,14 +308,14 @@ public:
     const auto number = [&](int64_t n) {
       return llvm::ConstantInt::get(i64, static_cast<uint64_t>(n));
     };
-    const int lead = info.batched ? 1 : 0, rank = lead + info.type.rank();
+    const size_t rank = info.shape.size();
     std::vector<llvm::Constant*> shape;
-    for (int i = 0; i < kMaxRank; ++i)
-      shape.push_back(number(i < lead ? -1 : i < rank ? info.type.shape[i - lead] : 0));
+    for (size_t i = 0; i < kMaxRank; ++i)
+      shape.push_back(number(i >= rank ? 0 : info.shape[i].isFixed() ? info.shape[i].at({}) : -1));
     return llvm::ConstantStruct::getAnon(
-        {hiddenText(info.name), hiddenText(name(info.type.dtype)), number(rank),
-         number(info.batched ? -1 : info.type.numel()),
-         number(info.batched ? -1 : info.type.bytes()),
+        {hiddenText(info.name), hiddenText(name(info.type.dtype)),
+         number(static_cast<int64_t>(rank)), number(isOpen(info) ? -1 : info.type.numel()),
+         number(isOpen(info) ? -1 : info.type.bytes()),
          llvm::ConstantArray::get(llvm::ArrayType::get(i64, kMaxRank), shape)});
   }
 

@@ -8,6 +8,7 @@ namespace diptych::aot {
 /// The plans of one target, by entry, and how the CPU is asked; no name: there is nothing to ask.
 struct Version {
   std::vector<llvm::Function*> plans;
+  std::vector<OpenEntry> open; // by entry
   std::string check;
   std::string cpu, features; // of every function of this version
 };

@@ -40,11 +40,16 @@ std::string boundsText(const Dim& dim) {
          (open ? "" : " <= " + std::to_string(dim.most));
 }
 
-std::string typeText(const TensorInfo& info, const std::optional<Dim>& dim) {
-  std::string text = info.type.str();
-  if (info.batched)
-    text.insert(text.find('[') + 1, dim->name + (info.type.rank() ? "," : ""));
-  return text;
+std::string typeText(const TensorInfo& info, std::span<const Dim> dims) {
+  std::string shape;
+  for (const Extent& extent : info.shape)
+    shape += (shape.empty() ? "" : ",") + extent.str(dims);
+  return std::string(name(info.type.dtype)) + "[" + shape + "]";
+}
+
+bool isOpen(const TensorInfo& info) {
+  return !std::all_of(info.shape.begin(), info.shape.end(),
+                      [](const Extent& extent) { return extent.isFixed(); });
 }
 
 std::string messageOf(const Model& model, int code) {
@@ -69,9 +74,15 @@ std::string messageOf(const Model& model, int code) {
            ".safetensors as it was made, or with other values of the same tensors";
   case kBadSize: {
     std::string sizes;
-    for (const EntryInfo& entry : model.entries)
-      if (entry.dim)
-        sizes += (sizes.empty() ? "" : "; ") + boundsText(*entry.dim) + " in " + entry.symbol;
+    for (size_t i = 0; i < model.entries.size(); ++i)
+      if (const EntryInfo& entry = model.entries[i]; !entry.dims.empty()) {
+        std::string bounds;
+        for (const Dim& dim : entry.dims)
+          bounds += (bounds.empty() ? "" : ", ") + boundsText(dim);
+        for (const Extent& extent : model.constraints[i])
+          bounds += ", 0 <= " + extent.str(entry.dims);
+        sizes += (sizes.empty() ? "" : "; ") + bounds + " in " + entry.symbol;
+      }
     return "a size is out of bounds: expected " + sizes;
   }
   case kNoThreads:
@@ -106,25 +117,28 @@ const char* nameOf(Weights weights) {
 }
 
 std::string tensors(const std::vector<TensorInfo>& infos, size_t weights,
-                    const std::optional<Dim>& dim) {
+                    std::span<const Dim> dims) {
   std::string text;
   for (size_t i = 0; i < infos.size(); ++i) {
     text += std::string(i ? "," : "") + "{\"name\":" + quoted(infos[i].name) + ",\"dtype\":\"" +
             name(infos[i].type.dtype) + "\",\"shape\":[";
-    if (infos[i].batched)
-      text += quoted(dim->name) + (infos[i].type.rank() ? "," : "");
-    for (int axis = 0; axis < infos[i].type.rank(); ++axis)
-      text += (axis ? "," : "") + std::to_string(infos[i].type.shape[axis]);
+    for (size_t axis = 0; axis < infos[i].shape.size(); ++axis) {
+      const Extent& extent = infos[i].shape[axis];
+      text += axis ? "," : "";
+      text += extent.isFixed() ? extent.str(dims) : quoted(extent.str(dims));
+    }
     text += i + weights >= infos.size() ? "],\"weight\":true}" : "]}";
   }
   return text;
 }
 
-std::string dimText(const std::optional<Dim>& dim) {
-  return dim ? ",\"dim\":{\"name\":" + quoted(dim->name) +
-                   ",\"least\":" + std::to_string(dim->least) +
-                   ",\"most\":" + std::to_string(dim->most) + "}"
-             : std::string();
+std::string dimsText(std::span<const Dim> dims) {
+  std::string text;
+  for (const Dim& dim : dims)
+    text += (text.empty() ? ",\"dims\":[{\"name\":" : ",{\"name\":") + quoted(dim.name) +
+            ",\"least\":" + std::to_string(dim.least) + ",\"most\":" + std::to_string(dim.most) +
+            "}";
+  return text + (text.empty() ? "" : "]");
 }
 
 } // namespace
@@ -135,13 +149,13 @@ std::string aboutText(const Model& model) {
     targets += (targets.empty() ? "" : ",") + quoted(target);
   for (size_t i = 0; i < model.entries.size(); ++i) {
     const EntryInfo& entry = model.entries[i];
-    entries += std::string(i ? "," : "") + "{\"name\":" + quoted(entry.name) +
-               ",\"symbol\":" + quoted(entry.symbol) +
-               ",\"workspace_bytes\":" + std::to_string(entry.workspaceBytes) +
-               ",\"workspace_alignment\":" + std::to_string(kWorkspaceAlignment) +
-               dimText(entry.dim) + ",\"inputs\":[" +
-               tensors(entry.inputs, model.passed[i], entry.dim) + "],\"outputs\":[" +
-               tensors(entry.outputs, 0, entry.dim) + "]}";
+    entries +=
+        std::string(i ? "," : "") + "{\"name\":" + quoted(entry.name) +
+        ",\"symbol\":" + quoted(entry.symbol) +
+        ",\"workspace_bytes\":" + (entry.open ? "null" : std::to_string(entry.workspaceBytes)) +
+        ",\"workspace_alignment\":" + std::to_string(kWorkspaceAlignment) + dimsText(entry.dims) +
+        ",\"inputs\":[" + tensors(entry.inputs, model.passed[i], entry.dims) + "],\"outputs\":[" +
+        tensors(entry.outputs, 0, entry.dims) + "]}";
   }
   return std::string("{\"diptych\":\"") + version() + "\",\"abi\":" + std::to_string(kInterface) +
          ",\"name\":" + quoted(model.options.name) + ",\"hash\":\"" + model.hash +

@@ -2,7 +2,7 @@
 // out. Owns the numbering of error codes.
 #pragma once
 
-#include <diptych/Aot.h>
+#include "aot/Samples.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -17,8 +17,17 @@ struct Source {
     int64_t examples = 0;
     mlir::OwningOpRef<mlir::ModuleOp> module;
   };
+  /// Sizes that are chosen at the call.
+  struct Open {
+    std::vector<Dim> dims;
+    std::vector<int64_t> example;                     // their sizes there
+    std::vector<std::vector<Extent>> inputs, outputs; // shapes; inputs without captures
+    Samples samples{{}};
+  };
   std::string name;
-  std::vector<Part> parts; // one, or those of a batch, the largest first and one example last
+  /// One, or those of a batch, the largest first and one example last, or those of the samples.
+  std::vector<Part> parts;
+  std::optional<Open> open;
   std::optional<Dim> dim;
   std::vector<bool> batched;                        // by input, where there is a batch
   std::vector<std::string> inputNames, outputNames; // without those of captures
@@ -36,7 +45,7 @@ enum Code {
   kNoWeights = 4, // not opened
   kNoFile = 5,    // of weights: it cannot be read
   kWrongFile = 6, // of weights: it is another
-  kBadSize = 7,   // of a batch
+  kBadSize = 7,   // one that is chosen at the call
   kNoThreads = 8, // a pool, or the caller's `run`, did not run them
   kFirstFailure = 16
 };
@@ -59,7 +68,8 @@ struct WeightFile {
 struct Model {
   Options options;
   std::vector<EntryInfo> entries;
-  std::vector<size_t> passed; // by entry: how many of its inputs are weights
+  std::vector<size_t> passed;                   // by entry: how many of its inputs are weights
+  std::vector<std::vector<Extent>> constraints; // by entry: what must not be negative
   std::string hash;
   std::vector<std::string> failures; // text of code kFirstFailure + i
   WeightFile weights;
@@ -68,7 +78,7 @@ struct Model {
   bool threaded() const { return options.threads > 1; }
   bool hasDims() const {
     for (const EntryInfo& entry : entries)
-      if (entry.dim)
+      if (!entry.dims.empty())
         return true;
     return false;
   }
@@ -82,7 +92,9 @@ constexpr int kInterface = 1;
 
 /// "0 <= batch"; "f64[batch,4]".
 std::string boundsText(const Dim& dim);
-std::string typeText(const TensorInfo& info, const std::optional<Dim>& dim);
+std::string typeText(const TensorInfo& info, std::span<const Dim> dims);
+/// Whether a shape has a size that is chosen at the call.
+bool isOpen(const TensorInfo& info);
 
 /// Text of an error code, as NAME_error_message gives it.
 std::string messageOf(const Model& model, int code);

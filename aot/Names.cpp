@@ -177,9 +177,9 @@ void checkNames(const Model& model) {
     parameters.add("workspace");
     parameters.add("threads");
     parameters.add("weights");
-    if (entry.dim) {
-      require("a size", entry.dim->name);
-      parameters.add(entry.dim->name);
+    for (const Dim& dim : entry.dims) {
+      require("a size", dim.name);
+      parameters.add(dim.name);
     }
     for (const auto* list : {&entry.inputs, &entry.outputs})
       for (const TensorInfo& info : *list) {

@@ -30,13 +30,40 @@ llvm::FunctionType* planType(llvm::LLVMContext& context) {
   return llvm::FunctionType::get(i32, {pointer, pointer, pointer, pointer, i32, i32}, false);
 }
 
-llvm::Function* emitPlan(PlanContext& context, const Schedule& schedule, const std::string& name,
-                         bool threaded) {
+llvm::Function* emitPlan(PlanContext& context, const Schedule& schedule, const PlanNumbers& numbers,
+                         const std::string& name, bool threaded) {
   auto* function = llvm::Function::Create(planType(context.module.getContext()),
                                           llvm::GlobalValue::InternalLinkage, name, context.module);
   function->setDoesNotThrow();
-  PlanBody(context, schedule, function, threaded).emit();
+  PlanBody(context, schedule, numbers, function, threaded).emit();
   return function;
+}
+
+PlanNumbers numbersOf(const Schedule& schedule) {
+  const auto sizes = [](const std::vector<int64_t>& numbers) {
+    return std::vector<Size>(numbers.begin(), numbers.end());
+  };
+  PlanNumbers plan;
+  for (const ScheduledCall& call : schedule.calls) {
+    CallNumbers& numbers = plan.calls.emplace_back();
+    numbers.range = call.range, numbers.grain = call.grain;
+    numbers.offsets = sizes(call.offsets);
+    if (!call.control)
+      continue;
+    const runtime::ControlStep& step = call.control->step;
+    numbers.control = std::make_shared<ControlNumbers>(
+        ControlNumbers{step.length, sizes(step.carryBytes), sizes(step.xBytes), sizes(step.yBytes),
+                       numbersOf(call.control->body), numbersOf(call.control->other)});
+  }
+  for (const runtime::RowGroup& group : schedule.rowGroups) {
+    GroupNumbers& numbers = plan.groups.emplace_back();
+    numbers.rows = group.rows, numbers.grain = group.grain, numbers.chunk = group.chunk;
+    for (size_t i = group.first; i < group.first + group.count; ++i)
+      numbers.each.emplace_back(schedule.calls[i].range / group.rows);
+  }
+  for (const codegen::PlannedBuffer& buffer : schedule.buffers)
+    plan.places.emplace_back(buffer.arenaOffset);
+  return plan;
 }
 
 template <class Test> static bool any(const Schedule& schedule, const Test& test) {

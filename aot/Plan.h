@@ -3,7 +3,7 @@
 #pragma once
 
 #include "aot/Model.h"
-#include "codegen/Schedule.h"
+#include "aot/PlanNumbers.h"
 #include "codegen/Target.h"
 
 #include "llvm/IR/Module.h"
@@ -38,7 +38,7 @@ struct PlanContext {
 /// having met. One that is not runs on one thread and looks at none of the last three.
 llvm::FunctionType* planType(llvm::LLVMContext& context);
 llvm::Function* emitPlan(PlanContext& context, const codegen::Schedule& schedule,
-                         const std::string& name, bool threaded);
+                         const PlanNumbers& numbers, const std::string& name, bool threaded);
 
 /// A plan for so many examples.
 struct ChunkPlan {
@@ -56,6 +56,15 @@ llvm::Function* emitBatchPlan(PlanContext& context, const std::vector<ChunkPlan>
 /// Whether a step of the schedule, or of its parts, is worth several threads, or can fail.
 bool isParallel(const codegen::Schedule& schedule);
 bool canFail(const codegen::Schedule& schedule);
+
+/// What an entry with open shapes does before its plan runs, of one target.
+struct OpenEntry {
+  llvm::Function* fill = nullptr;  // void(ptr dims, ptr table); null: the entry has none
+  llvm::Function* arena = nullptr; // i64(ptr dims): bytes of the workspace
+  size_t slots = 0;                // of the table
+};
+struct OpenPlan;
+OpenEntry emitOpenEntry(PlanContext& context, const OpenPlan& plan, const std::string& name);
 
 /// Throws Error for a step whose kernel is library code, if this Diptych carries none for a target.
 void checkLibrary(const codegen::Schedule& schedule, const codegen::Target& target);

@@ -12,10 +12,10 @@ using codegen::PlannedBuffer;
 using codegen::Schedule;
 using codegen::ScheduledCall;
 
-PlanBody::PlanBody(PlanContext& context, const Schedule& schedule, llvm::Function* function,
-                   bool threaded)
-    : context_(context), schedule_(schedule), function_(function), threaded_(threaded),
-      b_(function->getContext()), entry_(function->getContext()) {
+PlanBody::PlanBody(PlanContext& context, const Schedule& schedule, const PlanNumbers& numbers,
+                   llvm::Function* function, bool threaded)
+    : context_(context), schedule_(schedule), numbers_(numbers), function_(function),
+      threaded_(threaded), b_(function->getContext()), entry_(function->getContext()) {
   inputs_ = function->getArg(0);
   outputs_ = function->getArg(1);
   arena_ = function->getArg(2);
@@ -34,18 +34,21 @@ void PlanBody::emit() {
       list.push_back(entry_.CreateLoad(entry_.getPtrTy(),
                                        entry_.CreateConstGEP1_64(entry_.getPtrTy(), array, i)));
   };
-  load(inputs_, schedule_.inputs.size(), inputPointers_);
+  load(inputs_, schedule_.inputs.size() + numbers_.open, inputPointers_);
   load(outputs_, schedule_.outputs.size(), outputPointers_);
-  auto group = schedule_.rowGroups.begin();
+  if (numbers_.open) {
+    table_ = inputPointers_.back();
+    inputPointers_.pop_back();
+  }
+  size_t group = 0;
   for (size_t i = 0; i < schedule_.calls.size(); ++i) {
-    if (group != schedule_.rowGroups.end() && i == group->first) {
-      rows(*group);
-      i += group->count - 1;
-      ++group;
+    if (group < schedule_.rowGroups.size() && i == schedule_.rowGroups[group].first) {
+      rows(group);
+      i += schedule_.rowGroups[group++].count - 1;
     } else if (schedule_.calls[i].control) {
-      control(schedule_.calls[i]);
+      control(i);
     } else {
-      step(schedule_.calls[i]);
+      step(i);
     }
   }
   endSerial();
@@ -57,31 +60,37 @@ void PlanBody::emit() {
 // A status of a library kernel, whatever else it said.
 static constexpr uint64_t kExhausted = ~uint64_t{0};
 
-static bool worthThreads(int64_t range, int64_t grain) { return range >= 2 * grain; }
+// What is not known is decided at the call.
+static bool worthThreads(const Size& range, const Size& grain) {
+  return range.isDynamic() || grain.isDynamic() || range.value >= 2 * grain.value;
+}
 
-void PlanBody::step(const ScheduledCall& call) {
-  const bool parallel = threaded_ && worthThreads(call.range, call.grain);
+void PlanBody::step(size_t index) {
+  const ScheduledCall& call = schedule_.calls[index];
+  const Size &range = numbers_.calls[index].range, &grain = numbers_.calls[index].grain;
+  const bool parallel = threaded_ && worthThreads(range, grain);
   const bool fails = call.status || call.scratchBytes;
   const auto run = [&](Value* args, Value* lo, Value* hi) {
-    call.library ? callLibrary(call, args, lo, hi, parallel) : callKernel(call, args, lo, hi);
+    call.library ? callLibrary(index, args, lo, hi, parallel) : callKernel(index, args, lo, hi);
   };
   if (fails || !parallel)
     beginSerial();
   if (fails)
-    b_.CreateStore(b_.getInt64(0), status(call));
+    b_.CreateStore(b_.getInt64(0), status(index));
   if (parallel) {
     beginParallel();
-    Value* args = storeArgs(call);
-    pieces(call.range, call.grain, [&](Value* lo, Value* hi) { run(args, lo, hi); });
+    Value* args = storeArgs(index);
+    pieces(range, grain, [&](Value* lo, Value* hi) { run(args, lo, hi); });
   } else {
-    run(storeArgs(call), b_.getInt64(0), b_.getInt64(call.range));
+    run(storeArgs(index), number(0), number(range));
   }
   if (fails)
-    returnIfFailed(call);
+    returnIfFailed(index);
 }
 
-PlanBody::Value* PlanBody::status(const ScheduledCall& call) {
-  return address(call, call.buffers.size() - (call.scratchBytes ? 2 : 1));
+PlanBody::Value* PlanBody::status(size_t index) {
+  const ScheduledCall& call = schedule_.calls[index];
+  return address(index, call.buffers.size() - (call.scratchBytes ? 2 : 1));
 }
 
 /// The code with the number of the problem, which a status says in its bits from `bit` on, plus 1.
@@ -95,11 +104,12 @@ static llvm::Value* withPosition(llvm::IRBuilder<>& b, llvm::Value* code, llvm::
   return b.CreateOr(code, b.CreateTrunc(high, b.getInt32Ty()));
 }
 
-void PlanBody::returnIfFailed(const ScheduledCall& call) {
+void PlanBody::returnIfFailed(size_t index) {
+  const ScheduledCall& call = schedule_.calls[index];
   // Nobody goes on, and perhaps uses that memory, before all have looked.
   endSerial();
   meet();
-  Value* said = b_.CreateLoad(b_.getInt64Ty(), status(call));
+  Value* said = b_.CreateLoad(b_.getInt64Ty(), status(index));
   meet();
   const std::string line = call.where.known() ? Error(call.where, "").what() : std::string();
   const auto code = [&](const std::string& what) {
@@ -114,13 +124,15 @@ void PlanBody::returnIfFailed(const ScheduledCall& call) {
 }
 
 // A chunk of rows after the other, through all steps of the group.
-void PlanBody::rows(const runtime::RowGroup& group) {
-  const bool parallel = threaded_ && worthThreads(group.rows, group.grain);
+void PlanBody::rows(size_t index) {
+  const runtime::RowGroup& group = schedule_.rowGroups[index];
+  const GroupNumbers& numbers = numbers_.groups[index];
+  const bool parallel = threaded_ && worthThreads(numbers.rows, numbers.grain);
   parallel ? beginParallel() : beginSerial();
   std::vector<Value*> args;
   size_t slot = 0;
   for (size_t i = group.first; i < group.first + group.count; ++i) {
-    args.push_back(storeArgs(schedule_.calls[i], slot));
+    args.push_back(storeArgs(i, slot));
     slot += schedule_.calls[i].buffers.size();
   }
   const auto body = [&](Value* lo, Value* hi) {
@@ -129,55 +141,69 @@ void PlanBody::rows(const runtime::RowGroup& group) {
     enter(loop);
     llvm::PHINode* from = b_.CreatePHI(b_.getInt64Ty(), 2);
     from->addIncoming(lo, before);
-    Value* next = b_.CreateAdd(from, b_.getInt64(group.chunk));
+    Value* next = b_.CreateAdd(from, number(numbers.chunk));
     Value* to = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, next, hi);
     for (size_t i = 0; i < group.count; ++i) {
-      const ScheduledCall& call = schedule_.calls[group.first + i];
-      Value* each = b_.getInt64(call.range / group.rows);
-      callKernel(call, args[i], b_.CreateMul(from, each), b_.CreateMul(to, each));
+      Value* each = number(numbers.each[i]);
+      callKernel(group.first + i, args[i], b_.CreateMul(from, each), b_.CreateMul(to, each));
     }
     from->addIncoming(next, b_.GetInsertBlock());
     b_.CreateCondBr(b_.CreateICmpSLT(next, hi), loop, end);
     enter(end);
   };
   if (parallel)
-    pieces(group.rows, group.grain, body);
+    pieces(numbers.rows, numbers.grain, body);
   else
-    body(b_.getInt64(0), b_.getInt64(group.rows));
+    body(number(0), number(numbers.rows));
 }
 
-void PlanBody::pieces(int64_t range, int64_t grain, llvm::function_ref<void(Value*, Value*)> body) {
-  const auto most =
-      static_cast<uint32_t>(std::min<int64_t>(range / std::max<int64_t>(1, grain), kMostThreads));
-  Value* count = b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, threads_, b_.getInt32(most));
+void PlanBody::pieces(const Size& range, const Size& grain,
+                      llvm::function_ref<void(Value*, Value*)> body) {
+  const auto binary = [&](llvm::Intrinsic::ID id, Value* x, Value* y) {
+    return b_.CreateBinaryIntrinsic(id, x, y);
+  };
+  Value* all = number(range);
+  Value* most = b_.CreateUDiv(all, binary(llvm::Intrinsic::umax, number(grain), number(1)));
+  most = binary(llvm::Intrinsic::umin, most, number(kMostThreads));
+  // However few there are, the first thread takes them.
+  most = b_.CreateTrunc(binary(llvm::Intrinsic::umax, most, number(1)), b_.getInt32Ty());
+  Value* count = binary(llvm::Intrinsic::umin, threads_, most);
   when(b_.CreateICmpULT(me_, count), [&] {
     Value* wide = b_.CreateZExt(count, b_.getInt64Ty());
     Value* me = b_.CreateZExt(me_, b_.getInt64Ty());
-    const auto cut = [&](Value* i) {
-      return b_.CreateUDiv(b_.CreateMul(i, b_.getInt64(range)), wide);
-    };
+    const auto cut = [&](Value* i) { return b_.CreateUDiv(b_.CreateMul(i, all), wide); };
     body(cut(me), cut(b_.CreateAdd(me, b_.getInt64(1))));
   });
 }
 
-void PlanBody::callKernel(const ScheduledCall& call, Value* args, Value* lo, Value* hi) {
-  llvm::Function* kernel = context_.kernels.at(call.kernel.text());
-  b_.CreateCall(kernel, {args, llvm::ConstantPointerNull::get(b_.getPtrTy()), lo, hi});
+void PlanBody::callKernel(size_t index, Value* args, Value* lo, Value* hi) {
+  llvm::Function* kernel = context_.kernels.at(schedule_.calls[index].kernel.text());
+  const int params = numbers_.calls[index].params;
+  Value* null = llvm::ConstantPointerNull::get(b_.getPtrTy());
+  b_.CreateCall(kernel, {args, params < 0 ? null : slot(params), lo, hi});
 }
 
-void PlanBody::callLibrary(const ScheduledCall& call, Value* args, Value* lo, Value* hi,
-                           bool parallel) {
-  const std::span<const int64_t> params(call.params);
-  Value* scratch = address(call, call.buffers.size() - 1);
+PlanBody::Value* PlanBody::slot(int index) {
+  return b_.CreateConstGEP1_64(b_.getInt64Ty(), table_, static_cast<uint64_t>(index));
+}
+
+PlanBody::Value* PlanBody::number(const Size& size) {
+  return size.isDynamic() ? b_.CreateLoad(b_.getInt64Ty(), slot(size.slot)) : number(size.value);
+}
+
+void PlanBody::callLibrary(size_t index, Value* args, Value* lo, Value* hi, bool parallel) {
+  const ScheduledCall& call = schedule_.calls[index];
+  const std::span<const int64_t> fixed(call.params);
+  const int slots = numbers_.calls[index].params;
+  Value* params = slots < 0 ? context_.constants.at(std::as_bytes(fixed)) : slot(slots);
+  Value* bytes = number(numbers_.calls[index].scratchBytes);
+  Value* scratch = address(index, call.buffers.size() - 1);
   if (parallel)
-    scratch = offset(
-        scratch, b_.CreateMul(b_.CreateZExt(me_, b_.getInt64Ty()), b_.getInt64(call.scratchBytes)));
-  Value* exhausted =
-      b_.CreateCall(libraryKernel(context_.module, call.libraryName),
-                    {args, context_.constants.at(std::as_bytes(params)), lo, hi, scratch,
-                     b_.getInt64(static_cast<uint64_t>(call.scratchBytes))});
+    scratch = offset(scratch, b_.CreateMul(b_.CreateZExt(me_, b_.getInt64Ty()), bytes));
+  Value* exhausted = b_.CreateCall(libraryKernel(context_.module, call.libraryName),
+                                   {args, params, lo, hi, scratch, bytes});
   when(b_.CreateICmpNE(exhausted, b_.getInt32(0)), [&] {
-    b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, status(call), b_.getInt64(kExhausted),
+    b_.CreateAtomicRMW(llvm::AtomicRMWInst::UMax, status(index), b_.getInt64(kExhausted),
                        llvm::MaybeAlign(8), llvm::AtomicOrdering::Monotonic);
   });
 }
@@ -215,19 +241,21 @@ void PlanBody::meet() {
   since_ = Since::nothing;
 }
 
-PlanBody::Value* PlanBody::address(const ScheduledCall& call, size_t arg) {
-  const PlannedBuffer& buffer = schedule_.buffers[static_cast<size_t>(call.buffers[arg])];
-  const int64_t bytes = call.offsets.empty() ? 0 : call.offsets[arg];
+PlanBody::Value* PlanBody::address(size_t index, size_t arg) {
+  const auto place = static_cast<size_t>(schedule_.calls[index].buffers[arg]);
+  const PlannedBuffer& buffer = schedule_.buffers[place];
+  const std::vector<Size>& offsets = numbers_.calls[index].offsets;
+  const Size bytes = offsets.empty() ? Size(0) : offsets[arg];
   switch (buffer.kind) {
   case PlannedBuffer::Kind::Input: return offset(inputPointers_[buffer.index], bytes);
   case PlannedBuffer::Kind::Output: return offset(outputPointers_[buffer.index], bytes);
-  case PlannedBuffer::Kind::Temporary: return offset(arena_, buffer.arenaOffset + bytes);
+  case PlannedBuffer::Kind::Temporary: return offset(offset(arena_, numbers_.places[place]), bytes);
   case PlannedBuffer::Kind::Constant: break;
   }
   return offset(context_.constants.at(buffer.literal->bytes), bytes);
 }
 
-PlanBody::Value* PlanBody::storeArgs(const ScheduledCall& call, size_t first) {
+PlanBody::Value* PlanBody::storeArgs(size_t index, size_t first) {
   if (!args_) {
     size_t most = 0;
     for (const ScheduledCall& other : schedule_.calls)
@@ -241,8 +269,8 @@ PlanBody::Value* PlanBody::storeArgs(const ScheduledCall& call, size_t first) {
     args_ = pointers(most);
   }
   Value* begin = b_.CreateConstGEP1_64(b_.getPtrTy(), args_, first);
-  for (size_t i = 0; i < call.buffers.size(); ++i)
-    storePointer(begin, i, address(call, i));
+  for (size_t i = 0; i < schedule_.calls[index].buffers.size(); ++i)
+    storePointer(begin, i, address(index, i));
   return begin;
 }
 
@@ -257,13 +285,13 @@ void PlanBody::storePointer(Value* array, size_t i, Value* pointer) {
 PlanBody::Value* PlanBody::offset(Value* pointer, Value* bytes) {
   return b_.CreateGEP(b_.getInt8Ty(), pointer, bytes);
 }
-PlanBody::Value* PlanBody::offset(Value* pointer, int64_t bytes) {
-  return bytes ? offset(pointer, b_.getInt64(static_cast<uint64_t>(bytes))) : pointer;
+PlanBody::Value* PlanBody::offset(Value* pointer, const Size& bytes) {
+  return bytes.is(0) ? pointer : offset(pointer, number(bytes));
 }
 
-void PlanBody::copy(Value* to, Value* from, int64_t bytes) {
-  if (bytes > 0)
-    b_.CreateMemCpy(to, llvm::Align(1), from, llvm::Align(1), static_cast<uint64_t>(bytes));
+void PlanBody::copy(Value* to, Value* from, const Size& bytes) {
+  if (!bytes.is(0))
+    b_.CreateMemCpy(to, llvm::Align(1), from, llvm::Align(1), number(bytes));
 }
 
 llvm::BasicBlock* PlanBody::block(const char* name) {

@@ -9,8 +9,8 @@ namespace diptych::aot {
 
 class PlanBody {
 public:
-  PlanBody(PlanContext& context, const codegen::Schedule& schedule, llvm::Function* function,
-           bool threaded);
+  PlanBody(PlanContext& context, const codegen::Schedule& schedule, const PlanNumbers& numbers,
+           llvm::Function* function, bool threaded);
   void emit();
 
 private:
@@ -18,16 +18,21 @@ private:
   /// What has run since all threads met.
   enum class Since : uint8_t { nothing, serial, parallel };
 
-  void step(const codegen::ScheduledCall& call);
-  void rows(const runtime::RowGroup& group);
+  void step(size_t index);
+  void rows(size_t index);
   /// Runs `body(lo, hi)` on this thread's part of [0, range), or on all of it.
-  void pieces(int64_t range, int64_t grain, llvm::function_ref<void(Value*, Value*)> body);
-  void callKernel(const codegen::ScheduledCall& call, Value* args, Value* lo, Value* hi);
+  void pieces(const Size& range, const Size& grain, llvm::function_ref<void(Value*, Value*)> body);
+  void callKernel(size_t index, Value* args, Value* lo, Value* hi);
   /// Of runtime/library, with memory of this thread's if others run it too.
-  void callLibrary(const codegen::ScheduledCall& call, Value* args, Value* lo, Value* hi,
-                   bool parallel);
-  Value* status(const codegen::ScheduledCall& call);
-  void returnIfFailed(const codegen::ScheduledCall& call);
+  void callLibrary(size_t index, Value* args, Value* lo, Value* hi, bool parallel);
+  Value* status(size_t index);
+  void returnIfFailed(size_t index);
+
+  // Numbers.
+  Value* number(int64_t n) { return b_.getInt64(static_cast<uint64_t>(n)); }
+  Value* number(const Size& size);
+  /// Address of a slot of the table.
+  Value* slot(int index);
 
   // Threads: what follows is for the first one alone, or for all.
   void beginSerial();
@@ -36,14 +41,15 @@ private:
   void meet();
 
   // Memory.
-  Value* address(const codegen::ScheduledCall& call, size_t arg);
+  Value* address(size_t call, size_t arg);
   /// Stores the addresses of a call's args from slot `first` on; returns where.
-  Value* storeArgs(const codegen::ScheduledCall& call, size_t first = 0);
+  Value* storeArgs(size_t call, size_t first = 0);
   Value* pointers(size_t count); // an array of so many, on the stack
   void storePointer(Value* array, size_t i, Value* pointer);
   Value* offset(Value* pointer, Value* bytes);
-  Value* offset(Value* pointer, int64_t bytes);
-  void copy(Value* to, Value* from, int64_t bytes);
+  Value* offset(Value* pointer, int64_t bytes) { return offset(pointer, Size(bytes)); }
+  Value* offset(Value* pointer, const Size& bytes);
+  void copy(Value* to, Value* from, const Size& bytes);
 
   // Control flow of the function.
   llvm::BasicBlock* block(const char* name);
@@ -54,20 +60,23 @@ private:
   // Loops and branches (PlanControl.cpp).
   struct Part;
   struct Control;
-  void control(const codegen::ScheduledCall& call);
+  void control(size_t index);
   void scan(Control& control);
   void whileLoop(Control& control);
   void cond(Control& control);
   void run(Control& control, const Part& part);
   void copyBack(Control& control, llvm::ArrayRef<Value*> carry);
-  Part part(const codegen::Schedule& schedule, const char* name, bool threaded);
+  Part part(const codegen::Schedule& schedule, const PlanNumbers& numbers, const char* name,
+            bool threaded);
 
   PlanContext& context_;
   const codegen::Schedule& schedule_;
+  const PlanNumbers& numbers_;
   llvm::Function* function_;
   bool threaded_;
   llvm::IRBuilder<> b_, entry_; // entry_: at the end of what runs first
   Value *inputs_, *outputs_, *arena_, *team_, *me_, *threads_;
+  Value* table_ = nullptr; // of sizes
   std::vector<Value*> inputPointers_, outputPointers_;
   Value* args_ = nullptr;
   llvm::BasicBlock* serialEnd_ = nullptr; // where the first thread's own part ends, if in one

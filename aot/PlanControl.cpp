@@ -17,6 +17,7 @@ struct PlanBody::Part {
 /// One loop or branch: the addresses of its args, in the order that runtime::ControlStep says.
 struct PlanBody::Control {
   const codegen::ScheduledControl& what;
+  const ControlNumbers& numbers;
   std::vector<Value*> args;
   bool parallel = false;
   Value* code = nullptr; // where the code of a failed part is kept; null: none can fail
@@ -25,23 +26,27 @@ struct PlanBody::Control {
   const runtime::ControlStep& step() const { return what.step; }
 };
 
-PlanBody::Part PlanBody::part(const Schedule& schedule, const char* name, bool threaded) {
+PlanBody::Part PlanBody::part(const Schedule& schedule, const PlanNumbers& numbers,
+                              const char* name, bool threaded) {
   Part part;
-  part.plan = emitPlan(context_, schedule, function_->getName().str() + name, threaded);
-  part.inputs = pointers(std::max<size_t>(1, schedule.inputs.size()));
+  part.plan = emitPlan(context_, schedule, numbers, function_->getName().str() + name, threaded);
+  part.inputs = pointers(schedule.inputs.size() + 1);
+  if (numbers.open)
+    storePointer(part.inputs, schedule.inputs.size(), table_);
   part.outputs = pointers(std::max<size_t>(1, schedule.outputs.size()));
   part.empty = schedule.calls.empty();
   return part;
 }
 
-void PlanBody::control(const ScheduledCall& call) {
-  Control control{*call.control, {}, false, nullptr, nullptr};
+void PlanBody::control(size_t index) {
+  const ScheduledCall& call = schedule_.calls[index];
+  Control control{*call.control, *numbers_.calls[index].control, {}, false, nullptr, nullptr};
   const Schedule &body = control.what.body, &other = control.what.other;
   control.parallel = threaded_ && (isParallel(body) || isParallel(other));
   const bool fails = canFail(body) || canFail(other);
   control.parallel ? beginParallel() : beginSerial();
   for (size_t i = 0; i < call.buffers.size(); ++i)
-    control.args.push_back(address(call, i));
+    control.args.push_back(address(index, i));
   if (fails) {
     control.code = entry_.CreateAlloca(entry_.getInt32Ty());
     b_.CreateStore(b_.getInt32(kDone), control.code);
@@ -88,7 +93,7 @@ void PlanBody::copyBack(Control& control, llvm::ArrayRef<Value*> carry) {
   const auto all = [&] {
     for (size_t i = 0; i < step.carry; ++i)
       when(b_.CreateICmpNE(carry[i], results[i]),
-           [&] { copy(results[i], carry[i], step.carryBytes[i]); });
+           [&] { copy(results[i], carry[i], control.numbers.carryBytes[i]); });
   };
   if (control.parallel)
     when(b_.CreateICmpEQ(me_, b_.getInt32(0)), all);
@@ -105,9 +110,18 @@ void PlanBody::scan(Control& control) {
   Value* const* xs = init + m;
   Value* const* results = xs + step.xs;
   Value* const* second = results + step.results;
-  if (step.length == 0)
+  const Size& length = control.numbers.length;
+  if (length.is(0))
     return copyBack(control, {init, m});
-  Part body = part(control.what.body, ".body", control.parallel);
+  if (length.isDynamic()) {
+    llvm::BasicBlock *none = block("none"), *some = block("some");
+    b_.CreateCondBr(b_.CreateICmpEQ(number(length), number(0)), none, some);
+    enter(none);
+    copyBack(control, {init, m});
+    b_.CreateBr(control.done);
+    enter(some);
+  }
+  Part body = part(control.what.body, control.numbers.body, ".body", control.parallel);
   body.arena = second[m];
   for (size_t i = 0; i < step.consts; ++i)
     storePointer(body.inputs, i, control.args[i]);
@@ -121,7 +135,7 @@ void PlanBody::scan(Control& control) {
     carry.push_back(b_.CreatePHI(b_.getPtrTy(), 2));
     carry.back()->addIncoming(init[c], before);
   }
-  Value* left = b_.CreateSub(b_.getInt64(step.length - 1), i);
+  Value* left = b_.CreateSub(b_.CreateSub(number(length), number(1)), i);
   Value* row = step.reverse ? left : i;
   Value* last = b_.CreateICmpEQ(b_.CreateAnd(left, 1), b_.getInt64(0));
   std::vector<Value*> next;
@@ -130,19 +144,19 @@ void PlanBody::scan(Control& control) {
     storePointer(body.inputs, step.consts + c, carry[c]);
     storePointer(body.outputs, c, next[c]);
   }
-  const auto rowOf = [&](Value* stack, int64_t bytes) {
-    return offset(stack, b_.CreateMul(row, b_.getInt64(static_cast<uint64_t>(bytes))));
+  const auto rowOf = [&](Value* stack, const Size& bytes) {
+    return offset(stack, b_.CreateMul(row, number(bytes)));
   };
   for (size_t x = 0; x < step.xs; ++x)
-    storePointer(body.inputs, step.consts + m + x, rowOf(xs[x], step.xBytes[x]));
+    storePointer(body.inputs, step.consts + m + x, rowOf(xs[x], control.numbers.xBytes[x]));
   for (size_t y = 0; y < ys; ++y)
-    storePointer(body.outputs, m + y, rowOf(results[m + y], step.yBytes[y]));
+    storePointer(body.outputs, m + y, rowOf(results[m + y], control.numbers.yBytes[y]));
   run(control, body);
   Value* following = b_.CreateAdd(i, b_.getInt64(1));
   i->addIncoming(following, b_.GetInsertBlock());
   for (size_t c = 0; c < m; ++c)
     carry[c]->addIncoming(next[c], b_.GetInsertBlock());
-  b_.CreateCondBr(b_.CreateICmpSLT(following, b_.getInt64(step.length)), loop, end);
+  b_.CreateCondBr(b_.CreateICmpSLT(following, number(length)), loop, end);
   enter(end);
 }
 
@@ -153,8 +167,8 @@ void PlanBody::whileLoop(Control& control) {
   Value* const* results = init + m;
   Value* const* second = results + m;
   Value* predicate = second[m + 2];
-  Part body = part(control.what.body, ".body", control.parallel);
-  Part test = part(control.what.other, ".test", control.parallel);
+  Part body = part(control.what.body, control.numbers.body, ".body", control.parallel);
+  Part test = part(control.what.other, control.numbers.other, ".test", control.parallel);
   body.arena = second[m];
   test.arena = second[m + 1];
   for (const Part& each : {body, test})
@@ -174,7 +188,7 @@ void PlanBody::whileLoop(Control& control) {
   }
   if (step.length >= 0) {
     llvm::BasicBlock* ask = block("ask");
-    b_.CreateCondBr(b_.CreateICmpSLT(i, b_.getInt64(step.length)), ask, end);
+    b_.CreateCondBr(b_.CreateICmpSLT(i, number(control.numbers.length)), ask, end);
     enter(ask);
   }
   for (size_t c = 0; c < m; ++c)
@@ -205,8 +219,8 @@ void PlanBody::cond(Control& control) {
   const runtime::ControlStep& step = control.step();
   Value* const* operands = control.args.data() + 1;
   Value* const* results = operands + step.xs;
-  Part yes = part(control.what.body, ".then", control.parallel);
-  Part no = part(control.what.other, ".else", control.parallel);
+  Part yes = part(control.what.body, control.numbers.body, ".then", control.parallel);
+  Part no = part(control.what.other, control.numbers.other, ".else", control.parallel);
   yes.arena = results[step.results];
   no.arena = results[step.results + 1];
   Value* holds = b_.CreateICmpNE(b_.CreateLoad(b_.getInt8Ty(), control.args[0]), b_.getInt8(0));

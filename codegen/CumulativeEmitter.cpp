@@ -44,7 +44,11 @@ private:
     Value mainEnd = k_.add(from, k_.roundDown(k_.sub(to, from), width));
     const auto rows = [&](Value i) {
       indices_[depth] = i;
-      alongAxis();
+      // An axis of any length may have none.
+      if (spec_.extents[last_].isDynamic())
+        k_.when(k_.less(k_.i64(0), k_.size(spec_.extents[last_])), [&] { alongAxis(); });
+      else
+        alongAxis();
     };
     chains_ = isVector() ? 1 : spec_.chains;
     k_.loop(from, mainEnd, width, rows);
@@ -105,7 +109,7 @@ private:
   Value position(Value i) { return isVector() ? k_.broadcast(i, spec_.lanes) : i; }
 
   Value address(const Access& access, int chain, Value i) {
-    Value offset = k_.i64(access.offset);
+    Value offset = k_.size(access.offset);
     for (size_t loop = 0; loop < last_; ++loop) {
       Value index = loop + 1 == last_ ? k_.add(indices_[loop], k_.i64(chain)) : indices_[loop];
       offset = k_.add(offset, k_.mul(index, k_.size(access.strides[loop])));

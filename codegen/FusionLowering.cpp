@@ -156,7 +156,7 @@ Access FusionLowering::access(const Storage& storage, const IndexMap& map) {
                 std::vector<Size>(out_.nest.extents.size(), Size(0)), storage.offset};
   for (size_t i = 0; i < map.axes.size(); ++i) {
     const IndexMap::Axis& axis = map.axes[i];
-    access.offset += storage.strides[static_cast<int64_t>(i)] * axis.offset;
+    access.offset.value += storage.strides[static_cast<int64_t>(i)] * axis.offset;
     for (const IndexMap::Term& term : axis.terms)
       access.strides[term.loop].value += storage.strides[static_cast<int64_t>(i)] * term.scale;
   }

@@ -9,7 +9,7 @@ namespace diptych::codegen {
 using namespace mlir;
 
 static Value offsetOf(KernelBuilder& k, const Access& access, ArrayRef<Value> indices) {
-  Value offset = k.i64(access.offset);
+  Value offset = k.size(access.offset);
   for (size_t loop = 0; loop < indices.size(); ++loop)
     offset = k.add(offset, k.mul(indices[loop], k.size(access.strides[loop])));
   return offset;

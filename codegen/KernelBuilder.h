@@ -28,6 +28,8 @@ public:
 
   mlir::Value i64(int64_t value);
   mlir::Value size(const Size& size);
+  /// Its bits are the low ones of the slot.
+  mlir::Value number(const Line::Parameter& parameter, DType dtype);
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value sub(mlir::Value x, mlir::Value y);
   mlir::Value mul(mlir::Value x, mlir::Value y);

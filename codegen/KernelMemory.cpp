@@ -40,6 +40,16 @@ void KernelBuilder::storeScalar(Value value, Value address, DType dtype) {
   LLVM::StoreOp::create(builder_, loc_, toMemory(value, dtype), address, sizeOf(dtype));
 }
 
+Value KernelBuilder::number(const Line::Parameter& parameter, DType dtype) {
+  Type type = computeType(builder_.getContext(), dtype);
+  Value bits = size(Size::param(parameter.slot));
+  if (const unsigned width = type.getIntOrFloatBitWidth(); width < 64)
+    bits = arith::TruncIOp::create(builder_, loc_, builder_.getIntegerType(width), bits);
+  if (bits.getType() == type)
+    return bits;
+  return arith::BitcastOp::create(builder_, loc_, type, bits);
+}
+
 static Value zeroOf(OpBuilder& builder, Location loc, Type type) {
   return arith::ConstantOp::create(builder, loc, cast<TypedAttr>(builder.getZeroAttr(type)));
 }

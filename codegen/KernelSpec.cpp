@@ -29,7 +29,7 @@ public:
     number(access.arg);
     number(static_cast<int>(access.dtype));
     sizes(access.strides);
-    number(access.offset);
+    size(access.offset);
   }
 
   void operator()(const Line::Load& load) {
@@ -44,6 +44,10 @@ public:
     text += constant.value.isInteger ? "int " : "float ";
     number(constant.value.isInteger ? constant.value.integer
                                     : std::bit_cast<int64_t>(constant.value.floating));
+  }
+  void operator()(const Line::Parameter& parameter) {
+    text += "param ";
+    number(parameter.slot);
   }
   void operator()(const Line::Apply& apply) {
     text += info(apply.code).name;
@@ -130,8 +134,7 @@ public:
   void operator()(const BlockSumSpec& spec) {
     text += "block_sum ";
     number(static_cast<int>(spec.dtype));
-    number(spec.blocks);
-    number(spec.n);
+    sizes({spec.blocks, spec.n});
     number(spec.lanes);
   }
   void operator()(const IndexSpec& spec) {

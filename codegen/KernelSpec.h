@@ -31,7 +31,7 @@ struct Access {
   int arg = 0;
   DType dtype = DType::f64;
   std::vector<Size> strides; // one a loop
-  int64_t offset = 0;
+  Size offset = 0;
 };
 
 /// One line of the scalar program. Operands are earlier lines.
@@ -45,12 +45,15 @@ struct Line {
   struct Constant {
     Scalar value;
   };
+  struct Parameter {
+    int slot; // of the kernel's params, which holds the number's bits
+  };
   struct Apply {
     OpCode code;
     std::vector<int> operands;
   };
 
-  std::variant<Load, Index, Constant, Apply> what;
+  std::variant<Load, Index, Constant, Parameter, Apply> what;
   DType dtype = DType::f64;
 };
 
@@ -158,7 +161,7 @@ struct ConvolutionSpec {
 /// y[i] = x[0,i] + x[1,i] + ..., in order; args x [blocks, n], y [n]; the range is over i.
 struct BlockSumSpec {
   DType dtype = DType::f64;
-  int64_t blocks = 1, n = 1;
+  Size blocks = 1, n = 1;
   int lanes = 8;
 };
 

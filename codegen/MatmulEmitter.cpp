@@ -137,7 +137,7 @@ Value MatmulEmitter::vIndex(const Tile& tile, int vector) {
 }
 
 Value MatmulEmitter::offset(const Access& access, Value s, Value v, Value k) {
-  Value sum = k_.i64(access.offset);
+  Value sum = k_.size(access.offset);
   const Value indices[] = {batch_, s, v, k};
   for (int loop = 0; loop < 4; ++loop)
     if (!access.strides[loop].is(0))
@@ -165,6 +165,8 @@ Value MatmulEmitter::rightVector(Value v, Value k, Along along, Value mask) {
       values.push_back(loadVector(load->from, v, k, along, mask));
     } else if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
       values.push_back(k_.broadcast(b.literal(constant->value), spec_.lanes));
+    } else if (auto* parameter = std::get_if<Line::Parameter>(&line.what)) {
+      values.push_back(k_.broadcast(k_.number(*parameter, line.dtype), spec_.lanes));
     } else {
       const auto& apply = std::get<Line::Apply>(line.what);
       SmallVector<Value> operands;
@@ -275,10 +277,10 @@ void emitBlockSum(KernelBuilder& k, const BlockSumSpec& spec) {
   auto at = [&](int arg, Value offset) { return k.address(k.pointer(arg), spec.dtype, offset); };
   auto sum = [&](Value i, Value mask) {
     auto block = [&](Value b) {
-      return k.loadVector(at(0, k.add(k.mul(b, k.i64(spec.n)), i)), spec.dtype, spec.lanes, mask);
+      return k.loadVector(at(0, k.add(k.mul(b, k.size(spec.n)), i)), spec.dtype, spec.lanes, mask);
     };
     auto total =
-        k.loop(k.i64(1), k.i64(spec.blocks), 1, block(k.i64(0)),
+        k.loop(k.i64(1), k.size(spec.blocks), 1, block(k.i64(0)),
                [&](Value b, ValueRange carried) -> SmallVector<Value> {
                  return {arith::AddFOp::create(k.builder(), k.loc(), carried[0], block(b))};
                });

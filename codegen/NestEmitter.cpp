@@ -125,6 +125,8 @@ Value NestEmitter::evaluate(const Line& line) {
   ScalarBuilder b(k_.builder(), k_.loc(), line.dtype);
   if (auto* constant = std::get_if<Line::Constant>(&line.what))
     return b.literal(constant->value);
+  if (auto* parameter = std::get_if<Line::Parameter>(&line.what))
+    return k_.number(*parameter, line.dtype);
   const auto& apply = std::get<Line::Apply>(line.what);
   SmallVector<Value> operands;
   for (int operand : apply.operands)
@@ -143,7 +145,7 @@ Value NestEmitter::operandOf(int line, bool vector) {
 }
 
 Value NestEmitter::offsetOf(const Access& access) {
-  Value offset = k_.i64(access.offset);
+  Value offset = k_.size(access.offset);
   for (int loop = 0; loop <= last_; ++loop)
     if (!access.strides[loop].is(0))
       offset = k_.add(offset, k_.mul(index_[loop], k_.size(access.strides[loop])));

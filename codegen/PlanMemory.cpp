@@ -8,7 +8,7 @@ namespace diptych::codegen {
 static constexpr int64_t kAlignment = 64;
 
 // The calls of a row group take turns: what one of them uses lives as long as the group.
-static void findLiveRanges(Schedule& schedule) {
+void findLiveRanges(Schedule& schedule) {
   auto group = schedule.rowGroups.begin();
   for (size_t step = 0; step < schedule.calls.size(); ++step) {
     if (group != schedule.rowGroups.end() && step >= group->first + group->count)

@@ -11,12 +11,23 @@ namespace {
 
 // Below this traffic everything is in cache anyway.
 constexpr double kWorthwhile = 512 * 1024;
-// Of what a chunk of rows touches: half of a small L2 cache.
-constexpr double kChunkBytes = 256 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
 constexpr double kLargestRow = 768 * 1024;
 constexpr size_t kWindow = 64;
 constexpr size_t kMaxSizes = 4;
+
+bool joins(const ScheduledCall& call, int64_t rows, const std::vector<RowFootprint>& prints,
+           std::vector<RowFootprint>& own) {
+  const std::optional<RowLoops> loops = rowLoopsOf(call);
+  if (!loops || call.range % rows != 0)
+    return false;
+  own = footprintsOf(call, *loops, rows);
+  for (const RowFootprint& print : own)
+    if (!std::all_of(prints.begin(), prints.end(),
+                     [&](const RowFootprint& other) { return stayApart(print, other); }))
+      return false;
+  return true;
+}
 
 /// What can run together from a first call on.
 struct Candidate {
@@ -41,6 +52,7 @@ public:
       calls.push_back(std::move(schedule_.calls[i]));
     schedule_.calls = std::move(calls);
   }
+  const std::vector<size_t>& order() const { return order_; }
 
 private:
   const ScheduledCall& call(size_t i) const { return schedule_.calls[i]; }
@@ -103,19 +115,6 @@ private:
     return found;
   }
 
-  static bool joins(const ScheduledCall& call, int64_t rows,
-                    const std::vector<RowFootprint>& prints, std::vector<RowFootprint>& own) {
-    const std::optional<RowLoops> loops = rowLoopsOf(call);
-    if (!loops || call.range % rows != 0)
-      return false;
-    own = footprintsOf(call, *loops, rows);
-    for (const RowFootprint& print : own)
-      if (!std::all_of(prints.begin(), prints.end(),
-                       [&](const RowFootprint& other) { return stayApart(print, other); }))
-        return false;
-    return true;
-  }
-
   /// Bytes that members touch again, and bytes of a row of all that they touch.
   void measure(Candidate& found) const {
     llvm::DenseMap<int, int> touched;
@@ -130,7 +129,7 @@ private:
   }
 
   static int64_t chunkOf(const Candidate& found) {
-    return std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / found.rowBytes));
+    return std::max<int64_t>(1, static_cast<int64_t>(kRowChunkBytes / found.rowBytes));
   }
 
   /// A product of matrices computes tiles of several rows: a chunk of fewer takes as long as one.
@@ -165,5 +164,21 @@ private:
 } // namespace
 
 void groupRows(Schedule& schedule) { RowGrouping(schedule).run(); }
+
+std::vector<size_t> orderByRows(Schedule& schedule) {
+  RowGrouping grouping(schedule);
+  grouping.run();
+  return grouping.order();
+}
+
+bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group) {
+  std::vector<RowFootprint> prints, own;
+  for (size_t i = group.first; i < group.first + group.count; ++i) {
+    if (!joins(schedule.calls[i], group.rows, prints, own))
+      return false;
+    prints.insert(prints.end(), own.begin(), own.end());
+  }
+  return true;
+}
 
 } // namespace diptych::codegen

@@ -11,4 +11,14 @@ namespace diptych::codegen {
 /// called before memory is planned.
 void groupRows(Schedule& schedule);
 
+/// The same, and says which call stands where now, by its former place.
+std::vector<size_t> orderByRows(Schedule& schedule);
+
+/// Bytes that a chunk of rows touches: half of a small L2 cache.
+constexpr int64_t kRowChunkBytes = 256 * 1024;
+
+/// Whether the rows of a group's calls stay apart, as they did where the group was formed: for a
+/// schedule whose numbers were changed since.
+bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group);
+
 } // namespace diptych::codegen

@@ -25,6 +25,8 @@ Schedule Scheduler::run() {
   }
   for (Operation& op : block_)
     visit(&op);
+  if (options_.choices)
+    return std::move(schedule_);
   if (options_.gpu)
     cuda::fuseRows(schedule_);
   else
@@ -147,7 +149,8 @@ void Scheduler::call(LoweredNest nest) {
     points *= static_cast<double>(extent.value);
   const bool oneRow = nest.nest.extents.size() == 1 && !nest.nest.folds.empty();
   call.range = oneRow ? 1 : nest.nest.extents[0].value;
-  const double work = (points + call.flops) / static_cast<double>(std::max<int64_t>(1, call.range));
+  call.work = points + call.flops;
+  const double work = call.work / static_cast<double>(std::max<int64_t>(1, call.range));
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
   call.kernel = {std::move(nest.nest), options_.contract};
   this->call(std::move(call));

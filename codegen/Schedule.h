@@ -3,6 +3,7 @@
 
 #include "codegen/KernelSpec.h"
 #include "codegen/Storage.h"
+#include "ir/Choices.h"
 #include "runtime/Program.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -34,6 +35,8 @@ struct ScheduledCall {
   std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
   int64_t range = 1;                               // the outermost loop
   int64_t grain = 1;                               // least piece of it worth a thread
+  double work = 0;  // of the whole range, as `grain` weighs it; 0: not known, or never cut
+  int64_t unit = 1; // pieces are multiples of it
   runtime::StatusText status;
   std::string failure; // where there is a status: what it means, without what only a run knows
   double flops = 0, bytes = 0;
@@ -66,11 +69,16 @@ struct ScheduleOptions {
   /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
   /// status, to say that it did not suffice.
   int scratchPieces = 0;
+  /// Of a function for any size: memory is not planned and rows are not grouped, which is left to
+  /// who knows all sizes.
+  Choices* choices = nullptr;
 };
 
 /// The function must be expanded and fused: table operators and diptych.fusion only.
 Schedule schedule(mlir::func::FuncOp function, const ScheduleOptions& options);
 
+/// Sets the first and last step of every buffer.
+void findLiveRanges(Schedule& schedule);
 /// Gives every temporary a place in one arena: first fit over live ranges.
 void planMemory(Schedule& schedule);
 

@@ -85,12 +85,13 @@ void Scheduler::convolution(Operation* op) {
   call.buffers = {left.buffer, right.buffer, to.buffer};
   call.flops = 2.0 * static_cast<double>(to.type.numel()) * static_cast<double>(plan.terms());
   call.range = plan.range();
-  const double work = call.flops / static_cast<double>(call.range);
+  call.work = call.flops;
+  const double work = call.work / static_cast<double>(call.range);
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
   call.kernel = {spec, options_.contract};
   // Few results, each a long sum.
   const int64_t blocks = plan.blocks();
-  if (to.type.numel() <= 4096 && blocks >= 8)
+  if (choose(options_.choices, to.type.numel() <= 4096 && blocks >= 8))
     splitOverBlocks(std::move(call), spec, blocks, to.type.numel());
   else
     this->call(std::move(call));
@@ -166,7 +167,7 @@ void Scheduler::overlapAdd(Operation* op) {
   finishNest(nest.nest, options_);
   call(std::move(nest));
   if (rows == 1) // the outermost loop goes over places: in one piece
-    schedule_.calls.back().grain = schedule_.calls.back().range;
+    schedule_.calls.back().grain = schedule_.calls.back().range, schedule_.calls.back().work = 0;
 }
 
 } // namespace diptych::codegen

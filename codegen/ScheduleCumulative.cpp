@@ -81,12 +81,13 @@ void Scheduler::cumulative(Operation* op, OpCode code) {
   spec.lanes = around.takesVectors() ? static_cast<int>(lanes) : 1;
   spec.chains = around.takesVectors() ? 1 : kCumulativeChains;
   call.name = info(code).name;
-  call.flops = static_cast<double>(type.numel());
+  call.work = call.flops = static_cast<double>(type.numel());
   call.range = around.extents[0];
   // Whole vectors to a piece where the range is the loop they run along.
   const int64_t width = around.extents.size() > 1 ? 1 : std::max<int64_t>(lanes, kCumulativeChains);
   const int64_t rows = std::max<int64_t>(1, 32768 * call.range / type.numel());
   call.grain = (rows + width - 1) / width * width;
+  call.unit = width;
   call.kernel = {spec};
   this->call(std::move(call));
 }

@@ -83,10 +83,12 @@ int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 
 void cutRange(ScheduledCall& call, const MatmulSpec& spec) {
   const bool batched = spec.batch.value != 1;
   call.range = batched ? spec.batch.value : spec.rangeOverV ? spec.v.value : spec.s.value;
-  const double work = call.flops / static_cast<double>(std::max<int64_t>(1, call.range));
+  call.work = call.flops;
+  const double work = call.work / static_cast<double>(std::max<int64_t>(1, call.range));
   const int64_t tile = batched ? 1 : spec.rangeOverV ? 2 * spec.lanes : spec.rows;
   const auto pieces = static_cast<int64_t>(32768 / std::max(1.0, work));
   call.grain = (std::max<int64_t>(1, pieces) + tile - 1) / tile * tile;
+  call.unit = tile;
 }
 
 } // namespace
@@ -129,20 +131,22 @@ void Scheduler::matmul(Operation* op) {
     spec.right = b.access(1, 0, b.column, b.row);
     call.buffers[1] = b.storage.buffer;
   }
-  spec.rangeOverV = spec.v.value > spec.s.value;
+  spec.rangeOverV = choose(options_.choices, spec.v.value > spec.s.value);
   cutRange(call, spec);
   call.kernel = {spec, options_.contract};
   if (c.storage.type.numel() == 0)
     return;
-  if (isLongProduct(spec, options_) && !isLongSum(spec)) {
+  const bool longSum = choose(options_.choices, isLongSum(spec));
+  // How many blocks a part has follows no rule that holds for any size.
+  if (isLongProduct(spec, options_) && !longSum && !options_.choices) {
     const int64_t blocks = (k + kLongDepth - 1) / kLongDepth;
     spec.depth = kLongDepth;
     spec.partBlocks = (blocks + kLongParts - 1) / kLongParts;
   }
-  if (!isLongSum(spec) && spec.partBlocks == 1)
+  if (!longSum && spec.partBlocks == 1)
     return this->call(std::move(call));
   // Rows have unequal shares of a half, so that it pays where the range is over k.
-  spec.upper = !options_.gpu && isSymmetric(spec, call);
+  spec.upper = choose(options_.choices, !options_.gpu && isSymmetric(spec, call));
   if (!spec.upper)
     return splitOverBlocks(std::move(call), spec);
   const Storage half = newStorage(c.storage.type);
@@ -189,8 +193,8 @@ bool Scheduler::isPrologue(Operation* op) const {
     return false;
   ir::MatmulOp product = productOf(fusion->getResult(0));
   const TensorType type = ir::tensorTypeOf(fusion->getResult(0).getType());
-  if (!product || type.rank() > 3 || type.bytes() < kPrologueBytes ||
-      ir::tensorTypeOf(product.getY().getType()).shape.back() == 1)
+  if (!product || type.rank() > 3 || ir::tensorTypeOf(product.getY().getType()).shape.back() == 1 ||
+      !choose(options_.choices, type.bytes() >= kPrologueBytes))
     return false;
   int cost = 0;
   for (Operation& line : fusion.getBody().front().without_terminator()) {
@@ -201,7 +205,8 @@ bool Scheduler::isPrologue(Operation* op) const {
       cost += info(code).cost;
   }
   const Shape result = ir::tensorTypeOf(product.getType()).shape;
-  return cost <= (result[result.size() - 2] <= rowsOf(options_) ? kSingleCost : kRepeatedCost);
+  const bool single = choose(options_.choices, result[result.size() - 2] <= rowsOf(options_));
+  return cost <= (single ? kSingleCost : kRepeatedCost);
 }
 
 void Scheduler::prologue(Operation* op, MatmulSpec& spec, ScheduledCall& call) {
@@ -251,6 +256,7 @@ void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
   product.buffers[place] = parts.buffer;
   product.range = blocks;
   product.grain = std::max<int64_t>(1, 32768 / (2 * n * depth));
+  product.unit = 1, product.work = 0;
   call(std::move(product));
   addBlocks(parts, result, spec.lanes);
 }
@@ -261,8 +267,10 @@ void Scheduler::addBlocks(const Storage& parts, int result, int lanes) {
   sum.name = "block_sum";
   sum.buffers = {parts.buffer, result};
   sum.flops = static_cast<double>(n * (blocks - 1));
+  sum.work = static_cast<double>(n * blocks);
   sum.range = n;
   sum.grain = (32768 / blocks + 64) / 64 * 64;
+  sum.unit = 64;
   sum.kernel = {BlockSumSpec{parts.type.dtype, blocks, n, lanes}};
   call(std::move(sum));
 }

@@ -74,7 +74,7 @@ void Scheduler::argReduction(Operation* op, OpCode code) {
   ScheduledCall call;
   call.name = info(code).name;
   call.buffers = {from.buffer, to.buffer};
-  call.flops = static_cast<double>(from.type.numel());
+  call.work = call.flops = static_cast<double>(from.type.numel());
   call.range = spec.extents[0].value;
   call.grain = std::max<int64_t>(1, 32768 * call.range / std::max<int64_t>(1, from.type.numel()));
   call.kernel = {spec};
@@ -111,6 +111,7 @@ ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t
   call.name = info(*ir::opCodeOf(op)).name;
   call.range = std::max<int64_t>(1, outer);
   call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
+  call.work = static_cast<double>(call.range * spec.m.value * spec.inner.value);
   const std::string axis = "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
                            ir::tensorTypeOf(op->getOperand(0).getType()).str();
   call.status = runtime::indexText(spec.code == OpCode::Gather ? 1 : 0, spec.n.value, axis);

@@ -124,7 +124,7 @@ std::optional<BlasMatrix> matrixOf(const codegen::Access& access, int64_t rows, 
                                    int64_t columns, int64_t columnStride) {
   BlasMatrix matrix;
   matrix.batch = access.strides[0].value;
-  matrix.offset = access.offset;
+  matrix.offset = access.offset.value;
   const auto fits = [](int64_t stride, int64_t extent, int64_t across) {
     return extent == 1 ? std::max<int64_t>(1, across) : stride >= across ? stride : 0;
   };

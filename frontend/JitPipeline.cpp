@@ -31,7 +31,8 @@ private:
 } // namespace
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
-                              const std::string& until, int vectorBytes, int scratchPieces) {
+                              const std::string& until, int vectorBytes, int scratchPieces,
+                              Choices* choices) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -45,7 +46,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   if (numerics != Numerics::strict && passes::factorProducts(main))
     passes::simplify(main, numerics);
   // What is factored out leaves copies of the forward pass behind.
-  if (numerics != Numerics::strict && passes::factorRows(main))
+  if (numerics != Numerics::strict && passes::factorRows(main, choices))
     passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")
@@ -58,6 +59,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   options.vectorBytes = vectorBytes ? vectorBytes : codegen::KernelCompiler::native().vectorBytes();
   options.contract = numerics != Numerics::strict;
   options.scratchPieces = scratchPieces;
+  options.choices = choices;
   codegen::Schedule schedule = codegen::schedule(main, options);
   watch.stop(stats.schedule);
   return schedule;

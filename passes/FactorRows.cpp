@@ -345,10 +345,10 @@ SmallVector<int64_t> rowCounts(Value g, int64_t all) {
   return counts;
 }
 
-bool factorProduct(ir::MatmulOp product) {
+bool factorProduct(ir::MatmulOp product, Choices* choices) {
   auto turned = product.getX().getDefiningOp<ir::TransposeOp>();
   const TensorType type = typeOf(product.getX());
-  if (type.rank() != 2 || !turned || type.bytes() < kLargeBytes)
+  if (type.rank() != 2 || !turned || !choose(choices, type.bytes() >= kLargeBytes))
     return false;
   Value a = turned.getX();
   for (int64_t rows : rowCounts(product.getY(), type.shape[1]))
@@ -361,12 +361,12 @@ bool factorProduct(ir::MatmulOp product) {
 
 } // namespace
 
-bool factorRows(func::FuncOp function) {
+bool factorRows(func::FuncOp function, Choices* choices) {
   bool changed = false;
   for (Block& block : function.getBody())
     for (Operation& op : llvm::make_early_inc_range(block))
       if (auto product = dyn_cast<ir::MatmulOp>(&op))
-        changed |= factorProduct(product);
+        changed |= factorProduct(product, choices);
   eraseDeadOperations(function);
   return changed;
 }

@@ -7,6 +7,7 @@
 
 #include <diptych/Numerics.h>
 
+#include "ir/Choices.h"
 #include "ir/Dialect.h"
 
 namespace diptych::passes {
@@ -35,7 +36,7 @@ bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 512 * 1024);
 
 /// Takes numbers that are known late out of sums over rows, so that the rows need to be read only
 /// once; true if anything was changed. Standard numerics only: sums are added in another order.
-bool factorRows(mlir::func::FuncOp function);
+bool factorRows(mlir::func::FuncOp function, Choices* choices = nullptr);
 
 /// Groups operators into diptych.fusion operations, one a kernel.
 void formFusions(mlir::func::FuncOp function);

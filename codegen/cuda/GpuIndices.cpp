@@ -17,7 +17,7 @@ namespace {
 constexpr int kThreads = 128;
 
 Value placeOf(KernelBuilder& k, const Access& access, ArrayRef<Value> indices) {
-  Value offset = k.i64(access.offset);
+  Value offset = k.size(access.offset);
   for (size_t loop = 0; loop < indices.size(); ++loop)
     if (!access.strides[loop].is(0))
       offset = k.add(offset, k.mul(indices[loop], k.size(access.strides[loop])));

@@ -98,7 +98,7 @@ Value NestLines::at(int line, int lane) const {
 }
 
 Value NestLines::place(const Access& access) {
-  Value offset = k_.i64(access.offset);
+  Value offset = k_.size(access.offset);
   for (size_t loop = 0; loop < index.size(); ++loop)
     if (!access.strides[loop].is(0))
       offset = k_.add(offset, k_.mul(index[loop], k_.size(access.strides[loop])));

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include <diptych/Numerics.h>
 #include <diptych/TransformCall.h>
@@ -52,20 +54,50 @@ struct Options {
   /// Names of the arguments, in the header; where there are none left: in0, in1, ... An argument
   /// of several tensors gives names such as w_0, w_1.
   std::vector<std::string> arguments = {};
+  /// Inputs with sizes that are chosen at each call, by the names they have in the header:
+  ///   .shapes = {{"X", {dim("days", 1), 300, 8}}, {"r", {dim("days"), 300}}}
+  /// A name means one size wherever it stands. Numbers must be those of the example, whose other
+  /// sizes are taken as typical: the code is right for all and laid out for such.
+  std::map<std::string, std::vector<std::variant<int64_t, Dim>>> shapes = {};
+};
+
+/// A size as it follows from those that are chosen at the call: a sum of products of them.
+class Extent {
+public:
+  Extent(int64_t number = 0);
+  /// Number `dim` of the entry's dims.
+  static Extent of(int dim);
+
+  bool isFixed() const { return terms_.empty() || (terms_.size() == 1 && terms_.count({})); }
+  int64_t at(std::span<const int64_t> sizes) const;
+  /// "300", "days", "2*days*stocks - 1"
+  std::string str(std::span<const Dim> dims) const;
+  /// Factor of each product; a product is its dims in ascending order, a square names one twice.
+  const std::map<std::vector<int>, int64_t>& terms() const { return terms_; }
+
+  friend Extent operator+(const Extent& a, const Extent& b);
+  friend Extent operator*(const Extent& a, const Extent& b);
+  friend bool operator==(const Extent& a, const Extent& b) = default;
+  friend bool operator<(const Extent& a, const Extent& b) { return a.terms_ < b.terms_; }
+
+private:
+  std::map<std::vector<int>, int64_t> terms_; // no factor is 0
 };
 
 struct TensorInfo {
   std::string name;
-  TensorType type;      // of one example, where there is a batch
+  TensorType type;      // of one example, where there is a batch; of the example, of open shapes
   bool batched = false; // has the entry's Dim in front
+  std::vector<Extent> shape = {}; // as the C function has it
 };
 
 /// One C function of the artefact.
 struct EntryInfo {
   std::string name, symbol;
   std::vector<TensorInfo> inputs, outputs; // inputs: with the passed weights
-  int64_t workspaceBytes = 0;
-  std::optional<Dim> dim;
+  int64_t workspaceBytes = 0;              // with open shapes: for the example's sizes
+  std::vector<Dim> dims;                   // the first parameters
+  bool open = false;                       // has open shapes: the workspace too depends on the dims
 };
 
 /// f for every example of a batch whose size is left open; see each().
@@ -193,8 +225,10 @@ private:
 ///   aot::compile({{"loss", loss}, {"loss_grad", value_and_grad(loss)}}, std::tuple(w, X, r),
 ///                {.name = "sharpe", .directory = "out", .arguments = {"w", "X", "r"}});
 /// Throws Error for what jit refuses, a CPU that LLVM does not know, names that are no C
-/// identifiers or occur twice, files that can't be written, a missing linker, and for targets below
-/// x86-64-v3 operators whose kernels are library code (sorting, decompositions).
+/// identifiers or occur twice, files that can't be written, a missing linker, for targets below
+/// x86-64-v3 operators whose kernels are library code (sorting, decompositions), and, where shapes
+/// are open, functions that do something else for some sizes, or for which no kernel of any size is
+/// known.
 template <class... Args>
 Artefact compile(std::initializer_list<std::type_identity_t<Entry<Args...>>> entries,
                  const std::tuple<Args...>& example_inputs, const Options& options,

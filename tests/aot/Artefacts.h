@@ -56,6 +56,33 @@ struct Aligned {
   void* memory;
 };
 
+/// Memory between marks, which must be there at the end.
+class Guarded {
+public:
+  explicit Guarded(size_t bytes) : bytes_(bytes), memory_((bytes + 63) / 64 * 64 + 3 * kMark) {
+    std::fill(memory_.begin(), memory_.end(), std::byte{0xA5});
+  }
+  void* at() const {
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data()) + kMark;
+    return reinterpret_cast<void*>((address + kMark - 1) / kMark * kMark);
+  }
+  std::vector<std::byte> content() const {
+    const auto* begin = static_cast<const std::byte*>(at());
+    const auto marked = [](const std::byte* from, const std::byte* to) {
+      return std::all_of(from, to, [](std::byte b) { return b == std::byte{0xA5}; });
+    };
+    EXPECT_TRUE(marked(memory_.data(), begin)) << "something is written in front";
+    EXPECT_TRUE(marked(begin + bytes_, memory_.data() + memory_.size()))
+        << "something is written behind";
+    return {begin, begin + bytes_};
+  }
+
+private:
+  static constexpr size_t kMark = 256;
+  size_t bytes_;
+  std::vector<std::byte> memory_;
+};
+
 /// A shared library, loaded.
 class Loaded {
 public:
@@ -97,6 +124,50 @@ public:
   Result callBatch(const std::string& name, int64_t size, const std::vector<Tensor>& inputs,
                    std::optional<Threads> threads = {}) const {
     return call(name, inputs, threads ? &*threads : nullptr, threads.has_value(), size);
+  }
+  /// Of an entry with open shapes. What lies behind the workspace and the outputs must stay.
+  Result callOpen(const std::string& name, const std::vector<int64_t>& sizes,
+                  const std::vector<Tensor>& inputs, std::optional<Threads> threads = {}) const {
+    const aot::EntryInfo& info = entry(name);
+    const size_t bytes = workspaceBytes(info, sizes);
+    const Guarded workspace(bytes);
+    std::vector<Guarded> outputs;
+    std::vector<void*> pointers;
+    for (const int64_t size : sizes)
+      pointers.push_back(reinterpret_cast<void*>(size));
+    std::vector<Tensor> held;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      held.push_back(inputs[i].contiguous());
+      EXPECT_EQ(held[i].value().type().str(), typeAt(info.inputs[i], sizes).str());
+      pointers.push_back(const_cast<void*>(static_cast<const void*>(bytesOf(held[i]))));
+    }
+    for (const aot::TensorInfo& output : info.outputs)
+      outputs.emplace_back(static_cast<size_t>(typeAt(output, sizes).bytes()));
+    for (const Guarded& output : outputs)
+      pointers.push_back(output.at());
+    pointers.push_back(bytes ? workspace.at() : nullptr);
+    if (threads)
+      pointers.push_back(&*threads);
+    Result result;
+    result.code = callPointers(symbol<void*>(info.symbol), pointers);
+    for (const Guarded& output : outputs)
+      result.outputs.push_back(output.content());
+    workspace.content();
+    return result;
+  }
+  size_t workspaceBytes(const aot::EntryInfo& info, const std::vector<int64_t>& sizes) const {
+    const std::string name = info.symbol + "_workspace_bytes";
+    if (sizes.size() == 1)
+      return symbol<size_t (*)(int64_t)>(name)(sizes[0]);
+    if (sizes.size() == 2)
+      return symbol<size_t (*)(int64_t, int64_t)>(name)(sizes[0], sizes[1]);
+    return symbol<size_t (*)(int64_t, int64_t, int64_t)>(name)(sizes[0], sizes[1], sizes[2]);
+  }
+  static TensorType typeAt(const aot::TensorInfo& info, const std::vector<int64_t>& sizes) {
+    TensorType type{info.type.dtype, {}};
+    for (const aot::Extent& extent : info.shape)
+      type.shape.push_back(extent.at(sizes));
+    return type;
   }
   static const std::byte* bytesOf(const Tensor& tensor) {
     switch (tensor.dtype()) {

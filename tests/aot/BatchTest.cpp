@@ -108,12 +108,13 @@ TEST(AotBatch, HeaderShowsTheSize) {
   for (const char* line :
        {"     batch  size  1 <= batch\n", "     x  in  f64[batch,4]\n", "     w  in  f64[4]\n",
         "     out  out  f64[batch,4]\n", "#define MODEL_ERROR_SIZE 7 ",
-        "#define MODEL_F_X_ELEMENTS(size) ((size_t)(size) * 4)\n", "#define MODEL_F_W_ELEMENTS 4\n",
+        "#define MODEL_F_X_ELEMENTS(batch) ((size_t)(batch) * 4)\n",
+        "#define MODEL_F_W_ELEMENTS 4\n",
         "int model_f(int64_t batch, const double *x, const double *w, double *out, void "
         "*workspace);\n"})
     EXPECT_NE(header.find(line), std::string::npos) << line;
   const std::string about = model.symbol<const char*>("model_about");
-  EXPECT_NE(about.find("\"dim\":{\"name\":\"batch\",\"least\":1,"), std::string::npos) << about;
+  EXPECT_NE(about.find("\"dims\":[{\"name\":\"batch\",\"least\":1,"), std::string::npos) << about;
   EXPECT_NE(about.find("\"shape\":[\"batch\",4]"), std::string::npos) << about;
 }
 
