@@ -215,7 +215,11 @@ private:
     }
     const Source::Open& open = *sources_[e].open;
     OpenPlan plan = mergeSchedules(std::move(parts), open.samples, open.dims,
-                                   built_.model.options.numerics == Numerics::strict);
+                                   built_.model.options.numerics == Numerics::strict,
+                                   built_.model.options.threads);
+    plan.constraints.insert(plan.constraints.end(), open.constraints.begin(),
+                            open.constraints.end());
+    keepConstraints(plan.constraints, open.dims);
     for (const Extent& extent : plan.constraints)
       if (auto& known = built_.model.constraints[e];
           !std::count(known.begin(), known.end(), extent))

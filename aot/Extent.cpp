@@ -1,6 +1,8 @@
 // Sizes as polynomials of those that a caller chooses.
 #include <diptych/Aot.h>
 
+#include <algorithm>
+
 namespace diptych::aot {
 
 Extent::Extent(int64_t number) {
@@ -29,9 +31,12 @@ std::string Extent::str(std::span<const Dim> dims) const {
   if (terms_.empty())
     return "0";
   std::string text;
-  // Products first, the number last.
-  for (auto term = terms_.rbegin(); term != terms_.rend(); ++term) {
-    const auto& [product, factor] = *term;
+  // Products of most sizes first, the number last.
+  std::vector<std::pair<std::vector<int>, int64_t>> terms(terms_.begin(), terms_.end());
+  std::sort(terms.begin(), terms.end(), [](const auto& a, const auto& b) {
+    return std::pair(b.first.size(), a.first) < std::pair(a.first.size(), b.first);
+  });
+  for (const auto& [product, factor] : terms) {
     const int64_t positive = factor < 0 ? -factor : factor;
     if (text.empty())
       text = factor < 0 ? "-" : "";

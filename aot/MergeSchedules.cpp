@@ -66,7 +66,7 @@ void Merger::refuse(const ScheduledCall& call, const std::string& what) const {
 
 static bool alike(const ScheduledCall& a, const ScheduledCall& b) {
   return a.name == b.name && a.buffers == b.buffers && !a.control == !b.control &&
-         a.library == b.library && !a.status == !b.status &&
+         a.library == b.library && !a.scratchBytes == !b.scratchBytes && !a.status == !b.status &&
          a.kernel.what.index() == b.kernel.what.index();
 }
 
@@ -126,7 +126,7 @@ void Merger::call(size_t index) {
   } else {
     const Formula range = rangeOf(calls);
     ranges_[index] = range;
-    numbers.params = kernel(calls, made.kernel);
+    numbers.params = made.library ? libraryParams(calls, numbers) : kernel(calls, made.kernel);
     numbers.range = plan_.table.size(range);
     numbers.grain = plan_.table.size(grainOf(calls, range, works_[index]));
   }
@@ -134,6 +134,23 @@ void Merger::call(size_t index) {
     numbers.offsets.push_back(plan_.table.size(
         fitted(made, "where an array lies", [&](size_t s) { return calls[s]->offsets[i]; })));
   merged_.numbers.calls.push_back(std::move(numbers));
+}
+
+// Params of a library kernel are fixed all together, or lie in the table all together.
+int Merger::libraryParams(const Calls& calls, CallNumbers& numbers) {
+  std::vector<Formula> params;
+  bool fixed = true;
+  for (size_t i = 0; i < calls[0]->params.size(); ++i) {
+    params.push_back(
+        fitted(*calls[0], "a size in it", [&](size_t s) { return calls[s]->params[i]; }));
+    fixed = fixed && params.back().isFixed();
+  }
+  const Formula scratch = fitted(*calls[0], "the memory that it needs",
+                                 [&](size_t s) { return calls[s]->scratchBytes; });
+  numbers.scratchBytes = plan_.table.size(scratch);
+  if (calls[0]->scratchBytes) // for each thread
+    arenas_[calls[0]->buffers.back()] = scratch * Formula(threads_);
+  return fixed ? -1 : plan_.table.block(params);
 }
 
 Formula Merger::rangeOf(const Calls& calls) {
@@ -181,8 +198,8 @@ void Merger::control(const Calls& calls, ScheduledCall& made, CallNumbers& numbe
   }
   auto control = std::make_shared<codegen::ScheduledControl>(*made.control);
   auto own = std::make_shared<ControlNumbers>();
-  Merged body = Merger(std::move(bodies), at_, dims_, exact_, plan_).run();
-  Merged other = Merger(std::move(others), at_, dims_, exact_, plan_).run();
+  Merged body = Merger(std::move(bodies), at_, dims_, exact_, threads_, plan_).run();
+  Merged other = Merger(std::move(others), at_, dims_, exact_, threads_, plan_).run();
   const auto size = [&](const auto& of) {
     return plan_.table.size(fitted(made, "a size in it", of));
   };
@@ -220,18 +237,20 @@ static bool mayBeNegative(const Extent& extent, std::span<const Dim> dims) {
   return false;
 }
 
+void keepConstraints(std::vector<Extent>& constraints, std::span<const Dim> dims) {
+  std::sort(constraints.begin(), constraints.end());
+  const auto [same, last] = std::ranges::unique(constraints);
+  constraints.erase(same, last);
+  std::erase_if(constraints, [&](const Extent& extent) { return !mayBeNegative(extent, dims); });
+}
+
 OpenPlan mergeSchedules(std::vector<Schedule> samples, const Samples& at, std::span<const Dim> dims,
-                        bool exact) {
+                        bool exact, int threads) {
   OpenPlan plan;
-  Merged merged = Merger(std::move(samples), at, dims, exact, plan).run();
+  Merged merged = Merger(std::move(samples), at, dims, exact, threads, plan).run();
   plan.schedule = std::move(merged.schedule);
   plan.numbers = std::move(merged.numbers);
   plan.arenaBytes = merged.arenaBytes;
-  std::sort(plan.constraints.begin(), plan.constraints.end());
-  const auto [same, last] = std::ranges::unique(plan.constraints);
-  plan.constraints.erase(same, last);
-  std::erase_if(plan.constraints,
-                [&](const Extent& extent) { return !mayBeNegative(extent, dims); });
   return plan;
 }
 

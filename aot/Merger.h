@@ -17,8 +17,9 @@ struct Merged {
 class Merger {
 public:
   Merger(std::vector<codegen::Schedule> samples, const Samples& at, std::span<const Dim> dims,
-         bool exact, OpenPlan& plan)
-      : samples_(std::move(samples)), at_(at), dims_(dims), exact_(exact), plan_(plan) {}
+         bool exact, int threads, OpenPlan& plan)
+      : samples_(std::move(samples)), at_(at), dims_(dims), exact_(exact), threads_(threads),
+        plan_(plan) {}
   Merged run();
 
 private:
@@ -43,6 +44,7 @@ private:
   void compare() const;
 
   void call(size_t index);
+  int libraryParams(const Calls& calls, CallNumbers& numbers);
   Formula rangeOf(const Calls& calls);
   Formula grainOf(const Calls& calls, const Formula& range, std::optional<Formula>& work) const;
   void control(const Calls& calls, ScheduledCall& made, CallNumbers& numbers);
@@ -91,12 +93,13 @@ private:
   const Samples& at_;
   std::span<const Dim> dims_;
   bool exact_;
+  int threads_;
   OpenPlan& plan_;
   Merged merged_;
   std::vector<std::pair<int, Formula>> blocks_;    // by the buffer that their results lie in
   std::map<size_t, Formula> ranges_;               // by call
   std::map<size_t, std::optional<Formula>> works_; // by call, where known
-  std::map<int, Formula> arenas_;                  // of parts, by buffer
+  std::map<int, Formula> arenas_;                  // of parts and of library kernels, by buffer
   std::vector<Formula> bytes_;                     // by buffer
 };
 

@@ -22,6 +22,7 @@ struct Source {
     std::vector<Dim> dims;
     std::vector<int64_t> example;                     // their sizes there
     std::vector<std::vector<Extent>> inputs, outputs; // shapes; inputs without captures
+    std::vector<Extent> constraints;                  // what must not be negative
     Samples samples{{}};
   };
   std::string name;

@@ -50,31 +50,46 @@ std::optional<SizedNumber> NumberFinder::withSteps(DType dtype, std::span<const 
   return exact_ ? std::nullopt : std::optional(number);
 }
 
-std::optional<Formula> NumberFinder::find(DType dtype, std::span<const Scalar> values) const {
-  std::vector<int64_t> integers, inverses;
-  std::vector<double> numbers;
-  for (const Scalar& value : values) {
-    const double number = value.asDouble();
-    const bool whole =
-        value.isInteger || (std::abs(number) < 0x1p53 && number == std::floor(number));
-    if (whole)
-      integers.push_back(value.asInteger());
-    if (number != 0 && std::abs(1 / number) < 0x1p53)
-      inverses.push_back(std::llround(1 / number));
-    numbers.push_back(number);
+/// The polynomial that `of` makes of the values, if it comes near integers.
+template <class Of>
+static std::optional<Extent> nearest(const Samples& at, std::span<const double> values,
+                                     const Of& of) {
+  std::vector<int64_t> integers;
+  for (const double value : values) {
+    const double number = of(value);
+    if (!(std::abs(number) < 0x1p53) || std::abs(number - std::round(number)) > 1e-3)
+      return std::nullopt;
+    integers.push_back(std::llround(number));
   }
-  std::optional<Extent> extent;
-  if (integers.size() == values.size())
-    extent = at_.fit(integers);
-  if (!isFloat(dtype))
+  return at.fit(integers);
+}
+
+std::optional<Formula> NumberFinder::find(DType dtype, std::span<const Scalar> values) const {
+  if (!isFloat(dtype)) {
+    std::vector<int64_t> integers;
+    for (const Scalar& value : values)
+      integers.push_back(value.asInteger());
+    const auto extent = at_.fit(integers);
     return extent ? std::optional(Formula(*extent)) : std::nullopt;
-  if (extent)
-    if (auto found = withSteps(dtype, numbers, {{Op::times, *extent}}))
-      return Formula(*found);
-  if (inverses.size() == values.size())
-    if (const auto inverse = at_.fit(inverses))
-      if (auto found = withSteps(dtype, numbers, {{Op::over, *inverse}}))
+  }
+  std::vector<double> numbers;
+  for (const Scalar& value : values)
+    numbers.push_back(value.asDouble());
+  // N, 1/N and their roots say what N is.
+  const auto guess = [&](Op op, bool root, const auto& of) -> std::optional<Formula> {
+    if (const auto extent = nearest(at_, numbers, of))
+      if (auto found = withSteps(dtype, numbers, {{op, *extent, root}}))
         return Formula(*found);
+    return std::nullopt;
+  };
+  if (auto found = guess(Op::times, false, [](double x) { return x; }))
+    return found;
+  if (auto found = guess(Op::over, false, [](double x) { return 1 / x; }))
+    return found;
+  if (auto found = guess(Op::times, true, [](double x) { return x * x; }))
+    return found;
+  if (auto found = guess(Op::over, true, [](double x) { return 1 / (x * x); }))
+    return found;
   std::vector<SizedNumber::Step> steps;
   for (const bool root : {false, true})
     for (const Extent& candidate : candidates_)

@@ -33,9 +33,12 @@ struct OpenPlan {
 /// What the samples have in common, and how their numbers follow from the sizes. Throws Error that
 /// names the operator, its line and the dims, where schedules differ in more than numbers, or a
 /// number follows no rule that is known. `exact`: constants of the program must have the samples'
-/// bits.
+/// bits. `threads`: the most of a call.
 OpenPlan mergeSchedules(std::vector<codegen::Schedule> samples, const Samples& at,
-                        std::span<const Dim> dims, bool exact);
+                        std::span<const Dim> dims, bool exact, int threads);
+
+/// Leaves those that some sizes within the bounds break, each once.
+void keepConstraints(std::vector<Extent>& constraints, std::span<const Dim> dims);
 
 /// The largest size for which no number of the plan comes near overflowing.
 int64_t mostSize(const OpenPlan& plan, const EntryInfo& entry);

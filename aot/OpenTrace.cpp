@@ -197,6 +197,21 @@ private:
 
   // Windows, differences and extrema need some elements.
   void findLeast() {
+    std::vector<int64_t> all;
+    for (const Dim& dim : open().dims)
+      all.push_back(dim.least);
+    if (!works(all))
+      raiseLeast();
+    std::vector<int64_t> least, most;
+    for (const Dim& dim : open().dims) {
+      least.push_back(dim.least);
+      most.push_back(std::min(dim.most, kFar));
+    }
+    for (const auto& corner : {least, most})
+      checkResults(corner, *traceAt(corner));
+  }
+
+  void raiseLeast() {
     const auto sample = open().samples.at(0);
     for (size_t d = 0; d < open().dims.size(); ++d) {
       Dim& dim = open().dims[d];
@@ -211,13 +226,6 @@ private:
       }
       dim.least = fine;
     }
-    std::vector<int64_t> least, most;
-    for (const Dim& dim : open().dims) {
-      least.push_back(dim.least);
-      most.push_back(std::min(dim.most, kFar));
-    }
-    for (const auto& corner : {least, most})
-      checkResults(corner, *traceAt(corner));
   }
 
   void checkResults(const std::vector<int64_t>& sizes, mlir::ModuleOp module) {
@@ -253,6 +261,7 @@ private:
     }
     for (const auto& sizes : places)
       compareTraces(near, open().samples, open().dims, *traceAt(sizes), sizes);
+    open().constraints = constraintsOf(near, open().samples);
   }
 
   // A size that is large, and one that is not special.

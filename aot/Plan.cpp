@@ -47,6 +47,7 @@ PlanNumbers numbersOf(const Schedule& schedule) {
   for (const ScheduledCall& call : schedule.calls) {
     CallNumbers& numbers = plan.calls.emplace_back();
     numbers.range = call.range, numbers.grain = call.grain;
+    numbers.scratchBytes = call.scratchBytes;
     numbers.offsets = sizes(call.offsets);
     if (!call.control)
       continue;

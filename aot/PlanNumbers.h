@@ -12,7 +12,8 @@ struct ControlNumbers;
 
 struct CallNumbers {
   Size range, grain;
-  int params = -1;           // slot where the kernel's params begin; none: -1
+  int params = -1;           // slot where the kernel's params begin; -1: none, or they are fixed
+  Size scratchBytes = 0;     // of a library kernel, for each piece
   std::vector<Size> offsets; // of args in their buffers, in bytes; empty: none
   std::shared_ptr<const ControlNumbers> control;
 };

@@ -114,6 +114,49 @@ struct Operations {
 
 } // namespace
 
+static std::vector<int64_t> boundsOf(mlir::Operation* op) {
+  std::vector<int64_t> bounds;
+  for (const TensorType& type : ir::tensorTypesOf(op->getResultTypes()))
+    bounds.insert(bounds.end(), type.shape.begin(), type.shape.end());
+  const std::optional<OpCode> code = ir::opCodeOf(op);
+  if (!code || op->getNumOperands() == 0)
+    return bounds;
+  const Attrs attrs = ir::attrsOf(op);
+  const Shape shape = ir::tensorTypeOf(op->getOperand(0).getType()).shape;
+  const OpInfo& row = info(*code);
+  if (*code == OpCode::Slice)
+    for (int i = 0; i < shape.size(); ++i) {
+      bounds.push_back(shape[i] - attrs.limits[i]);
+      bounds.push_back(attrs.starts[i]);
+    }
+  if (row.family == Family::ArgReduction)
+    bounds.push_back(shape[attrs.axis] - 1);
+  if (row.isReduction() && (row.combiner == OpCode::Maximum || row.combiner == OpCode::Minimum))
+    for (const int64_t axis : attrs.axes)
+      bounds.push_back(shape[axis] - 1);
+  return bounds;
+}
+
+std::vector<Extent> constraintsOf(std::span<const mlir::ModuleOp> traces, const Samples& at) {
+  std::vector<std::vector<int64_t>> samples;
+  for (mlir::ModuleOp trace : traces) {
+    std::vector<int64_t>& all = samples.emplace_back();
+    trace->walk<mlir::WalkOrder::PreOrder>([&](mlir::Operation* op) {
+      const auto bounds = boundsOf(op);
+      all.insert(all.end(), bounds.begin(), bounds.end());
+    });
+  }
+  std::vector<Extent> constraints;
+  for (size_t i = 0; i < samples[0].size(); ++i) {
+    std::vector<int64_t> values;
+    for (const auto& sample : samples)
+      values.push_back(sample[i]);
+    if (const auto extent = at.fit(values); extent && !extent->isFixed())
+      constraints.push_back(*extent);
+  }
+  return constraints;
+}
+
 void compareTraces(std::span<const mlir::ModuleOp> traces, const Samples& at,
                    std::span<const Dim> dims, mlir::ModuleOp other,
                    std::span<const int64_t> sizes) {

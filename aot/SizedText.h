@@ -19,6 +19,10 @@ private:
   std::vector<std::variant<std::string, Extent>> parts_;
 };
 
+/// What must not be negative, so that the operations are defined: extents, what slices leave, one
+/// less than an axis whose extremum is taken.
+std::vector<Extent> constraintsOf(std::span<const mlir::ModuleOp> traces, const Samples& at);
+
 /// Throws Error with a line of the model if the trace for other sizes is not what those of the
 /// samples foretell.
 void compareTraces(std::span<const mlir::ModuleOp> traces, const Samples& at,

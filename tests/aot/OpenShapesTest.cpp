@@ -260,12 +260,16 @@ TEST(AotOpen, MovementsAndIndices) {
       {{{n, 4}}});
   everySize<2>(
       [](const Tensor& x, const Tensor& i) {
-        const Tensor rows = remainder(i, 5);
+        const Tensor rows = floor(remainder(i.to(DType::f64), 5.0)).to(DType::i64);
         return std::pair(gather(x, rows, 0), scatter_add(x, rows, gather(x, rows, 0), 0));
       },
       {{{5, 3}, {n}}, {DType::f64, DType::i64}});
   everySize<2>(
-      [](const Tensor& x, const Tensor& i) { return gather(x, remainder(i, x.shape()[0]), 0); },
+      [](const Tensor& x, const Tensor& i) {
+        return gather(
+            x, floor(remainder(i.to(DType::f64), static_cast<double>(x.shape()[0]))).to(DType::i64),
+            0);
+      },
       {{{n, 3}, {m}}, {DType::f64, DType::i64}, {{1, 1}, {7, 100}, {1000, 3}, {5000, 4097}}});
 }
 
@@ -454,7 +458,7 @@ TEST(AotOpen, FunctionsThatAskForSizesAreRefused) {
     const int64_t rows = x.shape()[0];
     return pad(x, {{0, (rows + 15) / 16 * 16 - rows}, {0, 0}});
   };
-  expectIn("follows from no polynomial", refusal(padded, {n, 4}));
+  expectIn("for n = 1 the results have other shapes", refusal(padded, {n, 4}));
   const auto number = [](const Tensor& x) {
     return x * std::log(static_cast<double>(x.shape()[0]));
   };
