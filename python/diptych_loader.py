@@ -8,7 +8,8 @@
 
 Arguments are NumPy arrays, or whatever has __dlpack__ and lies in the CPU's memory; for a tensor without axes a number
 will do. Dtypes and shapes must be those of the artefact: nothing is converted. Arrays that are not contiguous are copied.
-Functions with a batch of any size are for C callers only. What is returned are NumPy arrays, which have __dlpack__ themselves. Calls may run on several threads at once.
+Sizes that a C caller would choose are taken from the arrays. What is returned are NumPy arrays, which have __dlpack__
+themselves. Calls may run on several threads at once.
 """
 import ctypes
 import json
@@ -39,6 +40,19 @@ class Threads(ctypes.Structure):
     _fields_ = [("count", ctypes.c_int), ("run", ctypes.c_void_p), ("pool", ctypes.c_void_p)]
 
 
+def extent(size, sizes):
+    """A size of a shape: a number, or a sum of products such as "2*days*stocks - 1"."""
+    if isinstance(size, int):
+        return size
+    total = 0
+    for sign, term in re.findall(r"([-+]?) ?([\w*]+)", size):
+        product = -1 if sign == "-" else 1
+        for factor in term.split("*"):
+            product *= int(factor) if factor.isdigit() else sizes[factor]
+        total += product
+    return total
+
+
 class Tensor:
     """What the artefact says of an input or output."""
 
@@ -63,14 +77,24 @@ class Tensor:
                 given = array.astype(self.dtype)
             else:
                 raise TypeError(f"{where}: expected {self} as an array, got {type(given).__name__}")
-        self.check(given, where)
-        return np.ascontiguousarray(given).reshape(self.shape)
+        self.checkDtype(given, where)
+        return np.ascontiguousarray(given).reshape(given.shape)
 
-    def check(self, array, where):
+    def checkDtype(self, array, where):
         if array.dtype != self.dtype:
             raise TypeError(f"{where}: expected {self}, got an array of {array.dtype}; convert it with astype")
-        if array.shape != self.shape:
-            raise ValueError(f"{where}: expected {self}, got an array of shape {array.shape}")
+
+    def checkShape(self, array, sizes, where):
+        shape = tuple(extent(size, sizes) for size in self.shape)
+        if array.shape != shape:
+            chosen = "".join(f", where {name} is {size}" for name, size in sizes.items() if name in str(self))
+            raise ValueError(f"{where}: expected {self}{chosen}, got an array of shape {array.shape}")
+
+    def sizesIn(self, array, names, sizes):
+        """Fills in the sizes that the array shows first."""
+        for size, found in zip(self.shape, array.shape):
+            if size in names:
+                sizes.setdefault(size, found)
 
 
 class Function:
@@ -81,17 +105,23 @@ class Function:
         self.inputs = [Tensor(part) for part in about["inputs"]]
         self.outputs = [Tensor(part) for part in about["outputs"]]
         self.workspaceBytes, self.alignment = about["workspace_bytes"], about["workspace_alignment"]
+        self.dims = [dim["name"] for dim in about.get("dims", ())]
         self.symbol = getattr(artefact.library, about["symbol"])
         self.symbol.restype = ctypes.c_int
+        if self.workspaceBytes is None:
+            self.workspaceOf = getattr(artefact.library, about["symbol"] + "_workspace_bytes")
+            self.workspaceOf.restype = ctypes.c_size_t
         self.memory = threading.local()
 
     def __repr__(self):
         return f"{self.name}({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
 
-    def workspace(self):
+    def workspace(self, sizes):
         """Aligned memory of this thread's own; kept for the next call."""
-        if not hasattr(self.memory, "address"):
-            self.memory.bytes = np.empty(self.workspaceBytes + self.alignment, np.uint8)
+        needed = self.workspaceOf(*sizes) if self.workspaceBytes is None else self.workspaceBytes
+        if getattr(self.memory, "size", -1) < needed:
+            self.memory.size = needed
+            self.memory.bytes = np.empty(needed + self.alignment, np.uint8)
             address = self.memory.bytes.ctypes.data
             self.memory.address = address + -address % self.alignment
         return self.memory.address
@@ -102,9 +132,15 @@ class Function:
             raise TypeError(f"{self.name}: expected {len(self.inputs)} arguments, got {len(arguments)}: {self!r}")
         arrays = [tensor.accept(given, f"{self.name}, argument {i}")
                   for i, (tensor, given) in enumerate(zip(self.inputs, arguments))]
-        results = self.results(out, arrays)
-        parameters = [ctypes.c_void_p(array.ctypes.data) for array in arrays + results]
-        parameters.append(ctypes.c_void_p(self.workspace()))
+        sizes = {}
+        for tensor, array in zip(self.inputs, arrays):
+            tensor.sizesIn(array, self.dims, sizes)
+        for i, (tensor, array) in enumerate(zip(self.inputs, arrays)):
+            tensor.checkShape(array, sizes, f"{self.name}, argument {i}")
+        results = self.results(out, arrays, sizes)
+        chosen = [ctypes.c_int64(sizes[name]) for name in self.dims]
+        parameters = chosen + [ctypes.c_void_p(array.ctypes.data) for array in arrays + results]
+        parameters.append(ctypes.c_void_p(self.workspace(chosen)))
         if self.artefact.weights is not None:
             parameters.append(ctypes.byref(self.artefact.weights))
         if self.artefact.threads > 1:
@@ -114,9 +150,10 @@ class Function:
         self.artefact.check(self.symbol(*parameters), self.name)
         return results[0] if len(results) == 1 else tuple(results)
 
-    def results(self, out, arrays):
-        if out is None:
-            return [np.empty(tensor.shape, tensor.dtype) for tensor in self.outputs]
+    def results(self, out, arrays, sizes):
+        if out is None:  # sizes out of bounds, which the call refuses, might give negative ones
+            return [np.empty([max(0, extent(size, sizes)) for size in tensor.shape], tensor.dtype)
+                    for tensor in self.outputs]
         results = list(out) if isinstance(out, (tuple, list)) else [out]
         if len(results) != len(self.outputs):
             raise TypeError(f"{self.name}: expected {len(self.outputs)} arrays in out, got {len(results)}")
@@ -124,7 +161,8 @@ class Function:
             where = f"{self.name}, out {i}"
             if not isinstance(array, np.ndarray):
                 raise TypeError(f"{where}: expected {tensor} as a NumPy array, got {type(array).__name__}")
-            tensor.check(array, where)
+            tensor.checkDtype(array, where)
+            tensor.checkShape(array, sizes, where)
             if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
                 raise ValueError(f"{where}: expected a contiguous array that may be written")
             if any(np.may_share_memory(array, other) for other in arrays + results[:i]):
@@ -158,8 +196,7 @@ class Artefact:
         self.message.restype = ctypes.c_char_p
         self.weights = self.openWeights(path, weights)
         self.check(getattr(self.library, f"{name}_check_cpu")(), "loading")
-        self.functions = {entry["name"]: Function(self, entry) for entry in self.about["entries"] if "dim" not in entry}
-        self.batched = {entry["name"] for entry in self.about["entries"]} - set(self.functions)
+        self.functions = {entry["name"]: Function(self, entry) for entry in self.about["entries"]}
 
     def openWeights(self, path, weights):
         """Mapped for as long as the process lives; None where they are in the artefact or passed."""
@@ -181,8 +218,6 @@ class Artefact:
         functions = self.__dict__.get("functions", {})
         if name in functions:
             return functions[name]
-        if name in self.__dict__.get("batched", ()):
-            raise Error(f"{name} takes a batch of any size, which this loader does not know; call it from C")
         raise AttributeError(f"the artefact has no function {name}; it has {', '.join(functions)}")
 
     def __dir__(self):

@@ -108,4 +108,18 @@ same(loader.load(f"{folder}/libembedded.so").main(np.array([0.1, 0.2, -0.3])), s
 same(loader.load(f"{folder}/libbeside.so").main(np.array([0.1, 0.2, -0.3])), saved, "weights in a file")
 same(loader.load(f"{folder}/libbeside.so", weights=f"{folder}/moved.safetensors").main(np.array([0.1, 0.2, -0.3])), saved, "moved")
 fails(loader.Error, "nowhere", lambda: loader.load(f"{folder}/libbeside.so", weights=f"{folder}/nowhere"))
+# Numbers whose sums are exact, whatever their order.
+sized = loader.load(f"{folder}/libsized.so")
+for days in (1, 2, 37, 4096):
+    m, v = np.arange(3.0 * days).reshape(days, 3), np.full(days, 3.0)
+    got = sized.open(m, v)
+    same(got, [m.sum(0) + 3.0, np.concatenate([v, v * 2.0])], f"{days} days")
+    same(sized.open(m, v, out=got), [m.sum(0) + 3.0, np.concatenate([v, v * 2.0])], f"{days} days, out=")
+assert str(sized.open) == "open(m: f64[days,3], v: f64[days]) -> (out0: f64[3], out1: f64[2*days])"
+fails(ValueError, "argument 1: expected v: f64[days], where days is 4, got an array of shape (5,)", lambda: sized.open(np.ones((4, 3)), np.ones(5)))
+fails(ValueError, "argument 0: expected m: f64[days,3]", lambda: sized.open(np.ones((4, 2)), np.ones(4)))
+assert fails(loader.Error, "1 <= days <= 5000", lambda: sized.open(np.ones((0, 3)), np.ones(0))).code == 7
+for batch in (0, 1, 300):
+    m, v = np.arange(batch * 6.0).reshape(batch, 2, 3), np.full(2, 3.0)
+    same(sized.each(m, v), [m.sum(1) + 3.0, np.tile([3.0, 3.0, 6.0, 6.0], (batch, 1))], f"{batch} examples")
 print("NumPy", np.__version__, "agrees")

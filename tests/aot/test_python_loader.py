@@ -63,6 +63,7 @@ class Loader(unittest.TestCase):
         run(self.diptych, "compile", model, "-o", self.folder / "libthreaded.so", "--threads", "4", *strict)
         run(self.diptych, "compile", saved, "-o", self.folder / "libembedded.so", *strict)
         run(self.diptych, "compile", saved, "-o", self.folder / "libbeside.so", "--weights", "file", *strict)
+        run(BUILD / "bin" / "probe-maker", "--name", "sized", "--directory", self.folder, "--kind", "shared", *strict)
         shutil.copy(self.folder / "beside.safetensors", self.folder / "moved.safetensors")
         x = ",".join(repr(i / 7 - 0.5) for i in range(12))
         expected = {
