@@ -46,6 +46,7 @@ public:
       each({&loop.extent, &loop.block, &loop.left, &loop.right});
   }
   void operator()(BlockSumSpec& spec) { each({&spec.blocks, &spec.n}); }
+  void operator()(RowsSpec&) {} // for GPUs, made when sizes are known
   void operator()(IndexSpec& spec) { each({&spec.n, &spec.m, &spec.inner}); }
 
 private:

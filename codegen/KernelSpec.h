@@ -21,6 +21,7 @@ struct Size {
   }
   bool isDynamic() const { return slot >= 0; }
   bool is(int64_t number) const { return !isDynamic() && value == number; }
+  friend bool operator==(const Size&, const Size&) = default;
 
   int64_t value = 0;
   int slot = -1;

@@ -60,7 +60,7 @@ std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops
   const int64_t each = call.range / rows;
   for (const auto& [access, written] : loops.accesses) {
     RowFootprint print{call.buffers[access->arg], access->strides[loops.ranged].value * each,
-                       access->offset, access->offset, written};
+                       access->offset.value, access->offset.value, written};
     for (size_t i = 0; i < loops.extents.size(); ++i) {
       const int64_t extent = static_cast<int>(i) == loops.ranged ? each : loops.extents[i];
       const int64_t reach = (extent - 1) * access->strides[i].value;

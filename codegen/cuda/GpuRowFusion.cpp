@@ -293,7 +293,7 @@ private:
       const auto unlike = [&](const Access& access) {
         return bufferOf(group, m, access) == buffer &&
                !(part.extents.size() == 2 && part.extents[1].is(by.extents[1].value) &&
-                 access.offset == to.offset && access.dtype == to.dtype &&
+                 access.offset.value == to.offset.value && access.dtype == to.dtype &&
                  access.strides[0].is(to.strides[0].value) && access.strides[1].is(1));
       };
       for (const Line& line : part.lines)

@@ -93,10 +93,10 @@ private:
   void read(const Kept& one) {
     const Access& access = one.access;
     const int64_t size = sizeOf(access.dtype), lanes = kVectorBytes / size;
-    const bool vectors = one.length % lanes == 0 && access.offset % lanes == 0 &&
+    const bool vectors = one.length % lanes == 0 && access.offset.value % lanes == 0 &&
                          access.strides[0].value % lanes == 0;
     const int64_t each = vectors ? lanes : 1;
-    Value begin = k_.add(k_.mul(row_, k_.size(access.strides[0])), k_.i64(access.offset));
+    Value begin = k_.add(k_.mul(row_, k_.size(access.strides[0])), k_.size(access.offset));
     unrolled(lane_, endOf(one.length / each), at_.lanes(), kOverlap, [&](Value unit) {
       Value i = k_.mul(unit, k_.i64(each));
       Value from = k_.address(k_.pointer(access.arg), access.dtype, k_.add(begin, i));
@@ -259,7 +259,7 @@ private:
       k_.storeScalar(totals[j], totalAt(first + static_cast<int64_t>(j)), to.dtype);
       if (to.arg >= spec_.args)
         continue;
-      Value place = k_.add(k_.i64(to.offset), k_.mul(row_, k_.size(to.strides[0])));
+      Value place = k_.add(k_.i64(to.offset.value), k_.mul(row_, k_.size(to.strides[0])));
       k_.storeScalar(totals[j], k_.address(k_.pointer(to.arg), to.dtype, place), to.dtype);
     }
   }

@@ -56,7 +56,7 @@ int lanesOf(const NestSpec& nest) {
   forEachAccess(nest, [&](const Access& access, bool written) {
     if (access.strides[last].is(0) && !written)
       return;
-    fits = fits && access.strides[last].is(1) && access.offset % lanes == 0;
+    fits = fits && access.strides[last].is(1) && access.offset.value % lanes == 0;
     for (size_t i = 0; i < last; ++i)
       fits = fits && divides(access.strides[i]);
   });
