@@ -237,10 +237,10 @@ std::string cudaHeaderText(const CudaModel& model) {
     const Signatures signatures = signaturesOf(model, entry);
     text += "\n/* ";
     for (const TensorInfo& input : entry.inputs)
-      text += input.name + " " + typeText(input, std::nullopt) + "; ";
+      text += input.name + " " + input.type.str() + "; ";
     text += "gives";
     for (const TensorInfo& output : entry.outputs)
-      text += " " + output.name + " " + typeText(output, std::nullopt);
+      text += " " + output.name + " " + output.type.str();
     text += " */\n#define " + upper(name) + "_CUDA_" + upper(entry.name) + "_WORKSPACE_BYTES " +
             std::to_string(model.plans[e].workspaceBytes) + "\n" + signatures.device + ";\n" +
             signatures.check + ";\n" + signatures.host + ";\n";
