@@ -14,8 +14,8 @@ void emitMatmul(Emission& emission, const MatmulSpec& spec) {
   Contraction c;
   c.dtype = spec.dtype;
   c.left = spec.left.arg, c.right = spec.right.arg, c.result = spec.result.arg;
-  c.leftOffset = spec.left.offset, c.rightOffset = spec.right.offset;
-  c.resultOffset = spec.result.offset;
+  c.leftOffset = spec.left.offset.value, c.rightOffset = spec.right.offset.value;
+  c.resultOffset = spec.result.offset.value;
   if (spec.rangeOverBlocks) {
     c.overBlocks = true;
     c.blockStride = spec.result.strides[0];
@@ -68,14 +68,14 @@ void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
 // y[i] = x[0, i] + x[1, i] + ..., in order.
 void emitBlockSum(Emission& emission, const BlockSumSpec& spec) {
   constexpr int threads = 128;
-  emission.launch(countOf({Size(spec.n)}, threads), threads, [&](GpuKernel& k) {
+  emission.launch(countOf({spec.n}, threads), threads, [&](GpuKernel& k) {
     Value i = k.globalThread();
-    k.when(k.less(i, k.i64(spec.n)), [&] {
+    k.when(k.less(i, k.size(spec.n)), [&] {
       auto part = [&](Value block) {
-        Value offset = k.add(k.mul(block, k.i64(spec.n)), i);
+        Value offset = k.add(k.mul(block, k.size(spec.n)), i);
         return k.loadScalar(k.address(k.pointer(0), spec.dtype, offset), spec.dtype);
       };
-      auto total = k.loop(k.i64(1), k.i64(spec.blocks), 1, part(k.i64(0)),
+      auto total = k.loop(k.i64(1), k.size(spec.blocks), 1, part(k.i64(0)),
                           [&](Value b, ValueRange so) -> SmallVector<Value> {
                             return {arith::AddFOp::create(k.builder(), k.loc(), so[0], part(b))};
                           });
