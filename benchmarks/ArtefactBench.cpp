@@ -114,6 +114,34 @@ BENCHMARK_CAPTURE(artefactGradientOnThreads, pool, true)
     ->Name("artefact/w1/gradient/2_threads_that_last")
     ->Apply(milliseconds);
 
+// The number of days is chosen at the call.
+void artefactGradientOfAnyDays(benchmark::State& state) {
+  Called p;
+  const dt::Dim days = dt::dim("days", 1);
+  const Library library(dt::aot::compile({{"gradient", dt::value_and_grad(objective)}},
+                                         std::tuple(p.w, p.X, p.r),
+                                         {.name = "w1_days",
+                                          .directory = temporaryFolder(),
+                                          .kind = dt::aot::Kind::shared,
+                                          .arguments = {"w", "X", "r"},
+                                          .shapes = {{"X", {days, 300, 8}}, {"r", {days, 300}}}}));
+  auto* f = library.function<int(int64_t, const double*, const double*, const double*, double*,
+                                 double*, void*)>("w1_days_gradient");
+  if (!f)
+    return state.SkipWithError("the artefact does not run");
+  const auto run = [&] {
+    return f(p.X.shape()[0], p.w.data<double>(), p.X.data<double>(), p.r.data<double>(), &p.value,
+             const_cast<double*>(p.gradient.data<double>()), library.workspace());
+  };
+  if (run() != 0 || !agree(state, p.gradient, dt::value_and_grad(objective)(p.w, p.X, p.r).second))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(run());
+}
+BENCHMARK(artefactGradientOfAnyDays)
+    ->Name("artefact/w1/gradient/days_chosen_at_the_call")
+    ->Apply(milliseconds);
+
 // DIPTYCH_THREADS=1 makes it the counterpart of the artefact on one thread.
 void jitGradient(benchmark::State& state) {
   const Portfolio p;
