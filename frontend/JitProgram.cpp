@@ -5,6 +5,7 @@
 #include "codegen/cuda/GpuCompiler.h"
 #include "frontend/JitDevice.h"
 #include "frontend/JitPipeline.h"
+#include "frontend/JitProfile.h"
 #include "frontend/TensorImpl.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
@@ -233,14 +234,18 @@ std::shared_ptr<Callee> JitProgram::deriveBatched(const std::vector<bool>& marke
 }
 
 std::string JitProgram::text(const std::string& stage) {
+  if (stage == "profile") {
+    prepare();
+    return profileText(runner_->program());
+  }
   std::lock_guard lock(traceMutex());
   mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
   JitStats unused;
   const bool dialect =
       stage == "traced" || stage == "differentiated" || stage == "simplified" || stage == "fused";
   if (!dialect && stage != "plan" && stage != "kernels" && stage != "llvm" && stage != "asm")
-    throw Error("ir: expected traced, differentiated, simplified, fused, plan, kernels, llvm or "
-                "asm, got '" +
+    throw Error("ir: expected traced, differentiated, simplified, fused, plan, profile, kernels, "
+                "llvm or asm, got '" +
                 stage + "'");
   if (dialect) {
     if (stage != "traced")

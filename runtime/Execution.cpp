@@ -5,6 +5,7 @@
 #include "runtime/ThreadPool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace diptych::runtime {
@@ -50,13 +51,15 @@ void Execution::add(const ArgPlace& place, std::byte* arena) {
   args_.push_back(known);
 }
 
-void Execution::run() {
+// `after` is told of each step, or of the first of a group, when it is done.
+template <class After> void Execution::walk(const After& after) {
   for (const Patch& patch : patches_)
     args_[patch.arg] = static_cast<std::byte*>(slots_[patch.slot]) + patch.offset;
   auto group = program_.rowGroups.begin();
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     if (!runner_ && group != program_.rowGroups.end() && i == group->first) {
       runRows(*group);
+      after(i);
       i += group->count - 1;
       ++group;
       continue;
@@ -69,7 +72,24 @@ void Execution::run() {
       runner_->kernel(step, args);
     else
       runKernel(step, args);
+    after(i);
   }
+}
+
+void Execution::run() {
+  walk([](size_t) {});
+}
+
+std::vector<double> Execution::profile() {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds(program_.steps.size());
+  auto last = Clock::now();
+  walk([&](size_t step) {
+    const auto now = Clock::now();
+    seconds[step] = std::chrono::duration<double>(now - last).count();
+    last = now;
+  });
+  return seconds;
 }
 
 // Each piece of the rows walks through all steps, a chunk at a time.

@@ -25,8 +25,12 @@ public:
   void** inputs() { return slots_.data(); }
   void** outputs() { return slots_.data() + program_.inputs.size(); }
   void run();
+  /// Runs and tells how many seconds each step took; those of a row group share the time of the
+  /// first.
+  std::vector<double> profile();
 
 private:
+  template <class After> void walk(const After& after);
   struct Patch {
     size_t arg, slot;
     int64_t offset;

@@ -47,6 +47,15 @@ void Program::run(std::span<void* const> inputs, std::span<void* const> outputs)
   execute(execution, inputs, outputs);
 }
 
+std::vector<double> Program::profile(std::span<void* const> inputs,
+                                     std::span<void* const> outputs) const {
+  const Buffer arena = Buffer::allocate(arenaBytes);
+  Execution execution(*this, arena.data());
+  std::copy(inputs.begin(), inputs.end(), execution.inputs());
+  std::copy(outputs.begin(), outputs.end(), execution.outputs());
+  return execution.profile();
+}
+
 struct ProgramRunner::Run {
   explicit Run(const Program& program)
       : arena(Buffer::allocate(program.arenaBytes)), execution(program, arena.data()) {}

@@ -81,6 +81,8 @@ struct Program {
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
   /// Throws Error where a step reports that it failed.
   void run(std::span<void* const> inputs, std::span<void* const> outputs) const;
+  /// The same, and how many seconds each step took; steps of a row group share that of the first.
+  std::vector<double> profile(std::span<void* const> inputs, std::span<void* const> outputs) const;
   /// Kernels that one run calls, and their operations; loops of unknown length count one step, and
   /// branches the longer way.
   int64_t kernelCalls() const;

@@ -134,7 +134,9 @@ public:
 
   JitStats stats() const { return detail::jitStats(*cache_); }
   /// The latest program as text: "traced", "differentiated", "simplified", "fused" (our dialect),
-  /// "plan" (calls and buffers), "kernels" (MLIR), "llvm" or "asm". Error before the first call.
+  /// "plan" (calls and buffers, with their operations and bytes), "kernels" (MLIR), "llvm" or
+  /// "asm". "profile" runs the program on ones, step by step, and sets what each kernel took beside
+  /// what this machine's multipliers and memory need at least. Error before the first call.
   std::string ir(const std::string& stage = "fused") const {
     return detail::jitText(*cache_, stage);
   }

@@ -100,6 +100,21 @@ TEST(Jit, LongProductsOfFewElementsAreSplitOverBlocks) {
   EXPECT_THAT(jitted.ir("plan"), HasSubstr("block_sum"));
 }
 
+// Each kernel beside what the machine could do; loops, and kernels that run row by row, are one
+// line.
+TEST(Jit, ProfileSetsTimesBesideCosts) {
+  const auto jitted =
+      dt::jit([](const dt::Tensor& x) { return dt::matmul(dt::softmax(x, -1), dt::transpose(x)); });
+  jitted(dt::randn({300, 400}));
+  EXPECT_THAT(jitted.ir("plan"), HasSubstr("7.2e+07 flops"));
+  const std::string profile = jitted.ir("profile");
+  EXPECT_THAT(profile, HasSubstr("arena "));
+  EXPECT_THAT(profile, HasSubstr("flop/byte"));
+  EXPECT_THAT(profile, HasSubstr("matmul"));
+  EXPECT_THAT(profile, HasSubstr("JitTest.cpp:"));
+  EXPECT_THAT(profile, testing::Not(HasSubstr("inf")));
+}
+
 //===-- Results ------------------------------------------------------------------------------===//
 
 TEST(JitResult, MayBeAnyTree) {
