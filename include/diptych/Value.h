@@ -56,8 +56,10 @@ private:
     if (impl_)
       impl_->references_.fetch_add(1, std::memory_order_relaxed);
   }
+  // Who holds the last handle sees 1: nobody can add another, so no locked instruction is needed.
   void release() {
-    if (impl_ && impl_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    if (impl_ && (impl_->references_.load(std::memory_order_acquire) == 1 ||
+                  impl_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1))
       delete impl_;
   }
   ValueImpl* impl_ = nullptr;
