@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+import table as text
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = {"torch": ["eager", "compile"], "jax": ["jit"], "casadi": ["machine"], "numpy": ["by_hand"]}
 
@@ -67,12 +69,7 @@ def table(record, peers):
                 else:
                     line.append(f"{cell['latency']['median'] / jit:.2f}x ({milliseconds(cell['first_call'])})")
             lines.append(line)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join([line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:])]))
-    print("\nPeers: median over jit's median, and the first call in ms, compiling in it.")
-    for note in notes:
-        print(note)
+    text.print_table(lines, "Peers: median over jit's median, and the first call in ms, compiling in it.", notes)
 
 
 def main():

@@ -17,6 +17,7 @@ import tempfile
 import numpy as np
 
 import harness
+import table as text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DTYPES = {"f64": np.float64, "f32": np.float32}
@@ -218,12 +219,8 @@ def table(systems, results):
             if cell["failure"]:
                 notes.append(f"{system}, {case.name} {ours['dtype']}: {cell['failure']}")
         lines.append(line)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join([line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:])]))
-    print("\nOne thread each. Peers: median over Diptych's median, so above 1 they are slower.")
-    for note in notes:
-        print(note)
+    text.print_table(lines, "One thread each. Peers: median over Diptych's median, so above 1 they are slower.",
+                     notes)
 
 
 def main():
