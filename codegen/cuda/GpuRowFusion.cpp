@@ -1,10 +1,9 @@
-// From a first call on, calls of the same rows that touch a buffer of those already taken join, if
-// what one writes and another touches stays within a row. Results of folds and rows that no other
-// call wants never reach memory.
+// Calls of the same rows that touch a buffer of those already taken join. Results of folds and rows
+// that no other call wants never reach memory.
 #include "codegen/cuda/GpuRowFusion.h"
 
 #include "codegen/Folds.h"
-#include "codegen/RowFootprints.h"
+#include "codegen/RowWalk.h"
 #include "codegen/cuda/GpuEmitters.h"
 
 #include <algorithm>
@@ -14,7 +13,7 @@ namespace diptych::codegen::cuda {
 
 namespace {
 
-constexpr size_t kWindow = 64, kMostMembers = 12, kMostLines = 400;
+constexpr size_t kMostMembers = 12, kMostLines = 400;
 // Below, a launch costs more than the work; above, so many threads at least keep a device busy.
 constexpr int64_t kFewElements = 65536, kEnoughThreads = 8192;
 constexpr int64_t kKeptBytes = 20 << 10; // of a row: two fit into a block's shared memory
@@ -57,108 +56,75 @@ bool isOfRow(const Access& access) {
                      [](const Size& stride) { return stride.is(0); });
 }
 
+/// The members of a candidate as parts of one kernel.
 struct Group {
-  std::vector<size_t> members, before, after;
-  std::vector<NestSpec> parts;
-  std::vector<RowFootprint> prints;
+  std::vector<size_t> members;
+  std::vector<NestSpec> parts = {};
   size_t lines = 0;
   int64_t longest = 0; // row of a fold
 };
 
-class RowFusion {
+class RowFusion : public RowWalk {
 public:
-  explicit RowFusion(Schedule& schedule) : schedule_(schedule) {}
+  explicit RowFusion(Schedule& schedule) : RowWalk(schedule), schedule_(schedule) {}
 
-  void run() {
-    std::vector<size_t> pending(schedule_.calls.size());
-    for (size_t i = 0; i < pending.size(); ++i)
-      pending[i] = i;
-    while (!pending.empty())
-      pending = step(pending);
+  void fuse() {
+    run();
     schedule_.calls = std::move(made_);
   }
 
 private:
-  const ScheduledCall& call(size_t i) const { return schedule_.calls[i]; }
-
-  std::vector<size_t> step(const std::vector<size_t>& pending) {
-    Group best;
-    for (const int64_t rows : rowCounts(pending)) {
-      Group group = gather(pending, rows);
-      if (isWorthwhile(group, rows) && group.members.size() > best.members.size())
-        best = std::move(group);
-    }
-    if (best.members.empty()) {
-      made_.push_back(call(pending[0]));
-      return {pending.begin() + 1, pending.end()};
-    }
-    for (size_t i : best.before)
-      made_.push_back(call(i));
-    made_.push_back(merged(best));
-    best.after.insert(best.after.end(), pending.begin() + std::min(kWindow, pending.size()),
-                      pending.end());
-    return std::move(best.after);
-  }
-
   /// Ranges of folds in the window that cut the first call's.
-  std::vector<int64_t> rowCounts(const std::vector<size_t>& pending) const {
-    std::vector<int64_t> counts;
-    if (!nestOf(call(pending[0])))
-      return counts;
-    for (size_t i = 0; i < std::min(kWindow, pending.size()); ++i) {
-      const NestSpec* nest = nestOf(call(pending[i]));
-      const int64_t rows = call(pending[i]).range;
-      if (nest && !nest->folds.empty() && rows > 1 && call(pending[0]).range % rows == 0 &&
-          std::find(counts.begin(), counts.end(), rows) == counts.end())
-        counts.push_back(rows);
+  std::vector<RowCandidate> startsOf(std::span<const size_t> window) const override {
+    std::vector<RowCandidate> starts;
+    if (!nestOf(call(window[0])))
+      return starts;
+    for (size_t i : window) {
+      const NestSpec* nest = nestOf(call(i));
+      const int64_t rows = call(i).range;
+      const bool known = std::any_of(starts.begin(), starts.end(),
+                                     [&](const RowCandidate& start) { return start.rows == rows; });
+      if (nest && !nest->folds.empty() && rows > 1 && call(window[0]).range % rows == 0 && !known)
+        starts.push_back({.rows = rows});
     }
-    return counts;
+    return starts;
   }
 
-  Group gather(const std::vector<size_t>& pending, int64_t rows) const {
-    Group group;
-    for (size_t p = 0; p < std::min(kWindow, pending.size()); ++p) {
-      const size_t i = pending[p];
-      const auto waitsFor = [&](size_t other) { return depends(call(i), call(other)); };
-      const bool late = std::any_of(group.after.begin(), group.after.end(), waitsFor);
-      if (!late && join(group, i, rows))
-        continue;
-      if (group.members.empty())
-        return group; // a group begins with the first call
-      const bool needs = std::any_of(group.members.begin(), group.members.end(), waitsFor);
-      (late || needs ? group.after : group.before).push_back(i);
-    }
-    return group;
-  }
-
-  bool join(Group& group, size_t i, int64_t rows) const {
+  bool mayJoin(const RowCandidate& candidate, size_t i) const override {
+    const Group group = groupOf(candidate);
     const NestSpec* nest = nestOf(call(i));
-    const std::optional<RowLoops> loops = rowLoopsOf(call(i));
-    if (!nest || !loops || !call(i).offsets.empty() || call(i).range % rows != 0 ||
+    if (!nest || !call(i).offsets.empty() || call(i).range % candidate.rows != 0 ||
         group.members.size() == kMostMembers || group.lines + nest->lines.size() > kMostLines)
       return false;
-    const bool folds = !nest->folds.empty();
-    if (folds ? nest->extents.size() != 2 || nest->vectorLoop != 1 ||
-                    nest->extents[1].value > kLongestRow
-              : !isByElement(*nest))
+    if (nest->folds.empty() ? !isByElement(*nest)
+                            : nest->extents.size() != 2 || nest->vectorLoop != 1 ||
+                                  nest->extents[1].value > kLongestRow)
       return false;
-    std::optional<NestSpec> part = byRows(*nest, rows);
-    if (!part || !takesTotalsByRow(group, call(i), *part))
-      return false;
-    const std::vector<RowFootprint> own = footprintsOf(call(i), *loops, rows);
-    if (!group.members.empty() && !touchesOneOf(group, call(i)))
-      return false;
-    for (const RowFootprint& print : own)
-      if (!std::all_of(group.prints.begin(), group.prints.end(),
-                       [&](const RowFootprint& other) { return stayApart(print, other); }))
-        return false;
-    group.prints.insert(group.prints.end(), own.begin(), own.end());
-    group.members.push_back(i);
-    group.lines += nest->lines.size();
-    if (folds)
-      group.longest = std::max(group.longest, nest->extents[1].value);
-    group.parts.push_back(std::move(*part));
-    return true;
+    const std::optional<NestSpec> part = byRows(*nest, candidate.rows);
+    return part && takesTotalsByRow(group, call(i), *part) &&
+           (group.members.empty() || touchesOneOf(group, call(i)));
+  }
+
+  double gainOf(const RowCandidate& candidate) const override {
+    const Group group = groupOf(candidate);
+    return isWorthwhile(group, candidate.rows) ? static_cast<double>(group.members.size()) : 0;
+  }
+
+  void alone(size_t i) override { made_.push_back(call(i)); }
+  void together(const RowCandidate& candidate) override {
+    made_.push_back(merged(groupOf(candidate)));
+  }
+
+  Group groupOf(const RowCandidate& candidate) const {
+    Group group{candidate.members};
+    for (size_t i : candidate.members) {
+      const NestSpec& nest = *nestOf(call(i));
+      group.parts.push_back(*byRows(nest, candidate.rows));
+      group.lines += nest.lines.size();
+      if (!nest.folds.empty())
+        group.longest = std::max(group.longest, nest.extents[1].value);
+    }
+    return group;
   }
 
   bool touchesOneOf(const Group& group, const ScheduledCall& other) const {
@@ -191,7 +157,7 @@ private:
 
   static bool isWorthwhile(const Group& group, int64_t rows) {
     const int64_t units = std::min(kMostUnits, (group.longest + kFoldBlock - 1) / kFoldBlock);
-    return group.members.size() > 1 && group.longest > 0 &&
+    return group.longest > 0 &&
            (rows * group.longest <= kFewElements || rows * units * kFoldPartials >= kEnoughThreads);
   }
 
@@ -316,6 +282,6 @@ private:
 
 } // namespace
 
-void fuseRows(Schedule& schedule) { RowFusion(schedule).run(); }
+void fuseRows(Schedule& schedule) { RowFusion(schedule).fuse(); }
 
 } // namespace diptych::codegen::cuda

@@ -2,9 +2,7 @@
 // values and gradients. DIPTYCH_GPU_FUZZ programs are run (20), from seed 1 on.
 #include "../fuzz/Functions.h"
 #include "../fuzz/Generate.h"
-#include "frontend/TensorImpl.h"
 #include "tests/cuda/Device.h"
-#include "tests/cuda/SimulatedKernels.h"
 #include "tests/ops/Agreement.h"
 
 #include <cstdlib>
@@ -17,31 +15,17 @@ int64_t programs() {
   return text ? std::atoll(text) : 20;
 }
 
-class DeviceFuzz : public testing::TestWithParam<int64_t> {
+class DeviceFuzz : public test::WithDeviceKernels<testing::TestWithParam<int64_t>> {
 protected:
-  void SetUp() override {
-    if (!cuda_available())
-      GTEST_SKIP() << "no GPU: " << cuda_status();
-    if (test::isSimulated())
-      test::provideSimulatedKernels();
-  }
-  void TearDown() override {
-    if (cuda_available() && test::isSimulated())
-      runtime::cuda::provideKernels(nullptr);
-  }
-  static Values moved(ValueSpan values, bool onDevice) {
-    Values result;
-    for (const Value& value : values)
-      result.push_back(movedTo(value, onDevice));
-    return result;
-  }
   void expectTheCpusBits(const char* what, const Function& program, const Values& inputs) {
-    const Values expected = suite::runEager(program, inputs), there = moved(inputs, true);
-    EXPECT_EQ(suite::bitDifference(moved(suite::runEager(program, there), false), expected), "")
-        << what << ", eager";
-    EXPECT_EQ(suite::bitDifference(
-                  moved(suite::runCompiled(program, there, Numerics::strict), false), expected),
+    const Values expected = suite::runEager(program, inputs), there = test::moved(inputs, true);
+    EXPECT_EQ(suite::bitDifference(test::moved(suite::runEager(program, there), false), expected),
               "")
+        << what << ", eager";
+    EXPECT_EQ(
+        suite::bitDifference(
+            test::moved(suite::runCompiled(program, there, Numerics::strict), false), expected),
+        "")
         << what << ", compiled";
   }
 };

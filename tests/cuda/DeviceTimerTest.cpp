@@ -31,10 +31,4 @@ TEST_F(DeviceTimers, MisuseIsAnError) {
                       {"expected a start and a stop before it"});
 }
 
-TEST(DeviceTimersWithout, AGpuThereIsNone) {
-  if (cuda_available())
-    GTEST_SKIP() << "there is a device: " << cuda_status();
-  test::expectMessage(test::messageOf([] { DeviceTimer timer; }), {"expected a GPU for \"cuda\""});
-}
-
 } // namespace

@@ -3,7 +3,6 @@
 // in simulation; at their real sizes on a GPU.
 #include "examples/training_steps/Models.h"
 #include "tests/cuda/Device.h"
-#include "tests/cuda/SimulatedKernels.h"
 #include "tools/study/Models.h"
 
 #include <diptych/Jit.h>
@@ -14,20 +13,12 @@ namespace {
 
 using Numbers = std::vector<std::vector<double>>;
 
-class DeviceWorkloads : public test::OnDevice {
+class DeviceWorkloads : public test::WithDeviceKernels<testing::Test> {
 protected:
   void SetUp() override {
-    OnDevice::SetUp();
-    if (IsSkipped())
-      return;
-    small = test::isSimulated();
-    if (small)
-      test::provideSimulatedKernels();
+    WithDeviceKernels::SetUp();
+    small = simulated;
     manual_seed(3);
-  }
-  void TearDown() override {
-    if (small)
-      runtime::cuda::provideKernels(nullptr);
   }
 
   /// The function's results are std::vector<Tensor>.

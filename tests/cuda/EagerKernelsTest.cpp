@@ -1,25 +1,17 @@
 // Eager mode on kernels of the device: those of codegen/EagerKernels, compiled for the simulator.
 // They give the CPU's bits, and nothing runs on the host.
 #include "tests/cuda/Device.h"
-#include "tests/cuda/SimulatedKernels.h"
 
 using namespace diptych;
 
 namespace {
 
-class DeviceKernels : public test::OnSimulatedDevice {
+class DeviceKernels : public test::WithDeviceKernels<test::OnSimulatedDevice> {
 protected:
   void SetUp() override {
-    OnSimulatedDevice::SetUp();
-    if (IsSkipped())
-      return;
-    test::provideSimulatedKernels();
-    before_ = device_stats();
-  }
-  void TearDown() override {
+    WithDeviceKernels::SetUp();
     if (!IsSkipped())
-      runtime::cuda::provideKernels(nullptr);
-    OnSimulatedDevice::TearDown();
+      before_ = device_stats();
   }
 
   /// f on the device gives f's bits on the CPU.

@@ -1,6 +1,7 @@
 // Asking for a GPU where there is none.
 #include "tests/errors/Throws.h"
 
+#include <diptych/DeviceTimer.h>
 #include <diptych/diptych.h>
 
 namespace dt = diptych;
@@ -16,6 +17,13 @@ TEST(DeviceErrors, WithoutAGpuTheErrorSaysWhatToDo) {
   EXPECT_ERROR_HERE(dt::tensor({1.0}).to("cuda"), "expected a GPU for \"cuda\"");
   dt::synchronize(); // nothing to wait for
   dt::release_device_cache();
+}
+
+TEST(DeviceErrors, WithoutAGpuThereIsNoTimer) {
+  if (dt::cuda_available())
+    GTEST_SKIP() << "there is a GPU: " << dt::cuda_status();
+  dt::test::expectMessage(dt::test::messageOf([] { dt::DeviceTimer timer; }),
+                          {"expected a GPU for \"cuda\""});
 }
 
 TEST(DeviceErrors, NamesAreChecked) {

@@ -1,0 +1,53 @@
+// The walk that brings calls together which treat the rows of one axis independently: from the
+// first pending call on, those of a window that may run row by row with it, what has to stand
+// before them and what after. What there is to win and what becomes of them is for who derives from
+// it.
+#pragma once
+
+#include "codegen/RowFootprints.h"
+
+#include <span>
+
+namespace diptych::codegen {
+
+/// What can run together from a first call on.
+struct RowCandidate {
+  int64_t rows = 0;
+  bool products = true; // whether products of matrices may be members
+  std::vector<size_t> members = {}, before = {}, after = {};
+  std::vector<RowFootprint> prints = {}; // of the members
+};
+
+class RowWalk {
+public:
+  explicit RowWalk(const Schedule& schedule) : schedule_(schedule) {}
+  virtual ~RowWalk() = default;
+
+  /// Hands every call of the schedule to `alone` or, with others, to `together`.
+  void run();
+
+protected:
+  const ScheduledCall& call(size_t i) const { return schedule_.calls[i]; }
+
+  /// Candidates to try, without members yet, for a window that begins with its first call.
+  virtual std::vector<RowCandidate> startsOf(std::span<const size_t> window) const = 0;
+  /// Whether call i may be a member, beside that its rows stay apart from the members'.
+  virtual bool mayJoin(const RowCandidate& candidate, size_t i) const = 0;
+  /// What running the members together wins; they do where it is more than 0.
+  virtual double gainOf(const RowCandidate& candidate) const = 0;
+  virtual void alone(size_t i) = 0;
+  virtual void together(const RowCandidate& candidate) = 0;
+
+private:
+  std::vector<size_t> step(const std::vector<size_t>& pending);
+  void gather(RowCandidate& candidate, std::span<const size_t> window) const;
+  bool join(RowCandidate& candidate, size_t i) const;
+
+  const Schedule& schedule_;
+};
+
+/// Appends the call's footprints to `prints` where its rows stay apart from those there; false, and
+/// nothing appended, where they do not, or it has no such rows.
+bool joinFootprints(const ScheduledCall& call, int64_t rows, std::vector<RowFootprint>& prints);
+
+} // namespace diptych::codegen
