@@ -85,7 +85,13 @@ private:
       place.kind = CudaPlace::Kind::output;
       place.index = buffer.index;
       return place;
-    case PlannedBuffer::Kind::Temporary: place.offset += buffer.arenaOffset; return place;
+    case PlannedBuffer::Kind::Temporary:
+      place.offset += buffer.arenaOffset;
+      if (buffer.home >= 0) {
+        place.kind = CudaPlace::Kind::output;
+        place.index = buffer.home;
+      }
+      return place;
     case PlannedBuffer::Kind::Constant: break;
     }
     place.kind = CudaPlace::Kind::constant;

@@ -249,7 +249,10 @@ PlanBody::Value* PlanBody::address(size_t index, size_t arg) {
   switch (buffer.kind) {
   case PlannedBuffer::Kind::Input: return offset(inputPointers_[buffer.index], bytes);
   case PlannedBuffer::Kind::Output: return offset(outputPointers_[buffer.index], bytes);
-  case PlannedBuffer::Kind::Temporary: return offset(offset(arena_, numbers_.places[place]), bytes);
+  case PlannedBuffer::Kind::Temporary: {
+    Value* base = buffer.home < 0 ? arena_ : outputPointers_[buffer.home];
+    return offset(offset(base, numbers_.places[place]), bytes);
+  }
   case PlannedBuffer::Kind::Constant: break;
   }
   return offset(context_.constants.at(buffer.literal->bytes), bytes);

@@ -28,7 +28,9 @@ runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program
   switch (buffer.kind) {
   case PlannedBuffer::Kind::Input: return {Kind::Input, buffer.index};
   case PlannedBuffer::Kind::Output: return {Kind::Output, buffer.index};
-  case PlannedBuffer::Kind::Temporary: return {Kind::Arena, buffer.arenaOffset};
+  case PlannedBuffer::Kind::Temporary:
+    return buffer.home < 0 ? runtime::ArgPlace{Kind::Arena, buffer.arenaOffset}
+                           : runtime::ArgPlace{Kind::Output, buffer.home, buffer.arenaOffset};
   case PlannedBuffer::Kind::Constant: break;
   }
   program.constants.push_back(buffer.literal);
@@ -56,7 +58,7 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule, const SetKerne
     for (size_t i = 0; i < call.buffers.size(); ++i) {
       step.args.push_back(placeOf(schedule.buffers[call.buffers[i]], *program));
       step.argBytes.push_back(schedule.buffers[call.buffers[i]].bytes);
-      step.args.back().offset = call.offsets.empty() ? 0 : call.offsets[i];
+      step.args.back().offset += call.offsets.empty() ? 0 : call.offsets[i];
     }
     step.range = call.range;
     step.grain = call.grain;

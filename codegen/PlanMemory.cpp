@@ -1,11 +1,21 @@
-// One static arena: a temporary takes the first gap that is free while it lives.
-#include "codegen/Schedule.h"
+// One static arena. What follows a dying operand element by element takes its place; every other
+// place is the first gap that is free while it is needed, in an output that is not yet written or
+// in the arena.
+#include "codegen/InPlace.h"
 
 #include <algorithm>
 
 namespace diptych::codegen {
 
+using Kind = PlannedBuffer::Kind;
+
 static constexpr int64_t kAlignment = 64;
+// What is smaller stays together in the arena.
+static constexpr int64_t kLeastInOutput = 16 << 10;
+// Two orders are tried where that costs little.
+static constexpr size_t kMostInTwoOrders = 2000;
+
+static int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // The calls of a row group take turns: what one of them uses lives as long as the group.
 void findLiveRanges(Schedule& schedule) {
@@ -25,35 +35,208 @@ void findLiveRanges(Schedule& schedule) {
   }
 }
 
-void planMemory(Schedule& schedule) {
-  findLiveRanges(schedule);
-  std::vector<int> order;
-  for (size_t i = 0; i < schedule.buffers.size(); ++i)
-    if (schedule.buffers[i].kind == PlannedBuffer::Kind::Temporary &&
-        schedule.buffers[i].firstStep >= 0)
-      order.push_back(static_cast<int>(i));
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return schedule.buffers[a].firstStep < schedule.buffers[b].firstStep;
-  });
-  std::vector<int> live; // by arena offset
-  for (int id : order) {
-    PlannedBuffer& buffer = schedule.buffers[id];
-    const int64_t size = (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
-    std::erase_if(live,
-                  [&](int other) { return schedule.buffers[other].lastStep < buffer.firstStep; });
-    int64_t offset = 0;
-    auto place = live.begin();
-    for (; place != live.end(); ++place) {
-      const PlannedBuffer& other = schedule.buffers[*place];
-      if (other.arenaOffset - offset >= size)
-        break;
-      const int64_t end = other.arenaOffset + other.bytes;
-      offset = std::max(offset, (end + kAlignment - 1) / kAlignment * kAlignment);
-    }
-    buffer.arenaOffset = offset;
-    live.insert(place, id);
-    schedule.arenaBytes = std::max(schedule.arenaBytes, offset + size);
+namespace {
+
+/// Buffers that lie in one place, one after the other; at most the last is an output.
+struct Place {
+  std::vector<int> buffers;
+  int64_t bytes = 0;
+  int first = -1, last = -1; // step
+  int lastCall = -1;
+  int output = -1;
+};
+
+class Places {
+public:
+  Places(Schedule& schedule, bool gpu)
+      : schedule_(schedule), gpu_(gpu), lastCall_(schedule.buffers.size(), -1) {
+    for (size_t i = 0; i < schedule.calls.size(); ++i)
+      for (int id : schedule.calls[i].buffers)
+        lastCall_[id] = static_cast<int>(i);
   }
+
+  std::vector<Place> run() {
+    auto group = schedule_.rowGroups.begin();
+    for (size_t i = 0; i < schedule_.calls.size(); ++i) {
+      if (group != schedule_.rowGroups.end() && i >= group->first + group->count)
+        ++group;
+      const bool grouped = group != schedule_.rowGroups.end() && i >= group->first;
+      for (int id : schedule_.calls[i].buffers) {
+        const PlannedBuffer& buffer = schedule_.buffers[id];
+        if (buffer.place < 0 && (buffer.kind == Kind::Temporary || buffer.kind == Kind::Output))
+          settle(id, i, grouped ? &*group : nullptr);
+      }
+    }
+    return std::move(places_);
+  }
+
+private:
+  void settle(int id, size_t call, const runtime::RowGroup* group) {
+    PlannedBuffer& buffer = schedule_.buffers[id];
+    int found = buffer.inArena ? -1 : operandPlace(id, call, group);
+    if (found < 0 && group && !buffer.inArena)
+      found = placeInGroup(id, call, *group);
+    if (found < 0) {
+      found = static_cast<int>(places_.size());
+      places_.push_back({{}, buffer.bytes, buffer.firstStep});
+    }
+    Place& place = places_[static_cast<size_t>(found)];
+    place.buffers.push_back(id);
+    place.last = buffer.lastStep;
+    place.lastCall = lastCall_[id];
+    if (buffer.kind == Kind::Output)
+      place.output = buffer.index;
+    buffer.place = found;
+  }
+
+  /// Whether nobody wants the place from this call on, or not behind it.
+  bool dies(const Place& place, int64_t bytes, size_t call) const {
+    return place.output < 0 && place.bytes == bytes && place.lastCall == static_cast<int>(call) &&
+           !schedule_.buffers[place.buffers.back()].inArena;
+  }
+
+  int operandPlace(int id, size_t call, const runtime::RowGroup* group) const {
+    const ScheduledCall& made = schedule_.calls[call];
+    for (int operand : made.buffers) {
+      const int at = schedule_.buffers[operand].place;
+      if (at < 0 || operand == id)
+        continue;
+      const Place& place = places_[static_cast<size_t>(at)];
+      if (dies(place, schedule_.buffers[id].bytes, call) && place.buffers.back() == operand &&
+          isElementwise(made, operand, id, gpu_) && (!group || staysApart(place, id, *group)))
+        return at;
+    }
+    return -1;
+  }
+
+  /// The place of what died earlier in the same group: other rows may still be before that.
+  int placeInGroup(int id, size_t call, const runtime::RowGroup& group) const {
+    for (size_t i = group.first; i < call; ++i)
+      for (int operand : schedule_.calls[i].buffers) {
+        const int at = schedule_.buffers[operand].place;
+        if (at < 0)
+          continue;
+        const Place& place = places_[static_cast<size_t>(at)];
+        if (dies(place, schedule_.buffers[id].bytes, i) && place.buffers.back() == operand &&
+            staysApart(place, id, group))
+          return at;
+      }
+    return -1;
+  }
+
+  bool staysApart(const Place& place, int id, const runtime::RowGroup& group) const {
+    std::vector<int> together = place.buffers;
+    together.push_back(id);
+    return rowsStayApart(schedule_, group, together);
+  }
+
+  Schedule& schedule_;
+  bool gpu_;
+  std::vector<int> lastCall_; // by buffer
+  std::vector<Place> places_;
+};
+
+/// A piece of memory that places take turns in.
+struct Region {
+  int output = -1; // -1: the arena
+  int64_t capacity = INT64_MAX;
+  int until = INT32_MAX;  // step at which the output itself begins
+  std::vector<int> taken; // places, by offset
+};
+
+class Packing {
+public:
+  Packing(const Schedule& schedule, const std::vector<Place>& places, bool gpu)
+      : places_(places), offsets_(places.size()), regions_(places.size(), -1) {
+    for (const Place& place : places)
+      if (!gpu && place.output >= 0 && place.bytes >= kLeastInOutput)
+        memory_.push_back({place.output, place.bytes, place.first, {}});
+    std::stable_sort(memory_.begin(), memory_.end(),
+                     [](const Region& a, const Region& b) { return a.capacity < b.capacity; });
+    memory_.push_back({});
+    for (size_t i = 0; i < places.size(); ++i)
+      if (places[i].output < 0)
+        order_.push_back(static_cast<int>(i));
+    pinned_.resize(places.size());
+    for (size_t i = 0; i < places.size(); ++i)
+      pinned_[i] =
+          places[i].bytes < kLeastInOutput || schedule.buffers[places[i].buffers.front()].inArena;
+  }
+
+  template <class Before> Packing in(const Before& before) const {
+    Packing packed = *this;
+    std::stable_sort(packed.order_.begin(), packed.order_.end(), [&](int a, int b) {
+      return before(places_[static_cast<size_t>(a)], places_[static_cast<size_t>(b)]);
+    });
+    for (int id : packed.order_)
+      packed.put(id);
+    return packed;
+  }
+
+  int64_t arenaBytes() const { return arenaBytes_; }
+  /// The output the place lies in, or -1, and where.
+  std::pair<int, int64_t> at(size_t place) const {
+    return {places_[place].output >= 0 ? places_[place].output : regions_[place], offsets_[place]};
+  }
+
+private:
+  void put(int id) {
+    const Place& place = places_[static_cast<size_t>(id)];
+    for (Region& region : memory_) {
+      if (region.output >= 0 && (pinned_[static_cast<size_t>(id)] || place.last >= region.until))
+        continue;
+      int64_t offset = 0;
+      for (int other : region.taken) {
+        const Place& there = places_[static_cast<size_t>(other)];
+        if (there.last < place.first || place.last < there.first)
+          continue;
+        const int64_t begin = offsets_[static_cast<size_t>(other)];
+        if (begin - offset >= aligned(place.bytes))
+          break;
+        offset = std::max(offset, begin + aligned(there.bytes));
+      }
+      if (place.bytes > region.capacity - offset)
+        continue;
+      offsets_[static_cast<size_t>(id)] = offset;
+      regions_[static_cast<size_t>(id)] = region.output;
+      const auto before = [&](int64_t at, int other) {
+        return at < offsets_[static_cast<size_t>(other)];
+      };
+      region.taken.insert(
+          std::upper_bound(region.taken.begin(), region.taken.end(), offset, before), id);
+      if (region.output < 0)
+        arenaBytes_ = std::max(arenaBytes_, offset + aligned(place.bytes));
+      return;
+    }
+  }
+
+  std::span<const Place> places_;
+  std::vector<int64_t> offsets_;
+  std::vector<int> regions_, order_;
+  std::vector<Region> memory_; // the arena last
+  std::vector<bool> pinned_;
+  int64_t arenaBytes_ = 0;
+};
+
+} // namespace
+
+void planMemory(Schedule& schedule, bool gpu) {
+  findLiveRanges(schedule);
+  const std::vector<Place> places = Places(schedule, gpu).run();
+  const Packing empty(schedule, places, gpu);
+  Packing best = empty.in([](const Place& a, const Place& b) { return a.first < b.first; });
+  if (places.size() <= kMostInTwoOrders) {
+    Packing large = empty.in([](const Place& a, const Place& b) { return a.bytes > b.bytes; });
+    if (large.arenaBytes() < best.arenaBytes())
+      best = std::move(large);
+  }
+  schedule.arenaBytes = best.arenaBytes();
+  for (size_t i = 0; i < places.size(); ++i)
+    for (int id : places[i].buffers) {
+      PlannedBuffer& buffer = schedule.buffers[id];
+      if (buffer.kind == Kind::Temporary)
+        std::tie(buffer.home, buffer.arenaOffset) = best.at(i);
+    }
 }
 
 } // namespace diptych::codegen

@@ -31,7 +31,7 @@ Schedule Scheduler::run() {
     cuda::fuseRows(schedule_);
   else
     groupRows(schedule_);
-  planMemory(schedule_);
+  planMemory(schedule_, options_.gpu);
   return std::move(schedule_);
 }
 

@@ -18,6 +18,9 @@ struct PlannedBuffer {
   int index = 0; // which input or output
   int64_t bytes = 0;
   int64_t arenaOffset = 0; // of a temporary
+  int home = -1;        // the output it lies in, at that offset, before that is written; -1: none
+  int place = -1;       // number of the place it shares with what lives before and after it
+  bool inArena = false; // and nowhere else
   int firstStep = -1, lastStep = -1;
   std::shared_ptr<const Literal> literal; // of a constant
 };
@@ -77,9 +80,10 @@ struct ScheduleOptions {
 /// The function must be expanded and fused: table operators and diptych.fusion only.
 Schedule schedule(mlir::func::FuncOp function, const ScheduleOptions& options);
 
-/// Sets the first and last step of every buffer.
+/// Sets the first and last step of every buffer; those of a row group count as one.
 void findLiveRanges(Schedule& schedule);
-/// Gives every temporary a place in one arena: first fit over live ranges.
-void planMemory(Schedule& schedule);
+/// Gives every temporary a place: that of an operand which dies where it is made, if elements allow
+/// (InPlace.h); in an output that is written later; or in one arena. First fit over live ranges.
+void planMemory(Schedule& schedule, bool gpu = false);
 
 } // namespace diptych::codegen

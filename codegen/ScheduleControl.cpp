@@ -59,6 +59,7 @@ void Scheduler::control(mlir::Operation* op) {
     if (region)
       schedule = Scheduler(region->front(), options_).run();
     take(newBuffer(PlannedBuffer::Kind::Temporary, schedule.arenaBytes), 0);
+    schedule_.buffers.back().inArena = true;
   };
   part(ir::bodyOf(op), control->body);
   part(ir::otherOf(op), control->other);

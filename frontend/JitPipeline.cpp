@@ -77,7 +77,9 @@ std::string placeText(const PlannedBuffer& buffer, int64_t offset) {
   case PlannedBuffer::Kind::Constant: return "constant" + end;
   case PlannedBuffer::Kind::Temporary: break;
   }
-  return "arena+" + std::to_string(buffer.arenaOffset + offset);
+  const std::string base =
+      buffer.home < 0 ? "arena+" : "output" + std::to_string(buffer.home) + "+";
+  return base + std::to_string(buffer.arenaOffset + offset);
 }
 
 // What a call does and touches, which says what bounds it: multipliers from some ten operations a

@@ -13,8 +13,9 @@ using namespace mlir;
 GpuKernel::GpuKernel(ModuleOp module, StringRef name, const GpuFrame& frame, int threads)
     : KernelBuilder(module, name, frame.pointers + (frame.scratch ? 1 : 0), frame.params),
       frame_(frame), threads_(threads), module_(module), name_(name) {
-  // Buffers of a plan do not overlap: what is only read may come through the read-only cache. What
-  // is written is not marked: LLVM would move loads over the barrier behind another thread's store.
+  // What is only read may come through the read-only cache: where a plan lets a result lie in its
+  // place (InPlace.h), an element is stored last of all that its thread does with it. What is
+  // written is not marked: LLVM would move loads over the barrier behind another thread's store.
   for (int i = 0; frame.params == 0 && i < frame.pointers; ++i)
     if (!frame.written[static_cast<size_t>(i)])
       function().setArgAttr(static_cast<unsigned>(i), "llvm.noalias", builder().getUnitAttr());

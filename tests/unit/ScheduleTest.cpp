@@ -8,6 +8,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 namespace dt = diptych;
 using namespace diptych::test;
 using dt::codegen::PlannedBuffer;
@@ -26,11 +28,83 @@ Schedule scheduleOf(const std::function<dt::Tensor(const dt::Tensor&)>& f, const
   return dt::runPipeline(*traced.module, numerics, stats);
 }
 
+/// Calls that use what lies in a place: one buffer after the other.
 struct LiveRange {
   int first = -1, last = -1;
 };
 
-std::vector<LiveRange> liveRanges(const Schedule& schedule) {
+// The calls of a row group take turns.
+LiveRange widened(LiveRange range, const Schedule& schedule) {
+  for (const auto& group : schedule.rowGroups) {
+    const auto begin = static_cast<int>(group.first);
+    const int end = begin + static_cast<int>(group.count) - 1;
+    if (range.first > begin && range.first <= end)
+      range.first = begin;
+    if (range.last >= begin && range.last < end)
+      range.last = end;
+  }
+  return range;
+}
+
+// Walks through every iteration: what is stored to `to` lies where that iteration has loaded, no
+// element is stored twice, and none is loaded by another iteration than the one that stores it.
+bool storesWhereItLoads(const dt::codegen::ScheduledCall& call, int from, int to) {
+  const auto* nest = std::get_if<dt::codegen::NestSpec>(&call.kernel.what);
+  if (!nest)
+    return false;
+  const auto place = [](const dt::codegen::Access& access, const std::vector<int64_t>& at) {
+    int64_t element = access.offset.value;
+    for (size_t i = 0; i < at.size(); ++i)
+      element += at[i] * access.strides[i].value;
+    return element * sizeOf(access.dtype);
+  };
+  std::vector<int64_t> at(nest->extents.size());
+  std::map<int64_t, int64_t> storedBy, loadedBy; // place: iteration
+  for (int64_t iteration = 0;; ++iteration) {
+    for (const auto& line : nest->lines)
+      if (auto* load = std::get_if<dt::codegen::Line::Load>(&line.what))
+        if (call.buffers[load->from.arg] == from &&
+            loadedBy.emplace(place(load->from, at), iteration).first->second != iteration)
+          return false;
+    for (const auto& store : nest->stores)
+      if (call.buffers[store.to.arg] == to &&
+          !storedBy.emplace(place(store.to, at), iteration).second)
+        return false;
+    size_t loop = at.size();
+    while (loop > 0 && ++at[loop - 1] == nest->extents[loop - 1].value)
+      at[--loop] = 0;
+    if (loop == 0)
+      break;
+  }
+  return std::all_of(loadedBy.begin(), loadedBy.end(), [&](const auto& load) {
+    const auto stored = storedBy.find(load.first);
+    return stored == storedBy.end() || stored->second == load.second;
+  });
+}
+
+// Buffers of one place follow each other: a later one is made by the call that uses the former
+// last, element by element, or by a later call.
+void expectSoundPlaces(const Schedule& schedule, const std::vector<LiveRange>& live,
+                       const std::string& what) {
+  for (size_t i = 0; i < live.size(); ++i)
+    for (size_t j = 0; j < live.size(); ++j) {
+      const PlannedBuffer &a = schedule.buffers[i], &b = schedule.buffers[j];
+      if (i == j || a.place < 0 || a.place != b.place || live[i].first > live[j].first)
+        continue;
+      EXPECT_EQ(a.bytes, b.bytes) << what;
+      EXPECT_EQ(a.kind, PlannedBuffer::Kind::Temporary) << what;
+      ASSERT_LE(live[i].last, live[j].first) << what << ": buffers " << i << " and " << j;
+      if (live[i].last < live[j].first)
+        continue;
+      EXPECT_TRUE(storesWhereItLoads(schedule.calls[static_cast<size_t>(live[i].last)],
+                                     static_cast<int>(i), static_cast<int>(j)))
+          << what << ": buffers " << i << " and " << j;
+    }
+}
+
+// Brute force: any two temporaries that live at one time lie apart, inside the arena or an output
+// that is not yet written, or follow each other in one place.
+void expectSoundPlan(const Schedule& schedule, const std::string& what) {
   std::vector<LiveRange> live(schedule.buffers.size());
   for (size_t step = 0; step < schedule.calls.size(); ++step)
     for (int id : schedule.calls[step].buffers) {
@@ -38,35 +112,34 @@ std::vector<LiveRange> liveRanges(const Schedule& schedule) {
         live[id].first = static_cast<int>(step);
       live[id].last = static_cast<int>(step);
     }
-  // The calls of a row group take turns.
-  for (const auto& group : schedule.rowGroups)
-    for (LiveRange& range : live) {
-      const auto begin = static_cast<int>(group.first);
-      const int end = begin + static_cast<int>(group.count) - 1;
-      if (range.first > begin && range.first <= end)
-        range.first = begin;
-      if (range.last >= begin && range.last < end)
-        range.last = end;
-    }
-  return live;
-}
-
-// Brute force: any two temporaries that live at one time lie apart, inside the arena.
-void expectSoundPlan(const Schedule& schedule, const std::string& what) {
-  const auto live = liveRanges(schedule);
+  expectSoundPlaces(schedule, live, what);
+  std::map<int, int> outputs; // by number: buffer
+  for (size_t i = 0; i < live.size(); ++i)
+    if (schedule.buffers[i].kind == PlannedBuffer::Kind::Output)
+      outputs[schedule.buffers[i].index] = static_cast<int>(i);
   for (size_t i = 0; i < live.size(); ++i) {
     const PlannedBuffer& a = schedule.buffers[i];
     if (a.kind != PlannedBuffer::Kind::Temporary || live[i].first < 0)
       continue;
     EXPECT_EQ(a.arenaOffset % 64, 0) << what;
-    EXPECT_LE(a.arenaOffset + a.bytes, schedule.arenaBytes) << what;
+    const LiveRange own = widened(live[i], schedule);
+    if (a.home < 0) {
+      EXPECT_LE(a.arenaOffset + a.bytes, schedule.arenaBytes) << what;
+    } else {
+      const int output = outputs.at(a.home);
+      EXPECT_LE(a.arenaOffset + a.bytes, schedule.buffers[output].bytes) << what;
+      EXPECT_TRUE(a.place == schedule.buffers[output].place ||
+                  own.last < widened(live[output], schedule).first)
+          << what;
+    }
     for (size_t j = 0; j < i; ++j) {
       const PlannedBuffer& b = schedule.buffers[j];
-      if (b.kind != PlannedBuffer::Kind::Temporary || live[j].first < 0)
+      if (b.kind != PlannedBuffer::Kind::Temporary || live[j].first < 0 || a.place == b.place)
         continue;
-      const bool together = live[i].first <= live[j].last && live[j].first <= live[i].last;
-      const bool apart =
-          a.arenaOffset + a.bytes <= b.arenaOffset || b.arenaOffset + b.bytes <= a.arenaOffset;
+      const LiveRange other = widened(live[j], schedule);
+      const bool together = own.first <= other.last && other.first <= own.last;
+      const bool apart = a.home != b.home || a.arenaOffset + a.bytes <= b.arenaOffset ||
+                         b.arenaOffset + b.bytes <= a.arenaOffset;
       EXPECT_TRUE(!together || apart) << what << ": buffers " << i << " and " << j << " overlap";
     }
   }
@@ -107,6 +180,64 @@ TEST(PlanMemory, ArenaIsReused) {
   const Schedule schedule = scheduleOf(chain, {32, 32});
   EXPECT_EQ(schedule.arenaBytes, 2 * 32 * 32 * 8);
   EXPECT_GT(temporaryBytes(schedule), 190 * 32 * 32 * 8);
+}
+
+// Each step of the chain would read and write a different array; a fold in the loop keeps them from
+// being one kernel.
+dt::Tensor dyingOperands(const dt::Tensor& x) {
+  dt::Tensor y = dt::matmul(x, x);
+  for (int i = 0; i < 4; ++i)
+    y = dt::exp(y - dt::max(y, 1, true)) * 0.5;
+  return dt::matmul(y, x);
+}
+
+TEST(PlanMemory, ResultsTakeThePlaceOfOperandsThatDie) {
+  const Schedule schedule = scheduleOf(dyingOperands, {64, 64});
+  expectSoundPlan(schedule, "dying operands");
+  EXPECT_LT(schedule.arenaBytes, 64 * 64 * 8 + 2048);
+  const auto x = dt::randn({64, 64});
+  EXPECT_TRUE(sameBits(strictJit(dyingOperands)(x), dyingOperands(x)));
+}
+
+TEST(PlanMemory, RowsOfAGroupReuseWhatIsDoneWith) {
+  const Schedule schedule = scheduleOf(dyingOperands, {512, 512});
+  ASSERT_FALSE(schedule.rowGroups.empty());
+  expectSoundPlan(schedule, "rows");
+  EXPECT_LT(schedule.arenaBytes, 512 * 512 * 8 + 4 * 512 * 8 + 2048);
+  const auto x = dt::randn({512, 512});
+  EXPECT_TRUE(sameBits(strictJit(dyingOperands)(x), dyingOperands(x)));
+}
+
+// y[i,j] = x[j,i] ...: another iteration wants the element that this one would overwrite.
+TEST(PlanMemory, AnElementThatAnotherIterationReadsIsNotOverwritten) {
+  auto turned = [](const dt::Tensor& x) {
+    const dt::Tensor y = dt::matmul(x, x);
+    return dt::matmul(dt::exp(y + dt::transpose(y)), x);
+  };
+  const Schedule schedule = scheduleOf(turned, {32, 32});
+  expectSoundPlan(schedule, "turned");
+  EXPECT_EQ(schedule.arenaBytes, 2 * 32 * 32 * 8);
+  auto shifted = [](const dt::Tensor& x) {
+    const dt::Tensor y = dt::reshape(dt::matmul(x, x), {4096});
+    const dt::Tensor z = dt::slice(y, 0, 0, 4095) * dt::slice(y, 0, 1, 4096);
+    return dt::matmul(dt::reshape(dt::concatenate({z, z * z + 1.0}, 0), {-1, 90}),
+                      dt::ones({90, 3}));
+  };
+  expectSoundPlan(scheduleOf(shifted, {64, 64}), "shifted");
+  const auto x = dt::randn({64, 64});
+  EXPECT_TRUE(sameBits(strictJit(turned)(x), turned(x)));
+  EXPECT_TRUE(sameBits(strictJit(shifted)(x), shifted(x)));
+}
+
+TEST(PlanMemory, ResultsHoldTemporariesUntilTheyAreWritten) {
+  auto f = [](const dt::Tensor& x) {
+    return dt::matmul(dt::sin(dt::matmul(dt::exp(dt::matmul(x, x)), x)), x);
+  };
+  const Schedule schedule = scheduleOf(f, {64, 64});
+  expectSoundPlan(schedule, "result as memory");
+  EXPECT_EQ(schedule.arenaBytes, 64 * 64 * 8);
+  const auto x = dt::randn({64, 64});
+  EXPECT_TRUE(sameBits(strictJit(f)(x), f(x)));
 }
 
 TEST(PlanMemory, FusedValuesNeedNoMemory) {

@@ -1,0 +1,94 @@
+// Accesses of a call and of a row group, compared.
+#include "codegen/InPlace.h"
+
+#include "codegen/RowFootprints.h"
+
+#include <algorithm>
+
+namespace diptych::codegen {
+
+namespace {
+
+bool sameElements(const Access& a, const Access& b) {
+  return a.strides == b.strides && a.offset == b.offset && sizeOf(a.dtype) == sizeOf(b.dtype);
+}
+
+// Strides of a mixed radix: no two iterations meet.
+bool touchesEachOnce(const Access& access, const std::vector<Size>& extents) {
+  std::vector<std::pair<int64_t, int64_t>> loops; // stride, extent
+  for (size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i].isDynamic() || access.strides[i].isDynamic())
+      return false;
+    if (extents[i].value > 1)
+      loops.emplace_back(std::abs(access.strides[i].value), extents[i].value);
+  }
+  std::sort(loops.begin(), loops.end());
+  int64_t reach = 1;
+  for (const auto& [stride, extent] : loops) {
+    if (stride < reach)
+      return false;
+    reach += stride * (extent - 1);
+  }
+  return true;
+}
+
+} // namespace
+
+bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu) {
+  const auto* nest = std::get_if<NestSpec>(&call.kernel.what);
+  if (call.library || call.control || !nest || !call.offsets.empty())
+    return false;
+  if (gpu && (nest->stores.size() != 1 || !nest->folds.empty()))
+    return false;
+  const auto bufferOf = [&](const Access& access) {
+    return call.buffers[static_cast<size_t>(access.arg)];
+  };
+  const Access* written = nullptr;
+  for (const Store& store : nest->stores) {
+    if (bufferOf(store.to) == from || (written && bufferOf(store.to) == to))
+      return false;
+    if (bufferOf(store.to) == to)
+      written = &store.to;
+  }
+  if (!written || !touchesEachOnce(*written, nest->extents))
+    return false;
+  for (const Fold& fold : nest->folds)
+    if (bufferOf(fold.to) == from || bufferOf(fold.to) == to)
+      return false;
+  return std::all_of(nest->lines.begin(), nest->lines.end(), [&](const Line& line) {
+    auto* load = std::get_if<Line::Load>(&line.what);
+    if (!load || (bufferOf(load->from) != from && bufferOf(load->from) != to))
+      return true;
+    return bufferOf(load->from) == from && sameElements(load->from, *written);
+  });
+}
+
+bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group,
+                   std::span<const int> buffers) {
+  std::vector<RowFootprint> prints;
+  std::optional<int64_t> elementBytes;
+  for (size_t i = group.first; i < group.first + group.count; ++i) {
+    const ScheduledCall& call = schedule.calls[i];
+    const std::optional<RowLoops> loops = rowLoopsOf(call);
+    if (!loops)
+      return false;
+    const std::vector<RowFootprint> own = footprintsOf(call, *loops, group.rows);
+    for (size_t a = 0; a < own.size(); ++a) {
+      if (std::find(buffers.begin(), buffers.end(), own[a].buffer) == buffers.end())
+        continue;
+      const int64_t bytes = sizeOf(loops->accesses[a].first->dtype);
+      if (elementBytes.value_or(bytes) != bytes)
+        return false;
+      elementBytes = bytes;
+      prints.push_back(own[a]);
+      prints.back().buffer = buffers[0];
+    }
+  }
+  for (size_t a = 0; a < prints.size(); ++a)
+    for (size_t b = 0; b <= a; ++b)
+      if (!stayApart(prints[a], prints[b]))
+        return false;
+  return true;
+}
+
+} // namespace diptych::codegen

@@ -1,0 +1,19 @@
+// Which buffers may lie in one place although the same call, or the same row group, uses both. From
+// accesses alone: names and operators say nothing here.
+#pragma once
+
+#include "codegen/Schedule.h"
+
+namespace diptych::codegen {
+
+/// Whether the call reads element i of buffer `from` for nothing but element i of buffer `to`,
+/// which it writes once: each iteration loads before it stores, so `to` may lie where `from` does.
+/// `gpu`: and nothing else is stored or folded, since there LLVM is told that what a kernel only
+/// reads is not written (GpuKernel), and may load it again after a store.
+bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu);
+
+/// Whether the calls of a row group would keep their rows apart if these buffers were one.
+bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group,
+                   std::span<const int> buffers);
+
+} // namespace diptych::codegen
