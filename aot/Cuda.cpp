@@ -121,10 +121,11 @@ private:
 
   void compile(CudaArtefact& artefact) {
     std::vector<GpuRequest> requests;
-    for (const Traced& traced : traced_)
-      for (const codegen::ScheduledCall& call : traced.schedule.calls)
-        if (!call.control && !call.library)
-          requests.push_back(codegen::cuda::requestOf(call));
+    std::vector<size_t> ends; // of each entry's
+    for (const Traced& traced : traced_) {
+      codegen::cuda::appendRequests(traced.schedule, requests);
+      ends.push_back(requests.size());
+    }
     std::vector<std::string> architectures = model_.options.architectures;
     std::sort(architectures.begin(), architectures.end(),
               [](const auto& a, const auto& b) { return capabilityOf(a) < capabilityOf(b); });
@@ -140,15 +141,12 @@ private:
     }
     // Of the least, which every later GPU takes.
     model_.images.push_back({0, codegen::cuda::compilePtx(requests, "sm_80").ptx + '\0'});
-    auto next = kernels.begin();
-    for (size_t e = 0; e < traced_.size(); ++e) {
-      const auto count = static_cast<std::ptrdiff_t>(std::count_if(
-          traced_[e].schedule.calls.begin(), traced_[e].schedule.calls.end(),
-          [](const codegen::ScheduledCall& call) { return !call.control && !call.library; }));
+    const bool usesBlas = model_.options.numerics != Numerics::strict;
+    for (size_t e = 0, begin = 0; e < traced_.size(); begin = ends[e++]) {
+      const auto own = std::span(kernels).subspan(begin, ends[e] - begin);
       model_.plans.push_back(
-          planOf(traced_[e].schedule, std::span(next, next + count), traced_[e].captures, model_));
+          planOf(traced_[e].schedule, own, traced_[e].captures, usesBlas, model_));
       model_.entries[e].workspaceBytes = model_.plans[e].workspaceBytes;
-      next += count;
     }
   }
 

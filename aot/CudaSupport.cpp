@@ -1,20 +1,25 @@
-// The part of a C file for GPUs that no model decides: opening the driver, choosing an image,
-// launching a plan. C99, but for dlopen. Owns the codes that functions return.
+// The part of a C file for GPUs that no model decides: opening the driver and cuBLAS, choosing an
+// image. C99, but for dlopen. Owns the codes that functions return.
 #include "aot/CudaSupport.h"
 
 namespace diptych::aot {
 
 const char* const kCudaSupport = R"(
-enum { INIT, DEVICE, ATTRIBUTE, RETAIN, CURRENT, ALLOC, FREE, TO_DEVICE, TO_HOST, FILL, LOAD, UNLOAD, FUNCTION, LAUNCH,
-       STREAM, STREAM_END, WAIT, ERROR_NAME, SYMBOLS };
+enum { INIT, DEVICE, ATTRIBUTE, RETAIN, CURRENT, ALLOC, FREE, TO_DEVICE, TO_HOST, ON_DEVICE, FILL, LOAD, UNLOAD, FUNCTION,
+       LAUNCH, STREAM, STREAM_END, WAIT, ERROR_NAME, SYMBOLS };
 static const char *const symbols[SYMBOLS] = {
   "cuInit", "cuDeviceGet", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent", "cuMemAlloc_v2",
-  "cuMemFree_v2", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD8Async", "cuModuleLoadDataEx",
+  "cuMemFree_v2", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoDAsync_v2",
+  "cuMemsetD8Async", "cuModuleLoadDataEx",
   "cuModuleUnload", "cuModuleGetFunction", "cuLaunchKernel", "cuStreamCreate", "cuStreamDestroy_v2",
   "cuStreamSynchronize", "cuGetErrorName"};
+/* Of cuBLAS, if there are large products and it is there; our own kernels do them else. */
+enum { BLAS_CREATE, BLAS_DESTROY, BLAS_STREAM, BLAS_F32, BLAS_F64, BLAS_SYMBOLS };
+static const char *const blasSymbols[BLAS_SYMBOLS] = {
+  "cublasCreate_v2", "cublasDestroy_v2", "cublasSetStream_v2", "cublasSgemmStridedBatched", "cublasDgemmStridedBatched"};
 
 struct NAME_cuda {
-  void *calls[SYMBOLS];
+  void *calls[SYMBOLS], *blas[BLAS_SYMBOLS], *handle;
   void *context, *stream, *module;
   uint64_t constants;
   void *functions[FUNCTIONS + 1];
@@ -22,6 +27,7 @@ struct NAME_cuda {
 };
 
 #define CALL(a, n, types) ((int (*) types)(a)->calls[n])
+#define BLAS(a, n, types) ((int (*) types)(a)->blas[n])
 
 static int failed(NAME_cuda *a, int code, const char *what, int result) {
   const char *name = NULL;
@@ -65,7 +71,7 @@ static int load(NAME_cuda *a, int capability) {
 }
 
 static int begin(NAME_cuda *a, int device) {
-  int number = 0, major = 0, minor = 0, code;
+  int number = 0, major = 0, minor = 0, code, i;
   TRY(a, NAME_CUDA_NO_GPU, INIT, (unsigned), (0));
   TRY(a, NAME_CUDA_NO_GPU, DEVICE, (int *, int), (&number, device));
   TRY(a, NAME_CUDA_NO_GPU, ATTRIBUTE, (int *, int, int), (&major, 75, number));
@@ -78,6 +84,11 @@ static int begin(NAME_cuda *a, int device) {
   TRY(a, NAME_CUDA_FAILED, STREAM, (void **, unsigned), (&a->stream, 1));
   if ((code = load(a, 10 * major + minor)) != 0)
     return code;
+  for (i = 0; i < BLAS_SYMBOLS; ++i)
+    if (!a->blas[i])
+      break;
+  if (i < BLAS_SYMBOLS || BLAS(a, BLAS_CREATE, (void **))(&a->handle))
+    a->handle = NULL;
   if (CONSTANT_BYTES > 0) {
     TRY(a, NAME_CUDA_FAILED, ALLOC, (uint64_t *, size_t), (&a->constants, CONSTANT_BYTES));
     TRY(a, NAME_CUDA_FAILED, TO_DEVICE, (uint64_t, const void *, size_t, void *),
@@ -98,11 +109,20 @@ int NAME_cuda_open_with(int device, void *(*symbol)(const char *name), NAME_cuda
       snprintf(a->error, sizeof a->error, "the driver has no %s", symbols[i]);
       return NAME_CUDA_NO_DRIVER;
     }
+  for (i = 0; PRODUCTS > 0 && i < BLAS_SYMBOLS; ++i)
+    a->blas[i] = symbol(blasSymbols[i]);
   return begin(a, device);
 }
 
 static void *ofDriver(const char *name) {
-  static void *library; /* never closed */
+  static void *library, *blas; /* never closed */
+  static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so"};
+  int i;
+  if (!strncmp(name, "cublas", 6)) {
+    for (i = 0; !blas && i < 3; ++i)
+      blas = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    return blas ? dlsym(blas, name) : NULL;
+  }
   if (!library)
     library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   return library ? dlsym(library, name) : NULL;
@@ -120,6 +140,8 @@ void NAME_cuda_close(NAME_cuda *a) {
     return;
   if (a->stream && !current(a)) {
     CALL(a, WAIT, (void *))(a->stream);
+    if (a->handle)
+      BLAS(a, BLAS_DESTROY, (void *))(a->handle);
     if (a->constants)
       CALL(a, FREE, (uint64_t))(a->constants);
     if (a->module)
@@ -131,87 +153,6 @@ void NAME_cuda_close(NAME_cuda *a) {
 
 const char *NAME_cuda_error(const NAME_cuda *a) { return a ? a->error : "out of memory"; }
 void *NAME_cuda_stream(const NAME_cuda *a) { return a->stream; }
-
-/* Arrays: inputs, then outputs. */
-static int enqueue(NAME_cuda *a, const struct plan *plan, const uint64_t *arrays, uint64_t workspace, void *stream) {
-  int i, j, code;
-  if ((code = current(a)) != 0)
-    return code;
-  for (i = 0; i < plan->arrays; ++i)
-    if (!arrays[i] || arrays[i] % 16)
-      return failed(a, NAME_CUDA_BAD_ARRAY, "an array is NULL or not aligned to 16 bytes", 0);
-  if (plan->workspace && (!workspace || workspace % 256))
-    return failed(a, NAME_CUDA_BAD_ARRAY, "the workspace is NULL or not aligned to 256 bytes", 0);
-  if (!stream)
-    stream = a->stream;
-  if (plan->statuses)
-    TRY(a, NAME_CUDA_FAILED, FILL, (uint64_t, unsigned char, size_t, void *),
-        (workspace + plan->status, 0, 16 * (size_t)plan->statuses, stream));
-  for (i = 0; i < plan->launches; ++i) {
-    const struct launch *launch = &launches[plan->first + i];
-    uint64_t values[MOST_ARGS];
-    void *pointers[MOST_ARGS];
-    for (j = 0; j < launch->args; ++j) {
-      const struct place *place = &places[launch->first + j];
-      values[j] = place->offset + (place->kind == 0   ? arrays[place->index]
-                                   : place->kind == 1 ? arrays[plan->inputs + place->index]
-                                   : place->kind == 2 ? workspace
-                                                      : a->constants + (uint64_t)place->index);
-      pointers[j] = &values[j];
-    }
-    TRY(a, NAME_CUDA_FAILED, LAUNCH,
-        (void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **),
-        (a->functions[launch->function], launch->blocks, 1, 1, launch->threads, 1, 1, 0, stream, pointers, NULL));
-  }
-  return 0;
-}
-
-static int check(NAME_cuda *a, const struct plan *plan, uint64_t workspace, void *stream) {
-  int64_t values[2 * MOST_STATUSES + 2] = {0};
-  int i, code;
-  if ((code = current(a)) != 0)
-    return code;
-  if (!stream)
-    stream = a->stream;
-  if (plan->statuses)
-    TRY(a, NAME_CUDA_FAILED, TO_HOST, (void *, uint64_t, size_t, void *),
-        (values, workspace + plan->status, 16 * (size_t)plan->statuses, stream));
-  TRY(a, NAME_CUDA_FAILED, WAIT, (void *), (stream));
-  for (i = 0; i < plan->statuses; ++i)
-    if (values[2 * i])
-      return failed(a, NAME_CUDA_STEP_FAILED, failures[plan->failure + i], 0);
-  return 0;
-}
-
-static int onHost(NAME_cuda *a, const struct plan *plan, const void *const *inputs, void *const *outputs) {
-  uint64_t arrays[MOST_ARRAYS + 1] = {0}, workspace = 0;
-  int i, code, result = 0;
-  if ((code = current(a)) != 0)
-    return code;
-  for (i = 0; !result && i < plan->arrays; ++i)
-    result = CALL(a, ALLOC, (uint64_t *, size_t))(&arrays[i], bytes[plan->firstArray + i] ? bytes[plan->firstArray + i] : 1);
-  if (!result && plan->workspace)
-    result = CALL(a, ALLOC, (uint64_t *, size_t))(&workspace, plan->workspace);
-  for (i = 0; !result && i < plan->inputs; ++i)
-    if (bytes[plan->firstArray + i])
-      result = CALL(a, TO_DEVICE, (uint64_t, const void *, size_t, void *))(arrays[i], inputs[i], bytes[plan->firstArray + i], a->stream);
-  code = result ? failed(a, NAME_CUDA_FAILED, "memory for a call on host arrays", result)
-                : enqueue(a, plan, arrays, workspace, a->stream);
-  for (i = plan->inputs; !code && i < plan->arrays; ++i)
-    if (bytes[plan->firstArray + i] &&
-        (result = CALL(a, TO_HOST, (void *, uint64_t, size_t, void *))(outputs[i - plan->inputs], arrays[i], bytes[plan->firstArray + i], a->stream)) != 0)
-      code = failed(a, NAME_CUDA_FAILED, "cuMemcpyDtoHAsync", result);
-  if (!code)
-    code = check(a, plan, workspace, a->stream);
-  else
-    CALL(a, WAIT, (void *))(a->stream);
-  for (i = 0; i < plan->arrays; ++i)
-    if (arrays[i])
-      CALL(a, FREE, (uint64_t))(arrays[i]);
-  if (workspace)
-    CALL(a, FREE, (uint64_t))(workspace);
-  return code;
-}
 )";
 
 const char* const kCudaDeclarations = R"(

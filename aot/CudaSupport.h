@@ -4,6 +4,8 @@
 namespace diptych::aot {
 
 extern const char* const kCudaSupport;
+/// Behind the tables and that: what walks a plan.
+extern const char* const kCudaWalk;
 extern const char* const kCudaDeclarations;
 
 } // namespace diptych::aot

@@ -84,10 +84,10 @@ public:
             "#include \"" +
             model_.options.name +
             "_cuda.h\"\n\n#include <dlfcn.h>\n#include <stddef.h>\n#include <stdio.h>\n"
-            "#include <stdlib.h>\n\n";
+            "#include <stdlib.h>\n#include <string.h>\n\n";
     images();
     tables();
-    text_ += named(kCudaSupport, model_);
+    text_ += named(kCudaSupport, model_) + named(kCudaWalk, model_);
     for (size_t e = 0; e < model_.entries.size(); ++e)
       entry(e);
     return std::move(text_);
@@ -128,57 +128,126 @@ private:
   }
 
   void tables() {
-    std::string plans, launches, places, bytes, failures;
-    size_t launch = 0, place = 0, array = 0, failure = 0, mostArgs = 1, mostArrays = 1, most = 0;
+    std::string plans, bytes, failures;
+    size_t array = 0, failure = 0, mostArrays = 1, most = 0;
     for (size_t e = 0; e < model_.entries.size(); ++e) {
       const CudaPlan& plan = model_.plans[e];
       const EntryInfo& entry = model_.entries[e];
       const size_t arrays = entry.inputs.size() + entry.outputs.size();
-      plans += row({static_cast<int64_t>(launch), static_cast<int64_t>(plan.launches.size()),
-                    static_cast<int64_t>(entry.inputs.size()), static_cast<int64_t>(arrays),
-                    static_cast<int64_t>(array), static_cast<int64_t>(plan.failures.size()),
-                    static_cast<int64_t>(failure), plan.statusOffset, plan.workspaceBytes});
-      for (const CudaLaunch& one : plan.launches) {
-        const auto function =
-            std::find(model_.functions.begin(), model_.functions.end(), one.function) -
-            model_.functions.begin();
-        launches += row({function, one.blocks, one.threads, static_cast<int64_t>(one.args.size()),
-                         static_cast<int64_t>(place)});
-        for (const CudaPlace& arg : one.args)
-          places += row({static_cast<int64_t>(arg.kind), arg.index, arg.offset});
-        place += one.args.size();
-        mostArgs = std::max(mostArgs, one.args.size());
-      }
+      plans += row({static_cast<int64_t>(plan.program), static_cast<int64_t>(entry.inputs.size()),
+                    static_cast<int64_t>(arrays), static_cast<int64_t>(array),
+                    static_cast<int64_t>(plan.failures.size()), static_cast<int64_t>(failure),
+                    plan.statusOffset, plan.workspaceBytes});
       for (const auto* tensors : {&entry.inputs, &entry.outputs})
         for (const TensorInfo& tensor : *tensors)
           bytes += std::to_string(tensor.type.bytes()) + ", ";
       for (const std::string& text : plan.failures)
         failures += "  " + quoted(text) + ",\n";
-      launch += plan.launches.size();
       array += arrays;
       failure += plan.failures.size();
       mostArrays = std::max(mostArrays, arrays);
       most = std::max(most, plan.failures.size());
     }
-    text_ += "struct plan { int first, launches, inputs, arrays, firstArray, statuses, failure; "
-             "uint64_t status, workspace; };\nstatic const struct plan plans[] = {\n" +
-             plans +
-             "};\nstruct launch { int function; unsigned blocks, threads; int args, first; };\n"
-             "static const struct launch launches[] = {\n" +
-             launches + "  {0, 0, 0, 0, 0}};\n" +
-             "/* Of kind 0: an input; 1: an output; 2: the workspace; 3: the constants. */\n"
-             "struct place { int kind; int64_t index; uint64_t offset; };\n"
-             "static const struct place places[] = {\n" +
-             places + "  {0, 0, 0}};\nstatic const size_t bytes[] = {" + bytes + "0};\n" +
-             "static const char *const failures[] = {\n" + failures + "  \"\"};\n";
+    text_ += "struct plan { int program, inputs, arrays, firstArray, statuses, failure; uint64_t "
+             "status, workspace; };\nstatic const struct plan plans[] = {\n" +
+             plans + "};\nstatic const size_t bytes[] = {" + bytes +
+             "0};\nstatic const char *const failures[] = {\n" + failures + "  \"\"};\n";
     text_ += "static const char *const functions[] = {\n";
     for (const std::string& function : model_.functions)
       text_ += "  " + quoted(function) + ",\n";
     text_ += "  \"\"};\n";
     constant("FUNCTIONS", model_.functions.size());
-    constant("MOST_ARGS", mostArgs);
     constant("MOST_ARRAYS", mostArrays);
     constant("MOST_STATUSES", most);
+    programs();
+    controls();
+    products();
+  }
+
+  void programs() {
+    std::string programs, steps, places;
+    size_t step = 0, place = 0, mostArgs = 1, mostSlots = 1;
+    for (const CudaProgram& program : model_.programs) {
+      programs += row({static_cast<int64_t>(step), static_cast<int64_t>(program.steps.size()),
+                       static_cast<int64_t>(program.inputs)});
+      for (const CudaStep& one : program.steps) {
+        const bool isLaunch = one.kind == CudaStep::Kind::launch;
+        const auto function =
+            std::find(model_.functions.begin(), model_.functions.end(), one.function) -
+            model_.functions.begin();
+        steps += row({static_cast<int64_t>(one.kind),
+                      isLaunch ? function : static_cast<int64_t>(one.number), one.blocks,
+                      isLaunch ? one.threads : static_cast<int64_t>(one.instead),
+                      static_cast<int64_t>(one.args.size()), static_cast<int64_t>(place)});
+        for (const CudaPlace& arg : one.args)
+          places += row({static_cast<int64_t>(arg.kind), arg.index, arg.offset});
+        place += one.args.size();
+        mostArgs = std::max(mostArgs, one.args.size());
+      }
+      step += program.steps.size();
+      mostSlots = std::max(mostSlots, program.inputs + program.outputs);
+    }
+    text_ +=
+        "struct program { int first, steps, inputs; };\n"
+        "static const struct program programs[] = {\n" +
+        programs +
+        "};\n/* Of kind 0: a launch; 1: a scan; 2: a while loop; 3: a branch; 4: a product, and "
+        "how "
+        "many steps do it without\n   cuBLAS. */\n"
+        "struct step { int kind, number; unsigned blocks, threads; int args, first; };\n"
+        "static const struct step steps[] = {\n" +
+        steps + "  {0, 0, 0, 0, 0, 0}};\n" +
+        "/* Of kind 0: an input; 1: an output; 2: the program's memory; 3: the constants; 4: the "
+        "workspace. */\n"
+        "struct place { int kind; int64_t index; uint64_t offset; };\n"
+        "static const struct place places[] = {\n" +
+        places + "  {0, 0, 0}};\n";
+    constant("MOST_ARGS", mostArgs);
+    constant("MOST_SLOTS", mostSlots);
+  }
+
+  void controls() {
+    std::string controls, sizes;
+    size_t size = 0;
+    for (const CudaControl& control : model_.controls) {
+      const runtime::ControlStep& step = control.step;
+      controls += row({static_cast<int64_t>(control.body), static_cast<int64_t>(control.other),
+                       static_cast<int64_t>(step.consts), static_cast<int64_t>(step.carry),
+                       static_cast<int64_t>(step.xs), static_cast<int64_t>(step.results),
+                       int64_t{step.reverse}, static_cast<int64_t>(size), step.length});
+      for (const auto* all : {&step.carryBytes, &step.xBytes, &step.yBytes, &control.staged}) {
+        for (int64_t bytes : *all)
+          sizes += std::to_string(bytes) + ", ";
+        size += all->size();
+      }
+    }
+    text_ +=
+        "struct control { int body, other, consts, carry, xs, results, reverse, sizes; int64_t "
+        "length; };\nstatic const struct control controls[] = {\n" +
+        controls + "  {0, 0, 0, 0, 0, 0, 0, 0, 0}};\nstatic const int64_t sizes[] = {" + sizes +
+        "0};\n";
+  }
+
+  void products() {
+    std::string products;
+    for (const runtime::cuda::Gemm& gemm : model_.products) {
+      const auto three = [](int64_t a, int64_t b, int64_t c) {
+        return ", {" + std::to_string(a) + ", " + std::to_string(b) + ", " + std::to_string(c) +
+               "}";
+      };
+      products += "  {" + std::to_string(gemm.dtype == DType::f64) + ", " + std::to_string(gemm.m) +
+                  ", " + std::to_string(gemm.n) + ", " + std::to_string(gemm.k) + ", " +
+                  std::to_string(gemm.count) + three(gemm.a.transposed, gemm.b.transposed, 0) +
+                  three(gemm.a.leading, gemm.b.leading, gemm.c.leading) +
+                  three(gemm.arg[0], gemm.arg[1], gemm.arg[2]) +
+                  three(gemm.a.batch, gemm.b.batch, gemm.c.batch) +
+                  three(gemm.a.offset, gemm.b.offset, gemm.c.offset) + "},\n";
+    }
+    text_ += "struct product { int wide, m, n, k, count, turned[3], leading[3], args[3]; int64_t "
+             "batch[3], offsets[3]; };\nstatic const struct product products[] = {\n" +
+             products +
+             "  {0, 0, 0, 0, 0, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}}};\n";
+    constant("PRODUCTS", model_.products.size());
   }
 
   static std::string row(std::initializer_list<int64_t> numbers) {

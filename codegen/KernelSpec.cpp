@@ -112,6 +112,10 @@ public:
       number(value);
     number(spec.lanes);
     number(spec.rows);
+    if (spec.bias) {
+      text += spec.relu ? "relu bias " : "bias ";
+      access(*spec.bias);
+    }
   }
   void operator()(const ConvolutionSpec& spec) {
     text += "convolution ";
@@ -143,12 +147,22 @@ public:
     number(static_cast<int>(spec.dtype));
     sizes({spec.n, spec.m, spec.inner});
   }
+  void operator()(const RowProduct& spec) {
+    text += "product ";
+    number(static_cast<int>(spec.dtype));
+    number(spec.outputs);
+    number(spec.depth);
+    access(spec.matrix);
+    access(spec.vector);
+    access(spec.result);
+  }
   void operator()(const RowsSpec& spec) {
     text += "rows ";
     number(spec.rows);
     number(spec.args);
-    for (const NestSpec& part : spec.parts)
-      (*this)(part);
+    number(spec.cluster);
+    for (const RowsSpec::Part& part : spec.parts)
+      std::visit(*this, part);
   }
 };
 
@@ -183,9 +197,11 @@ static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
 static bool writesTo(const CumulativeSpec& spec, int arg) { return spec.to.arg == arg; }
 static bool writesTo(const ConvolutionSpec&, int arg) { return arg == 2; }
 static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
+static bool writesTo(const RowProduct& spec, int arg) { return spec.result.arg == arg; }
 static bool writesTo(const RowsSpec& spec, int arg) {
-  return std::any_of(spec.parts.begin(), spec.parts.end(),
-                     [&](const NestSpec& part) { return writesTo(part, arg); });
+  return std::any_of(spec.parts.begin(), spec.parts.end(), [&](const RowsSpec::Part& part) {
+    return std::visit([&](const auto& what) { return writesTo(what, arg); }, part);
+  });
 }
 
 bool writes(const KernelSpec& kernel, size_t arg) {

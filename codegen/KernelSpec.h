@@ -130,6 +130,10 @@ struct MatmulSpec {
   int64_t depth = kMatmulBlock; // of a block of k
   int64_t partBlocks = 1;       // blocks of a part
   bool upper = false;           // only tiles that have elements with s <= v
+  /// Added to C, strides in the order above, and relu of that stored. For GPUs only
+  /// (codegen/cuda/GpuBias).
+  std::optional<Access> bias;
+  bool relu = false;
   int lanes = 8;
   int rows = 8; // of the register tile
 };
@@ -173,12 +177,29 @@ struct IndexSpec {
   Size n, m, inner;
 };
 
+/// out[r, i] = sum over k of matrix[r, i, k] vector[r, k], in the order of a product of matrices. A
+/// row's matrix lies in memory without gaps, turned or not.
+struct RowProduct {
+  DType dtype = DType::f64;
+  int64_t outputs = 0, depth = 0;
+  Access matrix;         // strides along row, i and k
+  Access vector, result; // along row and k; along row and i
+
+  bool isAlong() const { return matrix.strides[2].is(1); } // k is what runs in memory
+  /// The matrix as it lies in memory.
+  int64_t height() const { return isAlong() ? outputs : depth; }
+  int64_t width() const { return isAlong() ? depth : outputs; }
+};
+
 /// Nests that treat the same rows independently, one after the other for each row: their outermost
-/// loop. Those that fold have one loop beside it. For GPUs only (codegen/cuda/GpuRowFusion).
+/// loop. Those that fold have one loop beside it. Products all have one matrix, which nobody
+/// writes. For GPUs only (codegen/cuda/GpuRowFusion).
 struct RowsSpec {
+  using Part = std::variant<NestSpec, RowProduct>;
   int64_t rows = 1;
-  int args = 0; // what has a number beyond these stays in the kernel, for later parts to load
-  std::vector<NestSpec> parts;
+  int args = 0;    // what has a number beyond these stays in the kernel, for later parts to load
+  int cluster = 1; // blocks that share a row
+  std::vector<Part> parts;
 };
 
 struct KernelSpec {

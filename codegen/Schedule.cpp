@@ -3,6 +3,7 @@
 
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
+#include "codegen/cuda/GpuBias.h"
 #include "codegen/cuda/GpuRowFusion.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -27,11 +28,13 @@ Schedule Scheduler::run() {
     visit(&op);
   if (options_.choices)
     return std::move(schedule_);
-  if (options_.gpu)
-    cuda::fuseRows(schedule_);
-  else
+  if (options_.gpu) {
+    cuda::fuseRows(schedule_, *options_.gpu);
+    cuda::addBiases(schedule_, options_.contract);
+  } else {
     groupRows(schedule_);
-  planMemory(schedule_, options_.gpu);
+  }
+  planMemory(schedule_, options_.gpu.has_value());
   return std::move(schedule_);
 }
 

@@ -64,11 +64,18 @@ struct ScheduledControl {
 /// The kernels of a schedule and of the parts of its loops, in order.
 std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule);
 
+/// What a block of threads has on a GPU, in bytes of shared memory, without asking at the launch
+/// where nothing is known.
+struct GpuLimits {
+  int64_t block = 48 << 10, multiprocessor = 96 << 10;
+  int cluster = 1; // blocks that may share a row
+};
+
 /// What shapes the code of kernels.
 struct ScheduleOptions {
   int vectorBytes = 64;
   bool contract = false;
-  bool gpu = false; // for codegen/cuda: no panels, rows as kernels instead of groups
+  std::optional<GpuLimits> gpu; // for codegen/cuda: no panels, rows as kernels instead of groups
   /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
   /// status, to say that it did not suffice.
   int scratchPieces = 0;

@@ -2,7 +2,9 @@
 #include "frontend/JitDevice.h"
 
 #include "codegen/cuda/DeviceCode.h"
+#include "codegen/cuda/GpuBias.h"
 #include "frontend/JitPipeline.h"
+#include "runtime/cuda/BlasLt.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/SimulatedDriver.h"
 
@@ -20,17 +22,6 @@ using runtime::cuda::DeviceKernel;
 using runtime::cuda::Gemm;
 using runtime::cuda::LoadedModule;
 using KernelPtr = std::shared_ptr<const DeviceKernel>;
-
-void appendRequests(const codegen::Schedule& schedule, std::vector<GpuRequest>& requests) {
-  for (const codegen::ScheduledCall& call : schedule.calls) {
-    if (call.control) {
-      appendRequests(call.control->body, requests);
-      appendRequests(call.control->other, requests);
-    } else if (!call.library) {
-      requests.push_back(codegen::cuda::requestOf(call));
-    }
-  }
-}
 
 KernelPtr simulated(const codegen::cuda::SimulatedKernel& kernel) {
   // Lives as long as the kernels, which is as long as the process.
@@ -160,19 +151,19 @@ std::optional<Gemm> gemmWith(const codegen::MatmulSpec& p, bool exchanged) {
   gemm.arg[0] = a.arg;
   gemm.arg[1] = b.arg;
   gemm.arg[2] = p.result.arg;
+  if (!p.bias)
+    return gemm;
+  if (exchanged || p.relu || !p.bias->strides[2].is(1) || gemm.count != 1)
+    return std::nullopt;
+  gemm.bias = p.bias->arg;
+  gemm.biasOffset = p.bias->offset.value;
   return gemm;
 }
 
-// Below, a kernel of ours is as good, and it can be replayed with its neighbours.
-constexpr int64_t kLeastProducts = int64_t{1} << 18;
-
 KernelPtr blasKernel(const GpuRequest& request) {
-  const auto* product = std::get_if<codegen::MatmulSpec>(&request.spec->what);
-  if (!product || product->batch.value * product->s.value * product->v.value * product->k.value <
-                      kLeastProducts)
-    return nullptr;
-  const auto gemm = gemmOf(*product);
-  if (!gemm)
+  const auto gemm = libraryProductOf(*request.spec);
+  std::string why;
+  if (!gemm || (gemm->bias && !runtime::cuda::findBlasLt(why)))
     return nullptr;
   auto kernel = std::make_shared<DeviceKernel>();
   kernel->gemm = gemm;
@@ -193,11 +184,19 @@ std::optional<Gemm> gemmOf(const codegen::MatmulSpec& product) {
   return gemm ? gemm : gemmWith(product, true);
 }
 
+std::optional<Gemm> libraryProductOf(const codegen::KernelSpec& kernel) {
+  auto* product = std::get_if<codegen::MatmulSpec>(&kernel.what);
+  if (!product || product->batch.value * product->s.value * product->v.value * product->k.value <
+                      codegen::cuda::kLibraryProducts)
+    return std::nullopt;
+  return gemmOf(*product);
+}
+
 std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Schedule& schedule,
                                                                bool usesBlas, bool persistent,
                                                                codegen::KernelTimes& times) {
   std::vector<GpuRequest> requests;
-  appendRequests(schedule, requests);
+  codegen::cuda::appendRequests(schedule, requests);
   std::string why;
   usesBlas = usesBlas && runtime::cuda::findBlas(why);
   std::vector<KernelPtr> blas;

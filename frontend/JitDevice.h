@@ -16,5 +16,7 @@ std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Sc
                                                                codegen::KernelTimes& times);
 /// The product as cuBLAS takes it; nothing where its strides or sizes do not fit.
 std::optional<runtime::cuda::Gemm> gemmOf(const codegen::MatmulSpec& product);
+/// The same of a kernel that is a product large enough to be worth it.
+std::optional<runtime::cuda::Gemm> libraryProductOf(const codegen::KernelSpec& kernel);
 
 } // namespace diptych

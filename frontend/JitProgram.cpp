@@ -9,6 +9,7 @@
 #include "frontend/TensorImpl.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
+#include "runtime/cuda/Context.h"
 
 #include <algorithm>
 
@@ -60,8 +61,9 @@ void JitProgram::prepare(bool onDevice) {
       mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
       schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "");
       if (onDevice)
-        schedule = codegen::schedule(copy->lookupSymbol<mlir::func::FuncOp>("main"),
-                                     codegen::cuda::gpuScheduleOptions(contract));
+        schedule = codegen::schedule(
+            copy->lookupSymbol<mlir::func::FuncOp>("main"),
+            codegen::cuda::gpuScheduleOptions(contract, runtime::cuda::context().capability));
     }
     if (onDevice)
       deviceProgram_ = compileForDevice(schedule, contract, options_.diskCache, times);

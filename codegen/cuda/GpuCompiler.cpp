@@ -18,14 +18,43 @@ namespace diptych::codegen::cuda {
 using runtime::cuda::LaunchSpec;
 using runtime::cuda::SimulatedFn;
 
-ScheduleOptions gpuScheduleOptions(bool contract) {
+GpuLimits limitsOf(int capability) {
+  constexpr int64_t kib = 1024;
+  GpuLimits limits;
+  if (capability >= 80) {
+    const bool large = capability == 90 || (capability >= 100 && capability < 120);
+    const int64_t all = large ? 228 : capability == 80 || capability == 87 ? 164 : 100;
+    limits.multiprocessor = all * kib;
+    limits.block = (all - 1) * kib;
+  }
+  if (capability >= 90)
+    limits.cluster = 8;
+  return limits;
+}
+
+int capabilityOf(const std::string& architecture) {
+  return architecture.starts_with("sm_") ? std::atoi(architecture.c_str() + 3) : 0;
+}
+
+ScheduleOptions gpuScheduleOptions(bool contract, int capability) {
   ScheduleOptions options;
   options.contract = contract;
-  options.gpu = true;
+  options.gpu = limitsOf(capability);
   return options;
 }
 
 GpuRequest requestOf(const ScheduledCall& call) { return {&call.kernel, Size(call.range), 0}; }
+
+void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests) {
+  for (const ScheduledCall& call : schedule.calls) {
+    if (call.control) {
+      appendRequests(call.control->body, requests);
+      appendRequests(call.control->other, requests);
+    } else if (!call.library) {
+      requests.push_back(requestOf(call));
+    }
+  }
+}
 
 std::string textOf(const GpuRequest& request) {
   std::string text = request.spec->text();
@@ -110,7 +139,9 @@ private:
     add("diptych_sim_thread", &diptych_sim_thread);
     add("diptych_sim_block", &diptych_sim_block);
     add("diptych_sim_barrier", &diptych_sim_barrier);
+    add("diptych_sim_cluster_barrier", &diptych_sim_cluster_barrier);
     add("diptych_sim_shared", &diptych_sim_shared);
+    add("diptych_sim_peer", &diptych_sim_peer);
     add("diptych_sim_shuffle_down", &diptych_sim_shuffle_down);
     add("diptych_sim_ballot", &diptych_sim_ballot);
     orThrow(jit_->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
@@ -139,17 +170,6 @@ private:
 void runSimulated(void* const* args, const int64_t* params, int64_t, int64_t) {
   const auto& kernel = *reinterpret_cast<const SimulatedKernel*>(params[0]);
   runtime::cuda::simulate(kernel.spec, kernel.functions, args, {});
-}
-
-void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests) {
-  for (const ScheduledCall& call : schedule.calls) {
-    if (call.control) {
-      appendRequests(call.control->body, requests);
-      appendRequests(call.control->other, requests);
-    } else if (!call.library) {
-      requests.push_back(requestOf(call));
-    }
-  }
 }
 
 } // namespace

@@ -10,11 +10,17 @@
 
 namespace diptych::codegen::cuda {
 
-/// What the scheduler should know of a GPU.
-ScheduleOptions gpuScheduleOptions(bool contract);
+/// What blocks of kernels have on a GPU of the compute capability (90 for sm_90); 0: on every one.
+GpuLimits limitsOf(int capability);
+/// 90 for "sm_90".
+int capabilityOf(const std::string& architecture);
+/// What the scheduler should know of a GPU of this capability.
+ScheduleOptions gpuScheduleOptions(bool contract, int capability = 0);
 
 /// The kernel of a call.
 GpuRequest requestOf(const ScheduledCall& call);
+/// The kernels of a schedule and of the parts of its loops, in order.
+void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests);
 
 /// The text that decides a kernel's code: equal texts are one kernel.
 std::string textOf(const GpuRequest& request);

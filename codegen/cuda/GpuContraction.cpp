@@ -320,12 +320,22 @@ private:
           Value v = k_.add(v0_, k_.add(column_, k_.i64(int64_t{j} * t_.columns)));
           k_.when(k_.less(v, width_), [&] {
             Value at = moved(row, k_.indicesOf(v, c_.v.extents), c_.v.result);
-            k_.storeScalar(sums[static_cast<size_t>(i * t_.across + j)],
+            k_.storeScalar(finished(sums[static_cast<size_t>(i * t_.across + j)], v),
                            k_.address(k_.pointer(c_.result), c_.dtype, at), c_.dtype);
           });
         }
       });
     }
+  }
+
+  Value finished(Value sum, Value v) {
+    if (!c_.bias)
+      return sum;
+    Value place = k_.add(k_.size(c_.bias->offset), k_.mul(v, k_.size(c_.bias->strides[2])));
+    Value bias = k_.loadScalar(k_.address(k_.pointer(c_.bias->arg), c_.dtype, place), c_.dtype);
+    ScalarBuilder b(k_.builder(), k_.loc(), c_.dtype, /*contract=*/false);
+    Value with = lowerPointwise(OpCode::Add, b, {sum, bias});
+    return c_.relu ? lowerPointwise(OpCode::Relu, b, {with}) : with;
   }
 
   GpuKernel& k_;

@@ -25,6 +25,8 @@ struct Contraction {
   std::vector<ConvolutionSpec::Depth> depth; // at least one
   int left = 0, right = 1, result = 2;       // args
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
+  std::optional<Access> bias; // added to C; its last stride but one is along v
+  bool relu = false;          // of that
   bool overBlocks = false;
   Size blockStride;
 

@@ -22,7 +22,7 @@ int argsOf(const NestSpec& nest) {
 
 int argsOf(const CumulativeSpec& spec) { return spec.to.arg + 1; }
 int argsOf(const ArgSpec&) { return 2; }
-int argsOf(const MatmulSpec&) { return 3; }
+int argsOf(const MatmulSpec& spec) { return spec.bias ? 4 : 3; }
 int argsOf(const ConvolutionSpec&) { return 3; }
 int argsOf(const BlockSumSpec&) { return 2; }
 int argsOf(const IndexSpec&) { return 4; }

@@ -112,18 +112,40 @@ Value GpuKernel::shared(int64_t bytes) {
   if (bytes > kSharedLimit)
     throw Error("internal: kernel " + name_ + " wants " + std::to_string(bytes) +
                 " bytes of shared memory");
+  return sharedGlobal(bytes, LLVM::Linkage::Internal);
+}
+
+Value GpuKernel::sharedAtLaunch() { return sharedGlobal(0, LLVM::Linkage::External); }
+
+Value GpuKernel::sharedGlobal(int64_t bytes, LLVM::Linkage linkage) {
   meets_ = true;
   OpBuilder::InsertionGuard guard(builder());
   builder().setInsertionPointToStart(module_.getBody());
   auto type = LLVM::LLVMArrayType::get(builder().getI8Type(), static_cast<unsigned>(bytes));
   const unsigned space = 3;
-  auto global = LLVM::GlobalOp::create(builder(), loc(), type, /*isConstant=*/false,
-                                       LLVM::Linkage::Internal, name_ + "_shared", Attribute(),
+  auto global = LLVM::GlobalOp::create(builder(), loc(), type, /*isConstant=*/false, linkage,
+                                       name_ + "_shared", Attribute(),
                                        /*alignment=*/16, space);
   builder().setInsertionPointToStart(&function().getBody().front());
   Value there = LLVM::AddressOfOp::create(builder(), loc(), global);
   return LLVM::AddrSpaceCastOp::create(builder(), loc(),
                                        LLVM::LLVMPointerType::get(builder().getContext()), there);
+}
+
+void GpuKernel::setCluster(int64_t blocks) {
+  function()->setAttr(kClusterAttr, builder().getI32IntegerAttr(static_cast<int32_t>(blocks)));
+}
+
+void GpuKernel::clusterBarrier() {
+  meets_ = true;
+  UnitAttr aligned = builder().getUnitAttr();
+  NVVM::ClusterArriveOp::create(builder(), loc(), aligned);
+  NVVM::ClusterWaitOp::create(builder(), loc(), aligned);
+}
+
+Value GpuKernel::peer(Value address, Value rank) {
+  Value number = arith::TruncIOp::create(builder(), loc(), builder().getI32Type(), rank);
+  return NVVM::MapaOp::create(builder(), loc(), address.getType(), address, number);
 }
 
 Value GpuKernel::loadShared(Value base, Value index, DType dtype) {

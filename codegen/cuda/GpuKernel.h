@@ -6,6 +6,8 @@
 #include "codegen/KernelBuilder.h"
 #include "runtime/cuda/LaunchSpec.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
 namespace diptych::codegen::cuda {
 
 constexpr int kWarp = 32;
@@ -47,6 +49,14 @@ public:
   mlir::Value ballot(mlir::Value predicate);
   /// The block's shared memory; to be asked for once.
   mlir::Value shared(int64_t bytes);
+  /// The same where the launch gives it (Launch::sharedBytes).
+  mlir::Value sharedAtLaunch();
+  /// So many neighbouring blocks run together; to be said before anything else of clusters.
+  void setCluster(int64_t blocks);
+  /// All threads of the cluster; what they have written anywhere is seen behind it.
+  void clusterBarrier();
+  /// What an address of the block's shared memory is in block `rank` of the cluster.
+  mlir::Value peer(mlir::Value address, mlir::Value rank);
   /// Element `index` of shared memory that holds values in registers' form.
   mlir::Value loadShared(mlir::Value base, mlir::Value index, DType dtype);
   void storeShared(mlir::Value value, mlir::Value base, mlir::Value index);
@@ -66,6 +76,7 @@ public:
 
 private:
   mlir::Value special(mlir::Value& slot, bool thread);
+  mlir::Value sharedGlobal(int64_t bytes, mlir::LLVM::Linkage linkage);
   mlir::Value shuffleWord(mlir::Value word, int offset);
 
   GpuFrame frame_;

@@ -10,6 +10,8 @@ namespace diptych::codegen::cuda {
 
 /// Of a function that is a kernel: the threads of its blocks.
 constexpr llvm::StringLiteral kThreadsAttr = "threads";
+/// And the blocks of its clusters, if there are several.
+constexpr llvm::StringLiteral kClusterAttr = "cluster";
 
 /// Dialects of GPU kernels and their translation.
 void registerGpuDialects(mlir::DialectRegistry& registry);

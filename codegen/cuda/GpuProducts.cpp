@@ -16,6 +16,8 @@ void emitMatmul(Emission& emission, const MatmulSpec& spec) {
   c.left = spec.left.arg, c.right = spec.right.arg, c.result = spec.result.arg;
   c.leftOffset = spec.left.offset.value, c.rightOffset = spec.right.offset.value;
   c.resultOffset = spec.result.offset.value;
+  c.bias = spec.bias;
+  c.relu = spec.relu;
   if (spec.rangeOverBlocks) {
     c.overBlocks = true;
     c.blockStride = spec.result.strides[0];

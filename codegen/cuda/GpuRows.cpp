@@ -1,9 +1,11 @@
 // Rows in one launch: a block takes a few short rows, 16 lanes to each, or one long row, 16 lanes
 // to a fold's block of 4096. What several parts read of a short row is kept in shared memory, and
 // so are totals. Folds keep the canonical order; elements belong to no thread in particular, since
-// a barrier stands between the parts.
+// a barrier stands between the parts. A row with products belongs to the blocks of a cluster: each
+// holds a part of its matrix, and computes the other parts of the row for itself.
 #include "codegen/cuda/GpuEmitters.h"
 #include "codegen/cuda/GpuRowLayout.h"
+#include "codegen/cuda/GpuRowProducts.h"
 #include "codegen/cuda/NestLines.h"
 
 #include "codegen/Folds.h"
@@ -25,36 +27,113 @@ public:
     Value lanes = k_.i64(at_.lanes());
     slot_ = k_.divide(k_.thread(), lanes);
     lane_ = k_.remainder(k_.thread(), lanes);
-    row_ = k_.add(k_.mul(k_.block(), k_.i64(at_.rows)), slot_);
+    Value cluster = k_.i64(at_.cluster);
+    rank_ = k_.remainder(k_.block(), cluster);
+    row_ = k_.add(k_.mul(k_.divide(k_.block(), cluster), k_.i64(at_.rows)), slot_);
     valid_ = k_.less(row_, k_.i64(spec_.rows));
     row_ = k_.select(valid_, row_, k_.i64(0));
-    shared_ = k_.shared(std::max<int64_t>(at_.bytes, kTotalBytes));
+    if (at_.cluster > 1) {
+      k_.setCluster(at_.cluster);
+      leads_ = k_.equal(rank_, k_.i64(0));
+    }
+    shared_ =
+        at_.atLaunch() ? k_.sharedAtLaunch() : k_.shared(std::max<int64_t>(at_.bytes, kTotalBytes));
   }
 
   void emit() {
     for (const Kept& one : at_.kept)
       if (!one.made)
         read(one);
+    if (at_.slab)
+      readSlab(slabPlace());
     int64_t first = 0; // fold of the part
     for (size_t p = 0; p < spec_.parts.size(); ++p) {
-      if (p > 0 || !at_.kept.empty())
-        k_.barrier();
-      const NestSpec& part = spec_.parts[p];
+      if (p > 0 || !at_.kept.empty() || at_.slab)
+        meet(p);
+      if (auto* one = std::get_if<RowProduct>(&spec_.parts[p])) {
+        product(*one);
+        continue;
+      }
+      const auto& part = std::get<NestSpec>(spec_.parts[p]);
       const bool maps = part.folds.empty();
       const int lanes = maps && part.extents.size() > 1 ? lanesOf(part) : 1;
       NestLines lines(k_, part, contract_, lanes);
       giveTotals(lines, p);
       lines.elsewhere = [&](const Access& to) { return madeAt(part, to, lines); };
+      lines.storesIf = leads_;
       if (maps)
         map(lines, part, lanes);
       else
         fold(lines, part, first);
       first += static_cast<int64_t>(part.folds.size());
     }
+    if (at_.cluster > 1)
+      k_.clusterBarrier(); // others may still read what this block holds
   }
 
 private:
   using Values = SmallVector<Value>;
+
+  /// Before part p: all threads that what it reads comes from.
+  void meet(size_t p) {
+    const auto reads = [&](int arg) {
+      bool found = false;
+      if (auto* product = std::get_if<RowProduct>(&spec_.parts[p]))
+        return product->vector.arg == arg;
+      forEachAccess(std::get<NestSpec>(spec_.parts[p]), [&](const Access& access, bool written) {
+        found |= !written && access.arg == arg;
+      });
+      return found;
+    };
+    // The matrix is read by all blocks at the first part; what one block stored is in memory.
+    bool far = p == 0 || (p > 0 && std::holds_alternative<RowProduct>(spec_.parts[p - 1]));
+    for (size_t before = 0; before < p; ++before)
+      for (int arg = 0; arg < spec_.args; ++arg)
+        far = far || (writes(spec_.parts[before], arg) && reads(arg));
+    at_.cluster > 1 && far ? k_.clusterBarrier() : k_.barrier();
+  }
+  static bool writes(const RowsSpec::Part& part, int arg) {
+    if (auto* product = std::get_if<RowProduct>(&part))
+      return product->result.arg == arg;
+    const auto& nest = std::get<NestSpec>(part);
+    const auto there = [&](const auto& result) { return result.to.arg == arg; };
+    return llvm::any_of(nest.stores, there) || llvm::any_of(nest.folds, there);
+  }
+
+  SlabPlace slabPlace() {
+    return {k_, *at_.slab, at_.cluster, at_.lanes(), row_, rank_, lane_, inShared(at_.slab->begin)};
+  }
+
+  void product(const RowProduct& product) {
+    const auto keptOf = [&](const Access& access, int64_t length) -> const Kept* {
+      for (const Kept& one : at_.kept)
+        if (one.is(access, length))
+          return &one;
+      return nullptr;
+    };
+    const auto inMemory = [&](const Access& access, Value i) {
+      Value place = k_.add(k_.mul(row_, k_.size(access.strides[0])), k_.size(access.offset));
+      place = k_.add(place, k_.mul(i, k_.size(access.strides[1])));
+      return k_.address(k_.pointer(access.arg), access.dtype, place);
+    };
+    const Kept* from = keptOf(product.vector, product.depth);
+    const Kept* to = keptOf(product.result, product.outputs);
+    emitRowProduct(
+        slabPlace(), product,
+        [&](Value k) {
+          Value place = from ? keptAt(*from, k) : inMemory(product.vector, k);
+          return k_.loadScalar(place, product.dtype);
+        },
+        [&](Value i, Value total) {
+          if (!to)
+            return k_.storeScalar(total, inMemory(product.result, i), product.dtype);
+          Value place = keptAt(*to, i);
+          if (at_.cluster == 1)
+            return k_.storeScalar(total, place, product.dtype);
+          k_.loop(k_.i64(0), k_.i64(at_.cluster), 1,
+                  [&](Value rank) { k_.storeScalar(total, k_.peer(place, rank), product.dtype); });
+        });
+  }
 
   /// The end of a loop over n things of the row: none for a row that is not there.
   Value endOf(int64_t n) { return k_.select(valid_, k_.i64(n), k_.i64(0)); }
@@ -110,15 +189,18 @@ private:
 
   /// Loads of what earlier parts have folded.
   void giveTotals(NestLines& lines, size_t part) {
-    for (size_t i = 0; i < spec_.parts[part].lines.size(); ++i) {
-      auto* load = std::get_if<Line::Load>(&spec_.parts[part].lines[i].what);
+    const auto& mine = std::get<NestSpec>(spec_.parts[part]).lines;
+    for (size_t i = 0; i < mine.size(); ++i) {
+      auto* load = std::get_if<Line::Load>(&mine[i].what);
       int64_t number = 0;
-      for (size_t p = 0; load && p < part; ++p)
-        for (const Fold& fold : spec_.parts[p].folds) {
+      for (size_t p = 0; load && p < part; ++p) {
+        auto* nest = std::get_if<NestSpec>(&spec_.parts[p]);
+        for (const Fold& fold : nest ? nest->folds : std::vector<Fold>()) {
           if (fold.to.arg == load->from.arg)
             lines.give(static_cast<int>(i), k_.loadScalar(totalAt(number), load->from.dtype));
           ++number;
         }
+      }
     }
   }
 
@@ -259,8 +341,11 @@ private:
       k_.storeScalar(totals[j], totalAt(first + static_cast<int64_t>(j)), to.dtype);
       if (to.arg >= spec_.args)
         continue;
-      Value place = k_.add(k_.i64(to.offset.value), k_.mul(row_, k_.size(to.strides[0])));
-      k_.storeScalar(totals[j], k_.address(k_.pointer(to.arg), to.dtype, place), to.dtype);
+      const auto store = [&] {
+        Value place = k_.add(k_.i64(to.offset.value), k_.mul(row_, k_.size(to.strides[0])));
+        k_.storeScalar(totals[j], k_.address(k_.pointer(to.arg), to.dtype, place), to.dtype);
+      };
+      leads_ ? k_.when(leads_, store) : store();
     }
   }
 
@@ -269,14 +354,18 @@ private:
   bool contract_;
   const RowLayout& at_;
   Value slot_, lane_, row_, valid_, shared_;
+  Value rank_, leads_; // of the block in its cluster; whether it stores what all compute
 };
 
 } // namespace
 
 void emitRows(Emission& emission, const RowsSpec& spec) {
   const RowLayout layout(spec);
-  emission.launch(countOf({Size(spec.rows)}, layout.rows), layout.threads(),
-                  [&](GpuKernel& k) { Rows(k, spec, emission.contract, layout).emit(); });
+  runtime::cuda::Launch& launch =
+      emission.launch(countOf({Size(spec.rows * layout.cluster)}, layout.rows), layout.threads(),
+                      [&](GpuKernel& k) { Rows(k, spec, emission.contract, layout).emit(); });
+  launch.cluster = static_cast<int>(layout.cluster);
+  launch.sharedBytes = layout.atLaunch() ? layout.bytes : 0;
 }
 
 } // namespace diptych::codegen::cuda

@@ -141,19 +141,24 @@ SmallVector<Value> NestLines::valuesOf(const Line& line, int lanes) {
 void NestLines::emitStores() {
   for (const Store& store : spec_.stores) {
     Value there = elsewhere ? elsewhere(store.to) : nullptr;
-    if (!there)
-      there = place(store.to);
-    if (lanes_ == 1) {
-      k_.storeScalar(at(store.line), there, store.to.dtype);
-      continue;
-    }
-    SmallVector<Value> values;
-    for (int lane = 0; lane < lanes_; ++lane)
-      values.push_back(at(store.line, lane));
-    Value all = vector::FromElementsOp::create(k_.builder(), k_.loc(),
-                                               k_.vectorOf(values[0].getType(), lanes_), values);
-    k_.storeVector(all, there, store.to.dtype, nullptr, lanes_ * sizeOf(store.to.dtype));
+    if (there)
+      emitStore(store, there);
+    else if (storesIf)
+      k_.when(storesIf, [&] { emitStore(store, place(store.to)); });
+    else
+      emitStore(store, place(store.to));
   }
+}
+
+void NestLines::emitStore(const Store& store, Value there) {
+  if (lanes_ == 1)
+    return k_.storeScalar(at(store.line), there, store.to.dtype);
+  SmallVector<Value> values;
+  for (int lane = 0; lane < lanes_; ++lane)
+    values.push_back(at(store.line, lane));
+  Value all = vector::FromElementsOp::create(k_.builder(), k_.loc(),
+                                             k_.vectorOf(values[0].getType(), lanes_), values);
+  k_.storeVector(all, there, store.to.dtype, nullptr, lanes_ * sizeOf(store.to.dtype));
 }
 
 } // namespace diptych::codegen::cuda

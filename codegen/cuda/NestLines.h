@@ -31,6 +31,9 @@ public:
   /// The address that a store goes to instead of its own; null: its own.
   std::function<mlir::Value(const Access&)> elsewhere;
 
+  /// What stores to memory depend on; null: nothing.
+  mlir::Value storesIf;
+
   mlir::Value at(int line, int lane = 0) const;
   void emitStores();
   /// Address of an access at the present indices.
@@ -38,6 +41,7 @@ public:
 
 private:
   void evaluate(bool own);
+  void emitStore(const Store& store, mlir::Value there);
   llvm::SmallVector<mlir::Value> valuesOf(const Line& line, int lanes);
   llvm::SmallVector<mlir::Value> load(const Access& access, int lanes);
 

@@ -108,6 +108,11 @@ void markKernels(mlir::ModuleOp module) {
       function->setAttr("nvvm.kernel", b.getUnitAttr());
       function->setAttr("nvvm.reqntid",
                         b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));
+      if (auto blocks = function->getAttrOfType<mlir::IntegerAttr>(kClusterAttr)) {
+        function->removeAttr(kClusterAttr);
+        function->setAttr("nvvm.cluster_dim",
+                          b.getDenseI32ArrayAttr({static_cast<int32_t>(blocks.getInt())}));
+      }
     }
 }
 

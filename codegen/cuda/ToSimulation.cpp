@@ -47,6 +47,14 @@ private:
       call("diptych_sim_barrier", {}, {});
       return op->erase();
     }
+    if (isa<NVVM::ClusterArriveOp>(op))
+      return op->erase(); // waiting is where they meet
+    if (isa<NVVM::ClusterWaitOp>(op)) {
+      call("diptych_sim_cluster_barrier", {}, {});
+      return op->erase();
+    }
+    if (auto peer = dyn_cast<NVVM::MapaOp>(op))
+      return replace(op, call("diptych_sim_peer", peer->getOperands(), pointer()));
     if (auto shuffle = dyn_cast<NVVM::ShflOp>(op);
         shuffle && shuffle.getKind() == NVVM::ShflKind::down)
       return replace(
@@ -76,6 +84,7 @@ private:
   // `name_simulated(ptr params)` takes arguments as cuLaunchKernel does: pointers to their values.
   void addEntry(func::FuncOp kernel) {
     kernel->removeAttr(kThreadsAttr);
+    kernel->removeAttr(kClusterAttr);
     b_.setInsertionPointToEnd(module_.getBody());
     auto entry = func::FuncOp::create(b_, kernel.getLoc(), (kernel.getName() + "_simulated").str(),
                                       b_.getFunctionType({pointer()}, {}));

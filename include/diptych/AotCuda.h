@@ -11,8 +11,8 @@ struct CudaOptions {
   /// Begins every symbol, and names the files, NAME_cuda.c and NAME_cuda.h: a C identifier.
   std::string name;
   std::string directory = "."; // that there is
-  /// As jit's: the artefact gives the bits of a jitted function with the same numerics, but that
-  /// our own kernels do all matrix products.
+  /// As jit's. Under `strict` the artefact gives the CPU's bits. Otherwise large products are
+  /// cuBLAS's where it is found at run time, and our own kernels' where it is not.
   Numerics numerics = Numerics::standard;
   /// Machine code for each, where nvJitLink is found now; PTX, which the driver compiles on any
   /// other GPU of capability 8.0 or later, is always there.
@@ -34,8 +34,9 @@ CudaArtefact compileCuda(std::vector<EntryRequest> entries, const CudaOptions& o
                          const SourceLocation& where);
 }
 
-/// As aot::compile. Throws Error also for loops, branches, operators that run on the host, and
-/// batches of open size: these have no code for GPUs without Diptych yet. Captured tensors are
+/// As aot::compile. Throws Error also for operators that run on the host, and for batches of open
+/// size: these have no code for GPUs without Diptych yet. A function with a while loop or a branch
+/// waits for its conditions when it is called; all others only enqueue. Captured tensors are
 /// embedded.
 template <class... Args>
 CudaArtefact compile_cuda(std::initializer_list<std::type_identity_t<Entry<Args...>>> entries,

@@ -1,6 +1,7 @@
 // Finding cuBLAS, its one handle, and products in its column-major terms.
 #include "runtime/cuda/Blas.h"
 
+#include "runtime/cuda/BlasLt.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/Counters.h"
 #include "runtime/cuda/DeviceMemory.h"
@@ -123,6 +124,8 @@ const Blas* findBlas(std::string& why) {
 }
 
 void Gemm::enqueue(void* const* pointers) const {
+  if (bias)
+    return enqueueWithBias(*this, pointers);
   Found& all = found();
   const std::lock_guard lock(all.mutex);
   prepare(all);

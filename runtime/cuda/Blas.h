@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <diptych/Types.h>
@@ -48,6 +49,8 @@ struct Gemm {
   int64_t m = 0, n = 0, k = 0, count = 1;
   BlasMatrix a, b, c;
   int arg[3] = {0, 1, 2};
+  std::optional<int> bias; // arg of what is added to each row of C: cuBLASLt's (BlasLt.h)
+  int64_t biasOffset = 0;
 
   /// Enqueues it. `pointers` are of the whole kernel.
   void enqueue(void* const* pointers) const;

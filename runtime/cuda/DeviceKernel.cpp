@@ -35,8 +35,13 @@ DriverFunction* LoadedModule::function(const std::string& name) const {
 
 DeviceKernel::DeviceKernel(LaunchSpec spec, std::shared_ptr<const LoadedModule> module)
     : spec(std::move(spec)), module(std::move(module)) {
-  for (const Launch& launch : this->spec.launches)
+  for (const Launch& launch : this->spec.launches) {
     functions.push_back(this->module->function(launch.name));
+    if (launch.sharedBytes > 0)
+      check(context().driver.functionSetAttribute(functions.back(), api::kMaxDynamicSharedBytes,
+                                                  static_cast<int>(launch.sharedBytes)),
+            "cuFuncSetAttribute");
+  }
 }
 
 void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int64_t> params,
@@ -67,7 +72,8 @@ void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int6
       throw Error(std::string(currentOperator()) + ": expected a grid of less than 2^31 blocks, " +
                   "got " + std::to_string(blocks) + "; cut the tensors into parts");
     check(device.driver.launchKernel(functions[i], static_cast<unsigned>(blocks), 1, 1,
-                                     static_cast<unsigned>(launch.block), 1, 1, 0, currentStream(),
+                                     static_cast<unsigned>(launch.block), 1, 1,
+                                     static_cast<unsigned>(launch.sharedBytes), currentStream(),
                                      places.data(), nullptr),
           "cuLaunchKernel");
     if (currentStream() == device.stream)

@@ -16,7 +16,7 @@ namespace diptych::runtime::cuda {
 
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;
 
 class Writer {
 public:
@@ -111,6 +111,8 @@ void write(Writer& out, const LaunchSpec& spec) {
     out.number(launch.above);
     out.number(launch.atMost);
     out.number(launch.cooperative);
+    out.number(launch.sharedBytes);
+    out.number(launch.cluster);
   }
 }
 
@@ -129,6 +131,8 @@ LaunchSpec readSpec(Reader& in) {
     launch.above = in.number();
     launch.atMost = in.number();
     launch.cooperative = in.number() != 0;
+    launch.sharedBytes = in.number();
+    launch.cluster = static_cast<int>(in.number());
   }
   return spec;
 }

@@ -69,6 +69,11 @@ struct Launch {
   /// Whether its threads meet: in barriers, shuffles or shared memory.
   bool cooperative = false;
   int64_t atMost = INT64_MAX;
+  /// Shared memory that it gets from the launch; 0: what the function has of its own.
+  int64_t sharedBytes = 0;
+  /// So many neighbouring blocks run at the same time and see each other's shared memory; the
+  /// function says so itself. It divides the grid.
+  int cluster = 1;
 
   int64_t blocks(std::span<const int64_t> params) const {
     const int64_t extent = guard.of(params);

@@ -183,7 +183,7 @@ void device(Driver& table) {
     return api::kSuccess;
   };
   table.deviceGetAttribute = [](int* value, int attribute, DeviceNumber) {
-    *value = attribute == api::kCapabilityMajor ? 8 : attribute == api::kCapabilityMinor ? 0 : 4;
+    *value = attribute == api::kCapabilityMajor ? 9 : attribute == api::kCapabilityMinor ? 0 : 4;
     return api::kSuccess;
   };
   table.deviceTotalMem = [](size_t* bytes, DeviceNumber) {
@@ -212,15 +212,15 @@ const Driver& simulatedDriver() {
 }
 
 SimulatedKernel simulatedKernel(const Launch& launch, size_t parameters, SimulatedFn function) {
-  const bool cooperative = launch.cooperative;
   const auto run = [=](const SimulatedKernel::Call& call, std::string& why) {
     std::vector<uint64_t> values(call.parameters, call.parameters + parameters);
     std::vector<void*> places;
     for (uint64_t& value : values)
       places.push_back(&value);
     try {
-      simulateLaunch(function, call.grid[0], static_cast<int>(call.block[0]), cooperative,
-                     places.data());
+      if (call.sharedBytes != launch.sharedBytes)
+        throw Error("internal: a launch lacks shared memory");
+      simulateLaunch(function, launch, call.grid[0], places.data());
     } catch (const Error& error) {
       why = error.what();
       return false;

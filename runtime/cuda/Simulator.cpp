@@ -14,28 +14,38 @@ namespace diptych::runtime::cuda {
 namespace {
 
 constexpr int kWarp = 32;
-constexpr int64_t kSharedLimit = 48 << 10;
+constexpr int64_t kSharedLimit = 48 << 10, kSharedAtLaunch = 227 << 10;
+constexpr int kMostOfCluster = 8;
 
-enum class Wait : uint8_t { none, warp, block, done };
+enum class Wait : uint8_t { none, warp, block, cluster, done };
 
-// A block that is being simulated on this thread of the host.
+// A block, or the blocks of a cluster, being simulated on this thread of the host.
 class Block {
 public:
-  Block(SimulatedFn kernel, int64_t blocks, int threads, void** params)
-      : kernel_(kernel), params_(params), blocks_(blocks), threads_(threads),
-        wait_(static_cast<size_t>(threads)), turn_(static_cast<size_t>(threads)),
-        slots_(2 * static_cast<size_t>(threads)) {}
+  Block(SimulatedFn kernel, const Launch& launch, int64_t blocks, void** params)
+      : kernel_(kernel), params_(params), blocks_(blocks), blockThreads_(launch.block),
+        threads_(launch.block * launch.cluster), cluster_(launch.cluster),
+        sharedBytes_(launch.sharedBytes), wait_(static_cast<size_t>(threads_)),
+        turn_(static_cast<size_t>(threads_)), slots_(2 * static_cast<size_t>(threads_)) {
+    const bool fits = cluster_ == 1 || (blocks % cluster_ == 0 && launch.block % kWarp == 0 &&
+                                        cluster_ <= kMostOfCluster);
+    if (!fits || sharedBytes_ > kSharedAtLaunch)
+      throw Error("internal: a device does not launch " + std::to_string(blocks) +
+                  " blocks in clusters of " + std::to_string(cluster_) + " with " +
+                  std::to_string(sharedBytes_) + " bytes of shared memory each");
+  }
 
   void runAlone(int64_t block) {
-    block_ = block;
+    first_ = block;
     for (current_ = 0; current_ < threads_; ++current_)
       kernel_(params_);
   }
 
-  void runTogether(int64_t block) {
-    block_ = block;
+  // The blocks of a cluster.
+  void runTogether(int64_t first) {
+    first_ = first;
     // Nothing may be left over from the block before.
-    std::memset(shared_, 0xff, sizeof shared_);
+    shared_.assign(static_cast<size_t>(cluster_ * sharedPitch()), std::byte{0xff});
     if (fibers_.empty())
       for (int i = 0; i < threads_; ++i)
         fibers_.push_back(std::make_unique<Fiber>([this, i] { threadBody(i); }));
@@ -75,20 +85,31 @@ public:
   }
 
   void* shared(int64_t bytes) {
-    if (bytes > kSharedLimit)
+    if (bytes > sharedSize() || sharedSize() == 0)
       throw Error("internal: a kernel wants " + std::to_string(bytes) +
-                  " bytes of shared memory, a block has " + std::to_string(kSharedLimit));
-    return shared_;
+                  " bytes of shared memory, a block has " + std::to_string(sharedSize()));
+    return sharedOf(current_ / blockThreads_);
+  }
+  void* peer(void* address, int rank) {
+    const auto offset = static_cast<std::byte*>(address) - sharedOf(current_ / blockThreads_);
+    if (offset < 0 || offset >= sharedSize() || rank < 0 || rank >= cluster_)
+      throw Error("internal: a simulated kernel asks block " + std::to_string(rank) +
+                  " of its cluster for what is no shared memory");
+    return sharedOf(rank) + offset;
   }
 
   int lane() const { return current_ % kWarp; }
-  int current_ = 0;
-  int64_t block_ = 0;
+  int thread() const { return current_ % blockThreads_; }
+  int64_t block() const { return first_ + current_ / blockThreads_; }
   int64_t blocks() const { return blocks_; }
-  int threads() const { return threads_; }
+  int threads() const { return blockThreads_; }
 
 private:
   bool cooperative() const { return !fibers_.empty(); }
+  int64_t sharedSize() const { return sharedBytes_ > 0 ? sharedBytes_ : kSharedLimit; }
+  // Each begins where 16 bytes do, as malloc's memory does.
+  int64_t sharedPitch() const { return (sharedSize() + 15) / 16 * 16; }
+  std::byte* sharedOf(int64_t rank) { return shared_.data() + rank * sharedPitch(); }
 
   void threadBody(int i) {
     for (;;) {
@@ -107,16 +128,16 @@ private:
       ran = true;
       fibers_[static_cast<size_t>(current_)]->enter();
     }
-    const bool warps = release(Wait::warp, kWarp), all = release(Wait::block, threads_);
-    if (ran || warps || all)
+    const bool warps = release(Wait::warp, kWarp), all = release(Wait::block, blockThreads_);
+    if (release(Wait::cluster, threads_) || ran || warps || all)
       return true;
     if (count(Wait::done) == threads_)
       return false;
-    throw Error("internal: in block " + std::to_string(block_) + " of a simulated kernel " +
-                std::to_string(count(Wait::block)) + " threads wait at a barrier and " +
-                std::to_string(count(Wait::warp)) + " in a warp for threads that never come; " +
-                std::to_string(count(Wait::done)) + " of " + std::to_string(threads_) +
-                " have returned");
+    throw Error("internal: in block " + std::to_string(first_) + " of a simulated kernel " +
+                std::to_string(count(Wait::block) + count(Wait::cluster)) +
+                " threads wait at a barrier and " + std::to_string(count(Wait::warp)) +
+                " in a warp for threads that never come; " + std::to_string(count(Wait::done)) +
+                " of " + std::to_string(threads_) + " have returned");
   }
 
   int count(Wait what) const {
@@ -139,13 +160,15 @@ private:
 
   SimulatedFn kernel_;
   void** params_;
-  int64_t blocks_;
-  int threads_;
+  int64_t blocks_, first_ = 0;
+  int blockThreads_, threads_; // of one, of all
+  int64_t cluster_, sharedBytes_;
+  int current_ = 0;
   std::vector<Wait> wait_;
   std::vector<uint8_t> turn_;
   std::vector<uint32_t> slots_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
-  alignas(64) std::byte shared_[kSharedLimit];
+  std::vector<std::byte> shared_;
 };
 
 thread_local Block* running = nullptr;
@@ -158,14 +181,14 @@ Block& here() {
 
 } // namespace
 
-void simulateLaunch(SimulatedFn kernel, int64_t grid, int block, bool cooperative, void** params) {
-  auto simulated = std::make_unique<Block>(kernel, grid, block, params);
+void simulateLaunch(SimulatedFn kernel, const Launch& launch, int64_t grid, void** params) {
+  auto simulated = std::make_unique<Block>(kernel, launch, grid, params);
   struct Scope {
     explicit Scope(Block* block) { running = block; }
     ~Scope() { running = nullptr; }
   } scope(simulated.get());
-  for (int64_t i = 0; i < grid; ++i)
-    cooperative ? simulated->runTogether(i) : simulated->runAlone(i);
+  for (int64_t i = 0; i < grid; i += launch.cluster)
+    launch.cooperative ? simulated->runTogether(i) : simulated->runAlone(i);
 }
 
 void simulate(const LaunchSpec& spec, std::span<const SimulatedFn> functions, void* const* args,
@@ -184,8 +207,7 @@ void simulate(const LaunchSpec& spec, std::span<const SimulatedFn> functions, vo
     places.push_back(&number);
   for (size_t i = 0; i < spec.launches.size(); ++i)
     if (const int64_t blocks = spec.launches[i].blocks(params); blocks > 0)
-      simulateLaunch(functions[i], blocks, spec.launches[i].block, spec.launches[i].cooperative,
-                     places.data());
+      simulateLaunch(functions[i], spec.launches[i], blocks, places.data());
 }
 
 } // namespace diptych::runtime::cuda
@@ -193,12 +215,14 @@ void simulate(const LaunchSpec& spec, std::span<const SimulatedFn> functions, vo
 using diptych::runtime::cuda::here;
 
 extern "C" {
-int32_t diptych_sim_thread() { return here().current_; }
-int32_t diptych_sim_block() { return static_cast<int32_t>(here().block_); }
+int32_t diptych_sim_thread() { return here().thread(); }
+int32_t diptych_sim_block() { return static_cast<int32_t>(here().block()); }
 int32_t diptych_sim_threads() { return here().threads(); }
 int32_t diptych_sim_blocks() { return static_cast<int32_t>(here().blocks()); }
 void diptych_sim_barrier() { here().meet(diptych::runtime::cuda::Wait::block); }
+void diptych_sim_cluster_barrier() { here().meet(diptych::runtime::cuda::Wait::cluster); }
 void* diptych_sim_shared(int64_t bytes) { return here().shared(bytes); }
+void* diptych_sim_peer(void* address, int32_t rank) { return here().peer(address, rank); }
 int32_t diptych_sim_shuffle_xor(int32_t value, int32_t offset) {
   auto& block = here();
   return static_cast<int32_t>(block.exchange(static_cast<uint32_t>(value), block.lane() ^ offset));

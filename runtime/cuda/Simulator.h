@@ -10,8 +10,8 @@ namespace diptych::runtime::cuda {
 /// One thread of the kernel. `params[i]` points to argument i, as cuLaunchKernel takes them.
 using SimulatedFn = void (*)(void** params);
 
-/// Runs the whole grid on the calling thread. Throws Error where threads fail to meet.
-void simulateLaunch(SimulatedFn kernel, int64_t grid, int block, bool cooperative, void** params);
+/// Runs a grid of the launch on the calling thread. Throws Error where threads fail to meet.
+void simulateLaunch(SimulatedFn kernel, const Launch& launch, int64_t grid, void** params);
 
 /// Runs all launches of a kernel on host memory, with scratch of its own. `functions`: one for each
 /// launch.
@@ -27,8 +27,12 @@ int32_t diptych_sim_block();
 int32_t diptych_sim_threads();
 int32_t diptych_sim_blocks();
 void diptych_sim_barrier();
-/// The block's shared memory, of at least so many bytes.
+/// Of all blocks of the cluster.
+void diptych_sim_cluster_barrier();
+/// The block's shared memory, of at least so many bytes; 0: what the launch gives.
 void* diptych_sim_shared(int64_t bytes);
+/// What an address of the block's shared memory is in block `rank` of the cluster.
+void* diptych_sim_peer(void* address, int32_t rank);
 /// Of the lane `lane ^ offset` or `lane + offset` of the warp; its own where there is none.
 int32_t diptych_sim_shuffle_xor(int32_t value, int32_t offset);
 int32_t diptych_sim_shuffle_down(int32_t value, int32_t offset);

@@ -2,6 +2,7 @@
 // simulated one. What stands for machine code there are the same kernels for the simulator.
 #include "Simulated.h"
 #include "codegen/cuda/DeviceCode.h"
+#include "runtime/cuda/Blas.h"
 #include "runtime/cuda/JitLink.h"
 #include "runtime/cuda/SimulatedDriver.h"
 #include "tests/Folder.h"
@@ -32,6 +33,29 @@ cuda::Result loadStandIn(cuda::DriverModule** module, const void* image, unsigne
   return cuda::simulatedDriver().moduleLoad(module, standIn, options, names, values);
 }
 
+bool withBlas = false;
+int64_t libraryCalls = 0;
+
+// The simulated cuBLAS wants a workspace, which the real one has of its own.
+void* symbolOfBlas(const char* name) {
+  const auto is = [&](const char* symbol) { return std::strcmp(name, symbol) == 0; };
+  if (is("cublasCreate_v2"))
+    return reinterpret_cast<void*>(cuda::simulatedBlas().create);
+  if (is("cublasDestroy_v2"))
+    return reinterpret_cast<void*>(+[](cuda::BlasHandle*) { return 0; });
+  if (is("cublasSetStream_v2"))
+    return reinterpret_cast<void*>(+[](cuda::BlasHandle* handle, cuda::DriverStream* stream) {
+      ++libraryCalls;
+      cuda::simulatedBlas().setStream(handle, stream);
+      return cuda::simulatedBlas().setWorkspace(handle, nullptr, 0);
+    });
+  if (is("cublasSgemmStridedBatched"))
+    return reinterpret_cast<void*>(cuda::simulatedBlas().sgemm);
+  if (is("cublasDgemmStridedBatched"))
+    return reinterpret_cast<void*>(cuda::simulatedBlas().dgemm);
+  return nullptr;
+}
+
 void* symbol(const char* name) {
   if (std::strcmp(name, "cuModuleLoadDataEx") == 0)
     return reinterpret_cast<void*>(&loadStandIn);
@@ -40,14 +64,13 @@ void* symbol(const char* name) {
     return reinterpret_cast<void*>(cuda::simulatedDriver().MEMBER);
   DIPTYCH_CUDA_DRIVER(GIVE)
 #undef GIVE
-  return nullptr;
+  return withBlas ? symbolOfBlas(name) : nullptr;
 }
 
 /// The kernels of a program under the names that the artefact's code has for them.
 cuda::SimulatedImage* imageOf(const codegen::Schedule& schedule) {
   std::vector<codegen::cuda::GpuRequest> requests;
-  for (const auto& call : schedule.calls)
-    requests.push_back(codegen::cuda::requestOf(call));
+  codegen::cuda::appendRequests(schedule, requests);
   const auto named = codegen::cuda::compilePtx(requests, "sm_80").kernels;
   const auto simulated = codegen::cuda::compileSimulated(requests);
   auto* image = new cuda::SimulatedImage; // as long as the process
@@ -63,11 +86,13 @@ cuda::SimulatedImage* imageOf(const codegen::Schedule& schedule) {
 
 class AotCuda : public testing::Test {
 protected:
-  template <class F> aot::CudaArtefact compile(const F& f, const Tensor& x, const Tensor& y) const {
+  template <class F>
+  aot::CudaArtefact compile(const F& f, const Tensor& x, const Tensor& y,
+                            Numerics numerics = Numerics::strict) const {
     return aot::compile_cuda({{"f", f}}, std::tuple(x, y),
                              {.name = "model",
                               .directory = folder_.path(),
-                              .numerics = Numerics::strict,
+                              .numerics = numerics,
                               .arguments = {"x", "y"}});
   }
   /// The C file as a library; its functions by name.
@@ -137,7 +162,7 @@ TEST_F(AotCuda, GivesTheBitsOfEagerOnHostArrays) {
   if (test::isSimulated())
     EXPECT_EQ(loaded.at(0), linked ? "\x7f"
                                      "ELF"
-                                   : "//\n/"); // the simulated device is an sm_80
+                                   : "//\n/");
   const auto run =
       function<int(void*, const double*, const double*, double*, double*)>("model_cuda_f_host");
   std::vector<double> a(3), b(20);
@@ -175,6 +200,102 @@ TEST_F(AotCuda, AFailedStepNamesItsLine) {
   EXPECT_NE(error().find("out of range"), std::string::npos) << error();
 }
 
+using Binary = Tensor (*)(const Tensor& x, const Tensor& y);
+
+// Rows of three: two of them do not begin where 16 bytes do.
+Tensor scanned(const Tensor& x, const Tensor& y) {
+  const auto step = [&](const Tensor& carry, const Tensor& row) {
+    const Tensor next = tanh(carry + row * slice(y, 0, 0, 3));
+    return std::pair(next, sum(next) + row);
+  };
+  const auto [last, rows] = scan(step, zeros({3}), x);
+  return concatenate({rows, unsqueeze(last, 0)}, 0);
+}
+Tensor nested(const Tensor& x, const Tensor& y) {
+  return fori_loop(
+      0, 3,
+      [&](const Tensor& i, const Tensor& c) {
+        return fori_loop(
+            0, 2, [&](const Tensor&, const Tensor& d) { return sin(d) * y + i.astype(f64); }, c);
+      },
+      x);
+}
+Tensor whileAndCond(const Tensor& x, const Tensor& y) {
+  const Tensor grown = while_loop([](const Tensor& c) { return sum(c) < 100.0; },
+                                  [&](const Tensor& c) { return c * 1.5 + square(y); }, x);
+  return cond(
+      max(grown) > 50.0, [](const Tensor& c) { return c - 1.0; },
+      [](const Tensor& c) { return exp(-c); }, grown);
+}
+
+struct Walk {
+  const char* name;
+  Binary of;
+  Shape x, y;
+};
+void PrintTo(const Walk& one, std::ostream* os) { *os << one.name; }
+
+class AotCudaWalks : public AotCuda, public testing::WithParamInterface<Walk> {};
+
+TEST_P(AotCudaWalks, LoopsAndBranchesGiveEagersBits) {
+  const Walk& one = GetParam();
+  const auto filled = [](const Shape& shape, double first) {
+    return reshape(sin(arange(static_cast<double>(TensorType{f64, shape}.numel())) + first), shape);
+  };
+  const Tensor x = filled(one.x, 0.0), y = filled(one.y, 0.5);
+  compile(one.of, x, y);
+  build();
+  standIn = imageOf(suite::gpuSchedule(
+      [&](ValueSpan in) { return Values{one.of(Tensor(in[0]), Tensor(in[1])).value()}; },
+      Values{x.contiguous().value(), y.contiguous().value()}, Numerics::strict));
+  ASSERT_EQ(open(), 0) << error();
+  const auto run = function<int(void*, const double*, const double*, double*)>("model_cuda_f_host");
+  for (const double scale : {1.0, 40.0}) { // the other branch, and fewer steps
+    const Tensor scaled = x * scale, expected = one.of(scaled, y);
+    const auto xs = scaled.to_vector<double>(), ys = y.to_vector<double>();
+    std::vector<double> out(static_cast<size_t>(expected.numel()));
+    ASSERT_EQ(run(artefact_, xs.data(), ys.data(), out.data()), 0) << error();
+    EXPECT_EQ(out, expected.to_vector<double>()) << scale;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AotCudaWalks,
+                         testing::Values(Walk{"scan of odd rows", scanned, {5, 3}, {7}},
+                                         Walk{"nested", nested, {2, 5}, {2, 5}},
+                                         Walk{"while and cond", whileAndCond, {4}, {4}}));
+
+TEST_F(AotCuda, LargeProductsAreCublassWhereItIs) {
+  const auto product = [](const Tensor& x, const Tensor& y) { return tanh(matmul(x, y)); };
+  const Tensor x = reshape(sin(arange(70.0 * 80)), {70, 80}),
+               y = reshape(cos(arange(80.0 * 90)), {80, 90}), expected = product(x, y);
+  compile(product, x, y, Numerics::standard);
+  build();
+  standIn = imageOf(suite::gpuSchedule(
+      [&](ValueSpan in) { return Values{product(Tensor(in[0]), Tensor(in[1])).value()}; },
+      Values{x.contiguous().value(), y.contiguous().value()}, Numerics::standard));
+  const auto xs = x.to_vector<double>(), ys = y.to_vector<double>();
+  const auto close = [&](const std::vector<double>& out) {
+    const auto wanted = expected.to_vector<double>();
+    for (size_t i = 0; i < out.size(); ++i)
+      ASSERT_NEAR(out[i], wanted[i], 1e-12);
+  };
+  for (const bool with : {false, true}) {
+    withBlas = with;
+    libraryCalls = 0;
+    ASSERT_EQ(open(), 0) << error();
+    std::vector<double> out(70 * 90);
+    const auto run =
+        function<int(void*, const double*, const double*, double*)>("model_cuda_f_host");
+    ASSERT_EQ(run(artefact_, xs.data(), ys.data(), out.data()), 0) << error();
+    close(out);
+    if (test::isSimulated())
+      EXPECT_EQ(libraryCalls, with);
+    function<void(void*)>("model_cuda_close")(artefact_);
+    artefact_ = nullptr;
+  }
+  withBlas = false;
+}
+
 TEST_F(AotCuda, AddressesAndTheDriverAreChecked) {
   compile(twoResults, left, right);
   build();
@@ -206,9 +327,9 @@ TEST_F(AotCuda, WhatHasNoCodeIsRefused) {
                       {"AotCudaTest.cpp:", "runs on the host"});
   test::expectMessage(message([](const Tensor& x, const Tensor&) {
                         return fori_loop(
-                            0, 3, [](const Tensor&, const Tensor& c) { return c * 2; }, x);
+                            0, 3, [](const Tensor&, const Tensor& c) { return sort(c, 1); }, x);
                       }),
-                      {"is a loop or branch"});
+                      {"AotCudaTest.cpp:", "runs on the host"});
   EXPECT_TRUE(folder_.files().empty());
 }
 

@@ -1,4 +1,5 @@
 // Jitted functions called with tensors of the device.
+#include "runtime/cuda/BlasLt.h"
 #include "tests/cuda/Device.h"
 
 using namespace diptych;
@@ -110,7 +111,91 @@ TEST_F(DeviceJit, ABadIndexNamesItsLine) {
   EXPECT_EQ(numbers(compiled(x, good)), numbers(f(data, good.to("cpu"))));
 }
 
+// What becomes of a product with a bias: our kernel adds it, and cuBLASLt does.
+TEST_F(DeviceJit, ABiasIsAddedWhereTheProductIsStored) {
+  const auto linear = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return matmul(x, w) + b;
+  };
+  const auto cut = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return relu(b + matmul(x, transpose(w)));
+  };
+  const auto launches = [](const auto& f, const auto&... in) {
+    f(in...);
+    const int64_t before = device_stats().launches;
+    const auto got = numbers(f(in...).astype(f64));
+    return std::pair(got, device_stats().launches - before);
+  };
+  for (const DType dtype : {f32, f64})
+    for (const int64_t k : {7, 1100}) {
+      const Tensor x = reshape(sin(arange(5.0 * k)), {5, k}).astype(dtype),
+                   w = reshape(cos(arange(9.0 * k)), {k, 9}).astype(dtype),
+                   b = arange(9.0).astype(dtype);
+      const Tensor v = transpose(w).contiguous();
+      EXPECT_EQ(launches(jit(linear, strict()), x.to("cuda"), w.to("cuda"), b.to("cuda")),
+                std::pair(numbers(linear(x, w, b).astype(f64)), int64_t{1}));
+      EXPECT_EQ(launches(jit(cut, strict()), x.to("cuda"), v.to("cuda"), b.to("cuda")),
+                std::pair(numbers(cut(x, v, b).astype(f64)), int64_t{1}));
+    }
+}
+
+TEST_F(DeviceJit, LargeProductsTakeTheirBiasToCublasLt) {
+  if (std::string why; !runtime::cuda::findBlasLt(why))
+    GTEST_SKIP() << why;
+  const auto linear = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return matmul(x, w) + b;
+  };
+  const auto turned = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return b + matmul(transpose(x), transpose(w));
+  };
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = reshape(sin(arange(70.0 * 80)), {70, 80}).astype(dtype),
+                 w = reshape(cos(arange(80.0 * 90)), {80, 90}).astype(dtype),
+                 b = arange(90.0).astype(dtype);
+    const Tensor xt = transpose(x).contiguous(), wt = transpose(w).contiguous();
+    const double near = dtype == f64 ? 1e-12 : 1e-4;
+    const DeviceStats before = device_stats();
+    const int64_t shapes = runtime::cuda::knownLtShapes();
+    const auto compiled = jit(linear);
+    for (int i = 0; i < 3; ++i)
+      EXPECT_TRUE(allclose(compiled(x.to("cuda"), w.to("cuda"), b.to("cuda")).to("cpu"),
+                           linear(x, w, b), near, near));
+    EXPECT_EQ(device_stats().library_calls, before.library_calls + 3);
+    EXPECT_EQ(device_stats().launches, before.launches); // and no other kernel
+    EXPECT_EQ(runtime::cuda::knownLtShapes(), shapes + 1);
+    EXPECT_TRUE(allclose(jit(turned)(xt.to("cuda"), wt.to("cuda"), b.to("cuda")).to("cpu"),
+                         linear(x, w, b), near, near));
+    EXPECT_EQ(runtime::cuda::knownLtShapes(), shapes + 2);
+    // Another bias at another address.
+    EXPECT_TRUE(allclose(compiled(x.to("cuda"), w.to("cuda"), (b * 2).to("cuda")).to("cpu"),
+                         linear(x, w, b * 2), near, near));
+  }
+}
+
+// relu keeps NaN, which cuBLASLt's does not promise: a kernel of ours does it, and the bias with
+// it.
+TEST_F(DeviceJit, ReluOfALargeProductIsOurs) {
+  if (std::string why; !runtime::cuda::findBlasLt(why))
+    GTEST_SKIP() << why;
+  const auto layer = [](const Tensor& x, const Tensor& w, const Tensor& b) {
+    return relu(matmul(x, w) + b);
+  };
+  const Tensor x = where(reshape(arange(70.0 * 80), {70, 80}) == 3.0, std::nan(""), 0.5),
+               w = ones({80, 90}), b = arange(90.0) - 80.0;
+  const DeviceStats before = device_stats();
+  const Tensor got = jit(layer)(x.to("cuda"), w.to("cuda"), b.to("cuda")).to("cpu");
+  EXPECT_EQ(device_stats().library_calls, before.library_calls + 1);
+  EXPECT_EQ(device_stats().launches, before.launches + 1);
+  const auto expected = numbers(layer(x, w, b)), there = numbers(got);
+  EXPECT_TRUE(std::isnan(expected.at(0)));
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_TRUE(std::isnan(expected[i]) ? std::isnan(there[i])
+                                        : std::abs(there[i] - expected[i]) <= 1e-12 * 100)
+        << i;
+}
+
 TEST_F(DeviceJit, LargeProductsGoToCublasUnlessStrict) {
+  if (std::string why; !runtime::cuda::findBlasLt(why))
+    GTEST_SKIP() << why;
   const Tensor a = reshape(sin(arange(70.0 * 80)), {70, 80}),
                b = reshape(cos(arange(80.0 * 90)), {80, 90});
   const Tensor aThere = a.to("cuda"), bThere = b.to("cuda");

@@ -11,7 +11,7 @@
 
 #include <cstdlib>
 
-#include <diptych/Error.h>
+#include <diptych/diptych.h>
 
 namespace diptych::suite {
 namespace {
@@ -35,22 +35,47 @@ void expectAssembles(const std::string& ptx, const std::string& architecture) {
   EXPECT_LE(result.spillBytes, kSpillLimit) << architecture << "\n" << ptx.substr(0, 400);
 }
 
+void expectAssembles(const Function& program, ValueSpan inputs, const std::string& architecture) {
+  std::vector<codegen::cuda::GpuRequest> requests;
+  const codegen::Schedule schedule = gpuSchedule(program, inputs, Numerics::standard, nullptr,
+                                                 codegen::cuda::capabilityOf(architecture));
+  for (const codegen::ScheduledCall& call : schedule.calls)
+    if (!call.library && !call.control)
+      requests.push_back(codegen::cuda::requestOf(call));
+  if (!requests.empty()) // library operators are the host's
+    expectAssembles(codegen::cuda::compilePtx(requests, architecture).ptx, architecture);
+}
+
 using Ptx = RowTest;
 
 TEST_P(Ptx, SuiteAssembles) {
   if (assembler().empty())
     GTEST_SKIP() << "the CUDA toolkit's ptxas is not installed";
   const Joined joined = join(cases());
-  std::vector<codegen::cuda::GpuRequest> requests;
-  const codegen::Schedule schedule = gpuSchedule(joined.program, joined.inputs, Numerics::standard);
-  for (const codegen::ScheduledCall& call : schedule.calls)
-    if (!call.library && !call.control)
-      requests.push_back(codegen::cuda::requestOf(call));
-  if (requests.empty())
-    return; // library operators are the host's
   const auto number = static_cast<size_t>(op().code) + static_cast<size_t>(dtype());
   for (const std::string& architecture : architecturesFor(number))
-    expectAssembles(codegen::cuda::compilePtx(requests, architecture).ptx, architecture);
+    expectAssembles(joined.program, joined.inputs, architecture);
+}
+
+// Rows with their matrix in shared memory: of one block, and of clusters where there are such.
+TEST(RowsPtx, ProductsAssemble) {
+  if (assembler().empty())
+    GTEST_SKIP() << "the CUDA toolkit's ptxas is not installed";
+  const Function program = [](ValueSpan in) -> Values {
+    const Tensor X(in[0]), w(in[1]), Y(in[2]);
+    const Tensor p = softmax(matmul(X, w), -1);
+    const Tensor u = p * (Y - sum(p * Y, -1, true));
+    return {matmul(unsqueeze(u, 1), X).value()};
+  };
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const int64_t wide : {30, 158, 160})
+      for (const char* architecture : kArchitectures) {
+        const auto of = [&](const Shape& shape) {
+          return zeros(shape, dtype).contiguous().value();
+        };
+        expectAssembles(program, Values{of({80, 468, wide}), of({wide}), of({80, 468})},
+                        architecture);
+      }
 }
 
 INSTANTIATE_TEST_SUITE_P(Operators, Ptx, testing::ValuesIn(allRows()), rowName);
@@ -101,6 +126,8 @@ TEST(EagerKernels, WhatIsWrittenIsRead) {
   launch.above = 5;
   launch.atMost = 9;
   launch.cooperative = true;
+  launch.sharedBytes = 100000;
+  launch.cluster = 4;
   spec.launches = {launch, launch};
   made.kernels.push_back({OpCode::Exp, DType::f32, DType::f64, 3, 0, spec});
   const std::string bytes = made.serialised();
@@ -111,6 +138,8 @@ TEST(EagerKernels, WhatIsWrittenIsRead) {
   EXPECT_EQ(kernel.spec.launches.at(1).name, "f");
   const int64_t params[] = {1000, 7};
   EXPECT_EQ(kernel.spec.launches[1].blocks(params), 4);
+  EXPECT_EQ(kernel.spec.launches[1].sharedBytes, 100000);
+  EXPECT_EQ(kernel.spec.launches[1].cluster, 4);
   EXPECT_EQ(kernel.spec.scratchBytes(params), 104);
   EXPECT_THROW(EagerPtx::read(bytes.substr(0, bytes.size() - 3)), Error);
 }

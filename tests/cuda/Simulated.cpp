@@ -22,7 +22,7 @@ static Value aligned(Value x) {
 }
 
 codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numerics numerics,
-                              Values* captures) {
+                              Values* captures, int capability) {
   const std::lock_guard lock(traceMutex());
   std::vector<TensorType> types;
   for (const Value& input : inputs)
@@ -32,14 +32,14 @@ codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numeric
     captures->assign(traced.captures.begin(), traced.captures.end());
   JitStats stats;
   runPipeline(*traced.module, numerics, stats, "fused");
-  return codegen::schedule(traced.main(),
-                           codegen::cuda::gpuScheduleOptions(numerics != Numerics::strict));
+  return codegen::schedule(
+      traced.main(), codegen::cuda::gpuScheduleOptions(numerics != Numerics::strict, capability));
 }
 
 Values runSimulated(const Function& program, ValueSpan inputs, Numerics numerics) {
   Values all(inputs.begin(), inputs.end()), captures;
   const auto compiled =
-      codegen::cuda::assembleSimulated(gpuSchedule(program, inputs, numerics, &captures));
+      codegen::cuda::assembleSimulated(gpuSchedule(program, inputs, numerics, &captures, 90));
   all.insert(all.end(), captures.begin(), captures.end());
   Values held, results;
   std::vector<void*> from, to;

@@ -6,10 +6,10 @@
 
 namespace diptych::suite {
 
-/// Traced, expanded, fused and scheduled for the GPU. `captures`: what the program takes beside its
-/// inputs.
+/// Traced, expanded, fused and scheduled for a GPU of that capability (0: any). `captures`: what
+/// the program takes beside its inputs.
 codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numerics numerics,
-                              Values* captures = nullptr);
+                              Values* captures = nullptr, int capability = 0);
 
 /// Traced, expanded, fused and scheduled as jit does it, every kernel a simulated one.
 Values runSimulated(const Function& program, ValueSpan inputs, Numerics numerics);

@@ -15,7 +15,10 @@ std::vector<int64_t> run(SimulatedFn kernel, int64_t grid, int block, size_t res
   std::vector<int64_t> out(results, -1);
   int64_t* pointer = out.data();
   void* params[] = {&pointer};
-  simulateLaunch(kernel, grid, block, true, params);
+  Launch launch;
+  launch.block = block;
+  launch.cooperative = true;
+  simulateLaunch(kernel, launch, grid, params);
   return out;
 }
 
@@ -89,9 +92,53 @@ TEST(Simulator, AShuffleOfHalfAWarpIsAnError) {
 
 TEST(Simulator, AKernelThatMeetsMustSaySo) {
   const auto alone = [] {
-    simulateLaunch([](void**) { diptych_sim_barrier(); }, 1, 32, false, nullptr);
+    Launch launch;
+    launch.block = 32;
+    simulateLaunch([](void**) { diptych_sim_barrier(); }, launch, 1, nullptr);
   };
   EXPECT_THAT(alone, testing::ThrowsMessage<Error>(testing::HasSubstr("cooperative")));
+}
+
+Launch clusterOf(int blocks) {
+  Launch launch;
+  launch.block = 32;
+  launch.cooperative = true;
+  launch.cluster = blocks;
+  launch.sharedBytes = 100 << 10;
+  return launch;
+}
+
+// Each block reads what the next one of its cluster wrote, at the far end of its shared memory.
+TEST(Simulator, BlocksOfAClusterSeeEachOthersMemory) {
+  std::vector<int64_t> out(6, -1);
+  int64_t* pointer = out.data();
+  void* params[] = {&pointer};
+  const auto kernel = [](void** params) {
+    auto* last = static_cast<int64_t*>(diptych_sim_shared(0)) + 12799;
+    const int block = diptych_sim_block();
+    if (diptych_sim_thread() == 5)
+      *last = 100 + block;
+    diptych_sim_cluster_barrier();
+    if (diptych_sim_thread() == 7)
+      numbers(params)[block] = *static_cast<int64_t*>(diptych_sim_peer(last, (block + 1) % 3));
+    diptych_sim_cluster_barrier();
+  };
+  simulateLaunch(kernel, clusterOf(3), 6, params);
+  EXPECT_EQ(out, (std::vector<int64_t>{101, 102, 100, 104, 105, 103}));
+}
+
+TEST(Simulator, ABlockThatItsClusterWaitsForInVainIsAnError) {
+  const auto half = [] {
+    simulateLaunch(
+        [](void**) {
+          if (diptych_sim_block() == 1)
+            diptych_sim_cluster_barrier();
+        },
+        clusterOf(2), 2, nullptr);
+  };
+  EXPECT_THAT(half, testing::ThrowsMessage<Error>(testing::HasSubstr("32 threads wait")));
+  const auto odd = [] { simulateLaunch([](void**) {}, clusterOf(2), 3, nullptr); };
+  EXPECT_THAT(odd, testing::ThrowsMessage<Error>(testing::HasSubstr("clusters of 2")));
 }
 
 TEST(LaunchSpec, GridsFollowTheParams) {

@@ -13,25 +13,14 @@ namespace diptych {
 
 namespace {
 
-using codegen::ScheduledCall;
-
-void append(const codegen::Schedule& schedule, std::vector<codegen::cuda::GpuRequest>& requests) {
-  for (const ScheduledCall& call : schedule.calls) {
-    if (call.control) {
-      append(call.control->body, requests);
-      append(call.control->other, requests);
-    } else if (!call.library) {
-      requests.push_back(codegen::cuda::requestOf(call));
-    }
-  }
-}
-
 // How a kernel is launched, as a comment in the PTX.
 std::string launchText(const runtime::cuda::LaunchSpec& spec) {
   std::string text;
   for (const auto& launch : spec.launches)
     text += "// launch " + launch.name + " grid " + std::to_string(launch.grid.of({})) + " block " +
-            std::to_string(launch.block) + (launch.cooperative ? " cooperative" : "") + "\n";
+            std::to_string(launch.block) + (launch.cooperative ? " cooperative" : "") +
+            (launch.sharedBytes ? " shared " + std::to_string(launch.sharedBytes) : "") +
+            (launch.cluster > 1 ? " cluster " + std::to_string(launch.cluster) : "") + "\n";
   if (spec.takesScratch())
     text += "// scratch " + std::to_string(spec.scratchBytes({})) + "\n";
   return text;
@@ -48,15 +37,15 @@ struct OnFunctions : mlir::PassWrapper<Pass, mlir::OperationPass<mlir::ModuleOp>
   }
 
   /// Replaces every function by its kernels, each once: @f_0, @f_1, ...; gives their launches.
-  std::string emit() {
+  std::string emit(int capability) {
     mlir::ModuleOp module = this->getOperation();
     std::string launches;
     const llvm::SmallVector<mlir::func::FuncOp> functions(module.getOps<mlir::func::FuncOp>());
     for (mlir::func::FuncOp function : functions) {
       const codegen::Schedule schedule =
-          codegen::schedule(function, codegen::cuda::gpuScheduleOptions(contract));
+          codegen::schedule(function, codegen::cuda::gpuScheduleOptions(contract, capability));
       std::vector<codegen::cuda::GpuRequest> requests;
-      append(schedule, requests);
+      codegen::cuda::appendRequests(schedule, requests);
       std::set<std::string> seen;
       for (const auto& request : requests)
         if (seen.insert(codegen::cuda::textOf(request)).second)
@@ -78,7 +67,7 @@ struct EmitGpu : OnFunctions<EmitGpu> {
   llvm::StringRef getDescription() const override {
     return "Replace fused functions by the GPU kernels they launch: @f_0, @f_1, ...";
   }
-  void runOnOperation() override { emit(); }
+  void runOnOperation() override { emit(90); }
 };
 
 struct EmitPtx : OnFunctions<EmitPtx> {
@@ -92,7 +81,7 @@ struct EmitPtx : OnFunctions<EmitPtx> {
 
   void runOnOperation() override {
     mlir::ModuleOp module = getOperation();
-    const std::string launches = emit();
+    const std::string launches = emit(codegen::cuda::capabilityOf(architecture));
     const std::string ptx = codegen::cuda::ptxOf(module, architecture);
     module.getBody()->clear();
     std::error_code error;
