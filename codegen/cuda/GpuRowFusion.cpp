@@ -25,7 +25,7 @@ constexpr int64_t kMostThreads = 2048; // of a multiprocessor
 class RowFusion : public RowWalk {
 public:
   RowFusion(Schedule& schedule, const GpuLimits& limits)
-      : RowWalk(schedule), schedule_(schedule), limits_(limits) {}
+      : RowWalk(schedule), schedule_(schedule), limits_(limits), parts_(schedule) {}
 
   void fuse() {
     run();
@@ -33,6 +33,11 @@ public:
   }
 
 private:
+  const RowParts& partsOf(const RowCandidate& candidate) const {
+    parts_.set(candidate);
+    return parts_;
+  }
+
   /// Ranges of folds, and batches of products, in the window that cut the first call's.
   std::vector<RowCandidate> startsOf(std::span<const size_t> window) const override {
     std::vector<RowCandidate> starts;
@@ -58,7 +63,7 @@ private:
   }
 
   bool mayJoin(const RowCandidate& candidate, size_t i) const override {
-    const RowParts group(schedule_, candidate);
+    const RowParts& group = partsOf(candidate);
     if (group.count() == kMostMembers)
       return false;
     const std::optional<RowsSpec::Part> part = partOf(call(i), candidate.rows);
@@ -78,7 +83,7 @@ private:
   }
 
   double gainOf(const RowCandidate& candidate) const override {
-    const RowParts group(schedule_, candidate);
+    const RowParts& group = partsOf(candidate);
     const bool good = candidate.products ? clusterOf(group, candidate.rows).has_value()
                                          : isWorthwhile(group, candidate.rows);
     return good ? static_cast<double>(group.count()) : 0;
@@ -86,7 +91,7 @@ private:
 
   void alone(size_t i) override { made_.push_back(call(i)); }
   void together(const RowCandidate& candidate) override {
-    const RowParts group(schedule_, candidate);
+    const RowParts& group = partsOf(candidate);
     ScheduledCall made = group.merged(candidate.products ? *clusterOf(group, candidate.rows) : 1);
     std::get<RowsSpec>(made.kernel.what).rows = candidate.rows;
     made_.push_back(std::move(made));
@@ -127,6 +132,7 @@ private:
 
   Schedule& schedule_;
   const GpuLimits limits_;
+  mutable RowParts parts_; // of the candidate that was looked at last
   std::vector<ScheduledCall> made_;
 };
 

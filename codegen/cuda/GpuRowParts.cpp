@@ -121,10 +121,18 @@ std::optional<RowsSpec::Part> partOf(const ScheduledCall& call, int64_t rows) {
   return byRows(*nest, rows);
 }
 
-RowParts::RowParts(const Schedule& schedule, const RowCandidate& candidate)
-    : schedule_(schedule), members_(candidate.members) {
-  for (size_t m = 0; m < members_.size(); ++m)
-    parts_.push_back(*partOf(call(m), candidate.rows));
+void RowParts::set(const RowCandidate& candidate) {
+  const std::vector<size_t>& wanted = candidate.members;
+  if (rows_ != candidate.rows || members_.size() > wanted.size() ||
+      !std::equal(members_.begin(), members_.end(), wanted.begin())) {
+    rows_ = candidate.rows;
+    members_.clear();
+    parts_.clear();
+  }
+  for (size_t m = members_.size(); m < wanted.size(); ++m) {
+    members_.push_back(wanted[m]);
+    parts_.push_back(*partOf(call(m), rows_));
+  }
 }
 
 size_t RowParts::lines() const {

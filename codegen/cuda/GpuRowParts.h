@@ -14,7 +14,9 @@ std::optional<RowsSpec::Part> partOf(const ScheduledCall& call, int64_t rows);
 /// The members of a candidate.
 class RowParts {
 public:
-  RowParts(const Schedule& schedule, const RowCandidate& candidate);
+  explicit RowParts(const Schedule& schedule) : schedule_(schedule) {}
+  /// Makes them the candidate's; those that are there already stay, since candidates grow.
+  void set(const RowCandidate& candidate);
 
   size_t count() const { return members_.size(); }
   size_t lines() const; // of all scalar programs
@@ -44,6 +46,7 @@ private:
   }
 
   const Schedule& schedule_;
+  int64_t rows_ = 0;
   std::vector<size_t> members_;
   std::vector<RowsSpec::Part> parts_;
 };
