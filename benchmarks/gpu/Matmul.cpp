@@ -63,6 +63,21 @@ void addOwn(const Bench& bench, const Subject& subject, Json& row) {
     row["own_of_cublas"] = row["cublas_seconds"].get<double>() / seconds;
 }
 
+// A layer without activation: the bias is added where the product is stored.
+void layer(Bench& bench, DType dtype, int64_t n) {
+  const std::string name =
+      std::string("matmul with bias ") + (dtype == f32 ? "f32 " : "f64 ") + std::to_string(n);
+  if (!bench.wants(name))
+    return;
+  Subject subject;
+  subject.name = name;
+  subject.inputs = {numbers({n, n}, dtype, 1), numbers({n, n}, dtype, 2), numbers({n}, dtype, 3)};
+  subject.program = [](const Tensors& x) { return Tensors{matmul(x[0], x[1]) + x[2]}; };
+  subject.flops = 2.0 * static_cast<double>(n * n * n);
+  subject.tolerance = dtype == f32 ? 1e-4 : 1e-12;
+  measure(bench, subject);
+}
+
 } // namespace
 
 void benchMatmul(Bench& bench) {
@@ -94,6 +109,8 @@ void benchMatmul(Bench& bench) {
       addOwn(bench, subject, row);
     });
   }
+  layer(bench, f32, bench.options().tiny ? 70 : 1024);
+  layer(bench, f64, bench.options().tiny ? 70 : 1024);
 }
 
 } // namespace diptych::bench

@@ -41,5 +41,20 @@ func.func @convolved(%x: tensor<8x1x16x30x30xf32>, %w: tensor<1x32x16x3x3xf32>) 
   return %y : tensor<8x1x32x28x28xf32>
 }
 
+// A bias, and relu of that, where the product is stored: no other kernel.
+// CHECK-LABEL: .entry layer_0(
+// CHECK: fma.rn.f32
+// CHECK: add.rn.f32
+// CHECK: setp.le
+// CHECK: st.global.b32
+// CHECK-NOT: .entry layer_1(
+func.func @layer(%x: tensor<64x40xf32>, %w: tensor<40x32xf32>, %b: tensor<32xf32>) -> tensor<64x32xf32> {
+  %p = diptych.matmul %x, %w : tensor<64x40xf32>, tensor<40x32xf32> -> tensor<64x32xf32>
+  %r = diptych.broadcast %b {axes = array<i64: 1>} : tensor<32xf32> -> tensor<64x32xf32>
+  %s = diptych.add %p, %r : tensor<64x32xf32>, tensor<64x32xf32> -> tensor<64x32xf32>
+  %y = diptych.relu %s : tensor<64x32xf32> -> tensor<64x32xf32>
+  return %y : tensor<64x32xf32>
+}
+
 // CHECK: // launch product_0 grid 256 block 256 cooperative
 // CHECK: // launch batched_0 grid 500 block 256 cooperative
