@@ -37,6 +37,7 @@ LOWERING(Sinh) { return b.math.sinh(x[0]); }
 LOWERING(Cosh) { return b.math.cosh(x[0]); }
 LOWERING(Tanh) { return b.math.tanh(x[0]); }
 LOWERING(Sigmoid) { return b.math.sigmoid(x[0]); }
+LOWERING(Softplus) { return b.math.softplus(x[0]); }
 LOWERING(Sin) { return b.math.sin(x[0]); }
 LOWERING(Cos) { return b.math.cos(x[0]); }
 LOWERING(Tan) { return b.math.tan(x[0]); }
@@ -51,12 +52,6 @@ LOWERING(NormalCdf) { return b.math.normalCdf(x[0]); }
 LOWERING(Lgamma) { return b.math.lgamma(x[0]); }
 LOWERING(Digamma) { return b.math.digamma(x[0]); }
 LOWERING(Polygamma) { return b.math.polygamma(x[0], x[1]); }
-
-// max(x, 0) + log1p(exp(-|x|)): the exponential never overflows.
-LOWERING(Softplus) {
-  Value tail = b.math.log1p(b.math.exp(b.create<arith::NegFOp>(b.create<math::AbsFOp>(x[0]))));
-  return b.create<arith::AddFOp>(b.create<arith::MaximumFOp>(x[0], b.constant(x[0], 0.0)), tail);
-}
 
 // The comparison is false on NaN, so NaN takes the side that keeps it.
 LOWERING(Relu) {

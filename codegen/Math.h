@@ -13,11 +13,13 @@ namespace diptych::codegen {
 ///
 /// Operands are f32, f64 or one-dimensional vectors of them; the result has the operand's type.
 /// Every expansion is a fixed sequence of IEEE operations on each lane, so scalars and vectors of
-/// any width give the same bits. f64 results lie within 1.5 ulp, or within the bound stated at the
-/// function; f32 is evaluated in f64 and rounded once (square roots apart), within 0.51 ulp.
-/// Special values follow C99 Annex F. The payload of a NaN is not part of the contract. sin, cos,
-/// tan, fmod and polygamma leave the insertion point behind an scf.if or scf.for: large angles,
-/// long divisions and sums take the steps that the neediest lane asks for.
+/// any width give the same bits. Results lie within 1.5 ulp, or within the bound stated at the
+/// function. The functions that models are made of (exp, log, tanh, sigmoid, softplus, erf, pow,
+/// sin and their families) are evaluated in their own format; the others in f64 for f32 too,
+/// rounded once, within 0.51 ulp. Special values follow C99 Annex F. The payload of a NaN is not
+/// part of the contract. sin, cos, tan, fmod and polygamma leave the insertion point behind an
+/// scf.if or scf.for: large angles, long divisions and sums take the steps that the neediest lane
+/// asks for.
 class MathBuilder {
 public:
   MathBuilder(mlir::OpBuilder& builder, mlir::Location loc) : builder_(builder), loc_(loc) {}
@@ -39,6 +41,8 @@ public:
   mlir::Value tanh(mlir::Value x);
   /// 1 / (1 + exp(-x)), denormal results included.
   mlir::Value sigmoid(mlir::Value x);
+  /// log(1 + exp(x)) without overflow; f64 within 1.6 ulp.
+  mlir::Value softplus(mlir::Value x);
   mlir::Value sin(mlir::Value x);
   mlir::Value cos(mlir::Value x);
   mlir::Value tan(mlir::Value x);

@@ -1,37 +1,29 @@
-// exp, exp2, expm1, tanh, sigmoid: everything built on x = n ln2 + r. Method: additive argument
-// reduction with a 106-bit ln2 (exact by fma), a minimax polynomial for e^r on |r| <= ln2 / 2,
-// scaling by exponent arithmetic. Coefficients: our own Remez fits, leading ones rounded before the
-// rest was refitted.
-#include <bit>
-
+// exp, exp2, expm1, tanh, sigmoid, softplus: everything built on x = n ln2 + r. Method: additive
+// argument reduction with ln2 as a pair (exact by fma), a minimax polynomial for e^r on |r| <= ln2
+// / 2, scaling by exponent arithmetic; each written once, for f64 and f32. Coefficients: our own
+// minimax fits, leading ones rounded before the rest was refitted.
 #include "codegen/Math.h"
 #include "codegen/MathExpr.h"
 
 namespace diptych::codegen {
 namespace math {
 
-// Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits.
-static constexpr double kRound = 0x1.8p52;
-static constexpr double kLog2E = 0x1.71547652b82fep+0;
-
 ExpReduction reduceExp(Num x) {
-  Num shifted = fma(x, kLog2E, kRound);
-  Num n = shifted - kRound;
-  // x - n ln2Hi is exact: both are multiples of 2^-54 and the difference is below 0.35.
-  Num r = fma(n, -kLn2Lo, fma(n, -kLn2Hi, x));
+  const Format& format = formatOf(x);
+  Num shifted = fma(x, format.log2E, format.round);
+  Num n = shifted - format.round;
+  // x - n ln2Hi is exact: both are multiples of the last place of ln2Hi, near enough, and the
+  // difference is below 0.35.
+  Num r = fma(n, -format.ln2Lo, fma(n, -format.ln2Hi, x));
   return {r, bits(shifted)};
 }
 
-ExpReduction reduceExpNarrow(Num x) {
-  Num shifted = fma(x, kLog2E, kRound);
-  return {fma(shifted - kRound, -kLn2Hi, x), bits(shifted)};
-}
-
 static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
-  Num shifted = fma(x, kLog2E, kRound);
-  Num n = shifted - kRound;
-  Num exact = fma(n, -kLn2Hi, x);
-  Num low = xTail ? fma(n, -kLn2Lo, *xTail) : n * -kLn2Lo;
+  const Format& format = formatOf(x);
+  Num shifted = fma(x, format.log2E, format.round);
+  Num n = shifted - format.round;
+  Num exact = fma(n, -format.ln2Hi, x);
+  Num low = xTail ? fma(n, -format.ln2Lo, *xTail) : n * -format.ln2Lo;
   Num r = exact + low;
   return {r, (exact - r) + low, bits(shifted)};
 }
@@ -39,56 +31,60 @@ static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
 ExpPairReduction reduceExpPair(Num x) { return reduceExpWith(x, nullptr); }
 ExpPairReduction reduceExpPair(Num x, Num xTail) { return reduceExpWith(x, &xTail); }
 
-// Degree 10, so 12 for e^r; the leading 1/2 is exact.
+static bool isNarrow(Num x) { return formatOf(x).fraction == 23; }
+
+// Degree 10 or 5, so 12 or 7 for e^r; the leading 1/2 is exact.
 Num expRemainder(Num r) {
+  if (isNarrow(r))
+    return polynomial(
+        r, {0x1p-1, 0x1.555556p-3, 0x1.5554f6p-5, 0x1.111002p-7, 0x1.6d3c8cp-10, 0x1.a24776p-13});
   return polynomial(r, {0x1.0000000000000p-1, 0x1.5555555555559p-3, 0x1.5555555555556p-5,
                         0x1.111111110f5c5p-7, 0x1.6c16c16c158bcp-10, 0x1.a01a01b0875b8p-13,
                         0x1.a01a01b02dc1bp-16, 0x1.71ddf5c8d7619p-19, 0x1.27e4aff96cb80p-22,
                         0x1.af655d501537cp-26, 0x1.1fee9a2653fcep-29});
 }
 
-// Degree 6, so 8 for e^r.
-Num expm1ReducedNarrow(Num r) {
-  Num remainder = polynomial(r, {0x1.fffffffff45a4p-2, 0x1.55555573995f3p-3, 0x1.5555557d17fbep-5,
-                                 0x1.1110b19e0513fp-7, 0x1.6c1638727b96ep-10, 0x1.a170357f88de5p-13,
-                                 0x1.a175d86c4beb5p-16});
+// f32: (e^r - 1 - r) / r^2 by degree 4, relative error of e^r 2^-28.
+Num expm1Reduced(Num r) {
+  Num remainder =
+      isNarrow(r)
+          ? polynomial(r, {0x1p-1, 0x1.5554a4p-3, 0x1.55568ap-5, 0x1.122f22p-7, 0x1.6b6be8p-10})
+          : expRemainder(r);
   return fma(r * r, remainder, r);
 }
 
-Num scaleNormal(Num y, Int count) { return number(bits(y) + (count << 52)); }
+Num scaleNormal(Num y, Int count) { return number(bits(y) + (count << formatOf(y).fraction)); }
+
+Num powerOfTwo(Int count, int64_t more) {
+  const Format& format = formatOf(count);
+  return number((count << format.fraction) + ((format.bias + more) << format.fraction));
+}
+
+/// 1.5 2^fraction as bits, from which counts are an offset.
+static int64_t roundBits(const Format& format) {
+  return format.one() + (int64_t{format.fraction} << format.fraction) +
+         (int64_t{1} << (format.fraction - 1));
+}
 
 Scaling twoStepScaling(Int count) {
-  // Exponent fields a + 1023 and b + 1023 whose sum is n + 2046.
-  Int both = count - (std::bit_cast<int64_t>(kRound) - 2046);
+  const Format& format = formatOf(count);
+  // Exponent fields a + bias and b + bias whose sum is n + 2 bias.
+  Int both = count - (roundBits(format) - 2 * format.bias);
   Int first = both >> 1;
-  return {number(first << 52), number((both - first) << 52)};
+  return {number(first << format.fraction), number((both - first) << format.fraction)};
 }
 
-/// 2^n for |n| <= 1022.
-static Num powerOfTwo(Int count) { return number((count << 52) + std::bit_cast<int64_t>(1.0)); }
+/// x between what gives 0 and what gives infinity.
+static Num clampExp(Num x) {
+  const Format& format = formatOf(x);
+  return atLeast(atMost(x, format.expHigh), format.expLow);
+}
 
-// Error: r and the last two sums round, 0.25 + 0.25 + 0.5 ulp; polynomial 0.04 ulp.
-static Num expWide(Num x) {
-  ExpReduction reduced = reduceExp(atLeast(atMost(x, 710.0), -746.0));
-  Num r = reduced.r;
-  Num y = fma(r * r, expRemainder(r), r) + 1.0;
+// Error: r and the last two sums round, 0.25 + 0.25 + 0.5 ulp; polynomial 0.04 ulp, in f32 0.1.
+static Num expBoth(Num x) {
+  ExpReduction reduced = reduceExp(clampExp(x));
   Scaling scaling = twoStepScaling(reduced.count);
-  return y * scaling.first * scaling.second;
-}
-
-// Degree 7, relative error 2^-34.5: an f32 is misrounded about once in 2000.
-static Num expOfReducedNarrow(ExpReduction reduced) {
-  Num y = polynomial(reduced.r, {0x1.ffffffffab691p-1, 0x1.000000010c612p+0, 0x1.0000005a0fdb0p-1,
-                                 0x1.55555342645bep-3, 0x1.555467f91a850p-5, 0x1.1112fb2bb263fp-7,
-                                 0x1.6da51204d254cp-10, 0x1.9eb6c5cb54086p-13});
-  return scaleNormal(y, reduced.count);
-}
-
-Num expNarrowCore(Num x) { return expOfReducedNarrow(reduceExpNarrow(x)); }
-
-// e^-104 rounds to zero and e^89 to infinity; f64 holds both.
-static Num expNarrow(Num x) {
-  return narrow(expNarrowCore(widen(atLeast(atMost(x, 89.0), -104.0))));
+  return fma(expm1Reduced(reduced.r), scaling.first, scaling.first) * scaling.second;
 }
 
 Pair expOfReduced(const ExpPairReduction& reduced) {
@@ -99,24 +95,30 @@ Pair expOfReduced(const ExpPairReduction& reduced) {
 
 // The reduction is exact, x = n + f; f ln2 is a pair. Below 0.6 ulp.
 static Num exp2Wide(Num x) {
+  const double round = formatOf(x).round;
   x = atLeast(atMost(x, 1030.0), -1080.0);
-  Num shifted = x + kRound;
-  Num f = x - (shifted - kRound);
+  Num shifted = x + round;
+  Num f = x - (shifted - round);
   Pair r = twoProduct(f, kLn2Hi);
   Pair y = expOfReduced({r.hi, fma(f, kLn2Lo, r.lo), bits(shifted)});
   Scaling scaling = twoStepScaling(bits(shifted));
   return (y.hi + y.lo) * scaling.first * scaling.second;
 }
 
+// Below 0.9 ulp: the head of f ln2 rounds, and what it lost joins the small part.
 static Num exp2Narrow(Num x) {
-  Num wide = widen(atLeast(atMost(x, 130.0), -152.0));
-  Num shifted = wide + kRound;
-  Num f = wide - (shifted - kRound);
-  return narrow(expOfReducedNarrow({f * kLn2Hi, bits(shifted)}));
+  const Format& format = formatOf(x);
+  x = atLeast(atMost(x, 130.0), -152.0);
+  Num shifted = x + format.round;
+  Num f = x - (shifted - format.round);
+  Pair r = twoProduct(f, format.ln2Hi);
+  Num p = expm1Reduced(r.hi) + fma(f, format.ln2Lo, r.lo);
+  Scaling scaling = twoStepScaling(bits(shifted));
+  return fma(p, scaling.first, scaling.first) * scaling.second;
 }
 
-/// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57. `less` = power -
-/// one, rounded; `power` is a power of two.
+/// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57, in f32 2^-28.
+/// `less` = power - one, rounded; `power` is a power of two.
 static Pair expm1Pair(const ExpPairReduction& reduced, Num power, Num less) {
   Num r = reduced.r;
   Num rest = fma(r * r, expRemainder(r), reduced.tail);
@@ -125,21 +127,15 @@ static Pair expm1Pair(const ExpPairReduction& reduced, Num power, Num less) {
 }
 
 // Halved throughout, so that 2^1024 is not needed; the product joins 2^n - 1 in an exact sum.
-// Below 0.7 ulp near zero, below 1.2 ulp anywhere (2^n - 1 rounds from n = 54 on).
-static Num expm1Wide(Num x) {
-  ExpPairReduction reduced = reduceExpPair(atLeast(atMost(x, 710.0), -40.0));
-  Num half = number((reduced.count << 52) + std::bit_cast<int64_t>(0.5));
+// Below 0.8 ulp near zero, below 1.2 ulp anywhere (2^n - 1 rounds from n = 54 on).
+static Num expm1Both(Num x) {
+  const Format& format = formatOf(x);
+  ExpPairReduction reduced = reduceExpPair(atLeast(atMost(x, format.expHigh), -40.0));
+  Num half = powerOfTwo(reduced.count, -1);
   Pair halved = expm1Pair(reduced, half, half - 0.5);
   Num y = halved.hi * 2.0;
   // Keeps the sign of zero and the last bit of denormals.
-  return select(abs(x) < 0x1p-54, x, y);
-}
-
-static Num expm1Narrow(Num x) {
-  ExpReduction reduced = reduceExpNarrow(widen(atLeast(atMost(x, 89.0), -20.0)));
-  Num power = powerOfTwo(reduced.count);
-  Num y = narrow(fma(power, expm1ReducedNarrow(reduced.r), power - 1.0));
-  return select(x == 0.0, x, y);
+  return select(abs(x) < (isNarrow(x) ? 0x1p-25 : 0x1p-54), x, y);
 }
 
 // tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. Below 0.9 ulp.
@@ -153,48 +149,79 @@ static Num tanhWide(Num x) {
   return copysign(divide(e, {denominator.hi, denominator.lo + e.lo}), x);
 }
 
+/// Below 5/8: a + a^3 P(a^2), relative error 2^-27.7; else 1 - 2 / (1 + e^2a), where the quotient's
+/// errors count at most by half. 1 from 9.1 on. Below 1.2 ulp.
 static Num tanhNarrow(Num x) {
-  ExpReduction reduced = reduceExpNarrow(widen(atMost(abs(x), 20.0) * -2.0));
+  Num a = abs(x), z = a * a;
+  Num p =
+      polynomial(z, {-0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce4p-8});
+  Num clamped = atMost(a, 9.1);
+  ExpReduction reduced = reduceExp(clamped + clamped);
   Num power = powerOfTwo(reduced.count);
-  Num e = fma(power, expm1ReducedNarrow(reduced.r), power - 1.0);
-  return copysign(narrow(e / (e + 2.0)), x);
+  Num far = 1.0 - 2.0 / fma(expm1Reduced(reduced.r), power, power + 1.0);
+  // NaN goes near: the other side scales by bits.
+  return copysign(select(a >= 0.625, far, fma(a * z, p, a)), x);
 }
 
-// With e = exp(-|x|) = 2^n m as a pair: 1 / (1 + e), or 2^n (m / (1 + e)) where x < 0, so a
-// denormal result rounds once. Below 0.8 ulp.
-static Num sigmoidWide(Num x) {
-  ExpPairReduction reduced = reduceExpPair(atLeast(-abs(x), -746.0));
-  Pair m = expOfReduced(reduced);
+// c / (c + c e^-x) with c a small power of two, so that e^-x stays finite where the result is
+// denormal. Below 1 ulp: the division's remainder is made up for.
+static Num sigmoidBoth(Num x) {
+  const bool narrow = isNarrow(x);
+  const double c = narrow ? 0x1p-32 : 0x1p-64;
+  const int64_t shift = narrow ? 32 : 64;
+  ExpReduction reduced = reduceExp(-atLeast(atMost(x, narrow ? 20.0 : 40.0), formatOf(x).expLow));
+  Num power = powerOfTwo(reduced.count, -shift);
+  Num head = power + c;
+  Num lost = c - (head - power);
+  Num p = expm1Reduced(reduced.r);
+  Num below = fma(p, power, head);
+  Num tail = fma(p, power, head - below) + lost;
+  Num y = c / below;
+  Num remainder = fma(-y, tail, fma(-y, below, constantLike(x, c)));
+  return fma(remainder, y * (1.0 / c), y);
+}
+
+// max(x, 0) + log1p(e^-|x|): the exponential never overflows.
+static Num softplusWide(Num x) { return atLeast(x, 0.0) + log1pCore(expBoth(-abs(x))); }
+
+// The same; e^-|x| is a pair, 1 + it = (1 + f + d) or twice that, log(1 + f + d) = log(1 + f) +
+// d / (1 + f). Below 1.4 ulp.
+static Num softplusNarrow(Num x) {
+  const Format& format = formatOf(x);
+  ExpReduction reduced = reduceExp(atLeast(-abs(x), format.expLow));
+  Num p = expm1Reduced(reduced.r);
   Scaling scaling = twoStepScaling(reduced.count);
-  Num power = scaling.first * scaling.second;
-  Pair denominator = fastTwoSum(1.0, power * m.hi);
-  denominator.lo = fma(power, m.lo, denominator.lo);
-  Mask positive = x >= 0.0;
-  Num y = divide({select(positive, 1.0, m.hi), select(positive, 0.0, m.lo)}, denominator);
-  return y * select(positive, 1.0, scaling.first) * select(positive, 1.0, scaling.second);
-}
-
-static Num sigmoidNarrow(Num x) {
-  Num e = expNarrowCore(widen(atLeast(-abs(x), -104.0)));
-  return narrow(select(x >= 0.0, 1.0, e) / (e + 1.0));
+  Num rounded = fma(p, scaling.first, scaling.first);
+  Num lost = fma(p, scaling.first, scaling.first - rounded);
+  Pair e{rounded * scaling.second, lost * scaling.second};
+  Pair sum = fastTwoSum(1.0, e.hi);
+  Mask far = e.hi > 0x1.a8279ap-2;
+  Num f = select(far, fma(sum.hi, 0.5, -1.0), e.hi);
+  Num d = select(far, (sum.lo + e.lo) * 0.5, e.lo);
+  Num tail = fma(d, fma(f, f - 1.0, 1.0), logTailNarrow(f));
+  Num y = select(far, (f + (tail + format.ln2Lo)) + format.ln2Hi, f + tail);
+  return atLeast(x, 0.0) + y;
 }
 
 } // namespace math
 
 mlir::Value MathBuilder::exp(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::expWide, math::expNarrow);
+  return math::expand(builder_, loc_, x, math::expBoth);
 }
 mlir::Value MathBuilder::exp2(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::exp2Wide, math::exp2Narrow);
 }
 mlir::Value MathBuilder::expm1(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::expm1Wide, math::expm1Narrow);
+  return math::expand(builder_, loc_, x, math::expm1Both);
 }
 mlir::Value MathBuilder::tanh(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::tanhWide, math::tanhNarrow);
 }
 mlir::Value MathBuilder::sigmoid(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::sigmoidWide, math::sigmoidNarrow);
+  return math::expand(builder_, loc_, x, math::sigmoidBoth);
+}
+mlir::Value MathBuilder::softplus(mlir::Value x) {
+  return math::expand(builder_, loc_, x, math::softplusWide, math::softplusNarrow);
 }
 
 } // namespace diptych::codegen

@@ -28,6 +28,12 @@ mlir::Value Scope::constant(int64_t value) const {
   return splat(*this, builder.getI64IntegerAttr(value));
 }
 
+mlir::Value Scope::integer(mlir::Type type, int64_t value) const {
+  mlir::Type element = mlir::getElementTypeOrSelf(type);
+  const llvm::APInt bits(element.getIntOrFloatBitWidth(), static_cast<uint64_t>(value), true, true);
+  return splat(*this, builder.getIntegerAttr(element, bits));
+}
+
 mlir::Value Scope::constant(mlir::Type type, double value) const {
   return splat(*this, builder.getFloatAttr(mlir::getElementTypeOrSelf(type), value));
 }
@@ -128,8 +134,47 @@ static mlir::Value bitcast(const Scope& scope, mlir::Value value, mlir::Type ele
   return arith::BitcastOp::create(scope.builder, scope.loc, scope.laned(element), value);
 }
 
-Int bits(Num a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getI64Type())}; }
-Num number(Int a) { return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getF64Type())}; }
+static unsigned widthOf(mlir::Value value) {
+  return mlir::getElementTypeOrSelf(value).getIntOrFloatBitWidth();
+}
+
+Int bits(Num a) {
+  return {a.scope, bitcast(*a.scope, a.value, a.scope->builder.getIntegerType(widthOf(a.value)))};
+}
+Num number(Int a) {
+  mlir::OpBuilder& builder = a.scope->builder;
+  const bool wide = widthOf(a.value) == 64;
+  return {a.scope, bitcast(*a.scope, a.value,
+                           wide ? mlir::Type(builder.getF64Type()) : builder.getF32Type())};
+}
+
+static const Format& formatOf(mlir::Value value) {
+  static constexpr Format wide{52,
+                               1023,
+                               0x1.8p52,
+                               0x1p-1022,
+                               -746,
+                               710,
+                               0x1.71547652b82fep+0,
+                               kLn2Hi,
+                               kLn2Lo,
+                               0x1.62e42fefa3800p-1,
+                               0x1.ef35793c76730p-45};
+  static constexpr Format narrow{23,
+                                 127,
+                                 0x1.8p23,
+                                 0x1p-126,
+                                 -104,
+                                 89,
+                                 0x1.715476p+0,
+                                 0x1.62e430p-1,
+                                 -0x1.05c610p-29,
+                                 0x1.62e4p-1,
+                                 0x1.7f7d1cp-20};
+  return widthOf(value) == 64 ? wide : narrow;
+}
+const Format& formatOf(Num a) { return formatOf(a.value); }
+const Format& formatOf(Int a) { return formatOf(a.value); }
 
 Num exponent(Num a) {
   return number((bits(a) >> 52) | std::bit_cast<int64_t>(0x1p52)) - (0x1p52 + 1023);

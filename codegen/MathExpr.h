@@ -22,6 +22,8 @@ struct Scope {
   /// The type with this element and the scope's lanes.
   mlir::Type laned(mlir::Type element) const;
   mlir::Value constant(int64_t value) const;
+  /// An integer constant of `type`, which has the scope's lanes.
+  mlir::Value integer(mlir::Type type, int64_t value) const;
   /// A constant of `type`, f32 or f64 and the scope's lanes.
   mlir::Value constant(mlir::Type type, double value) const;
 };
@@ -32,7 +34,8 @@ struct Num {
   mlir::Value value;
 };
 
-/// An i64 per lane; arithmetic wraps, >> shifts in zeros.
+/// An integer per lane, as wide as the numbers it is made from: i64 beside f64, i32 beside f32.
+/// Arithmetic wraps, >> shifts in zeros.
 struct Int {
   const Scope* scope;
   mlir::Value value;
@@ -64,7 +67,7 @@ public:
   IntArg(Int integer) : integer_(integer.value) {}
   IntArg(int64_t literal) : literal_(literal) {}
   mlir::Value beside(Int like) const {
-    return integer_ ? integer_ : like.scope->constant(literal_);
+    return integer_ ? integer_ : like.scope->integer(like.value.getType(), literal_);
   }
 
 private:
@@ -129,9 +132,24 @@ Int operator<<(Int a, int64_t count);
 Int operator>>(Int a, int64_t count);
 Mask operator!=(Int a, IntArg b);
 
-/// The same 64 bits, read the other way; f64 only.
+/// The same bits, read the other way.
 Int bits(Num a);
 Num number(Int a);
+
+/// f64 or f32: fields, and what expansions written once for both take from them.
+struct Format {
+  int fraction;           // bits of it
+  int64_t bias;           // of the exponent
+  double round;           // 1.5 2^fraction: adding it rounds and leaves the integer in the low bits
+  double smallest;        // the first normal number
+  double expLow, expHigh; // e^x is 0 below and infinite above
+  double log2E, ln2Hi, ln2Lo;
+  double ln2Upper, ln2Rest; // ln2Upper times any exponent is exact
+
+  int64_t one() const { return bias << fraction; }
+};
+const Format& formatOf(Num a);
+const Format& formatOf(Int a);
 
 /// Smaller or larger of a and the bound; NaN passes.
 inline Num atMost(Num a, double bound) { return select(a > bound, bound, a); }
@@ -192,15 +210,13 @@ Num wholePowerOfTwo(Num n);
 
 constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
 
-/// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n in its low 51 bits.
+/// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n in its low bits.
 struct ExpReduction {
   Num r;
   Int count;
 };
-/// r to its last bit, for |x| < 1100.
+/// r to its last bit, for |x| < 1100, in f32 < 150.
 ExpReduction reduceExp(Num x);
-/// r to 2^-46, enough for f32.
-ExpReduction reduceExpNarrow(Num x);
 /// The reduction with r unevaluated, r + tail, for x + xTail.
 struct ExpPairReduction {
   Num r, tail;
@@ -208,49 +224,60 @@ struct ExpPairReduction {
 };
 ExpPairReduction reduceExpPair(Num x);
 ExpPairReduction reduceExpPair(Num x, Num xTail);
-/// e^(r + tail) as a pair, relative error 2^-57.
+/// e^(r + tail) as a pair, relative error 2^-57, in f32 2^-27.
 Pair expOfReduced(const ExpPairReduction& reduced);
-/// (e^r - 1 - r) / r^2 on |r| <= ln2 / 2: relative error of e^r - 1 below 2^-57.
+/// (e^r - 1 - r) / r^2 on |r| <= ln2 / 2: relative error of e^r - 1 below 2^-57, in f32 2^-31.
 Num expRemainder(Num r);
-/// e^r - 1 for f32 results: relative error below 2^-37.
-Num expm1ReducedNarrow(Num r);
+/// e^r - 1, to the accuracy of e^r only.
+Num expm1Reduced(Num r);
 /// y * 2^n for a result that stays normal.
 Num scaleNormal(Num y, Int count);
-/// The factors 2^a and 2^b, a + b = n in [-1100, 1100], both normal: y * first * second rounds
-/// once.
+/// 2^(n + more), a normal number.
+Num powerOfTwo(Int count, int64_t more = 0);
+/// The factors 2^a and 2^b, a + b = n in [-1100, 1100], in f32 [-160, 160], both normal: y * first
+/// * second rounds once.
 struct Scaling {
   Num first, second;
 };
 Scaling twoStepScaling(Int count);
-
-/// e^x for |x| <= 700, relative error 2^-34.
-Num expNarrowCore(Num x);
 
 /// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)).
 struct LogReduction {
   Num e, f;
 };
 LogReduction reduceLog(Num x);       // x > 0, denormals included
-LogReduction reduceNormalLog(Num x); // x >= 2^-1022
+LogReduction reduceNormalLog(Num x); // x normal
+/// log(1 + f) - f on [sqrt(1/2) - 1, sqrt(2) - 1] in f32: relative error of the logarithm 2^-27.
+Num logTailNarrow(Num f);
 /// The result of a logarithm with its pole at `pole`, given `value` on the open domain.
 Num logSpecials(Num x, Num value, double pole);
 
-/// log(x), below 0.9 ulp, with its special values.
+/// log(x), f64: below 0.9 ulp, with its special values.
 Num logCore(Num x);
-/// log(x) as a pair for finite x > 0, relative error below 2^-64.
+/// log(1 + x), f64: below 0.9 ulp.
+Num log1pCore(Num x);
+/// log(x) as a pair for finite x > 0, relative error below 2^-64, in f32 2^-36.
 Pair logPair(Num x);
-/// x^y with the special values of C99, below 0.7 ulp.
+/// x^y with the special values of C99, below 0.9 ulp.
 Num powFull(Num x, Num y);
-/// erf(x) for |x| <= 1, below 1.2 ulp.
+/// erf(x) for |x| <= 1, f64: below 1.2 ulp.
 Num erfNear(Num x);
 
 /// Applies `wide` to f64 and `narrow` to f32; each returns its operands' type.
 using UnaryExpansion = Num (*)(Num);
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, UnaryExpansion wide,
                    UnaryExpansion narrow);
+inline mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x,
+                          UnaryExpansion both) {
+  return expand(builder, loc, x, both, both);
+}
 using BinaryExpansion = Num (*)(Num, Num);
 mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, mlir::Value y,
                    BinaryExpansion wide, BinaryExpansion narrow);
+inline mlir::Value expand(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x,
+                          mlir::Value y, BinaryExpansion both) {
+  return expand(builder, loc, x, y, both, both);
+}
 
 /// f32 by way of f64, rounded once more at the end.
 template <UnaryExpansion Wide> Num inDouble(Num x) { return narrow(Wide(widen(x))); }

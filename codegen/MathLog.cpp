@@ -1,7 +1,7 @@
 // log, log2, log10, log1p and the square roots. Method: x = 2^e (1 + f) with 1 + f in [sqrt(1/2),
-// sqrt(2)) by integer arithmetic, then the series of 2 atanh(s), s = f / (2 + f), replaced by
-// minimax polynomials (our own Remez fits).
-#include <bit>
+// sqrt(2)) by integer arithmetic, then in f64 the series of 2 atanh(s), s = f / (2 + f), replaced
+// by minimax polynomials, in f32 a polynomial in f, which needs no division (our own minimax fits).
+#include <cmath>
 #include <limits>
 
 #include "codegen/Math.h"
@@ -16,21 +16,31 @@ namespace math {
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// The reduction of a normal x, its exponent field offset by 2^52 + `bias`.
-static LogReduction splitExponent(Num x, NumArg bias) {
-  constexpr int64_t sqrtHalf = 0x3fe6a09e667f3bcd, mantissa = 0x000fffffffffffff;
-  // Moves sqrt(1/2) to a power of two: the exponent field then counts octaves from there.
-  Int offset = bits(x) + (std::bit_cast<int64_t>(1.0) - sqrtHalf);
-  Num e = number((offset >> 52) | std::bit_cast<int64_t>(0x1p52)) - bias;
+/// The reduction of a normal x; `lower` is taken from the exponent.
+static LogReduction splitExponent(Num x, NumArg lower) {
+  const Format& format = formatOf(x);
+  const int64_t sqrtHalf = format.fraction == 52 ? 0x3fe6a09e667f3bcd : 0x3f3504f3;
+  const int64_t mantissa = (int64_t{1} << format.fraction) - 1;
+  // Moves sqrt(1/2) to a power of two: the exponent field then counts octaves from there. In the
+  // last places of 2^fraction it is a number.
+  Int offset = bits(x) + (format.one() - sqrtHalf);
+  const int64_t integers = (format.bias + format.fraction) << format.fraction;
+  Num e = number((offset >> format.fraction) | integers) - lower;
   return {e, number((offset & mantissa) + sqrtHalf) - 1.0};
 }
 
-LogReduction reduceNormalLog(Num x) { return splitExponent(x, 0x1p52 + 1023); }
+static double integersFrom(const Format& format) {
+  return static_cast<double>((int64_t{1} << format.fraction) + format.bias);
+}
+
+LogReduction reduceNormalLog(Num x) { return splitExponent(x, integersFrom(formatOf(x))); }
 
 LogReduction reduceLog(Num x) {
-  Mask denormal = x < std::numeric_limits<double>::min();
-  Num bias = select(denormal, constantLike(x, 0x1p52 + 1023 + 54), 0x1p52 + 1023);
-  return splitExponent(select(denormal, x * 0x1p54, x), bias);
+  const Format& format = formatOf(x);
+  const double up = format.fraction + 2, normal = integersFrom(format);
+  Mask denormal = x < format.smallest;
+  Num lower = select(denormal, constantLike(x, normal + up), normal);
+  return splitExponent(select(denormal, x * std::ldexp(1.0, static_cast<int>(up)), x), lower);
 }
 
 Num logSpecials(Num x, Num value, double pole) {
@@ -70,7 +80,7 @@ static Num log10Wide(Num x) { return logTo(x, kLog10E, 0x1.95355baaafad3p-57); }
 
 // u = 1 + x rounds; log(1 + x) = log(u) + c / u with c the rounding error (Kahan). For u near 1, f
 // = x itself is exact.
-static Num log1pWide(Num x) {
+Num log1pCore(Num x) {
   Pair sum = twoSum(x, constantLike(x, 1.0));
   LogReduction reduced = reduceNormalLog(sum.hi);
   Mask near = reduced.e == 0.0;
@@ -79,32 +89,53 @@ static Num log1pWide(Num x) {
   return select(x == 0.0, x, logSpecials(x, y, -1.0));
 }
 
-/// e ln2 + log(1 + f) for f32 results: f times degree 12 in f (no division), relative error 2^-34.
-static Num logNarrowCore(LogReduction reduced) {
-  Num f = reduced.f;
-  Num p = polynomial(f, {0x1.0000000000000p+0, -0x1.0000000e73632p-1, 0x1.5555556c8633ep-2,
-                         -0x1.ffffd2e540f21p-3, 0x1.99995a2456f26p-3, -0x1.555f1e27ff544p-3,
-                         0x1.24a60392793dcp-3, -0x1.fe5394deabf57p-4, 0x1.c297c79570b65p-4,
-                         -0x1.a77227fe1ec01p-4, 0x1.a9d08e427ddfep-4, -0x1.512e12ed5d430p-4,
-                         0x1.e68fc05b9821dp-6});
-  return fma(reduced.e, kLn2Hi, f * p);
+// f (f P(f) - 1/2) f; P of degree 7, relative error of the logarithm 2^-27.3.
+Num logTailNarrow(Num f) {
+  Num square = f * f;
+  Num p = polynomial(f, {0x1.555554p-2, -0x1.000226p-2, 0x1.99a01cp-3, -0x1.54728ap-3,
+                         0x1.22d92ep-3, -0x1.0d8242p-3, 0x1.055ec6p-3, -0x1.38c9dep-4});
+  return fma(f * square, p, square * -0.5);
 }
 
+// Below 0.9 ulp.
 static Num logNarrow(Num x) {
-  return logSpecials(x, narrow(logNarrowCore(reduceNormalLog(widen(x)))), 0.0);
+  const Format& format = formatOf(x);
+  auto [e, f] = reduceLog(x);
+  Num tail = fma(e, format.ln2Lo, logTailNarrow(f));
+  return logSpecials(x, fma(e, format.ln2Hi, f + tail), 0.0);
 }
 
-static Num logToNarrow(Num x, double scale) {
-  return logSpecials(x, narrow(logNarrowCore(reduceNormalLog(widen(x))) * scale), 0.0);
+/// (e ln2 + log(1 + f)) / log(base), both factors as pairs: powers of the base have whole
+/// logarithms. Below 1 ulp.
+static Num logToNarrow(Num x, Pair ofTwo, Pair ofE) {
+  auto [e, f] = reduceLog(x);
+  Num tail = fma(e, ofTwo.lo, fma(f, ofE.lo, logTailNarrow(f) * ofE.hi));
+  return logSpecials(x, fma(e, ofTwo.hi, fma(f, ofE.hi, tail)), 0.0);
 }
-static Num log2Narrow(Num x) { return logToNarrow(x, kLog2E); }
-static Num log10Narrow(Num x) { return logToNarrow(x, kLog10E); }
+static Num log2Narrow(Num x) {
+  const auto c = [&](double value) { return constantLike(x, value); };
+  return logToNarrow(x, {c(1.0), c(0.0)}, {c(0x1.715476p+0), c(0x1.4ae0c0p-26)});
+}
+static Num log10Narrow(Num x) {
+  const auto c = [&](double value) { return constantLike(x, value); };
+  return logToNarrow(x, {c(0x1.344136p-2), c(-0x1.ec10c0p-27)},
+                     {c(0x1.bcb7b2p-2), c(-0x1.5b235ep-27)});
+}
 
+// 1 + x = 2^e (1 + f + d), d what 1 + x lost: log(1 + f + d) = log(1 + f) + d / (1 + f), the last
+// factor by its series. Below 0.9 ulp.
 static Num log1pNarrow(Num x) {
-  Num exact = widen(x);
-  LogReduction reduced = reduceNormalLog(exact + 1.0);
-  Num y = logNarrowCore({reduced.e, select(reduced.e == 0.0, exact, reduced.f)});
-  return select(x == 0.0, x, logSpecials(x, narrow(y), -1.0));
+  const Format& format = formatOf(x);
+  Pair sum = twoSum(x, constantLike(x, 1.0));
+  LogReduction reduced = reduceNormalLog(sum.hi);
+  Mask near = reduced.e == 0.0;
+  // 2^-e through 2^(1 - e), which is 0 where 1 is lost beside x.
+  Int field = (bits(sum.hi) + (format.one() - 0x3f3504f3)) & 0x7f800000;
+  Num scale = number((field ^ -1) + 0x7f800001) * 0.5;
+  Num f = select(near, x, reduced.f);
+  Num d = select(near, 0.0, sum.lo * scale);
+  Num tail = fma(reduced.e, format.ln2Lo, fma(d, fma(f, f - 1.0, 1.0), logTailNarrow(f)));
+  return select(x == 0.0, x, logSpecials(x, fma(reduced.e, format.ln2Hi, f + tail), -1.0));
 }
 
 } // namespace math
@@ -113,7 +144,7 @@ mlir::Value MathBuilder::log(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::logCore, math::logNarrow);
 }
 mlir::Value MathBuilder::log1p(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::log1pWide, math::log1pNarrow);
+  return math::expand(builder_, loc_, x, math::log1pCore, math::log1pNarrow);
 }
 
 mlir::Value MathBuilder::log2(mlir::Value x) {

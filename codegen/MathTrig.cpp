@@ -1,6 +1,7 @@
-// sin, cos over the full range. |x| < 2^30: three-part reduction by pi/2 in fma arithmetic, exact
-// to 2^-120. Beyond: x times 2/pi modulo 4 in integers (Payne and Hanek), one lane at a time under
-// a branch no other lane can feel. Kernels on |r| <= pi/4: our own Remez fits.
+// sin, cos over the full range. |x| < 2^30, in f32 < 2^15: three-part reduction by pi/2 in fma
+// arithmetic, exact to 2^-120, in f32 2^-60. Beyond: f32 by way of f64; f64 by x times 2/pi modulo
+// 4 in integers (Payne and Hanek), one lane at a time. Both stand under a branch no other lane can
+// feel. Kernels on |r| <= pi/4: our own minimax fits.
 #include <bit>
 #include <limits>
 
@@ -20,7 +21,10 @@ namespace LLVM = mlir::LLVM;
 
 static constexpr double kPiHalf[] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54,
                                      -0x1.f1976b7ed8fbcp-110};
-static constexpr double kLargeArgument = 0x1p30;
+static constexpr double kPiHalfNarrow[] = {0x1.921fb6p+0, -0x1.777a5cp-25, -0x1.ee59dap-50};
+static constexpr double kLargeArgument = 0x1p30, kLargeNarrow = 0x1p15;
+
+static bool isNarrow(Num x) { return formatOf(x).fraction == 23; }
 
 /// 2/pi times 2^1280, rounded down, least significant word first, and a word of the integer part.
 static constexpr int64_t kTwoOverPiBits = 1280;
@@ -38,15 +42,17 @@ struct TrigReduction {
   Int quadrant;
 };
 
-// The first fma is exact: both terms are multiples of 2^-53 and the difference is below 1.
+// The first fma is exact: both terms are multiples of 2^-53, in f32 2^-24, and the difference is
+// below 1.
 static TrigReduction reduceModerate(Num x) {
-  constexpr double round = 0x1.8p52;
+  const double round = formatOf(x).round;
+  const double* piHalf = isNarrow(x) ? kPiHalfNarrow : kPiHalf;
   Num shifted = fma(x, 0x1.45f306dc9c883p-1, round);
   Num n = shifted - round;
-  Num exact = fma(n, -kPiHalf[0], x);
-  Pair second = twoProduct(n, kPiHalf[1]);
+  Num exact = fma(n, -piHalf[0], x);
+  Pair second = twoProduct(n, piHalf[1]);
   Pair r = fastTwoSum(exact, -second.hi);
-  return {r.hi, fma(n, -kPiHalf[2], r.lo - second.lo), bits(shifted)};
+  return {r.hi, fma(n, -piHalf[2], r.lo - second.lo), bits(shifted)};
 }
 
 /// Scalar integer arithmetic the vector kinds lack: 128 bits.
@@ -170,11 +176,30 @@ static TrigReduction replaceLargeLanes(Num x, Mask large, TrigReduction moderate
   return {{&scope, merged(0)}, {&scope, merged(1)}, {&scope, merged(2)}};
 }
 
+static TrigReduction reduceTrig(Num x);
+
+/// The reduction of f32 by that of f64, whose tail is far below the last place of r.
+static TrigReduction reduceInDouble(Num x) {
+  const Scope& scope = *x.scope;
+  TrigReduction wide = reduceTrig(widen(x));
+  Num r = narrow(wide.r);
+  mlir::Value quadrant = arith::TruncIOp::create(
+      scope.builder, scope.loc, scope.laned(scope.builder.getI32Type()), wide.quadrant.value);
+  return {r, narrow(wide.r - widen(r)), {&scope, quadrant}};
+}
+
+static TrigReduction selectReduction(Mask which, const TrigReduction& a, const TrigReduction& b) {
+  const Scope& scope = *which.scope;
+  mlir::Value quadrant = arith::SelectOp::create(scope.builder, scope.loc, which.value,
+                                                 a.quadrant.value, b.quadrant.value);
+  return {select(which, a.r, b.r), select(which, a.tail, b.tail), {&scope, quadrant}};
+}
+
 static TrigReduction reduceTrig(Num x) {
   const Scope& scope = *x.scope;
   mlir::OpBuilder& builder = scope.builder;
   TrigReduction moderate = reduceModerate(x);
-  Mask large = abs(x) >= kLargeArgument;
+  Mask large = abs(x) >= (isNarrow(x) ? kLargeNarrow : kLargeArgument);
   mlir::Value any = large.value;
   if (scope.shape)
     any =
@@ -185,7 +210,8 @@ static TrigReduction reduceTrig(Num x) {
   {
     mlir::OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(branch.thenBlock());
-    TrigReduction other = replaceLargeLanes(x, large, moderate);
+    TrigReduction other = isNarrow(x) ? selectReduction(large, reduceInDouble(x), moderate)
+                                      : replaceLargeLanes(x, large, moderate);
     mlir::Value replaced[] = {other.r.value, other.tail.value, other.quadrant.value};
     scf::YieldOp::create(builder, scope.loc, replaced);
     builder.setInsertionPointToStart(branch.elseBlock());
@@ -195,22 +221,33 @@ static TrigReduction reduceTrig(Num x) {
       {&scope, branch.getResult(0)}, {&scope, branch.getResult(1)}, {&scope, branch.getResult(2)}};
 }
 
-/// sin(r + tail), the last sum left open: r^3 times degree 5 in z = r^2, relative error 2^-58;
-/// below 0.8 ulp with it.
-static Pair sinPair(Num r, Num tail, Num z) {
-  Num s = polynomial(z, {-0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141bbp-13,
-                         0x1.71de3578eea44p-19, -0x1.ae5e66a5d06f3p-26, 0x1.5d9301c363eabp-33});
-  return {r, fma(r * z, s, fma(tail * z, -0.5, tail))};
+/// (sin(r) / r - 1) / z, z = r^2: relative error of the sine 2^-58, in f32 2^-28.
+static Num sinRest(Num z) {
+  if (isNarrow(z))
+    return polynomial(z, {-0x1.555546p-3, 0x1.11077cp-7, -0x1.9955aep-13});
+  return polynomial(z, {-0x1.5555555555549p-3, 0x1.111111110f89cp-7, -0x1.a01a019c141bbp-13,
+                        0x1.71de3578eea44p-19, -0x1.ae5e66a5d06f3p-26, 0x1.5d9301c363eabp-33});
 }
 
-/// cos(r + tail) = 1 - z/2 + z^2 C(z) - r tail, the rounding of 1 - z/2 recovered; C of degree 5,
-/// error 2^-64; below 0.8 ulp with the last sum.
+/// (cos(r) - 1 + z / 2) / z^2: error of the cosine 2^-64, in f32 2^-33.
+static Num cosRest(Num z) {
+  if (isNarrow(z))
+    return polynomial(z, {0x1.55554ap-5, -0x1.6c0c1ap-10, 0x1.99e0ecp-16});
+  return polynomial(z, {0x1.555555555554cp-5, -0x1.6c16c16c15217p-10, 0x1.a01a019cbe0a3p-16,
+                        -0x1.27e4f8116c5f6p-22, 0x1.1ee9f044f7a2ep-29, -0x1.8fb0917ce95e2p-37});
+}
+
+/// sin(r + tail), the last sum left open: below 0.8 ulp with it.
+static Pair sinPair(Num r, Num tail, Num z) {
+  return {r, fma(r * z, sinRest(z), fma(tail * z, -0.5, tail))};
+}
+
+/// cos(r + tail) = 1 - z/2 + z^2 C(z) - r tail, the rounding of 1 - z/2 recovered; below 0.8 ulp
+/// with the last sum.
 static Pair cosPair(Num r, Num tail, Num z) {
-  Num c = polynomial(z, {0x1.555555555554cp-5, -0x1.6c16c16c15217p-10, 0x1.a01a019cbe0a3p-16,
-                         -0x1.27e4f8116c5f6p-22, 0x1.1ee9f044f7a2ep-29, -0x1.8fb0917ce95e2p-37});
   Num half = z * 0.5;
   Pair main = fastTwoSum(1.0, -half);
-  return {main.hi, main.lo + fma(z * z, c, r * -tail)};
+  return {main.hi, main.lo + fma(z * z, cosRest(z), r * -tail)};
 }
 
 static Num sinKernel(Num r, Num tail, Num z) {
@@ -223,19 +260,6 @@ static Num cosKernel(Num r, Num tail, Num z) {
   return cosine.hi + cosine.lo;
 }
 
-// For f32: degree 3 in z each, relative errors 2^-37 and 2^-43.
-static Num sinKernelNarrow(Num r, Num z) {
-  Num s = polynomial(z, {-0x1.5555554cb204ap-3, 0x1.1111089060c90p-7, -0x1.a00f98c1a551bp-13,
-                         0x1.6cd725f5e05fap-19});
-  return fma(r * z, s, r);
-}
-
-static Num cosKernelNarrow(Num z) {
-  Num c = polynomial(z, {0x1.5555554f48bcfp-5, -0x1.6c16b892b95a0p-10, 0x1.a0111c163414ep-16,
-                         -0x1.2429fc106c09cp-22});
-  return fma(z, fma(z, c, -0.5), 1.0);
-}
-
 /// Infinities have no angle; NaN stays NaN.
 static Num finiteOrNan(Num x, Num y) {
   return select(abs(x) < std::numeric_limits<double>::infinity(), y, x - x);
@@ -244,24 +268,18 @@ static Num finiteOrNan(Num x, Num y) {
 /// Picks sin(x + shift pi/2): odd quadrants take the cosine, quadrants 2 and 3 the opposite sign.
 static Num choose(Int quadrant, Num sine, Num cosine) {
   Num y = select((quadrant & 1) != 0, cosine, sine);
-  return number(bits(y) ^ ((quadrant << 62) & std::numeric_limits<int64_t>::min()));
+  const int64_t signBit = isNarrow(y) ? 31 : 63;
+  return number(bits(y) ^ ((quadrant << (signBit - 1)) & (int64_t(-1) << signBit)));
 }
 
-static Num trigWide(Num x, int64_t shift) {
+static Num trig(Num x, int64_t shift) {
   auto [r, tail, quadrant] = reduceTrig(x);
   Num z = r * r;
   return finiteOrNan(x, choose(quadrant + shift, sinKernel(r, tail, z), cosKernel(r, tail, z)));
 }
 
-static Num trigNarrow(Num x, int64_t shift) {
-  auto [r, tail, quadrant] = reduceTrig(widen(x));
-  Num z = r * r;
-  return finiteOrNan(x,
-                     narrow(choose(quadrant + shift, sinKernelNarrow(r, z), cosKernelNarrow(z))));
-}
-
 // sin / cos, in odd quadrants -cos / sin, as pairs: below 0.8 ulp.
-static Num tanWide(Num x) {
+static Num tanBoth(Num x) {
   auto [r, tail, quadrant] = reduceTrig(x);
   Num z = r * r;
   Pair sine = sinPair(r, tail, z), cosine = cosPair(r, tail, z);
@@ -273,30 +291,19 @@ static Num tanWide(Num x) {
   return select(x == 0.0, x, finiteOrNan(x, divide(above, below)));
 }
 
-static Num tanNarrow(Num x) {
-  auto [r, tail, quadrant] = reduceTrig(widen(x));
-  Num z = r * r;
-  Num sine = sinKernelNarrow(r, z), cosine = cosKernelNarrow(z);
-  Mask odd = (quadrant & 1) != 0;
-  Num y = select(odd, -cosine, sine) / select(odd, sine, cosine);
-  return select(x == 0.0, x, finiteOrNan(x, narrow(y)));
-}
-
-static Num sinWide(Num x) { return select(x == 0.0, x, trigWide(x, 0)); }
-static Num sinNarrow(Num x) { return select(x == 0.0, x, trigNarrow(x, 0)); }
-static Num cosWide(Num x) { return trigWide(x, 1); }
-static Num cosNarrow(Num x) { return trigNarrow(x, 1); }
+static Num sinBoth(Num x) { return select(x == 0.0, x, trig(x, 0)); }
+static Num cosBoth(Num x) { return trig(x, 1); }
 
 } // namespace math
 
 mlir::Value MathBuilder::sin(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::sinWide, math::sinNarrow);
+  return math::expand(builder_, loc_, x, math::sinBoth);
 }
 mlir::Value MathBuilder::tan(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::tanWide, math::tanNarrow);
+  return math::expand(builder_, loc_, x, math::tanBoth);
 }
 mlir::Value MathBuilder::cos(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::cosWide, math::cosNarrow);
+  return math::expand(builder_, loc_, x, math::cosBoth);
 }
 
 } // namespace diptych::codegen

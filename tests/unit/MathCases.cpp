@@ -14,6 +14,7 @@ const std::vector<Case>& allCases() {
       {"rsqrt", unary<&MathBuilder::rsqrt>, 0, 4},
       {"tanh", unary<&MathBuilder::tanh>, -6, 6},
       {"sigmoid", unary<&MathBuilder::sigmoid>, -40, 40},
+      {"softplus", unary<&MathBuilder::softplus>, -40, 40},
       {"exp2", unary<&MathBuilder::exp2>, -20, 20},
       {"log2", unary<&MathBuilder::log2>, 0, 4},
       {"log10", unary<&MathBuilder::log10>, 0, 4},
