@@ -61,31 +61,7 @@ void fused(benchmark::State& state, bool jitted) {
 BENCHMARK_CAPTURE(fused, eager, false)->Arg(1 << 16)->Arg(1 << 22)->UseRealTime();
 BENCHMARK_CAPTURE(fused, jit, true)->Arg(1 << 16)->Arg(1 << 22)->UseRealTime();
 
-template <class F> void elements(benchmark::State& state, F f, bool jitted) {
-  const int64_t n = 1 << 16;
-  timed(state, f, jitted, dt::randn({n}));
-  rate(state, "elements/s", static_cast<double>(n));
-}
-void exponential(benchmark::State& state, bool jitted) {
-  elements(state, [](const dt::Tensor& x) { return dt::exp(x); }, jitted);
-}
-void hyperbolic(benchmark::State& state, bool jitted) {
-  elements(state, [](const dt::Tensor& x) { return dt::tanh(x); }, jitted);
-}
-BENCHMARK_CAPTURE(exponential, jit, true)->UseRealTime();
-BENCHMARK_CAPTURE(hyperbolic, jit, true)->UseRealTime();
-
 //===-- Rows and columns ---------------------------------------------------------------------===//
-
-void rowSoftmax(benchmark::State& state, bool jitted) {
-  const int64_t rows = state.range(0), columns = state.range(1);
-  timed(
-      state, [](const dt::Tensor& x) { return dt::softmax(x, -1); }, jitted,
-      dt::randn({rows, columns}));
-  rate(state, "elements/s", static_cast<double>(rows * columns));
-}
-BENCHMARK_CAPTURE(rowSoftmax, eager, false)->Args({1000, 300})->Args({1000, 10})->UseRealTime();
-BENCHMARK_CAPTURE(rowSoftmax, jit, true)->Args({1000, 300})->Args({1000, 10})->UseRealTime();
 
 void reduction(benchmark::State& state, int64_t axis) {
   const int64_t rows = state.range(0), columns = state.range(1);

@@ -143,6 +143,8 @@ Storage Scheduler::wholeBuffer(const Storage& storage) {
 void Scheduler::copy(const Storage& from, const Storage& to) { call(copyNest(from, to, options_)); }
 
 void Scheduler::call(LoweredNest nest) {
+  if (isLongRow(nest))
+    return sumLongRow(nest);
   ScheduledCall call;
   call.buffers = std::move(nest.buffers);
   call.flops = nest.flops;

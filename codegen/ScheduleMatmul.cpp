@@ -261,11 +261,13 @@ void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
   addBlocks(parts, result, spec.lanes);
 }
 
-void Scheduler::addBlocks(const Storage& parts, int result, int lanes) {
+void Scheduler::addBlocks(const Storage& parts, int result, int lanes, int64_t place) {
   const int64_t blocks = parts.type.shape[0], n = parts.type.shape[1];
   ScheduledCall sum;
   sum.name = "block_sum";
   sum.buffers = {parts.buffer, result};
+  if (place != 0)
+    sum.offsets = {0, place * sizeOf(parts.type.dtype)};
   sum.flops = static_cast<double>(n * (blocks - 1));
   sum.work = static_cast<double>(n * blocks);
   sum.range = n;

@@ -38,7 +38,10 @@ private:
   void convolution(mlir::Operation* op);
   Storage packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem, int64_t width);
   void splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks, int64_t n);
-  void addBlocks(const Storage& parts, int result, int lanes);
+  /// Into elements `place` and on of the result.
+  void addBlocks(const Storage& parts, int result, int lanes, int64_t place = 0);
+  bool isLongRow(const LoweredNest& lowered) const;
+  void sumLongRow(const LoweredNest& whole);
   void overlapAdd(mlir::Operation* op);
   void argReduction(mlir::Operation* op, OpCode code);
   void cumulative(mlir::Operation* op, OpCode code);

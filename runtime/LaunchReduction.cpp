@@ -4,6 +4,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
+#include "runtime/ThreadPool.h"
 #include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
@@ -32,6 +33,46 @@ struct OneAxis {
     return -1;
   }
 };
+
+constexpr int64_t kBlock = 4096, kGroup = 64; // of the canonical order
+
+// Totals of blocks in groups, then of groups, each in order.
+template <class T> void addInGroups(const std::byte* totals, int64_t blocks, std::byte* result) {
+  const T* from = reinterpret_cast<const T*>(totals);
+  T sum = 0;
+  for (int64_t begin = 0; begin < blocks; begin += kGroup) {
+    T group = 0;
+    for (int64_t i = begin; i < std::min(blocks, begin + kGroup); ++i)
+      group += from[i];
+    sum += group;
+  }
+  *reinterpret_cast<T*>(result) = sum;
+}
+
+/// One row, its blocks as rows of the kernel on all threads. False where that is not worth it, or
+/// where the combiner is not a sum of floats.
+bool sumLongRow(const NestCall& call, OpCode code, DType dtype, int64_t n, int64_t stride) {
+  const bool sums =
+      info(code).isReduction() && info(code).combiner == OpCode::Add && isFloat(dtype);
+  if (!sums || !call.kernel.host || call.rows.rank != 0 || n < 32 * kBlock ||
+      ThreadPool::global().threads() == 1)
+    return false;
+  const int64_t whole = n / kBlock, rest = n % kBlock, blocks = whole + (rest != 0);
+  const int64_t size = sizeOf(dtype);
+  const Buffer totals = Buffer::allocate(blocks * size);
+  const auto sum = [&](int64_t first, int64_t extent, int64_t lo, int64_t hi) {
+    const int64_t params[] = {extent, 1, kBlock * stride, stride, 0, 1, 0};
+    void* args[] = {call.data[0] + first * kBlock * stride * size, totals.data() + first * size};
+    call.kernel.host(args, params, lo, hi);
+  };
+  ThreadPool::global().parallelFor(whole, kParallelGrain / kBlock,
+                                   [&](int64_t lo, int64_t hi) { sum(0, kBlock, lo, hi); });
+  if (rest != 0)
+    sum(whole, rest, 0, 1);
+  (dtype == DType::f32 ? addInGroups<float> : addInGroups<double>)(totals.data(), blocks,
+                                                                   call.data[1]);
+  return true;
+}
 
 bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
   OneAxis parts(input, axis, output);
@@ -68,6 +109,8 @@ bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   call.innerBlock = 64;
   call.workPerElement = std::max<int64_t>(1, parts.extent);
   call.kernel = kernelOf(output.onDevice, code, input.type->dtype, output.type->dtype, variant);
+  if (variant == kRows && sumLongRow(call, code, input.type->dtype, parts.extent, reducedStride))
+    return true;
   return call.run();
 }
 

@@ -244,6 +244,7 @@ TEST(LaunchReduction, SumsOneAxisByTheContract) {
       }
     checkSum<float>({10000}, 0);
     checkSum<float>({600000}, 0);
+    checkSum<double>({524288}, 0);
     checkSum<double>({9000, 3}, 0);
     checkSum<double>({530000, 2}, 0);
     checkSum<double>({3, 9001}, 1);

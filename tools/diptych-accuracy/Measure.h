@@ -26,6 +26,8 @@ std::vector<const OpInfo*> measuredOperators();
 /// points. Of functions of two variables, pairs.
 Worst measure(const OpInfo& op, const Reference& reference, DType dtype, int64_t samples,
               uint64_t seed);
+/// At every f32, on `threads` threads; for references with `ofNarrow`.
+Worst measureAll(const OpInfo& op, const Reference& reference, int threads);
 /// At one argument.
 Worst measureAt(const OpInfo& op, const Reference& reference, DType dtype, double x, double y);
 

@@ -31,6 +31,8 @@ struct Reference {
   void (*exact)(mpfr_ptr out, mpfr_ptr x, mpfr_ptr y);
   /// The same to about 60 bits.
   long double (*near)(long double x, long double y);
+  /// Of an f32, by a few ulp of f64: quick enough for every one of them. Null: the type is sampled.
+  double (*ofNarrow)(double x) = nullptr;
   /// By how many ulp of f64 `near` may be off: values so near the worst are decided by `exact`.
   double slack = 0.01;
   /// Where the function is a difference that cancels: the size of what cancels, else 0. Errors are
