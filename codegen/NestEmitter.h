@@ -35,6 +35,11 @@ private:
   // Folds (NestFolds.cpp).
   void foldRows();
   void foldColumns();
+  FoldValues emptyPartials();
+  FoldValues foldStep(mlir::Value r, mlir::ValueRange carried);
+  FoldValues shortRow(mlir::Value extent);
+  bool hasFreeOrder() const;
+  FoldValues severalChains(mlir::Value begin, mlir::Value end);
   FoldValues rowBlock(mlir::Value begin, mlir::Value end);
   FoldValues columnBlock(mlir::Value begin, mlir::Value end);
   mlir::Value accumulateInRegisters(mlir::Value begin, mlir::Value end, mlir::Value scratch);

@@ -7,6 +7,8 @@
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <algorithm>
+
 namespace diptych::codegen {
 
 using namespace mlir;
@@ -19,6 +21,7 @@ constexpr int64_t kUnrollLimit = 16;
 // A fold of one vector, of so many bytes, with so few lines has its partials in registers.
 constexpr int64_t kRegisterBytes = 64;
 constexpr size_t kRegisterLines = 6;
+constexpr int kChains = 4; // of 16 partials, where their order is free
 } // namespace
 
 Value NestEmitter::identity(const Fold& fold, int lanes) {
@@ -70,33 +73,96 @@ NestEmitter::FoldValues NestEmitter::overBlocks(PieceFn block, const FoldValues&
 }
 
 void NestEmitter::foldRows() {
-  FoldValues identities;
-  for (const Fold& fold : spec_.folds)
-    identities.push_back(identity(fold, 1));
-  const FoldValues totals =
-      overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities);
-  for (size_t j = 0; j < totals.size(); ++j)
-    store(totals[j], spec_.folds[j].to, false);
+  auto stored = [&](const FoldValues& totals) {
+    for (size_t j = 0; j < totals.size(); ++j)
+      store(totals[j], spec_.folds[j].to, false);
+  };
+  auto general = [&] {
+    FoldValues identities;
+    for (const Fold& fold : spec_.folds)
+      identities.push_back(identity(fold, 1));
+    stored(overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities));
+  };
+  const Size& extent = spec_.extents[last_];
+  if (!extent.isDynamic())
+    return general();
+  // Rows of one vector at most: the loops over blocks would cost several times the sum.
+  auto compared = [&](arith::CmpIPredicate predicate) -> Value {
+    return arith::CmpIOp::create(k_.builder(), k_.loc(), predicate, k_.size(extent),
+                                 k_.i64(kPartials));
+  };
+  k_.when(compared(arith::CmpIPredicate::sle), [&] { stored(shortRow(k_.size(extent))); });
+  k_.when(compared(arith::CmpIPredicate::sgt), general);
 }
 
-NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
+NestEmitter::FoldValues NestEmitter::emptyPartials() {
   FoldValues partials;
   for (const Fold& fold : spec_.folds)
     partials.push_back(identity(fold, kPartials));
-  auto step = [&](Value r, ValueRange carried) {
-    index_[last_] = r;
-    emitLines(last_);
-    emitStores();
+  return partials;
+}
+
+// 16 elements from r on join the partials; those off the mask leave them alone.
+NestEmitter::FoldValues NestEmitter::foldStep(Value r, ValueRange carried) {
+  index_[last_] = r;
+  emitLines(last_);
+  emitStores();
+  FoldValues next;
+  for (size_t j = 0; j < spec_.folds.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    Value x = operandOf(fold.line, true);
+    if (mask_)
+      x = arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, identity(fold, kPartials));
+    next.push_back(combine(fold, carried[j], x));
+  }
+  return next;
+}
+
+NestEmitter::FoldValues NestEmitter::shortRow(Value extent) {
+  mask_ = k_.maskBelow(extent, kPartials);
+  FoldValues partials = foldStep(k_.i64(0), emptyPartials());
+  mask_ = nullptr;
+  for (size_t j = 0; j < partials.size(); ++j)
+    partials[j] = combineTree(spec_.folds[j], partials[j]);
+  return partials;
+}
+
+// Extrema are the same in any order, and a combination takes long: NaN and the sign of 0 count.
+bool NestEmitter::hasFreeOrder() const {
+  const Size& extent = spec_.extents[last_];
+  return spec_.stores.empty() && spec_.lines.size() <= kRegisterLines &&
+         (extent.isDynamic() || extent.value >= kChains * kPartials) &&
+         std::all_of(spec_.folds.begin(), spec_.folds.end(), [](const Fold& fold) {
+           return fold.combiner == OpCode::Maximum || fold.combiner == OpCode::Minimum;
+         });
+}
+
+NestEmitter::FoldValues NestEmitter::severalChains(Value begin, Value end) {
+  FoldValues chains;
+  for (int c = 0; c < kChains; ++c)
+    llvm::append_range(chains, emptyPartials());
+  const size_t folds = spec_.folds.size();
+  chains = k_.loop(begin, end, kChains * kPartials, chains, [&](Value r, ValueRange carried) {
     FoldValues next;
-    for (size_t j = 0; j < spec_.folds.size(); ++j) {
-      const Fold& fold = spec_.folds[j];
-      Value x = operandOf(fold.line, true);
-      if (mask_)
-        x = arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, identity(fold, kPartials));
-      next.push_back(combine(fold, carried[j], x));
-    }
+    for (int c = 0; c < kChains; ++c)
+      llvm::append_range(next, foldStep(k_.add(r, k_.i64(int64_t{c} * kPartials)),
+                                        carried.slice(static_cast<size_t>(c) * folds, folds)));
     return next;
-  };
+  });
+  for (size_t i = folds; i < chains.size(); ++i)
+    chains[i % folds] = combine(spec_.folds[i % folds], chains[i % folds], chains[i]);
+  chains.truncate(folds);
+  return chains;
+}
+
+NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
+  FoldValues partials = emptyPartials();
+  auto step = [&](Value r, ValueRange carried) { return foldStep(r, carried); };
+  if (hasFreeOrder()) {
+    Value wideEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kChains * kPartials));
+    partials = severalChains(begin, wideEnd);
+    begin = wideEnd;
+  }
   Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
   partials = k_.loop(begin, mainEnd, kPartials, partials, step);
   partials = k_.loop(mainEnd, end, kPartials, partials, [&](Value r, ValueRange carried) {

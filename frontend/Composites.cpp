@@ -143,11 +143,12 @@ static Tensor shiftOf(const Operand& operand) {
   return stop_gradient(operand.over(max, operand.x, true));
 }
 
+// One division for each row: a sum is at least 1, so its reciprocal is a number.
 Tensor softmax(const Arg& arg, int64_t axis) {
   return located(arg.where(), [&] {
     const Operand operand("softmax", arg, axis);
     const Tensor weights = exp(operand.x - shiftOf(operand));
-    return weights / operand.over(sum, weights, true);
+    return weights * (1.0 / operand.over(sum, weights, true));
   });
 }
 

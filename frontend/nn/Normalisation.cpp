@@ -33,7 +33,7 @@ Tensor LayerNorm::forward(const Tensor& x) const {
     misuse("LayerNorm", "an input that ends in " + shape_.str(), x.type().str(),
            "the layer's shape is that of the last axes");
   const Tensor centred = x - mean(x, axes, true);
-  Tensor y = centred / sqrt(mean(square(centred), axes, true) + eps_);
+  Tensor y = centred * rsqrt(mean(square(centred), axes, true) + eps_);
   if (weight)
     y = y * *weight;
   return bias ? y + *bias : y;
@@ -106,9 +106,9 @@ Tensor BatchNorm::forward(const Tensor& x) const {
     const Tensor variance = mean(square(centred), axes);
     if (is_training() && running_mean)
       track(centre, variance, count);
-    y = centred / sqrt(spread(variance) + options_.eps);
+    y = centred * rsqrt(spread(variance) + options_.eps);
   } else {
-    y = (x - spread(*running_mean)) / sqrt(spread(*running_var) + options_.eps);
+    y = (x - spread(*running_mean)) * rsqrt(spread(*running_var) + options_.eps);
   }
   return weight ? y * spread(*weight) + spread(*bias) : y;
 }
