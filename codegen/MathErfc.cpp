@@ -19,9 +19,18 @@ static Num gaussianTail(Pair square, Pair g, Num a) {
   return divide(numerator, twoSum(a, constantLike(a, 1.0))) * scaling.first * scaling.second;
 }
 
-/// erfc(a), 1/4 <= a <= 27.3. G has degree 23 and relative error 2^-59.
+static bool isNarrow(Num x) { return formatOf(x).fraction == 23; }
+
+/// erfc(a), 1/4 <= a <= 27.3. G has degree 23 and relative error 2^-59; in f32 10 and 2^-31.
 static Num erfcTail(Num a) {
   Num q = (a - 3.5) / (a + 3.5);
+  if (isNarrow(a)) {
+    Num rest = polynomial(q, {-0x1.b793aap-3, 0x1.c7d558p-4, -0x1.05675cp-5, -0x1.5287eep-7,
+                              0x1.5c8778p-6, -0x1.04d2ep-6, 0x1.e72816p-8, -0x1.05629ep-9,
+                              -0x1.244794p-15, 0x1.10fb56p-12});
+    Pair g = fastTwoSum(0x1.65cbecp-1, q * rest);
+    return gaussianTail(twoProduct(a, a), {g.hi, g.lo + 0x1.aa18c6p-26}, a);
+  }
   Num rest = polynomial(q, {-0x1.b793a9950de23p-3,  0x1.c7d5576918e33p-4,   -0x1.056785b0798fep-5,
                             -0x1.5285d56cca268p-7,  0x1.5c8a409e9df6cp-6,   -0x1.04e316570dcf6p-6,
                             0x1.e6d652da11a50p-8,   -0x1.02b6526cb6c6cp-9,  -0x1.cc1edf51aeccdp-18,
@@ -34,16 +43,25 @@ static Num erfcTail(Num a) {
   return gaussianTail(twoProduct(a, a), {g.hi, g.lo + 0x1.c7c4db5865370p-55}, a);
 }
 
-static Num erfcWide(Num x) {
-  Num tail = erfcTail(atLeast(atMost(abs(x), 27.3), 0.25));
+static Num erfcBoth(Num x) {
+  Num tail = erfcTail(atLeast(atMost(abs(x), isNarrow(x) ? 10.2 : 27.3), 0.25));
   // Comparisons are false on NaN, which the tail keeps.
   Num far = select(x < 0.0, 2.0 - tail, tail);
   return select(abs(x) < 0.25, 1.0 - erfNear(x), far);
 }
 
-/// Phi(-a), 0.35 <= a <= 38.7. G has degree 23 and relative error 2^-58.
+/// Phi(-a), 0.35 <= a <= 38.7. G has degree 23 and relative error 2^-58; in f32 10 and 2^-31.
 static Num normalTail(Num a) {
   Num q = (a - 5.0) / (a + 5.0);
+  Pair square = twoProduct(a, a);
+  square = {square.hi * 0.5, square.lo * 0.5};
+  if (isNarrow(a)) {
+    Num rest = polynomial(q, {-0x1.76ff86p-4, 0x1.fc66d2p-6, 0x1.47c14p-7, -0x1.b08f6p-6,
+                              0x1.920646p-6, -0x1.f0f468p-7, 0x1.ab6568p-8, -0x1.bd6ec6p-10,
+                              -0x1.4c639ap-17, 0x1.cc761ap-13});
+    Pair g = fastTwoSum(0x1.d8979cp-2, q * rest);
+    return gaussianTail(square, {g.hi, g.lo - 0x1.e1a98cp-27}, a);
+  }
   Num rest = polynomial(q, {-0x1.76ff86859eb14p-4,  0x1.fc66cc64a13ebp-6,   0x1.47c1d0305492cp-7,
                             -0x1.b08e0007b4f4ap-6,  0x1.92037bab46abcp-6,   -0x1.f11aab0304088p-7,
                             0x1.ab6d038d65b05p-8,   -0x1.b75f4f824b856p-10, 0x1.0571a19f9a7a3p-17,
@@ -53,12 +71,11 @@ static Num normalTail(Num a) {
                             -0x1.14b5dc3e7d623p-25, 0x1.04194215cab7ap-28,  0x1.57e6847be4a82p-28,
                             -0x1.5a127ee366155p-32, -0x1.16bae5917c0b5p-31});
   Pair g = fastTwoSum(0x1.d8979b0f2b39dp-2, q * rest);
-  Pair square = twoProduct(a, a);
-  return gaussianTail({square.hi * 0.5, square.lo * 0.5}, {g.hi, g.lo + 0x1.c9989a9faa13fp-56}, a);
+  return gaussianTail(square, {g.hi, g.lo + 0x1.c9989a9faa13fp-56}, a);
 }
 
-static Num normalCdfWide(Num x) {
-  Num tail = normalTail(atLeast(atMost(abs(x), 38.7), 0.35));
+static Num normalCdfBoth(Num x) {
+  Num tail = normalTail(atLeast(atMost(abs(x), isNarrow(x) ? 14.4 : 38.7), 0.35));
   Num far = select(x > 0.0, 1.0 - tail, tail);
   Num near = fma(erfNear(x * 0x1.6a09e667f3bcdp-1), 0.5, 0.5);
   return select(abs(x) < 0.35, near, far);
@@ -101,10 +118,10 @@ static Num erfinvWide(Num x) {
 } // namespace math
 
 mlir::Value MathBuilder::erfc(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::erfcWide, math::inDouble<math::erfcWide>);
+  return math::expand(builder_, loc_, x, math::erfcBoth);
 }
 mlir::Value MathBuilder::normalCdf(mlir::Value x) {
-  return math::expand(builder_, loc_, x, math::normalCdfWide, math::inDouble<math::normalCdfWide>);
+  return math::expand(builder_, loc_, x, math::normalCdfBoth);
 }
 mlir::Value MathBuilder::erfinv(mlir::Value x) {
   return math::expand(builder_, loc_, x, math::erfinvWide, math::inDouble<math::erfinvWide>);

@@ -260,7 +260,7 @@ Num log1pCore(Num x);
 Pair logPair(Num x);
 /// x^y with the special values of C99, below 0.9 ulp.
 Num powFull(Num x, Num y);
-/// erf(x) for |x| <= 1, f64: below 1.2 ulp.
+/// erf(x) for |x| <= 1: below 1.2 ulp.
 Num erfNear(Num x);
 
 /// Applies `wide` to f64 and `narrow` to f32; each returns its operands' type.
