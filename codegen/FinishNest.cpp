@@ -1,5 +1,6 @@
 // The last decisions about a nest: fewer loops, the vector loop, the number of lanes.
 #include "codegen/FusionLowering.h"
+#include "codegen/NestEmitter.h"
 
 #include <algorithm>
 
@@ -90,14 +91,18 @@ bool hasRaggedRows(const NestSpec& nest) {
          nest.extents[last - 1].value >= kFoldLanes;
 }
 
-int nativeLanes(const NestSpec& nest, int vectorBytes) {
+int64_t widestOf(const NestSpec& nest) {
   int64_t widest = 4;
-  size_t applied = 0;
-  for (const Line& line : nest.lines) {
+  for (const Line& line : nest.lines)
     widest = std::max(widest, sizeOf(line.dtype));
+  return widest;
+}
+
+int nativeLanes(const NestSpec& nest, int vectorBytes) {
+  size_t applied = 0;
+  for (const Line& line : nest.lines)
     applied += std::holds_alternative<Line::Apply>(line.what);
-  }
-  const int lanes = vectorBytes / static_cast<int>(widest);
+  const int lanes = vectorBytes / static_cast<int>(widestOf(nest));
   return applied <= kShortBody ? 2 * lanes : lanes;
 }
 
@@ -110,6 +115,11 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
     nest.vectorLoop = last;
     nest.lanes =
         last < 0 || nest.extents[last].value == 1 ? 1 : nativeLanes(nest, options.vectorBytes);
+    // A square block is as many registers as one has lanes.
+    NestSpec single = nest;
+    single.lanes = std::min(nest.lanes, options.vectorBytes / static_cast<int>(widestOf(nest)));
+    if (!options.gpu && single.lanes > 1 && turnedLoad(single) >= 0)
+      nest.lanes = single.lanes;
     if (last < 0) {
       nest.extents.push_back(1);
       forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });

@@ -6,6 +6,10 @@
 
 namespace diptych::codegen {
 
+/// The line that is read by square blocks and turned in registers, -1 if none is: the only load of
+/// a short pointwise nest that lies along the loop around the vectors.
+int turnedLoad(const NestSpec& spec);
+
 class NestEmitter {
 public:
   NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract);
@@ -22,7 +26,9 @@ private:
   void level(int depth);
   void body(int depth);
   void forEach(int depth, llvm::function_ref<void()> inner);
-  void emitLines(int depth);
+  void forEachTurned(int depth);
+  void turnedTile(mlir::Value row, mlir::Value column);
+  void emitLines(int depth, int except = -1);
   void emitStores();
 
   mlir::Value evaluate(const Line& line);
@@ -63,6 +69,7 @@ private:
   std::vector<bool> isVector_;
   std::vector<mlir::Value> values_, index_;
   mlir::Value mask_;
+  int turned_ = -1; // line that is read by square blocks and turned
 };
 
 } // namespace diptych::codegen
