@@ -26,7 +26,7 @@ void Merger::findBlocks() {
     const Formula depth = fitted(*calls[0], "the number of products that are added",
                                  [&](size_t s) { return productOf(s)->k.value; });
     const Formula count =
-        Formula::roundedUp(depth, codegen::kMatmulBlock) / Formula(codegen::kMatmulBlock);
+        Formula::roundedUp(depth, productOf(0)->depth) / Formula(productOf(0)->depth);
     if (!depth.isFixed())
       blocks_.emplace_back(calls[0]->buffers[static_cast<size_t>(productOf(0)->result.arg)],
                            Formula::largest({Formula(1), count}));

@@ -2,6 +2,7 @@
 #include "codegen/ConvolutionEmitter.h"
 
 #include "codegen/Lowerings.h"
+#include "codegen/Transpose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -264,6 +265,8 @@ void ConvolutionEmitter::finish(const Tile& tile, const Vectors& sums) {
 
 void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) {
   const Size& stride = spec_.vResult;
+  if (spec_.sResult.is(1) && !stride.is(1) && tile.rows > 1)
+    return storeAcross(tile, sums, add);
   for (int i = 0; i < tile.rows; ++i)
     for (int j = 0; j < tile.vectors; ++j) {
       Value offset = moved(tile.at.result, k_.i64(i), spec_.sResult);
@@ -281,6 +284,36 @@ void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) 
         k_.storeVector(sum, address, spec_.dtype, mask);
       else
         k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
+    }
+}
+
+// What lies together are rows of the tile: turned, so that a lane is stored in one piece.
+void ConvolutionEmitter::storeAcross(const Tile& tile, const Vectors& sums, bool add) {
+  for (int j = 0; j < tile.vectors; ++j)
+    for (int first = 0; first < tile.rows; first += spec_.lanes) {
+      const int count = std::min(spec_.lanes, tile.rows - first);
+      Value rowMask = count < spec_.lanes ? k_.maskBelow(k_.i64(count), spec_.lanes) : nullptr;
+      Vectors rows(static_cast<size_t>(spec_.lanes), sums[j]);
+      for (int i = 0; i < count; ++i)
+        rows[i] = sums[(first + i) * tile.vectors + j];
+      transposeSquare(k_, rows, sizeOf(spec_.dtype));
+      const bool masked = j + 1 == tile.vectors && tile.mask;
+      for (int lane = 0; lane < spec_.lanes; ++lane) {
+        const auto put = [&] {
+          Value offset = k_.add(tile.at.result, k_.i64(first));
+          offset = moved(offset, k_.i64(int64_t{j} * spec_.lanes + lane), spec_.vResult);
+          Value address = elementOf(2, offset), sum = rows[lane];
+          if (add)
+            sum = arith::AddFOp::create(k_.builder(), k_.loc(),
+                                        k_.loadVector(address, spec_.dtype, spec_.lanes, rowMask),
+                                        sum);
+          k_.storeVector(sum, address, spec_.dtype, rowMask);
+        };
+        if (masked)
+          k_.when(vector::ExtractOp::create(k_.builder(), k_.loc(), tile.mask, int64_t{lane}), put);
+        else
+          put();
+      }
     }
 }
 

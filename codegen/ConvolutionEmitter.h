@@ -36,6 +36,7 @@ private:
   Vectors multiply(const Tile& tile, mlir::Value left, mlir::Value right, mlir::ValueRange sums);
   void finish(const Tile& tile, const Vectors& sums);
   void store(const Tile& tile, const Vectors& sums, bool add);
+  void storeAcross(const Tile& tile, const Vectors& sums, bool add);
 
   mlir::Value elementOf(int arg, mlir::Value offset);
   mlir::Value moved(mlir::Value offset, mlir::Value index, const Size& stride);

@@ -124,6 +124,9 @@ KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int la
 // read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
+  spec.pack = variant == kPackedRows || variant == kPackedColumns;
+  if (spec.pack)
+    variant = variant == kPackedRows ? kRows : kColumns;
   spec.dtype = dtype;
   spec.k = Size::param(0);
   spec.v = Size::param(1);
@@ -161,6 +164,8 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
   }
   if (variant == kRows)
     spec.sLeft = spec.vResult = 1;
+  if (variant == kColumns)
+    spec.sResult = 1;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = vectorBytes == 64 ? 12 : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);
@@ -203,12 +208,12 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kStrided})
+      for (uint8_t variant : {kRows, kColumns, kStrided})
         add(op, dtype, dtype, variant, convolutionSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {
@@ -271,6 +276,17 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
     case Family::Library: break;
     }
   return collector.kernels;
+}
+
+std::vector<EagerKernel> eagerGpuKernels() {
+  // Lanes and panels are the CPU's affair, but for convolution's panels, which params describe.
+  std::vector<EagerKernel> kernels = eagerKernels(64);
+  std::erase_if(kernels, [](const EagerKernel& kernel) {
+    auto* product = std::get_if<MatmulSpec>(&kernel.spec.what);
+    return (product && product->pack) ||
+           (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
+  });
+  return kernels;
 }
 
 } // namespace diptych::codegen

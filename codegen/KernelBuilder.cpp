@@ -89,7 +89,7 @@ Value KernelBuilder::size(const Size& size) {
 }
 
 // Folds constants here: kernels with static shapes are full of them.
-static std::optional<int64_t> knownValue(Value value) {
+std::optional<int64_t> KernelBuilder::known(Value value) {
   IntegerAttr attr;
   if (auto constant = value.getDefiningOp<arith::ConstantOp>())
     if ((attr = dyn_cast<IntegerAttr>(constant.getValue())))
@@ -98,7 +98,7 @@ static std::optional<int64_t> knownValue(Value value) {
 }
 
 Value KernelBuilder::add(Value x, Value y) {
-  auto a = knownValue(x), b = knownValue(y);
+  auto a = known(x), b = known(y);
   if (a && b)
     return i64(*a + *b);
   if (a == 0)
@@ -109,7 +109,7 @@ Value KernelBuilder::add(Value x, Value y) {
 }
 
 Value KernelBuilder::sub(Value x, Value y) {
-  auto a = knownValue(x), b = knownValue(y);
+  auto a = known(x), b = known(y);
   if (a && b)
     return i64(*a - *b);
   if (b == 0)
@@ -118,7 +118,7 @@ Value KernelBuilder::sub(Value x, Value y) {
 }
 
 Value KernelBuilder::mul(Value x, Value y) {
-  auto a = knownValue(x), b = knownValue(y);
+  auto a = known(x), b = known(y);
   if (a && b)
     return i64(*a * *b);
   if (a == 0 || b == 0)
@@ -131,7 +131,7 @@ Value KernelBuilder::mul(Value x, Value y) {
 }
 
 Value KernelBuilder::min(Value x, Value y) {
-  auto a = knownValue(x), b = knownValue(y);
+  auto a = known(x), b = known(y);
   if (a && b)
     return i64(std::min(*a, *b));
   return arith::MinSIOp::create(builder_, loc_, x, y);
@@ -142,8 +142,8 @@ Value KernelBuilder::less(Value x, Value y) {
 }
 
 Value KernelBuilder::roundDown(Value x, int64_t multiple) {
-  if (auto known = knownValue(x))
-    return i64(*known / multiple * multiple);
+  if (auto number = known(x))
+    return i64(*number / multiple * multiple);
   return arith::AndIOp::create(builder_, loc_, x, i64(-multiple));
 }
 
@@ -156,7 +156,7 @@ void KernelBuilder::loop(Value from, Value to, int64_t step, function_ref<void(V
 
 SmallVector<Value> KernelBuilder::loop(Value from, Value to, int64_t step, ValueRange init,
                                        function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto a = knownValue(from), b = knownValue(to);
+  auto a = known(from), b = known(to);
   if (a && b && *a >= *b)
     return SmallVector<Value>(init);
   if (a && b && *a + step >= *b)
@@ -174,8 +174,8 @@ SmallVector<Value> KernelBuilder::loop(Value from, Value to, int64_t step, Value
 }
 
 void KernelBuilder::when(Value condition, function_ref<void()> body) {
-  if (auto known = knownValue(condition)) {
-    if (*known)
+  if (auto number = known(condition)) {
+    if (*number)
       body();
     return;
   }

@@ -28,6 +28,8 @@ public:
 
   mlir::Value i64(int64_t value);
   mlir::Value size(const Size& size);
+  /// The number, if the value is a constant.
+  static std::optional<int64_t> known(mlir::Value value);
   /// Its bits are the low ones of the slot.
   mlir::Value number(const Line::Parameter& parameter, DType dtype);
   mlir::Value add(mlir::Value x, mlir::Value y);
@@ -56,6 +58,8 @@ public:
                          int64_t alignment = 0);
   void storeVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value mask,
                    int64_t alignment = 0);
+  /// Asks for the cache line; the address may lie behind the array.
+  void prefetch(mlir::Value address);
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);

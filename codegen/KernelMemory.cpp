@@ -74,6 +74,11 @@ void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value m
     LLVM::MaskedStoreOp::create(builder_, loc_, value, address, mask, alignment);
 }
 
+void KernelBuilder::prefetch(Value address) {
+  constexpr unsigned kRead = 0, kKeep = 3, kData = 1;
+  LLVM::Prefetch::create(builder_, loc_, address, kRead, kKeep, kData);
+}
+
 Value KernelBuilder::laneAddresses(Value address, DType dtype, int lanes, Value stride) {
   Value offsets = arith::MulIOp::create(builder_, loc_, laneIndex(lanes), broadcast(stride, lanes));
   Type pointers = VectorType::get({lanes}, LLVM::LLVMPointerType::get(builder_.getContext()));

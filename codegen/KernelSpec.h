@@ -134,6 +134,10 @@ struct MatmulSpec {
   /// (codegen/cuda/GpuBias).
   std::optional<Access> bias;
   bool relu = false;
+  bool pack = false; // V is copied first, a panel for many tiles
+  /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
+  /// sum k mod 16. S and V lie along k.
+  bool partialSums = false;
   int lanes = 8;
   int rows = 8; // of the register tile
 };

@@ -1,7 +1,8 @@
-// Tiling of the product and the two ways to read V.
+// Tiling of the product.
 #include "codegen/MatmulEmitter.h"
 
 #include "codegen/Lowerings.h"
+#include "codegen/Transpose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -12,11 +13,22 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
+constexpr int kVectors = 2; // of a whole tile
 constexpr int kMiddleRows = 4;
+constexpr int64_t kPageBytes = 4096;
+// Rows that one copy of a panel serves: as much of S as the last cache holds for all threads.
+constexpr int64_t kPackedRows = 960;
 } // namespace
 
 void MatmulEmitter::emit() {
   Value zero = k_.i64(0), s = k_.size(spec_.s), v = k_.size(spec_.v);
+  if (spec_.pack) {
+    const bool known = !spec_.k.isDynamic() && spec_.k.value < spec_.depth;
+    const int64_t depth = known ? spec_.k.value : spec_.depth;
+    // What is turned is stored `lanes` steps at a time.
+    const int64_t rounded = (depth + spec_.lanes - 1) / spec_.lanes * spec_.lanes;
+    packed_ = k_.stackSlots(spec_.dtype, spec_.lanes, static_cast<int>(kVectors * rounded));
+  }
   if (spec_.rangeOverBlocks)
     blocks();
   else if (!spec_.batch.is(1))
@@ -27,10 +39,18 @@ void MatmulEmitter::emit() {
     panels(zero, k_.lo(), k_.hi(), zero, v);
 }
 
-// Blocks of k stand outermost, so that a block of V stays in cache while s runs.
+// Blocks of k stand outermost, so that a block of V stays in cache while s runs. A panel that is
+// copied serves so many rows that S should not leave the cache before the next one.
 void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) {
-  batch_ = batch, s0_ = s0, s1_ = s1, v0_ = v0, v1_ = v1;
-  overDepth(k_.i64(0), k_.size(spec_.k));
+  batch_ = batch, v0_ = v0, v1_ = v1;
+  const auto rows = [&](Value from, Value to) {
+    s0_ = from, s1_ = to;
+    overDepth(k_.i64(0), k_.size(spec_.k));
+  };
+  if (!spec_.pack)
+    return rows(s0, s1);
+  k_.loop(s0, s1, kPackedRows,
+          [&](Value s) { rows(s, k_.min(k_.add(s, k_.i64(kPackedRows)), s1)); });
 }
 
 void MatmulEmitter::overDepth(Value from, Value to) {
@@ -55,23 +75,65 @@ void MatmulEmitter::blocks() {
   });
 }
 
+// Along one row of S there is room for more, but for rows of V that share the sets of a cache:
+// fewer of them stay in it.
+int MatmulEmitter::vectorsOfPanel() const {
+  if (!spec_.s.is(1) || spec_.pack)
+    return kVectors;
+  const Size& apart = spec_.right.strides[2];
+  const bool collides = !apart.isDynamic() && apart.value * sizeOf(spec_.dtype) % kPageBytes == 0;
+  return !transposed() ? 8 : collides ? 1 : kVectors;
+}
+
 void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   k0_ = k0, k1_ = k1, first_ = first;
-  const int vectors = spec_.s.is(1) && !transposed() ? 8 : 2;
+  if (spec_.partialSums)
+    return partialSums();
+  if (sweeps())
+    return sweep();
+  const int vectors = vectorsOfPanel();
   const int64_t width = int64_t{vectors} * spec_.lanes;
   Value count = k_.sub(v1_, v0_);
   // Width is a power of two, as roundDown asks.
   Value wideEnd = k_.add(v0_, k_.roundDown(count, width));
   k_.loop(v0_, wideEnd, width,
           [&](Value v) { overRows({nullptr, v, 0, vectors, nullptr, nullptr}); });
+  Value last = k_.sub(v1_, k_.i64(1));
+  if (const auto known = k_.known(count)) { // in one tile
+    const auto rest = static_cast<int>(*known % width);
+    if (rest == 0)
+      return;
+    Value mask =
+        rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
+    return overRows({nullptr, wideEnd, 0, (rest + spec_.lanes - 1) / spec_.lanes, mask, last});
+  }
   k_.loop(wideEnd, v1_, spec_.lanes, [&](Value v) {
-    Value mask = k_.maskBelow(k_.sub(v1_, v), spec_.lanes);
-    overRows({nullptr, v, 0, 1, mask, k_.sub(v1_, k_.i64(1))});
+    overRows({nullptr, v, 0, 1, k_.maskBelow(k_.sub(v1_, v), spec_.lanes), last});
   });
 }
 
+// Rows of a tile, where their number is known: as few tiles as registers allow, of which the last
+// is not so small that its multipliers wait for each other.
+static int rowsFor(int64_t count, int most) {
+  int best = most;
+  int64_t least = INT64_MAX;
+  for (int rows = most; rows > most / 2; --rows) {
+    const int64_t rest = count % rows;
+    const int64_t cost =
+        count / rows * (4 * rows + 1) + (rest ? 4 * std::max<int64_t>(rest, 4) + 1 : 0);
+    if (cost <= least)
+      least = cost, best = rows;
+  }
+  return best;
+}
+
 void MatmulEmitter::overRows(Tile tile) {
-  const int rows = spec_.rows;
+  if (spec_.pack)
+    pack(tile);
+  const auto known = k_.known(k_.sub(s1_, s0_));
+  const int rows = known && !spec_.upper
+                       ? rowsFor(*known, spec_.rows + (spec_.lines.empty() ? 1 : 0))
+                       : spec_.rows;
   Value end = s1_;
   if (spec_.upper) {
     // Whole tiles up to the one that the diagonal leaves through the last vector.
@@ -80,44 +142,43 @@ void MatmulEmitter::overRows(Tile tile) {
     Value tiles = arith::DivSIOp::create(k_.builder(), k_.loc(), reach, k_.i64(rows));
     end = k_.min(s1_, k_.add(s0_, k_.mul(tiles, k_.i64(rows))));
   }
-  Value count = k_.sub(end, s0_);
-  if (!spec_.s.isDynamic() && spec_.s.value < rows) {
-    rowTiles(tile, s0_, end, spec_.s.value >= kMiddleRows ? kMiddleRows : 1);
+  Value mainEnd;
+  if (known && !spec_.upper) {
+    mainEnd = k_.add(s0_, k_.i64(*known / rows * rows));
+  } else {
+    Value blocks = arith::DivSIOp::create(k_.builder(), k_.loc(), k_.sub(end, s0_), k_.i64(rows));
+    mainEnd = k_.add(s0_, k_.mul(blocks, k_.i64(rows)));
+  }
+  const auto tiles = [&](Value from, Value to, int size) {
+    k_.loop(from, to, size, [&](Value s) {
+      tile.s0 = s, tile.rows = size;
+      this->tile(tile);
+    });
+  };
+  tiles(s0_, mainEnd, rows);
+  if (known && !spec_.upper) {
+    if (const auto rest = static_cast<int>(*known % rows))
+      tiles(mainEnd, end, rest);
     return;
   }
-  Value blocks = arith::DivSIOp::create(k_.builder(), k_.loc(), count, k_.i64(rows));
-  Value mainEnd = k_.add(s0_, k_.mul(blocks, k_.i64(rows)));
-  k_.loop(s0_, mainEnd, rows, [&](Value s) {
-    tile.s0 = s, tile.rows = rows;
-    this->tile(tile);
-  });
-  rowTiles(tile, mainEnd, end, kMiddleRows);
-}
-
-// Rows in groups, the rest one by one.
-void MatmulEmitter::rowTiles(Tile tile, Value from, Value to, int rows) {
-  Value groupedEnd = k_.add(from, k_.roundDown(k_.sub(to, from), rows));
-  k_.loop(from, groupedEnd, rows, [&](Value s) {
-    tile.s0 = s, tile.rows = rows;
-    this->tile(tile);
-  });
-  if (rows == 1)
-    return;
-  k_.loop(groupedEnd, to, 1, [&](Value s) {
-    tile.s0 = s, tile.rows = 1;
-    this->tile(tile);
-  });
+  // Rows in groups, the rest one by one.
+  Value groupedEnd = k_.add(mainEnd, k_.roundDown(k_.sub(end, mainEnd), kMiddleRows));
+  tiles(mainEnd, groupedEnd, kMiddleRows);
+  tiles(groupedEnd, end, 1);
 }
 
 void MatmulEmitter::tile(const Tile& tile) { finish(tile, accumulate(tile)); }
 
+Value MatmulEmitter::zeros(int lanes) {
+  Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), lanes);
+  return arith::ConstantOp::create(k_.builder(), k_.loc(),
+                                   cast<TypedAttr>(k_.builder().getZeroAttr(type)));
+}
+
 MatmulEmitter::Vectors MatmulEmitter::accumulate(const Tile& tile) {
-  Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), spec_.lanes);
-  Value zero = arith::ConstantOp::create(k_.builder(), k_.loc(),
-                                         cast<TypedAttr>(k_.builder().getZeroAttr(type)));
-  Vectors sums(static_cast<size_t>(tile.rows * tile.vectors), zero);
+  Vectors sums(static_cast<size_t>(tile.rows * tile.vectors), zeros(spec_.lanes));
   Value from = k0_;
-  if (transposed()) {
+  if (transposed() && !spec_.pack) {
     Value blockEnd = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
     sums = k_.loop(k0_, blockEnd, spec_.lanes, sums, [&](Value k, ValueRange carried) {
       return transposedStep(tile, k, carried, spec_.lanes);
@@ -145,132 +206,105 @@ Value MatmulEmitter::offset(const Access& access, Value s, Value v, Value k) {
   return sum;
 }
 
-Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, Value mask) {
-  Value address = k_.address(k_.pointer(access.arg), access.dtype, offset(access, nullptr, v, k));
-  const Size& stride = access.strides[along];
-  if (stride.is(0))
-    return k_.broadcast(k_.loadScalar(address, access.dtype), spec_.lanes);
-  if (stride.is(1))
-    return k_.loadVector(address, access.dtype, spec_.lanes, mask);
-  return k_.gatherVector(address, access.dtype, spec_.lanes, k_.size(stride), mask);
-}
-
-Value MatmulEmitter::rightVector(Value v, Value k, Along along, Value mask) {
-  if (spec_.lines.empty())
-    return loadVector(spec_.right, v, k, along, mask);
-  SmallVector<Value> values;
-  for (const Line& line : spec_.lines) {
-    ScalarBuilder b(k_.builder(), k_.loc(), line.dtype, contract_);
-    if (auto* load = std::get_if<Line::Load>(&line.what)) {
-      values.push_back(loadVector(load->from, v, k, along, mask));
-    } else if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
-      values.push_back(k_.broadcast(b.literal(constant->value), spec_.lanes));
-    } else if (auto* parameter = std::get_if<Line::Parameter>(&line.what)) {
-      values.push_back(k_.broadcast(k_.number(*parameter, line.dtype), spec_.lanes));
-    } else {
-      const auto& apply = std::get<Line::Apply>(line.what);
-      SmallVector<Value> operands;
-      for (int operand : apply.operands)
-        operands.push_back(values[static_cast<size_t>(operand)]);
-      values.push_back(lowerPointwise(apply.code, b, operands));
-    }
+// The next tile's rows of S come from far while this one is computed: a row's next lines at every
+// step of k, rows in turn.
+void MatmulEmitter::fetchNextRows(const Tile& tile, Value k) {
+  constexpr int64_t kSteps = 16, kLineBytes = 64;
+  Value turn = arith::AndIOp::create(k_.builder(), k_.loc(), k_.sub(k, k0_), k_.i64(kSteps - 1));
+  Value s = k_.add(k_.add(tile.s0, k_.i64(tile.rows)), turn);
+  Value at = k_.sub(k, turn);
+  const int64_t line = kLineBytes / sizeOf(spec_.dtype);
+  for (int64_t from = 0; from < kSteps; from += line) {
+    Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
+                               offset(spec_.left, s, nullptr, k_.add(at, k_.i64(from))));
+    // For reading, into the second cache, as data.
+    LLVM::Prefetch::create(k_.builder(), k_.loc(), address, 0U, 2U, 1U);
   }
-  return values.back();
 }
 
 MatmulEmitter::Vectors MatmulEmitter::step(const Tile& tile, Value k, ValueRange sums) {
+  if (spec_.pack && tile.rows >= spec_.rows && spec_.left.strides[3].is(1))
+    fetchNextRows(tile, k);
   Vectors right;
   for (int j = 0; j < tile.vectors; ++j)
-    right.push_back(rightVector(vIndex(tile, j), k, alongV, tile.mask));
-  return multiply(tile, k, right, sums);
+    if (spec_.pack)
+      right.push_back(k_.loadVector(packedAddress(tile, k, k_.i64(j)), spec_.dtype, spec_.lanes,
+                                    nullptr, int64_t{spec_.lanes} * sizeOf(spec_.dtype)));
+    else
+      right.push_back(rightVector(vIndex(tile, j), k, alongV, spec_.lanes, maskOf(tile, j)));
+  return multiply(tile, k, 0, right, sums);
 }
 
-MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, ArrayRef<Value> right,
-                                               ValueRange sums) {
-  Vectors next;
+// Adds the products with the tile's vectors from `from` on, as many as there are in `right`.
+MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, int from,
+                                               ArrayRef<Value> right, ValueRange sums) {
+  Vectors next(sums);
   for (int i = 0; i < tile.rows; ++i) {
     Value s = k_.add(tile.s0, k_.i64(i));
     Value address =
         k_.address(k_.pointer(spec_.left.arg), spec_.dtype, offset(spec_.left, s, nullptr, k));
     Value left = k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
-    for (int j = 0; j < tile.vectors; ++j)
-      next.push_back(
-          math::FmaOp::create(k_.builder(), k_.loc(), left, right[j], sums[i * tile.vectors + j]));
+    for (size_t j = 0; j < right.size(); ++j) {
+      Value& sum = next[static_cast<size_t>(i * tile.vectors + from) + j];
+      sum = math::FmaOp::create(k_.builder(), k_.loc(), left, right[j], sum);
+    }
   }
   return next;
 }
 
-// Up to `lanes` steps of k at once: V is read along k, where it is contiguous, and turned in
-// registers.
-MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, Value k, ValueRange sums,
-                                                     int steps) {
-  SmallVector<Vectors> turned;
+// Whether what lies together in C are rows of the tile.
+bool MatmulEmitter::storesAcross(const Tile& tile) const {
+  return tile.rows > 1 && spec_.result.strides[1].is(1) && !spec_.result.strides[2].is(1);
+}
+
+// Turned, so that a lane of v is stored in one piece.
+void MatmulEmitter::finishAcross(const Tile& tile, const Vectors& sums) {
   for (int j = 0; j < tile.vectors; ++j)
-    turned.push_back(transposeRight(tile, j, k, steps));
-  Vectors current(sums);
-  for (int step = 0; step < steps; ++step) {
-    Vectors right;
-    for (int j = 0; j < tile.vectors; ++j)
-      right.push_back(turned[j][step]);
-    current = multiply(tile, k_.add(k, k_.i64(step)), right, current);
-  }
-  return current;
-}
-
-// Eklundh's transposition: log2(lanes) rounds that exchange off-diagonal blocks.
-static void turn(OpBuilder& builder, Location loc, SmallVector<Value>& rows) {
-  const auto lanes = static_cast<int64_t>(rows.size());
-  for (int64_t width = 1; width < lanes; width *= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const bool odd = lane & width;
-      low.push_back(odd ? lanes + lane - width : lane);
-      high.push_back(odd ? lanes + lane : lane + width);
+    for (int first = 0; first < tile.rows; first += spec_.lanes) {
+      const int count = std::min(spec_.lanes, tile.rows - first);
+      Value rowMask = count < spec_.lanes ? k_.maskBelow(k_.i64(count), spec_.lanes) : nullptr;
+      Vectors rows(static_cast<size_t>(spec_.lanes), sums[j]);
+      for (int i = 0; i < count; ++i)
+        rows[i] = sums[(first + i) * tile.vectors + j];
+      transposeSquare(k_, rows, sizeOf(spec_.dtype));
+      for (int lane = 0; lane < spec_.lanes; ++lane) {
+        const auto put = [&] {
+          storeAlong(rows[lane], k_.add(tile.s0, k_.i64(first)),
+                     k_.add(vIndex(tile, j), k_.i64(lane)), 1, rowMask);
+        };
+        if (Value mask = maskOf(tile, j))
+          k_.when(vector::ExtractOp::create(k_.builder(), k_.loc(), mask, int64_t{lane}), put);
+        else
+          put();
+      }
     }
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & width)
-        continue;
-      Value a = rows[i], b = rows[i + width];
-      rows[i] = vector::ShuffleOp::create(builder, loc, a, b, low);
-      rows[i + width] = vector::ShuffleOp::create(builder, loc, a, b, high);
-    }
-  }
-}
-
-MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, int vector, Value k,
-                                                     int steps) {
-  Vectors rows;
-  Value mask = steps < spec_.lanes ? k_.maskBelow(k_.i64(steps), spec_.lanes) : nullptr;
-  for (int lane = 0; lane < spec_.lanes; ++lane) {
-    Value v = k_.add(vIndex(tile, vector), k_.i64(lane));
-    // Lanes past the end read the last row again; they are never stored.
-    if (tile.lastLane)
-      v = k_.min(v, tile.lastLane);
-    rows.push_back(rightVector(v, k, alongK, mask));
-  }
-  turn(k_.builder(), k_.loc(), rows);
-  return rows;
 }
 
 void MatmulEmitter::finish(const Tile& tile, const Vectors& sums) {
-  const Size& stride = spec_.result.strides[2];
+  if (storesAcross(tile))
+    return finishAcross(tile, sums);
   for (int i = 0; i < tile.rows; ++i)
-    for (int j = 0; j < tile.vectors; ++j) {
-      Value s = k_.add(tile.s0, k_.i64(i));
-      Value address = k_.address(k_.pointer(spec_.result.arg), spec_.dtype,
-                                 offset(spec_.result, s, vIndex(tile, j), nullptr));
-      Value sum = sums[i * tile.vectors + j];
-      if (!first_) {
-        Value before = stride.is(1) ? k_.loadVector(address, spec_.dtype, spec_.lanes, tile.mask)
-                                    : k_.gatherVector(address, spec_.dtype, spec_.lanes,
-                                                      k_.size(stride), tile.mask);
-        sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
-      }
-      if (stride.is(1))
-        k_.storeVector(sum, address, spec_.dtype, tile.mask);
-      else
-        k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), tile.mask);
-    }
+    for (int j = 0; j < tile.vectors; ++j)
+      storeAlong(sums[i * tile.vectors + j], k_.add(tile.s0, k_.i64(i)), vIndex(tile, j), 2,
+                 maskOf(tile, j));
+}
+
+// Totals of a block: the first are stored, the others added.
+void MatmulEmitter::storeAlong(Value sum, Value s, Value v, int loop, Value mask) {
+  const Size& stride = spec_.result.strides[static_cast<size_t>(loop)];
+  const auto lanes = static_cast<int>(cast<VectorType>(sum.getType()).getNumElements());
+  Value address =
+      k_.address(k_.pointer(spec_.result.arg), spec_.dtype, offset(spec_.result, s, v, nullptr));
+  if (!first_) {
+    Value before = stride.is(1)
+                       ? k_.loadVector(address, spec_.dtype, lanes, mask)
+                       : k_.gatherVector(address, spec_.dtype, lanes, k_.size(stride), mask);
+    sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
+  }
+  if (stride.is(1))
+    k_.storeVector(sum, address, spec_.dtype, mask);
+  else
+    k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
 }
 
 void emitBlockSum(KernelBuilder& k, const BlockSumSpec& spec) {

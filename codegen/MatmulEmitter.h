@@ -1,6 +1,7 @@
 // Emits C[s,v] = sum over k of S[s,k] V[k,v] as register tiles: rows of s by vectors along v.
 // Every element is accumulated by fma in k order within blocks of 1024, block totals added in
-// order, so that all tilings and layouts give the same bits.
+// order, so that all tilings and layouts give the same bits. Where the spec asks for it, a panel of
+// V is first copied side by side, or one row is summed in partial sums (MatmulSpec).
 #pragma once
 
 #include "codegen/KernelBuilder.h"
@@ -17,7 +18,7 @@ private:
   struct Tile {
     mlir::Value s0, v0;
     int rows, vectors;
-    mlir::Value mask;     // of the only vector, in the tail of v
+    mlir::Value mask;     // of the last vector, in the tail of v
     mlir::Value lastLane; // v index no lane may pass, in the tail
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
@@ -25,31 +26,68 @@ private:
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
   void blocks();
   void overDepth(mlir::Value from, mlir::Value to);
+  int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   void overRows(Tile tile);
   void rowTiles(Tile tile, mlir::Value from, mlir::Value to, int rows);
   void tile(const Tile& tile);
   Vectors accumulate(const Tile& tile);
+  void fetchNextRows(const Tile& tile, mlir::Value k);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
-  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
-  Vectors multiply(const Tile& tile, mlir::Value k, llvm::ArrayRef<mlir::Value> right,
+  Vectors multiply(const Tile& tile, mlir::Value k, int from, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
+  void finish(const Tile& tile, const Vectors& sums);
+  bool storesAcross(const Tile& tile) const;
+  void finishAcross(const Tile& tile, const Vectors& sums);
+  /// Lanes are elements of s (loop 1) or v (loop 2).
+  void storeAlong(mlir::Value sum, mlir::Value s, mlir::Value v, int loop, mlir::Value mask);
+
+  // MatmulRight.cpp: V where it lies, turned, or copied.
   /// Elements of V from (k, v) on, along v or along k.
   enum Along { alongV = 2, alongK = 3 };
-  mlir::Value rightVector(mlir::Value v, mlir::Value k, Along along, mlir::Value mask);
-  mlir::Value loadVector(const Access& access, mlir::Value v, mlir::Value k, Along along,
+  mlir::Value rightVector(mlir::Value v, mlir::Value k, Along along, int lanes, mlir::Value mask);
+  mlir::Value loadVector(const Access& access, mlir::Value v, mlir::Value k, Along along, int lanes,
                          mlir::Value mask);
-  Vectors transposeRight(const Tile& tile, int vector, mlir::Value k, int steps);
-  void finish(const Tile& tile, const Vectors& sums);
+  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
+  /// `steps` vectors along v, from k on; they lie along k. `count`: how many of them there are,
+  /// where that is not known.
+  Vectors transposeRight(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
+                         mlir::Value count = nullptr);
+  Vectors rightRows(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
+                    mlir::Value count);
+  void pack(const Tile& tile);
+  void packTurned(const Tile& tile);
+  mlir::Value packedAddress(const Tile& tile, mlir::Value k, mlir::Value vector);
+
+  // MatmulPartials.cpp: one row of S, 16 partial sums to an element.
+  void partialSums();
+  void partialRows(mlir::Value v0, int rows);
+  Vectors partialStep(mlir::Value v0, int rows, mlir::Value k, mlir::Value count,
+                      mlir::ValueRange sums);
+
+  // MatmulSweep.cpp: one row of S, rows of V from end to end.
+  bool sweeps() const;
+  void sweep();
+  void sweepRows(mlir::Value v, mlir::Value end, mlir::Value k, int rows);
+  void overVectors(mlir::Value v, mlir::Value end,
+                   llvm::function_ref<void(mlir::Value at, mlir::Value mask)> body);
+  mlir::Value sumAddress(mlir::Value v, mlir::Value at);
+  int64_t alignment() const { return int64_t{spec_.lanes} * sizeOf(spec_.dtype); }
 
   mlir::Value offset(const Access& access, mlir::Value s, mlir::Value v, mlir::Value k);
   mlir::Value vIndex(const Tile& tile, int vector);
+  mlir::Value maskOf(const Tile& tile, int vector) const {
+    return vector + 1 == tile.vectors ? tile.mask : nullptr;
+  }
+  mlir::Value zeros(int lanes);
   bool transposed() const { return spec_.right.strides[3].is(1) && !spec_.right.strides[2].is(1); }
 
   KernelBuilder& k_;
   const MatmulSpec& spec_;
   bool contract_;
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
+  mlir::Value packed_; // a block's panel of V: lanes of its vectors for each k
+  mlir::Value sums_;   // of a sweep
   bool first_ = true;
 };
 

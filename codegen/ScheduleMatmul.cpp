@@ -1,6 +1,8 @@
 // Products of matrices: which operand is broadcast and which is a vector, what is computed where it
 // is read, and how long sums are cut.
+#include "codegen/Folds.h"
 #include "codegen/Scheduler.h"
+#include "runtime/MatmulPlan.h"
 
 namespace diptych::codegen {
 
@@ -50,7 +52,7 @@ bool isLongSum(const MatmulSpec& spec) {
 // strict numerics.
 constexpr int64_t kLongParts = 16, kLongDepth = 256, kLongResult = 1 << 16;
 bool isLongProduct(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return options.contract && !options.gpu && spec.batch.is(1) &&
+  return options.contract && !options.gpu && spec.batch.is(1) && !spec.partialSums &&
          spec.s.value * spec.v.value <= kLongResult && spec.k.value >= 32 * kMatmulBlock;
 }
 
@@ -75,6 +77,27 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
   };
   return along == 1 && last && last->code == OpCode::Mul &&
          (isRight(last->operands[0]) || isRight(last->operands[1]));
+}
+
+// One row by rows of V that lie along k: read from end to end, if k may be summed in parts.
+constexpr int64_t kLeastDepth = 64;
+bool hasPartialSums(const MatmulSpec& spec, const ScheduleOptions& options) {
+  const Access &left = spec.left, &right = spec.right;
+  return options.contract && !options.gpu && spec.lines.empty() && spec.s.is(1) &&
+         left.strides[3].is(1) && right.strides[3].is(1) &&
+         (!right.strides[2].is(1) || spec.v.is(1)) && spec.k.value >= kLeastDepth;
+}
+
+// Fewer columns than half a vector has lanes, and sums long enough to pay for turning rows.
+bool isNarrow(int64_t m, int64_t n, int64_t k, int64_t lanes) {
+  return n > 1 && 2 * n <= lanes && m >= 8 * lanes && k >= 32;
+}
+
+bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
+  const Access& right = spec.right;
+  return !options.gpu && !spec.partialSums &&
+         runtime::packsRight({spec.s.value, spec.k.value, right.strides[3].value,
+                              right.strides[2].value, sizeOf(spec.dtype), spec.rows});
 }
 
 int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 12 : 4; }
@@ -114,13 +137,17 @@ void Scheduler::matmul(Operation* op) {
   call.name = "matmul";
   call.flops = 2.0 * static_cast<double>(spec.batch.value) * static_cast<double>(m) *
                static_cast<double>(n) * static_cast<double>(k);
-  // A matrix times a vector runs its vectors along the rows of the matrix.
-  const bool exchange = n == 1 && m != 1;
+  // A matrix times a vector, or few, runs its vectors along the rows of the matrix.
+  Operation* right = op->getOperand(1).getDefiningOp();
+  const bool computed = right && isPrologue(right);
+  const bool exchange = (n == 1 && m != 1) ||
+                        (!computed && a.column == 1 &&
+                         choose(options_.choices, !options_.gpu && isNarrow(m, n, k, spec.lanes)));
   spec.s = exchange ? n : m, spec.v = exchange ? m : n;
   spec.left = a.access(0, a.row, 0, a.column);
   spec.result = c.access(2, c.row, c.column, 0);
   call.buffers = {a.storage.buffer, 0, c.storage.buffer};
-  if (Operation* right = op->getOperand(1).getDefiningOp(); right && isPrologue(right)) {
+  if (computed) {
     prologue(right, spec, call);
   } else if (const Matrix b = operand(1); exchange) {
     spec.left = b.access(0, b.column, 0, b.row);
@@ -131,7 +158,14 @@ void Scheduler::matmul(Operation* op) {
     spec.right = b.access(1, 0, b.column, b.row);
     call.buffers[1] = b.storage.buffer;
   }
-  spec.rangeOverV = choose(options_.choices, spec.v.value > spec.s.value);
+  spec.partialSums = choose(options_.choices, hasPartialSums(spec, options_));
+  if (spec.partialSums)
+    spec.depth = kFoldBlock;
+  spec.pack = choose(options_.choices, isPacked(spec, options_));
+  // A panel that is copied had better be copied once.
+  const int64_t panels = spec.pack ? 16 * spec.lanes : 0;
+  spec.rangeOverV = choose(options_.choices,
+                           spec.v.value > (panels ? std::min(panels, spec.s.value) : spec.s.value));
   cutRange(call, spec);
   call.kernel = {spec, options_.contract};
   if (c.storage.type.numel() == 0)

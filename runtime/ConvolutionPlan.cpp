@@ -57,10 +57,11 @@ double laneShare(int64_t extent, int64_t lanes) {
 // Few rows leave the multipliers waiting for each other.
 double rowShare(int64_t extent) { return std::min(1.0, static_cast<double>(extent) / 4); }
 
-// Elements of the result that do not run along v are stored one by one.
-double storeShare(int64_t stride, int64_t terms) {
+// Elements of the result that do not run along v are stored one by one, or turned first where they
+// run along s.
+double storeShare(int64_t stride, int64_t along, int64_t terms) {
   const auto work = static_cast<double>(terms);
-  return stride == 1 ? 1.0 : work / (work + 48);
+  return stride == 1 ? 1.0 : work / (work + (along == 1 ? 8 : 48));
 }
 
 /// The roles that fit best.
@@ -76,7 +77,7 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
     const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(sides[i].extent, 8)) *
-                          storeShare(o == 1 ? 1 : p.outStrides[2], terms);
+                          storeShare(o == 1 ? 1 : p.outStrides[2], sides[i].out, terms);
     // The innermost of equals: its stores lie together.
     if (asRows >= best)
       best = asRows, roles = {true, i};

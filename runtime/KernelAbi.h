@@ -33,6 +33,8 @@
 //   variant kRows: V's v stride and C's v stride are 1
 //   variant kColumns: V's k stride is 1 and C's v stride is 1 (V is transposed in registers)
 //   variant kStrided: any strides
+//   variants kPackedRows, kPackedColumns: the same as kRows and kColumns, for many s: panels of V
+//   are copied first; not on GPUs
 //
 // Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
 //   args   S, V, C
@@ -41,7 +43,8 @@
 //   stride in C; of each of kConvolutionDepth loops of the sum: extent, steps to a block, strides
 //   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v.
 //   range  the outer loops, flattened
-//   variant kRows: S's s stride and C's v stride are 1 (S is the packed kernel); kStrided: any
+//   variant kRows: S's s stride and C's v stride are 1 (S is the packed kernel); kColumns: C's s
+//   stride is 1, not on GPUs; kStrided: any
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
@@ -62,7 +65,14 @@ namespace diptych::runtime {
 
 using KernelFn = void (*)(void* const* args, const int64_t* params, int64_t lo, int64_t hi);
 
-enum Variant : uint8_t { kContiguous = 0, kRows = 100, kColumns = 101, kStrided = 102 };
+enum Variant : uint8_t {
+  kContiguous = 0,
+  kRows = 100,
+  kColumns = 101,
+  kStrided = 102,
+  kPackedRows = 103,
+  kPackedColumns = 104
+};
 
 constexpr int kConvolutionLoops = 6;
 constexpr int kConvolutionDepth = 4;

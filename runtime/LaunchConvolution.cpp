@@ -77,8 +77,11 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
   void* const args[] = {plan.kernelIsVector ? x.data : packed.buffer.data(),
                         plan.kernelIsVector ? packed.buffer.data() : x.data, output.data};
   const std::vector<int64_t> params = paramsOf(plan);
+  const bool across = plan.kernelIsVector && plan.s.result == 1 && !output.onDevice;
   const AnyKernel kernel = kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype,
-                                    plan.kernelIsVector ? kStrided : kRows);
+                                    across                ? kColumns
+                                    : plan.kernelIsVector ? kStrided
+                                                          : kRows);
   const int64_t range = plan.range();
   if (kernel.device)
     return cuda::launchEager(*kernel.device, args, params, range);

@@ -5,6 +5,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
+#include "runtime/MatmulPlan.h"
 #include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
@@ -130,8 +131,16 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   call.innerBlock = 64;
   call.rowBlock = call.rows.rank == 1 ? 24 : 1;
   call.workPerElement = k;
+  uint8_t variant = roles.variant();
+  constexpr int64_t kRowsOfTiles = 12;
+  if (!output.onDevice && variant != kStrided &&
+      packsRight({roles.sExtent, k, roles.vector.contracted, roles.vector.free,
+                  sizeOf(output.type->dtype), kRowsOfTiles})) {
+    call.cutsInner = true;
+    variant = variant == kRows ? kPackedRows : kPackedColumns;
+  }
   const DType dtype = output.type->dtype;
-  call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, roles.variant());
+  call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, variant);
   return call.run();
 }
 

@@ -149,7 +149,9 @@ bool NestCall::run() const {
     return runRows(0, count), true;
   const int64_t rowBlocks = (count + rowBlock - 1) / rowBlock;
   const int64_t innerBlocks = (innerExtent + innerBlock - 1) / innerBlock;
-  if (rowBlocks >= 4 * threads || rowBlocks >= innerBlocks) {
+  const bool byRows =
+      cutsInner ? innerBlocks < 2 * threads : rowBlocks >= 4 * threads || rowBlocks >= innerBlocks;
+  if (byRows) {
     const int64_t grain = std::max<int64_t>(1, kParallelGrain / (rowWork * rowBlock));
     pool.parallelFor(rowBlocks, grain, [&](int64_t lo, int64_t hi) {
       runRows(lo * rowBlock, std::min(count, hi * rowBlock));

@@ -53,6 +53,7 @@ struct NestCall {
   int64_t workPerElement = 1; // elements read for one inner element
   int64_t rowBlock = 1;       // rows are cut at multiples of it
   int64_t innerBlock = 1024;
+  bool cutsInner = false; // where there are enough of its blocks, since rows share work
 
   void setOperand(int i, const Strided& operand) {
     data[i] = operand.data;

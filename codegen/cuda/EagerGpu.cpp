@@ -33,9 +33,7 @@ GpuRequest eagerRequest(const EagerKernel& kernel) {
 }
 
 std::string eagerPtxBlob(const std::string& architecture) {
-  // Lanes and panels are the CPU's affair, but for convolution's panels, which params describe.
-  constexpr int vectorBytes = 64;
-  const std::vector<EagerKernel> kernels = eagerKernels(vectorBytes);
+  const std::vector<EagerKernel> kernels = eagerGpuKernels();
   runtime::cuda::EagerPtx blob;
   for (size_t begin = 0; begin < kernels.size();) {
     size_t end = begin;

@@ -17,17 +17,40 @@ func.func @product(%x: tensor<48x64xf64>, %y: tensor<64x32xf64>) -> tensor<48x32
   return %p : tensor<48x32xf64>
 }
 
-// A transposed right side is read along k and turned in registers; no copy is made.
+// A transposed right side is read along k, turned in registers and kept for all tiles of its columns.
 // CHECK-LABEL: func.func @transposed_0
+// CHECK: llvm.alloca
 // CHECK-NOT: masked.gather
+// CHECK: vector.shuffle {{.*}} [0, 1, 4, 5, 8, 9, 12, 13]
 // CHECK: vector.shuffle {{.*}} [0, 8, 2, 10, 4, 12, 6, 14]
-// CHECK: vector.shuffle {{.*}} [1, 9, 3, 11, 5, 13, 7, 15]
+// CHECK: llvm.store
 // CHECK: math.fma
 // CHECK-NOT: @transposed_1
 func.func @transposed(%x: tensor<48x64xf64>, %y: tensor<32x64xf64>) -> tensor<48x32xf64> {
   %t = diptych.transpose %y {axes = array<i64: 1, 0>} : tensor<32x64xf64> -> tensor<64x32xf64>
   %p = diptych.matmul %x, %t : tensor<48x64xf64>, tensor<64x32xf64> -> tensor<48x32xf64>
   return %p : tensor<48x32xf64>
+}
+
+// For few rows it is turned where it is read.
+// CHECK-LABEL: func.func @few_0
+// CHECK-NOT: llvm.alloca
+// CHECK: vector.shuffle {{.*}} [0, 8, 2, 10, 4, 12, 6, 14]
+// CHECK-COUNT-64: math.fma
+func.func @few(%x: tensor<8x64xf64>, %y: tensor<32x64xf64>) -> tensor<8x32xf64> {
+  %t = diptych.transpose %y {axes = array<i64: 1, 0>} : tensor<32x64xf64> -> tensor<64x32xf64>
+  %p = diptych.matmul %x, %t : tensor<8x64xf64>, tensor<64x32xf64> -> tensor<8x32xf64>
+  return %p : tensor<8x32xf64>
+}
+
+// A matrix times few columns runs its vectors along its rows; what it has of a row is stored at once.
+// CHECK-LABEL: func.func @narrow_0
+// CHECK-COUNT-24: math.fma {{.*}} : vector<8xf64>
+// CHECK: masked.store
+// CHECK-NOT: masked.scatter
+func.func @narrow(%x: tensor<96x64xf64>, %y: tensor<64x3xf64>) -> tensor<96x3xf64> {
+  %p = diptych.matmul %x, %y : tensor<96x64xf64>, tensor<64x3xf64> -> tensor<96x3xf64>
+  return %p : tensor<96x3xf64>
 }
 
 // Depth goes in blocks of 1024, whose totals are added in order.

@@ -84,7 +84,7 @@ TEST(EagerKernels, TheLibraryCarriesAllOfThem) {
   const EagerPtx* embedded = runtime::cuda::embeddedEagerPtx();
   if (!embedded)
     GTEST_SKIP() << "built with DIPTYCH_EAGER_PTX off";
-  const auto kernels = codegen::eagerKernels(64);
+  const auto kernels = codegen::eagerGpuKernels();
   ASSERT_EQ(embedded->kernels.size(), kernels.size());
   std::vector<std::string> texts;
   for (size_t i = 0; i < embedded->modules.size(); ++i)

@@ -41,7 +41,7 @@ private:
   }
 
   std::mutex mutex_;
-  const std::vector<codegen::EagerKernel> kernels_ = codegen::eagerKernels(64);
+  const std::vector<codegen::EagerKernel> kernels_ = codegen::eagerGpuKernels();
   std::map<std::tuple<OpCode, DType, DType, uint8_t>, KernelPtr> made_;
 };
 

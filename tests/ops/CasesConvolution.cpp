@@ -79,6 +79,9 @@ void convolutionCases(CaseList& list) {
   addConvolution(list, {2, 1, 40, 9, 12}, {1, 40, 40, 1, 1}, {1, 1}, {1, 1});
   addConvolution(list, {4, 1, 5, 40, 36}, {1, 3, 5, 38, 34}, {1, 1}, {1, 1});
   addConvolution(list, {2, 1, 3, 9, 9}, {1, 17, 3, 3, 3}, {2, 2}, {1, 1});
+  // Results that run along the rows of a tile; more than one block.
+  addConvolution(list, {2, 1, 20, 9, 27}, {1, 37, 20, 3, 3}, {1, 1}, {1, 1});
+  addConvolution(list, {1, 1, 130, 4, 15}, {1, 19, 130, 3, 3}, {1, 1}, {1, 1});
   // 3d
   addConvolution(list, {1, 1, 2, 3, 4, 3}, {1, 2, 2, 2, 2, 2}, {1, 1, 1}, {1, 1, 1}, true);
   addConvolution(list, {2, 3, 1, 5, 6, 7}, {3, 2, 1, 2, 1, 3}, {2, 1, 3}, {1, 1, 2});

@@ -1,0 +1,79 @@
+// One row of S by a V that is wide and lies along v: its rows are read from end to end, some at a
+// time, while the sums of a stretch of v stay in the nearest cache.
+#include "codegen/MatmulEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+constexpr int64_t kStretchBytes = 16384;
+constexpr int kRowsAtOnce = 8;
+constexpr int64_t kLargeBytes = 1 << 20; // below, V stays in cache between two stretches of tiles
+} // namespace
+
+bool MatmulEmitter::sweeps() const {
+  const Size &along = spec_.right.strides[2], &apart = spec_.right.strides[3];
+  return spec_.s.is(1) && spec_.lines.empty() && along.is(1) && !apart.isDynamic() &&
+         !spec_.v.isDynamic() && !spec_.k.isDynamic() && spec_.v.value > 8 * spec_.lanes &&
+         apart.value >= spec_.v.value && spec_.result.strides[2].is(1) &&
+         spec_.k.value * apart.value * sizeOf(spec_.dtype) >= kLargeBytes;
+}
+
+void MatmulEmitter::sweep() {
+  const int64_t vectors = kStretchBytes / (spec_.lanes * sizeOf(spec_.dtype));
+  const int64_t stretch = vectors * spec_.lanes;
+  if (!sums_)
+    sums_ = k_.stackSlots(spec_.dtype, spec_.lanes, static_cast<int>(vectors));
+  k_.loop(v0_, v1_, stretch, [&](Value v) {
+    Value end = k_.min(k_.add(v, k_.i64(stretch)), v1_);
+    Value groups = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), kRowsAtOnce));
+    // Zeros first: an fma on zero is the product, rounded.
+    k_.loop(v, end, spec_.lanes, [&](Value at) {
+      k_.storeVector(zeros(spec_.lanes), sumAddress(v, at), spec_.dtype, nullptr, alignment());
+    });
+    k_.loop(k0_, groups, kRowsAtOnce, [&](Value k) { sweepRows(v, end, k, kRowsAtOnce); });
+    k_.loop(groups, k1_, 1, [&](Value k) { sweepRows(v, end, k, 1); });
+    const auto finish = [&](Value at, Value mask) {
+      Value sum = k_.loadVector(sumAddress(v, at), spec_.dtype, spec_.lanes, nullptr, alignment());
+      storeAlong(sum, k_.i64(0), at, 2, mask);
+    };
+    overVectors(v, end, finish);
+  });
+}
+
+// From v to end by vectors; the last under a mask.
+void MatmulEmitter::overVectors(Value v, Value end,
+                                llvm::function_ref<void(Value at, Value mask)> body) {
+  Value whole = k_.add(v, k_.roundDown(k_.sub(end, v), spec_.lanes));
+  k_.loop(v, whole, spec_.lanes, [&](Value at) { body(at, nullptr); });
+  k_.loop(whole, end, spec_.lanes,
+          [&](Value at) { body(at, k_.maskBelow(k_.sub(end, at), spec_.lanes)); });
+}
+
+void MatmulEmitter::sweepRows(Value v, Value end, Value k, int rows) {
+  Vectors left;
+  for (int i = 0; i < rows; ++i) {
+    Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
+                               offset(spec_.left, k_.i64(0), nullptr, k_.add(k, k_.i64(i))));
+    left.push_back(k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes));
+  }
+  overVectors(v, end, [&](Value at, Value mask) {
+    Value where = sumAddress(v, at);
+    Value sum = k_.loadVector(where, spec_.dtype, spec_.lanes, nullptr, alignment());
+    for (int i = 0; i < rows; ++i)
+      sum = math::FmaOp::create(k_.builder(), k_.loc(), left[i],
+                                rightVector(at, k_.add(k, k_.i64(i)), alongV, spec_.lanes, mask),
+                                sum);
+    k_.storeVector(sum, where, spec_.dtype, nullptr, alignment());
+  });
+}
+
+Value MatmulEmitter::sumAddress(Value v, Value at) {
+  return k_.address(sums_, spec_.dtype, k_.sub(at, v));
+}
+
+} // namespace diptych::codegen

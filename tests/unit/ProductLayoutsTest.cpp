@@ -1,0 +1,129 @@
+// Products of matrices as they may lie, in every path that a shape takes: read where they lie,
+// turned, copied in panels, exchanged, summed in parts. Held to loops over single numbers, bit for
+// bit, for one thread and several.
+#include "runtime/ThreadPool.h"
+#include "tests/unit/SameBits.h"
+
+namespace dt = diptych;
+using namespace diptych::test;
+
+namespace {
+
+struct Threads {
+  int64_t before = dt::runtime::ThreadPool::global().threads();
+  explicit Threads(int n) { dt::runtime::ThreadPool::global().setThreads(n); }
+  ~Threads() { dt::runtime::ThreadPool::global().setThreads(static_cast<int>(before)); }
+};
+
+// Blocks of 1024, in a block by fma in order; blocks in order.
+template <class T> T inOrder(const T* x, const T* y, int64_t k, int64_t stride) {
+  T total = 0;
+  for (int64_t block = 0; block < k; block += 1024) {
+    T sum = 0;
+    for (int64_t i = block; i < std::min(k, block + 1024); ++i)
+      sum = std::fma(x[i], y[i * stride], sum);
+    total = block == 0 ? sum : total + sum;
+  }
+  return total;
+}
+
+// Blocks of 4096, in a block 16 sums, added by halving; blocks in order.
+template <class T> T inParts(const T* x, const T* y, int64_t k, int64_t stride) {
+  T total = 0;
+  for (int64_t block = 0; block < k; block += 4096) {
+    T part[16] = {};
+    for (int64_t i = block; i < std::min(k, block + 4096); ++i)
+      part[(i - block) % 16] = std::fma(x[i], y[i * stride], part[(i - block) % 16]);
+    for (int64_t half = 8; half > 0; half /= 2)
+      for (int64_t i = 0; i < half; ++i)
+        part[i] += part[i + half];
+    total = block == 0 ? part[0] : total + part[0];
+  }
+  return total;
+}
+
+struct Product {
+  int64_t m, k, n;
+};
+
+template <class T>
+dt::Tensor byLoops(const dt::Tensor& x, const dt::Tensor& y,
+                   T (*sum)(const T*, const T*, int64_t, int64_t)) {
+  const int64_t m = x.shape()[0], k = x.shape()[1], n = y.shape()[1];
+  const auto a = x.to_vector<T>(), b = y.to_vector<T>();
+  std::vector<T> c;
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      c.push_back(sum(a.data() + i * k, b.data() + j, k, n));
+  return dt::tensor(c, {m, n});
+}
+
+// The same numbers as a slice of something wider that begins elsewhere, or as a transpose.
+dt::Tensor wide(const dt::Tensor& x) {
+  const int64_t rows = x.shape()[0], columns = x.shape()[1];
+  const auto around = dt::pad(x, {{1, 0}, {3, 2}});
+  return dt::slice(dt::slice(around, 0, 1, rows + 1), 1, 3, columns + 3);
+}
+dt::Tensor turned(const dt::Tensor& x) { return dt::transpose(dt::transpose(x).contiguous()); }
+
+template <class T> void expectOrder(const Product& size, dt::DType dtype) {
+  dt::manual_seed(static_cast<uint64_t>(size.m + size.k + size.n));
+  const auto x = dt::randn({size.m, size.k}, dtype), y = dt::randn({size.k, size.n}, dtype);
+  const dt::Tensor expected = byLoops<T>(x, y, inOrder<T>);
+  const auto f = [](const dt::Tensor& x, const dt::Tensor& y) { return dt::matmul(x, y); };
+  const auto across = [](const dt::Tensor& x, const dt::Tensor& y) {
+    return dt::matmul(x, dt::transpose(y));
+  };
+  const auto compiled = strictJit(f);
+  const auto compiledAcross = strictJit(across);
+  const dt::Tensor z = dt::transpose(y).contiguous();
+  for (const int threads : {1, 3}) {
+    SCOPED_TRACE(std::to_string(threads) + " threads");
+    const Threads scope(threads);
+    EXPECT_TRUE(sameBits(f(x, y), expected));
+    EXPECT_TRUE(sameBits(f(x, turned(y)), expected));
+    EXPECT_TRUE(sameBits(f(turned(x), wide(y)), expected));
+    EXPECT_TRUE(sameBits(f(wide(x), dt::transpose(wide(z))), expected));
+    EXPECT_TRUE(sameBits(compiled(x, y), expected));
+    EXPECT_TRUE(sameBits(compiledAcross(x, z), expected));
+  }
+}
+
+class ProductLayouts : public testing::TestWithParam<Product> {};
+
+TEST_P(ProductLayouts, SumInOrder) {
+  expectOrder<double>(GetParam(), dt::f64);
+  expectOrder<float>(GetParam(), dt::f32);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sizes, ProductLayouts,
+    testing::Values(Product{1, 70, 45}, Product{45, 70, 1}, Product{150, 1100, 1}, Product{1, 1, 1},
+                    Product{13, 9, 17}, Product{29, 33, 40}, Product{65, 77, 37},
+                    Product{300, 40, 3}, Product{130, 45, 8}, Product{27, 2100, 21},
+                    Product{250, 130, 512}, Product{245, 129, 1024}, Product{970, 140, 520}),
+    [](const auto& info) {
+      const Product& p = info.param;
+      return std::to_string(p.m) + "x" + std::to_string(p.k) + "x" + std::to_string(p.n);
+    });
+
+// In standard numerics a row along k is summed as an axis is.
+template <class T> void expectParts(const Product& size, dt::DType dtype) {
+  const auto x = dt::randn({size.m, size.k}, dtype), y = dt::randn({size.k, size.n}, dtype);
+  const auto f = dt::jit([](const dt::Tensor& x, const dt::Tensor& y) { return dt::matmul(x, y); });
+  const dt::Tensor expected = byLoops<T>(x, y, inParts<T>);
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    EXPECT_TRUE(sameBits(f(x, y), expected)) << size.m << " x " << size.k << " x " << size.n;
+  }
+}
+
+TEST(ProductLayouts, MatrixTimesVectorIsSummedInParts) {
+  for (const Product& size : {Product{37, 64, 1}, Product{150, 1111, 1}, Product{9, 5000, 1},
+                              Product{5, 9001, 1}, Product{1, 300, 1}, Product{3000, 158, 1}}) {
+    expectParts<double>(size, dt::f64);
+    expectParts<float>(size, dt::f32);
+  }
+}
+
+} // namespace
