@@ -62,6 +62,44 @@ void simplifyLoops(NestSpec& nest) {
     }
 }
 
+// Elements far apart are gathered one by one, and a store apart fetches a line for each.
+int strideCost(NestSpec& nest, int loop) {
+  constexpr int load = 1, store = 4;
+  const auto apart = [&](const Access& access) {
+    return !access.strides[loop].is(0) && !access.strides[loop].is(1);
+  };
+  int cost = 0;
+  for (Line& line : nest.lines)
+    if (auto* from = std::get_if<Line::Load>(&line.what))
+      cost += load * apart(from->from);
+  for (Store& to : nest.stores)
+    cost += store * apart(to.to);
+  return cost;
+}
+
+void moveToInnermost(NestSpec& nest, int loop) {
+  const int last = static_cast<int>(nest.extents.size()) - 1;
+  const auto rotate = [&](auto& list) {
+    std::rotate(list.begin() + loop, list.begin() + loop + 1, list.end());
+  };
+  rotate(nest.extents);
+  forEachAccess(nest, [&](Access& access) { rotate(access.strides); });
+  for (Line& line : nest.lines)
+    if (auto* index = std::get_if<Line::Index>(&line.what); index && index->loop >= loop)
+      index->loop = index->loop == loop ? last : index->loop - 1;
+}
+
+// The loop along which most of the memory lies; the last one where several are as good.
+void orderLoops(NestSpec& nest) {
+  const int last = static_cast<int>(nest.extents.size()) - 1;
+  int best = last;
+  for (int loop = last - 1; loop >= 0; --loop)
+    if (nest.extents[loop].value >= kFoldLanes && strideCost(nest, loop) < strideCost(nest, best))
+      best = loop;
+  if (best != last)
+    moveToInnermost(nest, best);
+}
+
 int countUnitLoads(NestSpec& nest, int loop) {
   int count = 0;
   for (Line& line : nest.lines)
@@ -112,6 +150,7 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   simplifyLoops(nest);
   const int last = static_cast<int>(nest.extents.size()) - 1;
   if (nest.folds.empty()) {
+    orderLoops(nest);
     nest.vectorLoop = last;
     nest.lanes =
         last < 0 || nest.extents[last].value == 1 ? 1 : nativeLanes(nest, options.vectorBytes);

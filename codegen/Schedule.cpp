@@ -5,6 +5,7 @@
 #include "codegen/Scheduler.h"
 #include "codegen/cuda/GpuBias.h"
 #include "codegen/cuda/GpuRowFusion.h"
+#include "ir/DialectMovements.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -24,6 +25,7 @@ Schedule Scheduler::run() {
     storages_[argument] = storage;
     schedule_.inputs.push_back(type);
   }
+  layOutResults();
   for (Operation& op : block_)
     visit(&op);
   if (options_.choices)
@@ -177,7 +179,7 @@ void Scheduler::fusion(ir::FusionOp op) {
   for (Value capture : op->getOperands())
     captures.push_back(at(capture));
   for (Value result : op->getResults()) {
-    results.push_back(newStorage(ir::tensorTypeOf(result.getType())));
+    results.push_back(resultStorage(result));
     storages_[result] = results.back();
   }
   call(FusionLowering(op, captures, results, options_).lower());
@@ -215,6 +217,28 @@ void Scheduler::creation(Operation* op) {
     storage.strides = Dims(type.rank(), 0);
   }
   storages_[op->getResult(0)] = storage;
+}
+
+// Axes of one element may have any stride.
+void Scheduler::layOutResults() {
+  for (Value returned : block_.getTerminator()->getOperands()) {
+    const ir::Origin origin(returned);
+    if (origin.isOwn() && !llvm::is_sorted(origin.axes()))
+      layouts_[origin.value()] = llvm::to_vector(origin.axes());
+  }
+}
+
+Storage Scheduler::resultStorage(Value result) {
+  Storage storage = newStorage(ir::tensorTypeOf(result.getType()));
+  const auto layout = layouts_.find(result);
+  if (layout == layouts_.end())
+    return storage;
+  int64_t stride = 1;
+  for (int64_t axis : llvm::reverse(layout->second)) {
+    storage.strides[axis] = stride;
+    stride *= storage.type.shape[axis];
+  }
+  return storage;
 }
 
 // An output's buffer becomes the caller's, unless somebody else has a claim on it.

@@ -51,12 +51,15 @@ private:
   /// A splat as one element in memory that every stride repeats.
   Storage addressable(const Storage& storage);
   void control(mlir::Operation* op);
+  void layOutResults();
   void finish(mlir::Operation* returnOp);
 
   Storage& at(mlir::Value value);
   int newBuffer(PlannedBuffer::Kind kind, int64_t bytes);
   Storage newStorage(const TensorType& type,
                      PlannedBuffer::Kind kind = PlannedBuffer::Kind::Temporary);
+  /// Memory for a kernel's result. What is returned by way of transposes lies as it is returned.
+  Storage resultStorage(mlir::Value result);
   /// The result's own contiguous memory.
   const Storage& allocateResult(mlir::Operation* op);
   /// The value, row-major without gaps; copied where it is not.
@@ -73,6 +76,7 @@ private:
   ScheduleOptions options_;
   Schedule schedule_;
   llvm::DenseMap<mlir::Value, Storage> storages_;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> layouts_; // axes, outermost first
   mlir::Operation* current_ = nullptr;
 };
 

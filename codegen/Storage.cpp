@@ -1,6 +1,8 @@
 // Movements as arithmetic on indices: the operand's index from the result's.
 #include "codegen/Storage.h"
 
+#include "ir/DialectMovements.h"
+
 namespace diptych::codegen {
 
 bool Storage::isContiguous() const {
@@ -109,12 +111,12 @@ std::optional<Storage> viewOf(OpCode code, const Attrs& attrs, const Storage& op
     return std::nullopt;
   if (operand.splat)
     return view;
-  if (code == OpCode::Reshape) {
-    if (!operand.isContiguous())
-      return std::nullopt;
+  if (code == OpCode::Reshape && operand.isContiguous()) {
     view.strides = contiguousStrides(result.shape);
     return view;
   }
+  if (code == OpCode::Reshape && !ir::addsOnlyUnits(operand.type.shape, result.shape))
+    return std::nullopt;
   const IndexMap map =
       throughMovement(code, attrs, operand.type.shape, IndexMap::identity(result.rank()));
   view.strides = Dims(result.rank(), 0);

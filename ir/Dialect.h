@@ -56,6 +56,8 @@ mlir::DenseElementsAttr splatAttr(const TensorType& type, const Scalar& value,
                                   mlir::MLIRContext* context);
 /// The value all elements have; none for what is no constant or no splat. Bits are compared.
 std::optional<Scalar> splatOf(mlir::Attribute value);
+/// Of a constant.
+std::optional<Scalar> splatOf(mlir::Value value);
 mlir::DenseElementsAttr literalAttr(const Literal& literal, mlir::MLIRContext* context);
 std::shared_ptr<const Literal> literalOf(mlir::ElementsAttr value);
 

@@ -58,6 +58,11 @@ std::optional<Scalar> splatOf(mlir::Attribute value) {
   return scalarOf(dense.getSplatValue<mlir::Attribute>());
 }
 
+std::optional<Scalar> splatOf(mlir::Value value) {
+  mlir::Attribute constant;
+  return mlir::matchPattern(value, mlir::m_Constant(&constant)) ? splatOf(constant) : std::nullopt;
+}
+
 mlir::DenseElementsAttr literalAttr(const Literal& literal, mlir::MLIRContext* context) {
   const mlir::RankedTensorType type = mlirTypeOf(context, literal.type);
   const char* bytes = reinterpret_cast<const char*>(literal.bytes.data());

@@ -27,10 +27,7 @@ constexpr int kMaxSteps = 128;
 TensorType typeOf(Value value) { return ir::tensorTypeOf(value.getType()); }
 
 bool isZero(Value value) {
-  Attribute constant;
-  if (!matchPattern(value, m_Constant(&constant)))
-    return false;
-  const auto splat = ir::splatOf(constant);
+  const auto splat = ir::splatOf(value);
   return splat && splat->asDouble() == 0.0;
 }
 

@@ -2,6 +2,8 @@
 // traffic than reading it; otherwise one of them stores it.
 #include "passes/FusionGroups.h"
 
+#include "ir/DialectMovements.h"
+
 namespace diptych::passes {
 
 using namespace mlir;
@@ -10,24 +12,14 @@ namespace {
 // Recomputing more than this many operations an element costs more than a load.
 constexpr int kCheap = 4;
 constexpr size_t kMaxCopies = 3;
+// A kernel of its own is worth it where a heavy value would be computed this often.
+constexpr int64_t kManyTimes = 4;
 constexpr size_t kMaxMembers = 64;
 // Operators between two members that are searched for a way back; more of them count as one.
 constexpr size_t kMaxBetween = 512;
 } // namespace
 
 static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
-
-// A reshape that adds or drops axes of size 1.
-static bool isUnitReshape(Operation* op) {
-  auto squeezed = [](const Shape& shape) {
-    Shape rest;
-    for (int64_t extent : shape)
-      if (extent != 1)
-        rest.push_back(extent);
-    return rest;
-  };
-  return squeezed(shapeOf(op->getOperand(0))) == squeezed(shapeOf(op->getResult(0)));
-}
 
 // Windows that share elements would have their producer compute those anew for each: they stay a
 // view of stored elements, which costs nothing either.
@@ -47,7 +39,8 @@ bool isIndexMap(Operation* op) {
     return false;
   if (*code == OpCode::Windows)
     return !sharesElements(op);
-  return *code != OpCode::Reshape || isUnitReshape(op);
+  return *code != OpCode::Reshape ||
+         ir::addsOnlyUnits(shapeOf(op->getOperand(0)), shapeOf(op->getResult(0)));
 }
 
 namespace {
@@ -102,7 +95,7 @@ private:
   void visitPointwise(Operation* op) {
     llvm::SetVector<FusionGroup*> users = userGroups(op);
     const bool outside = hasOutsideUse(op);
-    const bool once = users.size() == 1 || isCheap(op, users);
+    const bool once = (users.size() == 1 || isCheap(op, users)) && !isRepeated(op, users);
     if (!outside && once && !users.empty()) {
       const bool fits = llvm::none_of(users, [&](FusionGroup* group) {
         return group->members.size() >= kMaxMembers || closesCycle(*group, op, false);
@@ -134,6 +127,46 @@ private:
       large += !small;
     }
     return large <= 1;
+  }
+
+  // Costs more than a load, and would be computed again and again: it varies along the innermost
+  // loop of a kernel, where nothing is hoisted, and repeats along others.
+  bool isRepeated(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
+    if (info(*ir::opCodeOf(op)).cost < kCheap)
+      return false;
+    const Shape own = shapeOf(op->getResult(0));
+    const auto proper = ir::properAxes(own);
+    return !proper.empty() && llvm::any_of(users, [&](FusionGroup* group) {
+      return group->space.product() >= kManyTimes * own.product() &&
+             reachesInnermost(*group, op->getResult(0), proper.back());
+    });
+  }
+
+  // Whether an axis of a value becomes the innermost axis of the group.
+  bool reachesInnermost(const FusionGroup& group, Value value, int64_t axis) {
+    return llvm::any_of(value.getUsers(), [&](Operation* user) {
+      if (!group.members.contains(user))
+        return false;
+      const std::optional<int64_t> after = axisAfter(user, axis);
+      const bool arrives = group.aligned.contains(user) && roleOf(user) != Role::IndexMap;
+      return after && (arrives ? *after == ir::properAxes(group.space).back()
+                               : reachesInnermost(group, user->getResult(0), *after));
+    });
+  }
+
+  // The axis of the result; of a reduction, of its operand.
+  static std::optional<int64_t> axisAfter(Operation* op, int64_t axis) {
+    if (auto wide = dyn_cast<ir::BroadcastOp>(op))
+      return wide.getAxes()[axis];
+    if (auto turned = dyn_cast<ir::TransposeOp>(op))
+      return llvm::find(turned.getAxes(), axis) - turned.getAxes().begin();
+    if (isa<ir::ReshapeOp>(op)) {
+      const auto before = ir::properAxes(shapeOf(op->getOperand(0)));
+      const auto after = ir::properAxes(shapeOf(op->getResult(0)));
+      const auto place = llvm::find(before, axis) - before.begin();
+      return place < std::ssize(after) ? std::optional(after[place]) : std::nullopt;
+    }
+    return isa<ir::WindowsOp>(op) ? std::nullopt : std::optional(axis);
   }
 
   bool canStore(FusionGroup& group, Operation* op) {

@@ -40,11 +40,6 @@ void addConst(Operation* op, Value value, SmallVectorImpl<Value>& arguments) {
 
 //===-- Into the loop ------------------------------------------------------------------------===//
 
-std::optional<Scalar> splatOf(Value value) {
-  auto constant = value.getDefiningOp<ir::ConstantOp>();
-  return constant ? ir::splatOf(constant.getValue()) : std::nullopt;
-}
-
 void cloneConstant(Operation* op, unsigned argument, const Scalar& value) {
   for (Region* region : regionsOf(op)) {
     BlockArgument inside = region->getArgument(argument);
@@ -124,7 +119,7 @@ void moveIn(Operation* op) {
   };
   for (unsigned i = offset; i < op->getNumOperands(); ++i)
     if (!isCarry(i))
-      if (const auto value = splatOf(op->getOperand(i)))
+      if (const auto value = ir::splatOf(op->getOperand(i)))
         cloneConstant(op, i - offset, *value);
   if (auto scan = dyn_cast<ir::ScanOp>(op))
     for (unsigned x = 0; x < scan.getXs().size(); ++x)

@@ -1,38 +1,31 @@
 // Patterns of standard numerics. Each opens with the identity it uses.
 #include "passes/SimplifyAlgebra.h"
 
-#include "ir/Dialect.h"
-
 #include <cmath>
 
 namespace diptych::passes {
 
-namespace {
 using namespace ir;
 using mlir::PatternRewriter;
 
-std::optional<Scalar> constantSplat(mlir::Value value) {
-  mlir::DenseElementsAttr constant;
-  return mlir::matchPattern(value, mlir::m_Constant(&constant)) ? splatOf(constant) : std::nullopt;
-}
-
-bool isZero(mlir::Value value) {
-  const auto splat = constantSplat(value);
-  return splat && splat->asDouble() == 0.0;
-}
-
 mlir::Value make(PatternRewriter& rewriter, mlir::Location location, OpCode code,
-                 mlir::ValueRange operands, const Attrs& attrs = {}) {
+                 mlir::ValueRange operands, const Attrs& attrs) {
   return createOp(rewriter, location, code, operands, attrs)->getResult(0);
 }
 
-mlir::Value constant(PatternRewriter& rewriter, mlir::Location location, const TensorType& type,
-                     const Scalar& value) {
+mlir::Value makeSplat(PatternRewriter& rewriter, mlir::Location location, const TensorType& type,
+                      const Scalar& value) {
   Attrs attrs;
   attrs.dtype = type.dtype;
   attrs.shape = type.shape;
   attrs.value = castTo(type.dtype, value);
   return make(rewriter, location, OpCode::Constant, {}, attrs);
+}
+
+namespace {
+bool isZero(mlir::Value value) {
+  const auto splat = splatOf(value);
+  return splat && splat->asDouble() == 0.0;
 }
 
 // x + 0 = x; x + (-y) = x - y
@@ -67,14 +60,14 @@ struct SimplerDifference : mlir::OpRewritePattern<SubOp> {
 struct SimplerScale : mlir::OpRewritePattern<MulOp> {
   using OpRewritePattern::OpRewritePattern;
   mlir::LogicalResult matchAndRewrite(MulOp op, PatternRewriter& rewriter) const override {
-    const auto outer = constantSplat(op.getY());
+    const auto outer = splatOf(op.getY());
     if (!outer || outer->isInteger)
       return rewriter.notifyMatchFailure(op, "not scaled by a number");
     const TensorType type = tensorTypeOf(op.getType());
     if (auto negated = op.getX().getDefiningOp<NegOp>())
       return scale(op, negated.getX(), type, -outer->floating, rewriter);
     auto inner = op.getX().getDefiningOp<MulOp>();
-    const auto factor = inner ? constantSplat(inner.getY()) : std::nullopt;
+    const auto factor = inner ? splatOf(inner.getY()) : std::nullopt;
     if (!factor)
       return rewriter.notifyMatchFailure(op, "not scaled before");
     const double product = castTo(type.dtype, Scalar(factor->floating * outer->floating)).floating;
@@ -87,7 +80,7 @@ struct SimplerScale : mlir::OpRewritePattern<MulOp> {
 
   static mlir::LogicalResult scale(MulOp op, mlir::Value x, const TensorType& type, double factor,
                                    PatternRewriter& rewriter) {
-    const mlir::Value y = constant(rewriter, op.getLoc(), type, factor);
+    const mlir::Value y = makeSplat(rewriter, op.getLoc(), type, factor);
     rewriter.replaceOpWithNewOp<MulOp>(op, op.getType(), x, y);
     return mlir::success();
   }
@@ -124,7 +117,7 @@ struct SumOfBroadcast : mlir::OpRewritePattern<SumOp> {
       value = make(rewriter, op.getLoc(), OpCode::Sum, value, sums);
     if (copies != 1)
       value = make(rewriter, op.getLoc(), OpCode::Mul,
-                   {value, constant(rewriter, op.getLoc(), tensorTypeOf(value.getType()),
+                   {value, makeSplat(rewriter, op.getLoc(), tensorTypeOf(value.getType()),
                                     static_cast<double>(copies))});
     repeats.shape = result.shape;
     if (value.getType() != op.getType())
@@ -146,7 +139,7 @@ struct PointwiseOfBroadcasts : mlir::RewritePattern {
     BroadcastOp first;
     for (mlir::Value operand : op->getOperands()) {
       auto broadcast = operand.getDefiningOp<BroadcastOp>();
-      if (!broadcast && !constantSplat(operand))
+      if (!broadcast && !splatOf(operand))
         return rewriter.notifyMatchFailure(op, "an operand has values of its own");
       if (broadcast && first && !alike(first, broadcast))
         return rewriter.notifyMatchFailure(op, "operands are broadcast differently");
@@ -161,9 +154,9 @@ struct PointwiseOfBroadcasts : mlir::RewritePattern {
     for (mlir::Value operand : op->getOperands()) {
       auto broadcast = operand.getDefiningOp<BroadcastOp>();
       operands.push_back(broadcast ? broadcast.getX()
-                                   : constant(rewriter, op->getLoc(),
+                                   : makeSplat(rewriter, op->getLoc(),
                                               {tensorTypeOf(operand.getType()).dtype, narrow},
-                                              *constantSplat(operand)));
+                                              *splatOf(operand)));
     }
     const mlir::Value value = make(rewriter, op->getLoc(), *code, operands, attrsOf(op));
     rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), value,
@@ -183,6 +176,7 @@ void populateAlgebra(mlir::RewritePatternSet& patterns) {
   patterns.add<SimplerSum, SimplerDifference, SimplerScale, SumOfBroadcast, PointwiseOfBroadcasts>(
       patterns.getContext());
   populateDiagonals(patterns);
+  populateMovements(patterns);
 }
 
 } // namespace diptych::passes

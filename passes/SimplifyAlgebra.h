@@ -1,14 +1,24 @@
 // Algebra that holds for real numbers and keeps errors of the same order, but not every bit.
 #pragma once
 
+#include "ir/Dialect.h"
+
 #include "mlir/IR/PatternMatch.h"
 
 namespace diptych::passes {
+
+mlir::Value make(mlir::PatternRewriter& rewriter, mlir::Location location, OpCode code,
+                 mlir::ValueRange operands, const Attrs& attrs = {});
+/// `value` in every element, rounded to the dtype.
+mlir::Value makeSplat(mlir::PatternRewriter& rewriter, mlir::Location location,
+                      const TensorType& type, const Scalar& value);
 
 void populateAlgebra(mlir::RewritePatternSet& patterns);
 /// Chains of matrix products in the order of least cost.
 void populateReassociation(mlir::RewritePatternSet& patterns);
 /// Of them: products with matrices that are known to be diagonal.
 void populateDiagonals(mlir::RewritePatternSet& patterns);
+/// Movements that cancel, and outer products.
+void populateMovements(mlir::RewritePatternSet& patterns);
 
 } // namespace diptych::passes

@@ -2,7 +2,7 @@
 // the seeds are the identity, and what multiplies elements multiplies its diagonal.
 #include "passes/SimplifyAlgebra.h"
 
-#include "ir/Dialect.h"
+#include "ir/DialectMovements.h"
 
 namespace diptych::passes {
 
@@ -17,14 +17,6 @@ struct Diagonal {
 };
 
 Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
-
-std::optional<double> splatOf(mlir::Value value) {
-  mlir::DenseElementsAttr constant;
-  if (!mlir::matchPattern(value, m_Constant(&constant)))
-    return std::nullopt;
-  const auto splat = ir::splatOf(constant);
-  return splat && !splat->isInteger ? std::optional(splat->floating) : std::nullopt;
-}
 
 bool isIota(mlir::Value index, int64_t axis) {
   auto iota = index.getDefiningOp<IotaOp>();
@@ -44,20 +36,9 @@ public:
   bool through(BroadcastOp op) { return move(op.getAxes()); }
   bool through(ReshapeOp op) {
     const Shape before = shapeOf(op.getX()), after = shapeOf(op.getResult());
-    llvm::SmallVector<int64_t> from, to;
-    for (int axis = 0; axis < before.size(); ++axis)
-      if (before[axis] != 1)
-        from.push_back(axis);
-    for (int axis = 0; axis < after.size(); ++axis)
-      if (after[axis] != 1)
-        to.push_back(axis);
-    if (from.size() != to.size())
+    if (!addsOnlyUnits(before, after) || !move(properAxes(after)))
       return false;
-    for (size_t i = 0; i < from.size(); ++i)
-      if (before[from[i]] != after[to[i]])
-        return false;
-    if (!move(to))
-      return false;
+    const auto from = properAxes(before);
     row_ = from[row_], column_ = from[column_];
     return true;
   }
@@ -85,8 +66,8 @@ private:
 
 // One factor of a product of elements that the diagonal keeps; none: `other` is no such factor.
 bool scaleBy(Diagonal& diagonal, mlir::Value other, const Axes& axes) {
-  if (const auto splat = splatOf(other)) {
-    diagonal.scale *= *splat;
+  if (const auto splat = splatOf(other); splat && !splat->isInteger) {
+    diagonal.scale *= splat->floating;
     return true;
   }
   auto wide = other.getDefiningOp<BroadcastOp>();
@@ -143,21 +124,17 @@ struct ProductWithDiagonal : mlir::OpRewritePattern<MatmulOp> {
   static mlir::LogicalResult scale(MatmulOp op, mlir::Value x, const Diagonal& diagonal,
                                    int64_t axis, PatternRewriter& rewriter) {
     const TensorType type = tensorTypeOf(op.getType());
-    const auto make = [&](OpCode code, mlir::ValueRange operands, const Attrs& attrs) {
-      return createOp(rewriter, op.getLoc(), code, operands, attrs)->getResult(0);
-    };
     Attrs attrs;
     attrs.shape = type.shape;
     if (diagonal.along) {
       attrs.axes = {axis};
-      x = make(OpCode::Mul, {x, make(OpCode::Broadcast, diagonal.along, attrs)}, {});
+      const mlir::Value wide =
+          make(rewriter, op.getLoc(), OpCode::Broadcast, diagonal.along, attrs);
+      x = make(rewriter, op.getLoc(), OpCode::Mul, {x, wide});
     }
-    if (diagonal.scale != 1) {
-      attrs.axes = {};
-      attrs.dtype = type.dtype;
-      attrs.value = castTo(type.dtype, Scalar(diagonal.scale));
-      x = make(OpCode::Mul, {x, make(OpCode::Constant, {}, attrs)}, {});
-    }
+    if (diagonal.scale != 1)
+      x = make(rewriter, op.getLoc(), OpCode::Mul,
+               {x, makeSplat(rewriter, op.getLoc(), type, diagonal.scale)});
     rewriter.replaceOp(op, x);
     return mlir::success();
   }

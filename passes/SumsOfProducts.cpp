@@ -17,14 +17,6 @@ constexpr int kMinRank = 3;
 
 TensorType typeOf(Value value) { return ir::tensorTypeOf(value.getType()); }
 
-std::optional<double> splatOf(Value value) {
-  Attribute constant;
-  if (!matchPattern(value, m_Constant(&constant)))
-    return std::nullopt;
-  const auto splat = ir::splatOf(constant);
-  return splat && !splat->isInteger ? std::optional(splat->asDouble()) : std::nullopt;
-}
-
 bool standsBefore(Value a, Value b) {
   Operation *x = a.getDefiningOp(), *y = b.getDefiningOp();
   if (!x || !y)
@@ -87,9 +79,10 @@ Form SumsOfProducts::of(Value value) {
 
 Form SumsOfProducts::formOf(Operation* op, OpCode code) {
   Value result = op->getResult(0);
-  if (const auto splat = splatOf(result); splat && std::isnormal(*splat)) {
+  const auto splat = ir::splatOf(result);
+  if (splat && !splat->isInteger && std::isnormal(splat->floating)) {
     Form form = leaf(result);
-    form.terms[0] = {*splat, {}};
+    form.terms[0] = {splat->floating, {}};
     return form;
   }
   switch (code) {

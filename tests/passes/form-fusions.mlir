@@ -122,3 +122,22 @@ func.func @kernels_of_a_loop_are_ordered_before_the_dead_go(
   }
   return %r : tensor<3x3xf64>
 }
+
+// What is heavy and varies along the innermost loop only is computed once, by a kernel of its own;
+// along an outer loop it is computed once for a row anyway.
+// CHECK-LABEL: @heavy_and_repeated
+// CHECK: %[[V:.*]] = diptych.fusion "pointwise"
+// CHECK-NEXT: diptych.sqrt
+// CHECK-NEXT: diptych.yield
+// CHECK: diptych.fusion "pointwise"
+// CHECK-NOT: diptych.fusion
+// CHECK: diptych.exp
+func.func @heavy_and_repeated(%x: tensor<64x8xf64>, %r: tensor<8xf64>, %c: tensor<64xf64>) -> tensor<64x8xf64> {
+  %s = diptych.sqrt %r : tensor<8xf64> -> tensor<8xf64>
+  %sb = diptych.broadcast %s {axes = array<i64: 1>} : tensor<8xf64> -> tensor<64x8xf64>
+  %e = diptych.exp %c : tensor<64xf64> -> tensor<64xf64>
+  %eb = diptych.broadcast %e {axes = array<i64: 0>} : tensor<64xf64> -> tensor<64x8xf64>
+  %a = diptych.div %x, %sb : tensor<64x8xf64>, tensor<64x8xf64> -> tensor<64x8xf64>
+  %b = diptych.mul %a, %eb : tensor<64x8xf64>, tensor<64x8xf64> -> tensor<64x8xf64>
+  return %b : tensor<64x8xf64>
+}

@@ -244,3 +244,52 @@ func.func @keeps_product_with_other_matrices(%x: tensor<3x4x4xf64>, %y: tensor<3
   %b = diptych.matmul %y, %again : tensor<3x4xf64>, tensor<4x4xf64> -> tensor<3x4xf64>
   return %a, %b : tensor<3x4x4xf64>, tensor<3x4xf64>
 }
+
+// Transposes, and reshapes by axes of one element, that undo each other.
+// CHECK-LABEL: @shorter_chains
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf64>, %[[Y:.*]]: tensor<2x3x1xf64>)
+// STRICT-COUNT-4: diptych.transpose
+// STANDARD: %[[T:.*]] = diptych.transpose %[[Y]] {axes = array<i64: 1, 0, 2>}
+// STANDARD-NOT: diptych.transpose
+// STANDARD: %[[R:.*]] = diptych.reshape %[[T]] : tensor<3x2x1xf64> -> tensor<3x2xf64>
+// STANDARD: return %[[X]], %[[R]]
+func.func @shorter_chains(%x: tensor<3x4xf64>, %y: tensor<2x3x1xf64>) -> (tensor<3x4xf64>, tensor<3x2xf64>) {
+  %a = diptych.reshape %x : tensor<3x4xf64> -> tensor<3x1x4xf64>
+  %b = diptych.transpose %a {axes = array<i64: 2, 1, 0>} : tensor<3x1x4xf64> -> tensor<4x1x3xf64>
+  %c = diptych.reshape %b : tensor<4x1x3xf64> -> tensor<4x3xf64>
+  %d = diptych.transpose %c {axes = array<i64: 1, 0>} : tensor<4x3xf64> -> tensor<3x4xf64>
+  %e = diptych.transpose %y {axes = array<i64: 2, 0, 1>} : tensor<2x3x1xf64> -> tensor<1x2x3xf64>
+  %f = diptych.reshape %e : tensor<1x2x3xf64> -> tensor<2x3xf64>
+  %g = diptych.transpose %f {axes = array<i64: 1, 0>} : tensor<2x3xf64> -> tensor<3x2xf64>
+  return %d, %g : tensor<3x4xf64>, tensor<3x2xf64>
+}
+
+// A product with one number, seen through a reshape and back.
+// CHECK-LABEL: @scale_by_a_matrix_of_one
+// CHECK-SAME: (%[[X:.*]]: tensor<3x4xf64>)
+// STRICT: diptych.matmul
+// STANDARD: %[[C:.*]] = diptych.constant dense<5.000000e-01> : tensor<3x4xf64>
+// STANDARD-NOT: diptych.reshape
+// STANDARD: %[[S:.*]] = diptych.mul %[[X]], %[[C]]
+// STANDARD: return %[[S]]
+func.func @scale_by_a_matrix_of_one(%x: tensor<3x4xf64>) -> tensor<3x4xf64> {
+  %c = diptych.constant dense<0.5> : tensor<1x1xf64>
+  %f = diptych.reshape %x : tensor<3x4xf64> -> tensor<12x1xf64>
+  %p = diptych.matmul %f, %c : tensor<12x1xf64>, tensor<1x1xf64> -> tensor<12x1xf64>
+  %r = diptych.reshape %p : tensor<12x1xf64> -> tensor<3x4xf64>
+  return %r : tensor<3x4xf64>
+}
+
+// x y' alone is a product of elements; as a factor it is multiplied in the order that costs least.
+// CHECK-LABEL: @outer_products
+// CHECK-SAME: (%[[A:.*]]: tensor<50x40xf64>, %[[X:.*]]: tensor<40x1xf64>, %[[Y:.*]]: tensor<1x30xf64>)
+// STRICT-COUNT-2: diptych.matmul
+// STANDARD: %[[AX:.*]] = diptych.matmul %[[A]], %[[X]]
+// STANDARD-NOT: diptych.matmul
+// STANDARD: return
+func.func @outer_products(%a: tensor<50x40xf64>, %x: tensor<40x1xf64>, %y: tensor<1x30xf64>) -> (tensor<40x30xf64>, tensor<50x30xf64>) {
+  %o = diptych.matmul %x, %y : tensor<40x1xf64>, tensor<1x30xf64> -> tensor<40x30xf64>
+  %p = diptych.matmul %x, %y : tensor<40x1xf64>, tensor<1x30xf64> -> tensor<40x30xf64>
+  %q = diptych.matmul %a, %p : tensor<50x40xf64>, tensor<40x30xf64> -> tensor<50x30xf64>
+  return %o, %q : tensor<40x30xf64>, tensor<50x30xf64>
+}

@@ -1,0 +1,35 @@
+// What transposes, and reshapes by axes of one element, do to the axes of a value.
+#pragma once
+
+#include "ir/Dialect.h"
+
+namespace diptych::ir {
+
+/// The axes that have more than one element, or none.
+llvm::SmallVector<int64_t> properAxes(const Shape& shape);
+
+/// Whether a reshape from one to the other only adds or drops axes of one element.
+bool addsOnlyUnits(const Shape& from, const Shape& to);
+
+/// Where the axes of a value come from: the value that a chain of transposes and of reshapes by
+/// axes of one element begins with.
+class Origin {
+public:
+  explicit Origin(mlir::Value value);
+
+  mlir::Value value() const { return value_; }
+  int steps() const { return steps_; }
+  /// Of value(), for each proper axis of the chain's result.
+  llvm::ArrayRef<int64_t> axes() const { return axes_; }
+  /// Whether nobody but this chain uses what it is made of.
+  bool isOwn() const { return own_; }
+
+private:
+  bool step();
+  mlir::Value value_;
+  llvm::SmallVector<int64_t> axes_;
+  int steps_ = 0;
+  bool own_;
+};
+
+} // namespace diptych::ir
