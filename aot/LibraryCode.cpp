@@ -3,6 +3,7 @@
 #include "aot/LibraryCode.h"
 
 #include "aot/LibraryBitcode.h"
+#include "codegen/Target.h"
 #include "runtime/library/kernels/Caches.h"
 
 #include <diptych/Error.h>
@@ -39,20 +40,12 @@ std::unique_ptr<llvm::Module> parse(std::string_view bitcode, llvm::LLVMContext&
 }
 
 void runPasses(llvm::Module& module, const char* text) {
-  llvm::PassBuilder builder;
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  llvm::ModulePassManager pipeline;
-  if (llvm::Error error = builder.parsePassPipeline(pipeline, text))
-    broken(llvm::toString(std::move(error)));
-  pipeline.run(module, modules);
+  codegen::runPasses(module, nullptr, [text](llvm::PassBuilder& builder) {
+    llvm::ModulePassManager pipeline;
+    if (llvm::Error error = builder.parsePassPipeline(pipeline, text))
+      broken(llvm::toString(std::move(error)));
+    return pipeline;
+  });
 }
 
 /// Makes diptych_scratch a parameter of every function that needs it, the last one. A kernel

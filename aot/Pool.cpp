@@ -123,17 +123,7 @@ begin:
   store atomic i32 %workers, ptr %pending monotonic, align 4
   call void @diptych_pool_wake(ptr %pool)
   call void %task(ptr %context, i32 0)
-  br label %wait
-wait:
-  %spins = phi i32 [ 0, %begin ], [ %spun, %again ]
-  %left = load atomic i32, ptr %pending acquire, align 4
-  %ended = icmp eq i32 %left, 0
-  br i1 %ended, label %end, label %again
-again:
-  call void @diptych_wait(i32 %spins)
-  %spun = add i32 %spins, 1
-  br label %wait
-end:
+  call void @diptych_await(ptr %pending, i32 0, i1 true)
   call i32 @pthread_mutex_unlock(ptr %turn)
   br label %out
 out:

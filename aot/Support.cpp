@@ -21,15 +21,28 @@ declare i32 @pthread_join(i64, ptr) nounwind
 declare i32 @llvm.smax.i32(i32, i32)
 declare i32 @llvm.smin.i32(i32, i32)
 
-; Spins first: the others are a few microseconds behind.
-define hidden void @diptych_wait(i32 %spins) nounwind {
+; Until the number at a place is, or is no longer, the value. Spins first: the others are a few
+; microseconds behind.
+define hidden void @diptych_await(ptr %place, i32 %value, i1 %is) nounwind {
+entry:
+  br label %look
+look:
+  %spins = phi i32 [ 0, %entry ], [ %spun, %pause ], [ %spun, %yield ]
+  %now = load atomic i32, ptr %place acquire, align 4
+  %equal = icmp eq i32 %now, %value
+  %so = icmp eq i1 %equal, %is
+  br i1 %so, label %out, label %again
+again:
+  %spun = add i32 %spins, 1
   %few = icmp ult i32 %spins, 4000
-  br i1 %few, label %spin, label %yield
-spin:
+  br i1 %few, label %pause, label %yield
+pause:
   call void asm sideeffect "PAUSE", "~{memory}"()
-  ret void
+  br label %look
 yield:
   call i32 @sched_yield()
+  br label %look
+out:
   ret void
 }
 
@@ -50,14 +63,8 @@ open:
   store atomic i32 %more, ptr %times release, align 4
   br label %out
 wait:
-  %spins = phi i32 [ 0, %arrive ], [ %spun, %again ]
-  %now = load atomic i32, ptr %times acquire, align 4
-  %opened = icmp ne i32 %now, %met
-  br i1 %opened, label %out, label %again
-again:
-  call void @diptych_wait(i32 %spins)
-  %spun = add i32 %spins, 1
-  br label %wait
+  call void @diptych_await(ptr %times, i32 %met, i1 false)
+  br label %out
 out:
   ret void
 }
@@ -95,17 +102,7 @@ entry:
   %teamAt = getelementptr %Frame, ptr %frame, i64 0, i32 4
   %team = load ptr, ptr %teamAt
   %threadsAt = getelementptr i8, ptr %team, i64 192
-  br label %wait
-wait:
-  %spins = phi i32 [ 0, %entry ], [ %spun, %again ]
-  %threads = load atomic i32, ptr %threadsAt acquire, align 4
-  %known = icmp ne i32 %threads, 0
-  br i1 %known, label %go, label %again
-again:
-  call void @diptych_wait(i32 %spins)
-  %spun = add i32 %spins, 1
-  br label %wait
-go:
+  call void @diptych_await(ptr %threadsAt, i32 0, i1 false)
   call void @diptych_task(ptr %frame, i32 %me)
   ret ptr null
 }

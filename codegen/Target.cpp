@@ -7,6 +7,9 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -118,9 +121,9 @@ static std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVM
   return translated;
 }
 
-void runPasses(llvm::Module& module, llvm::TargetMachine& machine,
+void runPasses(llvm::Module& module, llvm::TargetMachine* machine,
                llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder&)> pipeline) {
-  llvm::PassBuilder builder(&machine);
+  llvm::PassBuilder builder(machine);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager sccs;
@@ -136,12 +139,33 @@ void runPasses(llvm::Module& module, llvm::TargetMachine& machine,
 // Kernels come out of the emitter vectorised and hoisted; early-cse cleans addresses. The default
 // O2 pipeline costs ten times as much and gains under 3 %.
 static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  runPasses(module, machine, [](llvm::PassBuilder& builder) {
+  runPasses(module, &machine, [](llvm::PassBuilder& builder) {
     llvm::ModulePassManager pipeline;
     if (llvm::Error error = builder.parsePassPipeline(pipeline, "function(early-cse)"))
       throw Error("internal: " + llvm::toString(std::move(error)));
     return pipeline;
   });
+}
+
+// What TargetMachine::addPassesToEmitFile adds, without the second scheduler: a tenth of the time,
+// for an order that an out-of-order CPU finds itself.
+static void addMachinePasses(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
+                             llvm::raw_pwrite_stream& stream, llvm::CodeGenFileType type) {
+  llvm::TargetPassConfig* config = machine.createPassConfig(passes);
+  config->setDisableVerify(true);
+  config->disablePass(&llvm::PostRASchedulerID);
+  auto* functions = new llvm::MachineModuleInfoWrapperPass(&machine);
+  passes.add(config);
+  passes.add(functions);
+  bool failed = config->addISelPasses();
+  if (!failed) {
+    config->addMachinePasses();
+    config->setInitialized();
+    failed = machine.addAsmPrinter(passes, stream, nullptr, type, functions->getMMI().getContext());
+  }
+  if (failed)
+    throw Error("internal: no machine code can be emitted for this target");
+  passes.add(llvm::createFreeMachineFunctionPass());
 }
 
 static llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
@@ -151,8 +175,7 @@ static llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::Target
   llvm::legacy::PassManager passes;
   passes.add(new llvm::TargetLibraryInfoWrapperPass(
       llvm::TargetLibraryInfoImpl(module.getTargetTriple())));
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
-    throw Error("internal: no machine code can be emitted for this target");
+  addMachinePasses(passes, machine, stream, type);
   passes.run(module);
   return code;
 }

@@ -59,8 +59,8 @@ void lowerToLLVM(mlir::ModuleOp module);
 std::vector<std::unique_ptr<llvm::MemoryBuffer>>
 compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times);
 
-/// Runs what `pipeline` makes of a PassBuilder for this machine.
-void runPasses(llvm::Module& module, llvm::TargetMachine& machine,
+/// Runs what `pipeline` makes of a PassBuilder for this machine, or for none.
+void runPasses(llvm::Module& module, llvm::TargetMachine* machine,
                llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder&)> pipeline);
 
 /// LLVM IR of a lowered module.

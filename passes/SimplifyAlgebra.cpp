@@ -118,7 +118,7 @@ struct SumOfBroadcast : mlir::OpRewritePattern<SumOp> {
     if (copies != 1)
       value = make(rewriter, op.getLoc(), OpCode::Mul,
                    {value, makeSplat(rewriter, op.getLoc(), tensorTypeOf(value.getType()),
-                                    static_cast<double>(copies))});
+                                     static_cast<double>(copies))});
     repeats.shape = result.shape;
     if (value.getType() != op.getType())
       value = make(rewriter, op.getLoc(), OpCode::Broadcast, value, repeats);
@@ -155,8 +155,8 @@ struct PointwiseOfBroadcasts : mlir::RewritePattern {
       auto broadcast = operand.getDefiningOp<BroadcastOp>();
       operands.push_back(broadcast ? broadcast.getX()
                                    : makeSplat(rewriter, op->getLoc(),
-                                              {tensorTypeOf(operand.getType()).dtype, narrow},
-                                              *splatOf(operand)));
+                                               {tensorTypeOf(operand.getType()).dtype, narrow},
+                                               *splatOf(operand)));
     }
     const mlir::Value value = make(rewriter, op->getLoc(), *code, operands, attrsOf(op));
     rewriter.replaceOpWithNewOp<BroadcastOp>(op, op->getResult(0).getType(), value,

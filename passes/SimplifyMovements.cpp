@@ -105,7 +105,8 @@ struct ReshapedForNothing : mlir::OpRewritePattern<ReshapeOp> {
 };
 
 // A product over one element, x y', is an outer product, element by element; but a factor of a
-// chain of products stays one: A (x y') = (A x) y'. By a constant it is a scale, wherever it stands.
+// chain of products stays one: A (x y') = (A x) y'. By a constant it is a scale, wherever it
+// stands.
 struct OuterProduct : mlir::OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   mlir::LogicalResult matchAndRewrite(MatmulOp op, PatternRewriter& rewriter) const override {

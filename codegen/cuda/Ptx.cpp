@@ -94,7 +94,7 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(const std::string& architecture
 // Unlike on the CPU, where kernels come out of the emitter as they should be: a thread's code is
 // scalar, and unrolling gives its loads something to overlap with.
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  runPasses(module, machine, [](llvm::PassBuilder& builder) {
+  runPasses(module, &machine, [](llvm::PassBuilder& builder) {
     return builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);
   });
 }
