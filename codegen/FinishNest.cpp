@@ -10,6 +10,7 @@ namespace {
 
 // Bodies longer than this fill the registers with one vector of the native width.
 constexpr size_t kShortBody = 6;
+constexpr int kCheapBody = 16; // operations; beyond it arithmetic is what takes time
 constexpr int kColumnVectors = 4;
 constexpr int kFoldLanes = 16; // partials of the canonical order
 
@@ -114,7 +115,8 @@ int columnLanes(const NestSpec& nest, int lanes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
   while (lanes > 1 && lanes / 2 >= extent)
     lanes /= 2; // no lanes that are never on
-  const int most = nest.lines.size() <= kShortBody ? kColumnVectors * lanes : lanes;
+  const bool isShort = nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
+  const int most = isShort ? kColumnVectors * lanes : lanes;
   while (2 * lanes <= most && 2 * lanes <= extent)
     lanes *= 2;
   return lanes;

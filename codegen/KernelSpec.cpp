@@ -210,4 +210,12 @@ bool writes(const KernelSpec& kernel, size_t arg) {
                     kernel.what);
 }
 
+int NestSpec::cost() const {
+  int cost = 0;
+  for (const Line& line : lines)
+    if (const auto* apply = std::get_if<Line::Apply>(&line.what))
+      cost += info(apply->code).cost;
+  return cost;
+}
+
 } // namespace diptych::codegen

@@ -80,6 +80,9 @@ struct NestSpec {
   std::vector<Fold> folds;
   int vectorLoop = -1; // -1: scalar code
   int lanes = 1;
+
+  /// Operations of its lines for one element, by the operators' table.
+  int cost() const;
 };
 
 /// Index of the least or greatest element along the innermost loop; the first of ties, NaN wins.

@@ -18,6 +18,8 @@ constexpr int64_t kBlock = kFoldBlock;
 constexpr int64_t kGroup = kFoldGroup;
 constexpr int kPartials = kFoldPartials;
 constexpr int64_t kUnrollLimit = 16;
+// Of all copies of a body: an exponential written down 16 times takes a second to compile.
+constexpr int64_t kUnrolledOperations = 256;
 // A fold of one vector, of so many bytes, with so few lines has its partials in registers.
 constexpr int64_t kRegisterBytes = 64;
 constexpr size_t kRegisterLines = 6;
@@ -178,8 +180,9 @@ NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
 void NestEmitter::foldColumns() {
   const bool vector = spec_.lanes > 1;
   const Size& extent = spec_.extents[last_];
-  const bool unrolled =
-      !extent.isDynamic() && extent.value <= kUnrollLimit && spec_.lines.size() <= kUnrollLimit;
+  const bool unrolled = !extent.isDynamic() && extent.value <= kUnrollLimit &&
+                        spec_.lines.size() <= kUnrollLimit &&
+                        extent.value * spec_.cost() <= kUnrolledOperations;
   FoldValues identities;
   for (const Fold& fold : spec_.folds)
     identities.push_back(identity(fold, spec_.lanes));
@@ -229,6 +232,7 @@ NestEmitter::FoldValues NestEmitter::columnBlock(Value begin, Value end) {
       k_.storeSlot(identity(spec_.folds[j], spec_.lanes), scratch[j], k_.i64(p));
   Value from = begin;
   if (spec_.folds.size() == 1 && spec_.lines.size() <= kRegisterLines &&
+      kPartials * spec_.cost() <= kUnrolledOperations &&
       spec_.lanes * sizeOf(dtypeOf(spec_.folds[0])) <= kRegisterBytes)
     from = accumulateInRegisters(begin, end, scratch[0]);
   k_.loop(from, end, 1, [&](Value r) {

@@ -202,4 +202,6 @@ std::string jitText(const JitCache& cache, const std::string& stage) {
   return cache.latest().text(stage);
 }
 
+JitProfile jitProfile(const JitCache& cache) { return cache.latest().profile(); }
+
 } // namespace diptych::detail

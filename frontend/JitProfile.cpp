@@ -27,37 +27,30 @@ template <class F> double leastSeconds(const F& run) {
   return least;
 }
 
-struct Machine {
-  double flops, bytes; // a second
-};
-
-Machine measureMachine() {
+void measureMachine(JitProfile& profile) {
   const int64_t n = 512, elements = 8 << 20;
   const Tensor square = ones({n, n}), array = ones({1024, elements / 1024});
   const double product = leastSeconds([&] { matmul(square, square); });
   const double read = leastSeconds([&] { sum(array, 1); });
-  return {2.0 * n * n * n / product, 8.0 * elements / read};
+  profile.flopRate = 2.0 * n * n * n / product;
+  profile.byteRate = 8.0 * elements / read;
 }
 
-struct Row {
-  std::string name;
-  double flops = 0, bytes = 0, seconds = 0;
-};
-
 // Steps of a group are one row; an array that several of them touch counts once.
-std::vector<Row> rowsOf(const runtime::Program& program, const std::vector<double>& seconds) {
-  std::vector<Row> rows;
+std::vector<KernelProfile> rowsOf(const runtime::Program& program,
+                                  const std::vector<double>& seconds) {
+  std::vector<KernelProfile> rows;
   auto group = program.rowGroups.begin();
   for (size_t begin = 0; begin < program.steps.size();) {
     const bool grouped = group != program.rowGroups.end() && group->first == begin;
     const size_t end = begin + (grouped ? group++->count : 1);
-    Row row;
+    KernelProfile row;
     std::map<std::pair<runtime::ArgPlace::Kind, int64_t>, int64_t> arrays;
     for (size_t i = begin; i < end; ++i) {
       const runtime::ProgramStep& step = program.steps[i];
       row.name += (i == begin ? "" : " | ") + (step.control ? "loop or branch" : step.name);
       row.flops += step.flops;
-      row.seconds += seconds[i];
+      row.took += seconds[i];
       for (size_t arg = 0; arg < step.argBytes.size(); ++arg) {
         int64_t& bytes = arrays[{step.args[arg].kind, step.args[arg].position}];
         bytes = std::max(bytes, step.argBytes[arg]);
@@ -97,20 +90,28 @@ std::vector<double> leastTimes(const runtime::Program& program) {
 
 } // namespace
 
-std::string profileText(const runtime::Program& program) {
-  const Machine machine = measureMachine();
+JitProfile profileOf(const runtime::Program& program) {
+  JitProfile profile;
+  measureMachine(profile);
+  profile.arenaBytes = program.arenaBytes;
+  profile.kernels = rowsOf(program, leastTimes(program));
+  for (KernelProfile& kernel : profile.kernels)
+    kernel.least = std::max(kernel.flops / profile.flopRate, kernel.bytes / profile.byteRate);
+  return profile;
+}
+
+std::string profileText(const JitProfile& profile) {
   char line[160];
   std::snprintf(line, sizeof line,
                 "arena %lld bytes; %d threads; products %.3g flop/s, reading %.3g byte/s\n",
-                static_cast<long long>(program.arenaBytes), runtime::ThreadPool::global().threads(),
-                machine.flops, machine.bytes);
+                static_cast<long long>(profile.arenaBytes), runtime::ThreadPool::global().threads(),
+                profile.flopRate, profile.byteRate);
   std::string text = line;
   text += "     flops      bytes  flop/byte   least us    took us   times\n";
-  for (const Row& row : rowsOf(program, leastTimes(program))) {
-    const double least = std::max(row.flops / machine.flops, row.bytes / machine.bytes);
+  for (const KernelProfile& row : profile.kernels) {
     std::snprintf(line, sizeof line, "%10.3g %10.3g %10.3g %10.4g %10.4g %7.2f  ", row.flops,
-                  row.bytes, row.flops / std::max(1.0, row.bytes), least * 1e6, row.seconds * 1e6,
-                  row.seconds / std::max(1e-12, least));
+                  row.bytes, row.flops / std::max(1.0, row.bytes), row.least * 1e6, row.took * 1e6,
+                  row.took / std::max(1e-12, row.least));
     text += line + row.name + "\n";
   }
   return text;

@@ -235,11 +235,14 @@ std::shared_ptr<Callee> JitProgram::deriveBatched(const std::vector<bool>& marke
   return make(std::move(traced.module));
 }
 
+JitProfile JitProgram::profile() {
+  prepare();
+  return profileOf(runner_->program());
+}
+
 std::string JitProgram::text(const std::string& stage) {
-  if (stage == "profile") {
-    prepare();
-    return profileText(runner_->program());
-  }
+  if (stage == "profile")
+    return profileText(profile());
   std::lock_guard lock(traceMutex());
   mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
   JitStats unused;

@@ -39,6 +39,7 @@ public:
   void prepare(bool onDevice = false);
   /// See JitFunction::ir.
   std::string text(const std::string& stage);
+  JitProfile profile();
 
 private:
   using Derive = std::shared_ptr<Callee> (JitProgram::*)(const std::vector<bool>&, int64_t);

@@ -44,6 +44,23 @@ struct JitStats {
   }
 };
 
+/// One kernel of a program, or kernels that run together row by row.
+struct KernelProfile {
+  std::string name; ///< operators, and file:line of the first
+  double flops = 0; ///< of one run, by the cost table
+  double bytes = 0; ///< of the arrays touched, each counted once
+  double least = 0; ///< seconds that multipliers or memory need at least
+  double took = 0;  ///< seconds: the least of several runs on ones
+};
+
+/// What a program's kernels cost beside what the machine can do, measured at that moment: a product
+/// of matrices and a read of 64 MB, each on all threads.
+struct JitProfile {
+  double flopRate = 0, byteRate = 0; ///< a second
+  int64_t arenaBytes = 0;
+  std::vector<KernelProfile> kernels; ///< in the order in which they run
+};
+
 namespace detail {
 
 /// One entry for each kind of arguments; shared by the copies of a jitted function.
@@ -72,6 +89,7 @@ JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitK
 JitStats jitStats(const JitCache& cache);
 /// Text of the latest entry at a stage; see JitFunction::ir.
 std::string jitText(const JitCache& cache, const std::string& stage);
+JitProfile jitProfile(const JitCache& cache);
 
 // What a tree's own type leaves open: how many parts it has, under which keys.
 template <class T> void appendStructure(std::string& text, const T& tree) {
@@ -135,11 +153,12 @@ public:
   JitStats stats() const { return detail::jitStats(*cache_); }
   /// The latest program as text: "traced", "differentiated", "simplified", "fused" (our dialect),
   /// "plan" (calls and buffers, with their operations and bytes), "kernels" (MLIR), "llvm" or
-  /// "asm". "profile" runs the program on ones, step by step, and sets what each kernel took beside
-  /// what this machine's multipliers and memory need at least. Error before the first call.
+  /// "asm"; "profile" is profile() as a table. Error before the first call.
   std::string ir(const std::string& stage = "fused") const {
     return detail::jitText(*cache_, stage);
   }
+  /// Runs the latest program on ones, step by step. Error before the first call.
+  JitProfile profile() const { return detail::jitProfile(*cache_); }
 
 private:
   mutable F f_;

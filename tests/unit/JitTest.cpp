@@ -113,6 +113,13 @@ TEST(Jit, ProfileSetsTimesBesideCosts) {
   EXPECT_THAT(profile, HasSubstr("matmul"));
   EXPECT_THAT(profile, HasSubstr("JitTest.cpp:"));
   EXPECT_THAT(profile, testing::Not(HasSubstr("inf")));
+  const dt::JitProfile costs = jitted.profile();
+  ASSERT_FALSE(costs.kernels.empty());
+  EXPECT_GT(costs.flopRate, 0.0);
+  for (const dt::KernelProfile& kernel : costs.kernels) {
+    EXPECT_GT(kernel.bytes, 0.0) << kernel.name;
+    EXPECT_GE(kernel.least, kernel.bytes / costs.byteRate) << kernel.name;
+  }
 }
 
 //===-- Results ------------------------------------------------------------------------------===//

@@ -84,6 +84,17 @@ Json statsJson(const JitStats& stats) {
           {"arena_bytes", stats.arenaBytes},       {"flops", stats.flops}};
 }
 
+Json profileJson(const JitProfile& profile) {
+  Json kernels = Json::array();
+  for (const KernelProfile& kernel : profile.kernels)
+    kernels.push_back({{"name", kernel.name},
+                       {"flops", kernel.flops},
+                       {"bytes", kernel.bytes},
+                       {"least", kernel.least},
+                       {"took", kernel.took}});
+  return {{"flop_rate", profile.flopRate}, {"byte_rate", profile.byteRate}, {"kernels", kernels}};
+}
+
 /// First call, memory, latency, allocations of a warm call.
 Json measureCalls(const std::function<Tensors()>& call, const Job& job,
                   const StudyOptions& options) {
@@ -122,6 +133,7 @@ Json jitCell(const Job& job, const StudyOptions& options) {
   Json cell = measureCalls(compiled.call, job, options);
   cell["compiler_startup"] = startup;
   cell.update(statsJson(compiled.stats()));
+  cell["profile"] = profileJson(compiled.profile());
   const auto results = numbersOf(compiled.call()), eager = numbersOf(job.eager());
   cell["eager"] = difference(results, eager);
   if (!job.expected.empty())

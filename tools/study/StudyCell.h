@@ -13,6 +13,7 @@ using Tensors = std::vector<Tensor>;
 struct Compiled {
   std::function<Tensors()> call;
   std::function<JitStats()> stats;
+  std::function<JitProfile()> profile;
 };
 
 /// A function of tensors bound to its arguments, ready to run either way.
@@ -40,7 +41,7 @@ template <class F, class... Args> Job makeJob(std::string name, F f, Args... arg
   job.compile = [f, arguments...](Numerics numerics) {
     auto jitted = jit(f, {.numerics = numerics});
     return Compiled{[jitted, arguments...] { return leavesOf(jitted(arguments...)); },
-                    [jitted] { return jitted.stats(); }};
+                    [jitted] { return jitted.stats(); }, [jitted] { return jitted.profile(); }};
   };
   return job;
 }

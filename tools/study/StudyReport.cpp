@@ -133,6 +133,35 @@ void memoryTable(Page& page, const Json& workload) {
             "kernels are of one warm call.");
 }
 
+/// The kernels that take longest, each beside what multipliers or memory need for it.
+void kernelTable(Page& page, const Json& workload) {
+  constexpr std::size_t shown = 3;
+  Table table({"longest kernels of", "flops", "bytes", "least", "took", "times", "kernel"});
+  const Json* profile = nullptr;
+  for (const Json& row : workload["rows"]) {
+    if (!measured(row))
+      continue;
+    profile = &row["jit"]["profile"];
+    std::vector<Json> kernels = (*profile)["kernels"];
+    std::stable_sort(kernels.begin(), kernels.end(),
+                     [](const Json& a, const Json& b) { return a["took"] > b["took"]; });
+    for (std::size_t i = 0; i < std::min(shown, kernels.size()); ++i) {
+      const double least = kernels[i]["least"], took = kernels[i]["took"];
+      table.add({i == 0 ? row["name"].get<std::string>() : "",
+                 fmt::format("{:.3g}", kernels[i]["flops"].get<double>()),
+                 formatBytes(kernels[i]["bytes"]), formatSeconds(least), formatSeconds(took),
+                 least > 0.0 ? formatNumber(took / least) + "x" : "-",
+                 cutInside(kernels[i]["name"], 48)});
+    }
+  }
+  page.blank();
+  page.table(table);
+  page.line(fmt::format("least: what multipliers ({:.0f} GF/s) or memory ({:.1f} GB/s), both "
+                        "measured then, need for it; arrays in cache may take less. ",
+                        1e-9 * (*profile)["flop_rate"].get<double>(),
+                        1e-9 * (*profile)["byte_rate"].get<double>()));
+}
+
 std::string differenceText(const Json& agreement, const char* key) {
   if (!agreement.contains(key))
     return "-";
@@ -316,6 +345,7 @@ void workloadPage(Page& page, const Json& workload, const Json& report) {
   if (std::any_of(workload["rows"].begin(), workload["rows"].end(), measured)) {
     compileTable(page, workload);
     memoryTable(page, workload);
+    kernelTable(page, workload);
   }
   agreementTable(page, workload, options);
   hessianRatios(page, workload);

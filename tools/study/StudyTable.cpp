@@ -39,6 +39,12 @@ std::string formatDifference(double value) {
   return value == 0.0 ? "0" : fmt::format("{:.0e}", value);
 }
 
+std::string cutInside(const std::string& text, std::size_t most) {
+  const std::size_t end = most / 2, begin = most - end - 3;
+  return text.size() <= most ? text
+                             : text.substr(0, begin) + "..." + text.substr(text.size() - end);
+}
+
 namespace {
 
 std::size_t widthOf(const std::string& text) {

@@ -14,6 +14,8 @@ std::string formatBytes(double bytes);
 std::string formatNumber(double value);
 /// "2e-16", "0".
 std::string formatDifference(double value);
+/// At most so many characters: "matmul | ma...at Models.cpp:10".
+std::string cutInside(const std::string& text, std::size_t most);
 
 class Table {
 public:
