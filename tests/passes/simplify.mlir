@@ -249,9 +249,9 @@ func.func @keeps_product_with_other_matrices(%x: tensor<3x4x4xf64>, %y: tensor<3
 // CHECK-LABEL: @shorter_chains
 // CHECK-SAME: (%[[X:.*]]: tensor<3x4xf64>, %[[Y:.*]]: tensor<2x3x1xf64>)
 // STRICT-COUNT-4: diptych.transpose
-// STANDARD: %[[T:.*]] = diptych.transpose %[[Y]] {axes = array<i64: 1, 0, 2>}
+// STANDARD: %[[T:.*]] = diptych.transpose %[[Y]] {axes = array<i64: 2, 1, 0>}
 // STANDARD-NOT: diptych.transpose
-// STANDARD: %[[R:.*]] = diptych.reshape %[[T]] : tensor<3x2x1xf64> -> tensor<3x2xf64>
+// STANDARD: %[[R:.*]] = diptych.reshape %[[T]] : tensor<1x3x2xf64> -> tensor<3x2xf64>
 // STANDARD: return %[[X]], %[[R]]
 func.func @shorter_chains(%x: tensor<3x4xf64>, %y: tensor<2x3x1xf64>) -> (tensor<3x4xf64>, tensor<3x2xf64>) {
   %a = diptych.reshape %x : tensor<3x4xf64> -> tensor<3x1x4xf64>
