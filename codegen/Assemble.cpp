@@ -42,7 +42,9 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule, const SetKerne
   program->inputs = schedule.inputs;
   program->outputs = schedule.outputs;
   program->rowGroups = schedule.rowGroups;
+  program->donors = schedule.donors;
   program->arenaBytes = schedule.arenaBytes;
+  program->peakBytes = peakBytes(schedule);
   for (const ScheduledCall& call : schedule.calls) {
     runtime::ProgramStep step;
     if (call.control) {

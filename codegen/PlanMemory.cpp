@@ -37,22 +37,33 @@ void findLiveRanges(Schedule& schedule) {
 
 namespace {
 
-/// Buffers that lie in one place, one after the other; at most the last is an output.
+/// Buffers that lie in one place, one after the other: perhaps a donated input first, perhaps an
+/// output last.
 struct Place {
   std::vector<int> buffers;
   int64_t bytes = 0;
   int first = -1, last = -1; // step
   int lastCall = -1;
-  int output = -1;
+  int input = -1, output = -1;
 };
 
 class Places {
 public:
-  Places(Schedule& schedule, bool gpu)
+  Places(Schedule& schedule, bool gpu, const std::vector<bool>& donated)
       : schedule_(schedule), gpu_(gpu), lastCall_(schedule.buffers.size(), -1) {
     for (size_t i = 0; i < schedule.calls.size(); ++i)
       for (int id : schedule.calls[i].buffers)
         lastCall_[id] = static_cast<int>(i);
+    for (size_t i = 0; i < schedule.buffers.size(); ++i) {
+      PlannedBuffer& buffer = schedule.buffers[i];
+      if (buffer.kind != Kind::Input || donated.empty() ||
+          !donated[static_cast<size_t>(buffer.index)])
+        continue;
+      buffer.place = static_cast<int>(places_.size());
+      places_.push_back(
+          {{static_cast<int>(i)}, buffer.bytes, -1, buffer.lastStep, lastCall_[i], buffer.index});
+    }
+    donorCount_ = places_.size();
   }
 
   std::vector<Place> run() {
@@ -73,7 +84,11 @@ public:
 private:
   void settle(int id, size_t call, const runtime::RowGroup* group) {
     PlannedBuffer& buffer = schedule_.buffers[id];
-    int found = buffer.inArena ? -1 : operandPlace(id, call, group);
+    int found = -1;
+    if (buffer.kind == Kind::Output && donorCount_ > 0)
+      found = donorPlace(id, call, group);
+    if (found < 0 && !buffer.inArena)
+      found = operandPlace(id, call, group, /*donors=*/false);
     if (found < 0 && group && !buffer.inArena)
       found = placeInGroup(id, call, *group);
     if (found < 0) {
@@ -95,13 +110,32 @@ private:
            !schedule_.buffers[place.buffers.back()].inArena;
   }
 
-  int operandPlace(int id, size_t call, const runtime::RowGroup* group) const {
+  /// Of an input of the output's type that this call reads last, or nobody any more.
+  int donorPlace(int id, size_t call, const runtime::RowGroup* group) const {
+    const int found = operandPlace(id, call, group, /*donors=*/true);
+    if (found >= 0)
+      return found;
+    for (size_t i = 0; i < donorCount_; ++i)
+      if (places_[i].output < 0 && places_[i].last < schedule_.buffers[id].firstStep &&
+          fits(places_[i], id))
+        return static_cast<int>(i);
+    return -1;
+  }
+
+  bool fits(const Place& donor, int id) const {
+    return schedule_.inputs[static_cast<size_t>(donor.input)] ==
+           schedule_.outputs[static_cast<size_t>(schedule_.buffers[id].index)];
+  }
+
+  int operandPlace(int id, size_t call, const runtime::RowGroup* group, bool donors) const {
     const ScheduledCall& made = schedule_.calls[call];
     for (int operand : made.buffers) {
       const int at = schedule_.buffers[operand].place;
       if (at < 0 || operand == id)
         continue;
       const Place& place = places_[static_cast<size_t>(at)];
+      if ((place.input >= 0) != donors || (donors && !fits(place, id)))
+        continue;
       if (dies(place, schedule_.buffers[id].bytes, call) && place.buffers.back() == operand &&
           isElementwise(made, operand, id, gpu_) && (!group || staysApart(place, id, *group)))
         return at;
@@ -117,8 +151,8 @@ private:
         if (at < 0)
           continue;
         const Place& place = places_[static_cast<size_t>(at)];
-        if (dies(place, schedule_.buffers[id].bytes, i) && place.buffers.back() == operand &&
-            staysApart(place, id, group))
+        if (place.input < 0 && dies(place, schedule_.buffers[id].bytes, i) &&
+            place.buffers.back() == operand && staysApart(place, id, group))
           return at;
       }
     return -1;
@@ -133,6 +167,7 @@ private:
   Schedule& schedule_;
   bool gpu_;
   std::vector<int> lastCall_; // by buffer
+  size_t donorCount_ = 0;     // they are the first places
   std::vector<Place> places_;
 };
 
@@ -155,7 +190,7 @@ public:
                      [](const Region& a, const Region& b) { return a.capacity < b.capacity; });
     memory_.push_back({});
     for (size_t i = 0; i < places.size(); ++i)
-      if (places[i].output < 0)
+      if (places[i].output < 0 && places[i].input < 0)
         order_.push_back(static_cast<int>(i));
     pinned_.resize(places.size());
     for (size_t i = 0; i < places.size(); ++i)
@@ -220,9 +255,11 @@ private:
 
 } // namespace
 
-void planMemory(Schedule& schedule, bool gpu) {
+void planMemory(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
+  for (PlannedBuffer& buffer : schedule.buffers)
+    buffer.place = buffer.firstStep = buffer.lastStep = -1;
   findLiveRanges(schedule);
-  const std::vector<Place> places = Places(schedule, gpu).run();
+  const std::vector<Place> places = Places(schedule, gpu, donated).run();
   const Packing empty(schedule, places, gpu);
   Packing best = empty.in([](const Place& a, const Place& b) { return a.first < b.first; });
   if (places.size() <= kMostInTwoOrders) {
@@ -231,12 +268,26 @@ void planMemory(Schedule& schedule, bool gpu) {
       best = std::move(large);
   }
   schedule.arenaBytes = best.arenaBytes();
-  for (size_t i = 0; i < places.size(); ++i)
+  schedule.donors.assign(donated.empty() ? 0 : schedule.outputs.size(), -1);
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i].input >= 0 && places[i].output >= 0)
+      schedule.donors[static_cast<size_t>(places[i].output)] = places[i].input;
     for (int id : places[i].buffers) {
       PlannedBuffer& buffer = schedule.buffers[id];
       if (buffer.kind == Kind::Temporary)
         std::tie(buffer.home, buffer.arenaOffset) = best.at(i);
     }
+  }
+}
+
+int64_t peakBytes(const Schedule& schedule) {
+  int64_t bytes = schedule.arenaBytes;
+  for (const TensorType& type : schedule.inputs)
+    bytes += type.bytes();
+  for (size_t i = 0; i < schedule.outputs.size(); ++i)
+    if (schedule.donors.empty() || schedule.donors[i] < 0)
+      bytes += schedule.outputs[i].bytes();
+  return bytes;
 }
 
 } // namespace diptych::codegen

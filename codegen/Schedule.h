@@ -52,6 +52,7 @@ struct Schedule {
   std::vector<ScheduledCall> calls;
   std::vector<runtime::RowGroup> rowGroups;
   std::vector<TensorType> inputs, outputs;
+  std::vector<int> donors; // by output: the input whose memory it may take, or -1; empty: none
   int64_t arenaBytes = 0;
 };
 
@@ -91,6 +92,9 @@ Schedule schedule(mlir::func::FuncOp function, const ScheduleOptions& options);
 void findLiveRanges(Schedule& schedule);
 /// Gives every temporary a place: that of an operand which dies where it is made, if elements allow
 /// (InPlace.h); in an output that is written later; or in one arena. First fit over live ranges.
-void planMemory(Schedule& schedule, bool gpu = false);
+/// An output lies in the memory of a donated input, if that is its type and read no more.
+void planMemory(Schedule& schedule, bool gpu = false, const std::vector<bool>& donated = {});
+/// Inputs, outputs and arena; what an output shares with an input counts once.
+int64_t peakBytes(const Schedule& schedule);
 
 } // namespace diptych::codegen

@@ -4,6 +4,7 @@
 
 #include "frontend/JitPipeline.h"
 #include "frontend/JitProgram.h"
+#include "frontend/Tape.h"
 #include "frontend/TensorImpl.h"
 
 #include <algorithm>
@@ -49,10 +50,15 @@ struct Entry {
 class JitCache {
 public:
   JitCache(const JitOptions& options, const SourceLocation& where)
-      : options(options), where(where), shared(std::make_shared<SharedStats>()) {}
+      : options(options), where(where), shared(std::make_shared<SharedStats>()) {
+    if (options.memoryLimit < 0)
+      throw Error(where, "jit: expected memoryLimit in bytes, or 0 for none, got " +
+                             std::to_string(options.memoryLimit) + "; give a number of bytes");
+  }
 
   Entry& entryFor(const Function& f, ValueSpan inputs, const JitKind& kind,
-                  const std::function<std::any()>& structure) {
+                  const std::function<std::any()>& structure,
+                  std::span<const LeafRange> arguments) {
     std::lock_guard lock(traceMutex());
     calls_.fetch_add(1, std::memory_order_relaxed);
     if (Entry* known = find(inputs, kind)) {
@@ -63,7 +69,7 @@ public:
     for (const Value& input : inputs)
       asked.types.push_back(input.type());
     checkVariants(asked);
-    auto entry = makeEntry(f, std::move(asked));
+    auto entry = makeEntry(f, std::move(asked), donatedOf(arguments));
     entry->structure = structure();
     noteCompilation(*entry);
     entries_.push_back(std::move(entry));
@@ -101,14 +107,35 @@ private:
     return nullptr;
   }
 
+  /// Which inputs belong to donated arguments; empty where none does.
+  std::vector<bool> donatedOf(std::span<const LeafRange> arguments) const {
+    if (options.donate.empty())
+      return {};
+    std::vector<bool> donated(arguments.empty() ? 0 : static_cast<size_t>(arguments.back().end));
+    for (int argument : options.donate) {
+      if (argument < 0 || static_cast<size_t>(argument) >= arguments.size())
+        throw Error(where, "jit: expected donate to name arguments from 0 to " +
+                               std::to_string(static_cast<int64_t>(arguments.size()) - 1) +
+                               ", got " + std::to_string(argument) +
+                               "; count the arguments of the function from 0");
+      const LeafRange& leaves = arguments[static_cast<size_t>(argument)];
+      std::fill(donated.begin() + leaves.begin, donated.begin() + leaves.end, true);
+    }
+    return donated;
+  }
+
   // Inserted by the caller only when this has succeeded.
-  std::unique_ptr<Entry> makeEntry(const Function& f, Entry asked) {
+  std::unique_ptr<Entry> makeEntry(const Function& f, Entry asked, std::vector<bool> donated) {
     const double start = milliseconds();
     TracedModule traced = traceFunction(f, asked.types);
     const double took = milliseconds() - start;
     auto entry = std::make_unique<Entry>(std::move(asked));
     entry->captures = std::move(traced.captures);
     entry->program = std::make_shared<JitProgram>(std::move(traced.module), options, shared);
+    if (!donated.empty()) {
+      donated.resize(donated.size() + entry->captures.size());
+      entry->program->donate(std::move(donated));
+    }
     entry->program->prepare(entry->onDevice);
     std::lock_guard lock(shared->mutex);
     shared->stats.trace += took;
@@ -181,19 +208,36 @@ private:
 };
 thread_local int InlineCall::depth = 0;
 
+// `handles` on every input: the user's, those of the call, and our own.
+static Values callEntry(const JitCache& cache, const Entry& entry, ValueSpan inputs, int handles) {
+  if (cache.options.donate.empty())
+    return eagerEmitter().call(entry.program, inputs);
+  bool taped = false, together = true;
+  for (const Value& input : inputs) {
+    taped |= GradMode::enabled() && eagerTensor(input).requiresGrad();
+    together &= eagerTensor(input).isOnDevice() == entry.onDevice;
+  }
+  if (!taped && together) {
+    const GradModeScope recording(false);
+    return entry.program->runDonated(inputs, handles, cache.where);
+  }
+  entry.program->keepDonations(entry.onDevice);
+  return eagerEmitter().call(entry.program, inputs);
+}
+
 JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitKind& kind,
-                const std::function<std::any()>& structure) {
+                const std::function<std::any()>& structure, std::span<const LeafRange> arguments) {
   // Traced in line: the outer program is what gets compiled.
   if (&currentEmitter() != &eagerEmitter()) {
     const InlineCall call(cache.where);
     return {f(inputs), nullptr};
   }
-  Entry& entry = cache.entryFor(f, inputs, kind, structure);
+  Entry& entry = cache.entryFor(f, inputs, kind, structure, arguments);
   if (entry.captures.empty())
-    return {eagerEmitter().call(entry.program, inputs), &entry.structure};
+    return {callEntry(cache, entry, inputs, 3), &entry.structure};
   Values all(inputs.begin(), inputs.end());
   all.insert(all.end(), entry.captures.begin(), entry.captures.end());
-  return {eagerEmitter().call(entry.program, all), &entry.structure};
+  return {callEntry(cache, entry, all, 4), &entry.structure};
 }
 
 JitStats jitStats(const JitCache& cache) { return cache.stats(); }

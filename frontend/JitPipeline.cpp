@@ -126,7 +126,9 @@ void printCalls(const codegen::Schedule& schedule, const std::string& margin, st
 } // namespace
 
 std::string printPlan(const codegen::Schedule& schedule) {
-  std::string text = "arena " + std::to_string(schedule.arenaBytes) + " bytes\n";
+  std::string text = "arena " + std::to_string(schedule.arenaBytes) + " bytes\npeak " +
+                     std::to_string(codegen::peakBytes(schedule)) +
+                     " bytes with arguments and results\n";
   printCalls(schedule, "", text);
   return text;
 }

@@ -2,6 +2,7 @@
 #include "frontend/JitProgram.h"
 
 #include "autodiff/Batch.h"
+#include "codegen/Rematerialise.h"
 #include "codegen/cuda/GpuCompiler.h"
 #include "frontend/JitDevice.h"
 #include "frontend/JitPipeline.h"
@@ -50,6 +51,19 @@ static void addTimes(JitStats& stats, const JitStats& own, const codegen::Kernel
   stats.objectBytes += times.objectBytes;
 }
 
+static bool anyOnDevice(ValueSpan inputs) {
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [](const Value& input) { return eagerTensor(input).isOnDevice(); });
+}
+
+// A schedule comes with the plan that knows no options.
+void JitProgram::planAgain(codegen::Schedule& schedule, bool onDevice) const {
+  if (options_.memoryLimit > 0)
+    codegen::fitMemory(schedule, options_.memoryLimit, onDevice, donated_);
+  else if (!donated_.empty())
+    codegen::planMemory(schedule, onDevice, donated_);
+}
+
 void JitProgram::prepare(bool onDevice) {
   std::call_once(onDevice ? compiledForDevice_ : compiled_, [&] {
     JitStats own;
@@ -64,6 +78,7 @@ void JitProgram::prepare(bool onDevice) {
         schedule = codegen::schedule(
             copy->lookupSymbol<mlir::func::FuncOp>("main"),
             codegen::cuda::gpuScheduleOptions(contract, runtime::cuda::context().capability));
+      planAgain(schedule, onDevice);
     }
     if (onDevice)
       deviceProgram_ = compileForDevice(schedule, contract, options_.diskCache, times);
@@ -83,14 +98,70 @@ void JitProgram::note(const runtime::Program& plan, double firstRun) {
     stats.firstRun = firstRun;
   stats.kernelCalls = plan.kernelCalls();
   stats.arenaBytes = plan.arenaBytes;
+  stats.peakBytes = plan.peakBytes;
   stats.flops = plan.flops();
   stats_->latest = &plan;
 }
 
-Values JitProgram::run(ValueSpan inputs) {
-  const bool onDevice = std::any_of(inputs.begin(), inputs.end(), [](const Value& input) {
-    return eagerTensor(input).isOnDevice();
-  });
+void JitProgram::countDonations(std::span<const int> donors, ValueSpan takeover) {
+  std::lock_guard lock(stats_->mutex);
+  for (size_t i = 0; i < donors.size(); ++i) {
+    if (donors[i] < 0)
+      continue;
+    if (takeover[i])
+      stats_->stats.donatedBytes += takeover[i].type().bytes();
+    else
+      ++stats_->stats.donationsKept;
+  }
+}
+
+void JitProgram::keepDonations(bool onDevice) {
+  prepare(onDevice);
+  const std::vector<int>& donors =
+      (onDevice ? deviceProgram_->program() : runner_->program()).donors;
+  countDonations(donors, Values(donors.size()));
+}
+
+// A step that fails on the device runs again on the inputs, which then must be what they were.
+Values JitProgram::runDonated(ValueSpan inputs, int handles, const SourceLocation& where) {
+  const bool onDevice = anyOnDevice(inputs);
+  prepare(onDevice);
+  const std::vector<int>& donors =
+      (onDevice ? deviceProgram_->program() : runner_->program()).donors;
+  const bool allowed = !onDevice || !deviceProgram_->canFail();
+  Values takeover(donors.size());
+  for (size_t i = 0; i < donors.size(); ++i) {
+    if (donors[i] < 0 || !allowed)
+      continue;
+    const Value& input = inputs[static_cast<size_t>(donors[i])];
+    const TensorImpl& tensor = eagerTensor(input);
+    if (input.useCount() == handles && tensor.isContiguous() && !tensor.requiresGrad() &&
+        tensor.isOnDevice() == onDevice && tensor.buffer().useCount() == 1 &&
+        (onDevice || !tensor.buffer().isExternal()) && tensor.data() == tensor.buffer().data() &&
+        tensor.buffer().bytes() == tensor.type.bytes())
+      takeover[i] = tensorIn(tensor.type, tensor.buffer());
+  }
+  countDonations(donors, takeover);
+  const auto giveAway = [&] {
+    for (size_t i = 0; i < donors.size(); ++i)
+      if (takeover[i])
+        eagerTensor(inputs[static_cast<size_t>(donors[i])]).giveAway(where);
+  };
+  Values outputs;
+  try {
+    outputs = run(inputs, takeover);
+  } catch (...) {
+    giveAway();
+    throw;
+  }
+  giveAway();
+  return outputs;
+}
+
+Values JitProgram::run(ValueSpan inputs) { return run(inputs, {}); }
+
+Values JitProgram::run(ValueSpan inputs, ValueSpan takeover) {
+  const bool onDevice = anyOnDevice(inputs);
   prepare(onDevice);
   const runtime::Program& plan = onDevice ? deviceProgram_->program() : runner_->program();
   Values held;
@@ -103,8 +174,9 @@ Values JitProgram::run(ValueSpan inputs) {
   }
   Values outputs;
   outputs.reserve(plan.outputs.size());
-  for (const TensorType& type : plan.outputs) {
-    outputs.push_back(newTensor(type, onDevice));
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    const bool takes = !takeover.empty() && takeover[i];
+    outputs.push_back(takes ? takeover[i] : newTensor(plan.outputs[i], onDevice));
     outputData.push_back(eagerTensor(outputs.back()).data());
   }
   const bool noted = stats_->latest.load(std::memory_order_relaxed) == &plan;
@@ -260,7 +332,8 @@ std::string JitProgram::text(const std::string& stage) {
     copy->print(stream);
     return text;
   }
-  const codegen::Schedule schedule = runPipeline(*copy, options_.numerics, unused);
+  codegen::Schedule schedule = runPipeline(*copy, options_.numerics, unused);
+  planAgain(schedule, false);
   if (stage == "plan")
     return printPlan(schedule);
   return codegen::KernelCompiler::native().print(codegen::kernelsOf(schedule), stage);

@@ -35,6 +35,15 @@ public:
   std::shared_ptr<Callee> jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) override;
 
+  /// Plans results in the memory of these inputs where that can be; before it is prepared.
+  void donate(std::vector<bool> inputs) { donated_ = std::move(inputs); }
+  /// Runs and lets results take the memory of inputs that nobody else holds: their tensors can't be
+  /// used any more, not even after an error. `handles`: on each input, by the caller and its user.
+  Values runDonated(ValueSpan inputs, int handles, const SourceLocation& where);
+
+  /// Counts what could have been donated.
+  void keepDonations(bool onDevice);
+
   /// Compiles now rather than at the first run there.
   void prepare(bool onDevice = false);
   /// See JitFunction::ir.
@@ -59,9 +68,14 @@ private:
 
   mlir::OwningOpRef<mlir::ModuleOp> module_;
   JitOptions options_;
+  std::vector<bool> donated_; // by input; empty: none
   std::shared_ptr<SharedStats> stats_;
   std::once_flag compiled_, compiledForDevice_;
+  void planAgain(codegen::Schedule& schedule, bool onDevice) const;
   void note(const runtime::Program& plan, double firstRun);
+  /// `takeover`: by output: a tensor in the memory of its donor, or null; empty: none.
+  Values run(ValueSpan inputs, ValueSpan takeover);
+  void countDonations(std::span<const int> donors, ValueSpan takeover);
   std::unique_ptr<runtime::ProgramRunner> runner_;
   std::unique_ptr<runtime::cuda::DeviceProgram> deviceProgram_;
   std::map<std::string, std::shared_ptr<Callee>> derived_;

@@ -5,6 +5,8 @@
 #include "runtime/cuda/DeviceMemory.h"
 
 #include <cstring>
+#include <map>
+#include <mutex>
 
 namespace diptych {
 
@@ -23,6 +25,30 @@ void TensorImpl::operator delete(void* memory) noexcept {
   TapePool<sizeof(TensorImpl)>::give(memory);
 }
 
+// Places in a source file are few, and a tensor may outlive who gave it away.
+void TensorImpl::giveAway(const SourceLocation& where) {
+  static auto* known = new std::map<std::pair<std::string, int64_t>, SourceLocation>;
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const auto [place, isNew] =
+      known->try_emplace({where.known() ? where.file : "", where.line}, where);
+  if (isNew && where.known())
+    place->second.file = place->first.first.c_str();
+  givenAway_ = &place->second;
+  buffer_ = {};
+  data_ = nullptr;
+}
+
+void throwGivenAway(const TensorImpl& tensor) {
+  const SourceLocation& where = *tensor.givenAway();
+  const std::string place =
+      where.known() ? std::string(" at ") + where.file + ":" + std::to_string(where.line) : "";
+  throw Error("expected a tensor with elements, got " + tensor.type.str() +
+              " that was donated to the function jitted" + place +
+              ", which wrote a result into its memory; use that result, or leave the argument out "
+              "of JitOptions::donate");
+}
+
 TensorImpl& eagerTensor(const Value& value) {
   if (TensorImpl* tensor = findTensor(value))
     return *tensor;
@@ -31,6 +57,11 @@ TensorImpl& eagerTensor(const Value& value) {
   throw Error("this tensor (" + value.type().str() +
               ") belongs to a trace or to a transform and has no numbers here; use it only inside "
               "the function that is being traced, and return it from there");
+}
+
+Value tensorIn(const TensorType& type, runtime::Buffer buffer) {
+  std::byte* data = buffer.data();
+  return Value(new TensorImpl(type, std::move(buffer), data, contiguousStrides(type.shape)));
 }
 
 Value newTensor(const TensorType& type, bool onDevice) {

@@ -83,6 +83,11 @@ public:
     this->sequence = sequence;
   }
 
+  /// Gives the storage away: from now on findTensor throws, naming where that was asked for.
+  void giveAway(const SourceLocation& where);
+  /// Where it was given away; null for every tensor that can be used.
+  const SourceLocation* givenAway() const { return givenAway_; }
+
   /// Marks the tensor as seen by a walk over the tape; true if this walk had not seen it.
   bool visit(uint64_t walk) { return visited_.exchange(walk, std::memory_order_relaxed) != walk; }
 
@@ -99,19 +104,26 @@ private:
   Dims strides_;
   NodeRef node_;
   std::atomic<uint64_t> visited_{0};
+  const SourceLocation* givenAway_ = nullptr;
   int32_t resultIndex_ = 0;
   bool contiguous_;
   bool requiresGrad_ = false;
   bool homeless_ = false;
 };
 
-/// Null for values of a trace or of a batch.
+[[noreturn]] void throwGivenAway(const TensorImpl& tensor);
+/// Null for values of a trace or of a batch. Throws Error for one whose storage was given away.
 inline TensorImpl* findTensor(const Value& value) {
-  return dynamic_cast<TensorImpl*>(value.impl());
+  auto* tensor = dynamic_cast<TensorImpl*>(value.impl());
+  if (tensor && tensor->givenAway()) [[unlikely]]
+    throwGivenAway(*tensor);
+  return tensor;
 }
 /// Throws Error where the value is not eager: it belongs to a trace.
 TensorImpl& eagerTensor(const Value& value);
 
+/// A row-major tensor in the whole of a buffer of its size.
+Value tensorIn(const TensorType& type, runtime::Buffer buffer);
 /// A new row-major tensor; its elements are undefined.
 Value newTensor(const TensorType& type, bool onDevice = false);
 /// Another view of the same storage, `offset` elements away from x's first; without history.

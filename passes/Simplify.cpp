@@ -4,6 +4,7 @@
 
 #include "passes/SimplifyAlgebra.h"
 #include "passes/SimplifyLoops.h"
+#include "passes/SumsOfPads.h"
 
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
@@ -43,6 +44,7 @@ void simplify(mlir::func::FuncOp function, Numerics numerics) {
   config.setRegionSimplificationLevel(mlir::GreedySimplifyRegionLevel::Disabled);
   // Not converging is no failure: what was rewritten is right.
   (void)mlir::applyPatternsGreedily(function, std::move(patterns), config);
+  joinPads(function);
   moveInvariants(function);
   mlir::IRRewriter rewriter(function.getContext());
   mlir::DominanceInfo dominance(function);

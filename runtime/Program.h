@@ -75,10 +75,13 @@ struct Program {
   std::vector<ProgramStep> steps;
   std::vector<RowGroup> rowGroups; // in the order of their steps
   std::vector<std::shared_ptr<const Literal>> constants;
+  std::vector<int> donors; // by output: the input that it may overlap, or -1; empty: none
   int64_t arenaBytes = 0;
+  int64_t peakBytes = 0;      // with inputs and outputs, as planned
   std::shared_ptr<void> code; // keeps the machine code alive
 
-  /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs.
+  /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs, but
+  /// for one that is its donor.
   /// Throws Error where a step reports that it failed.
   void run(std::span<void* const> inputs, std::span<void* const> outputs) const;
   /// The same, and how many seconds each step took; steps of a row group share that of the first.

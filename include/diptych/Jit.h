@@ -19,6 +19,19 @@ struct JitOptions {
   /// Keep machine code on disk, and look there before compiling. Keyed by the kernels, the CPU's
   /// features and the version; docs/performance.md says where it lies and how it is bounded.
   bool diskCache = true;
+  /// Numbers of arguments, counted from 0, that the caller gives away, as a training step does with
+  /// parameters and the optimiser's state: where types fit, a result is written into an argument's
+  /// memory as that is read for the last time. The argument's tensors can't be used any more; to do
+  /// so is an Error that names this line. What somebody else still holds (another handle, a view, a
+  /// module), and what the tape needs, stays as it is, and the result gets memory of its own:
+  /// JitStats counts both. In a trace, and in derivatives of the function, nothing is given away.
+  std::vector<int> donate = {};
+  /// Most bytes that a program, or one derived from it, may use with its arguments and results; 0:
+  /// any. A plan that needs more computes arrays again instead of keeping them, those that free
+  /// most for longest at the least cost first; no bit changes. Where that does not suffice, Error
+  /// says what lies in memory at the peak, and which lines made it. Loops and library operators
+  /// stay.
+  int64_t memoryLimit = 0;
 };
 
 /// What a jitted function has cost so far. Times are in milliseconds, summed over compilations.
@@ -33,7 +46,13 @@ struct JitStats {
   int64_t objectBytes = 0;
   int64_t kernelCalls = 0; // in one execution of the latest program
   int64_t arenaBytes = 0;  // planned temporaries of the latest program
-  double flops = 0;        // of one execution of the latest program, by the cost table
+  /// Most memory that the latest program uses, arguments and results in it; known before it runs.
+  /// Arguments whose memory results take count once.
+  int64_t peakBytes = 0;
+  /// Of all calls: bytes of donated arguments that results took over, and how many donated tensors
+  /// could not be given away although a result would have fitted.
+  int64_t donatedBytes = 0, donationsKept = 0;
+  double flops = 0; // of one execution of the latest program, by the cost table
   /// Why each compilation after the first was needed.
   std::vector<std::string> recompilations;
 
@@ -84,8 +103,9 @@ struct JitCall {
 /// Runs the entry for these inputs, making it first if there is none; `structure` is asked for the
 /// result's once f has been traced. Inside a trace, or inside an eager transform's batch, f simply
 /// runs where it is.
+/// `arguments`: the inputs of each; the caller holds two handles on each input beside the user's.
 JitCall callJit(JitCache& cache, const Function& f, ValueSpan inputs, const JitKind& kind,
-                const std::function<std::any()>& structure);
+                const std::function<std::any()>& structure, std::span<const LeafRange> arguments);
 JitStats jitStats(const JitCache& cache);
 /// Text of the latest entry at a stage; see JitFunction::ir.
 std::string jitText(const JitCache& cache, const std::string& stage);
@@ -144,7 +164,7 @@ public:
     (detail::appendArgument<std::remove_cvref_t<Args>>(kind, arguments), ...);
     const auto structure = [&call] { return std::any(call.structure()); };
     detail::JitCall done =
-        detail::callJit(*cache_, call.function(), call.inputs(), kind, structure);
+        detail::callJit(*cache_, call.function(), call.inputs(), kind, structure, call.leaves());
     if (!done.structure)
       return call.result(done.outputs);
     return unflattenTree(std::any_cast<const Result&>(*done.structure), done.outputs);

@@ -65,6 +65,7 @@ public:
 
   ValueSpan inputs() const { return inputs_; }
   std::vector<LeafRange> ranges() const { return {ranges_.begin(), ranges_.end()}; }
+  std::span<const LeafRange> leaves() const { return ranges_; }
 
   /// f as a function of the tensors. Keeps the structure of its result for result().
   Function function() {

@@ -21,6 +21,8 @@ public:
   DeviceProgram& operator=(const DeviceProgram&) = delete;
 
   const Program& program() const { return *program_; }
+  /// Whether a run may have to be repeated, on the same inputs, to say what failed.
+  bool canFail() const { return static_cast<bool>(statuses_); }
   /// As Program::run, on memory of the device. Called again on the same addresses, a program that
   /// never waits is captured as a graph and replayed: one launch for all. DIPTYCH_CUDA_GRAPHS=0 in
   /// the environment forbids it. Safe to call from several threads.

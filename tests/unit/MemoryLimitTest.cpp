@@ -1,0 +1,116 @@
+// Programs within a limit: arrays computed again, the same bits, and what is said where that does
+// not suffice. Peaks of W1 and W8 against eager's, in bytes.
+#include "SameBits.h"
+#include "benchmarks/Portfolio.h"
+#include "examples/training_steps/Models.h"
+#include "runtime/Allocator.h"
+
+#include <gmock/gmock.h>
+
+namespace diptych::test {
+namespace {
+
+// A deep network whose reverse sweep wants what stands before and after each relu.
+Tensor deep(const Tensor& x) {
+  Tensor h = x;
+  for (int i = 0; i < 12; ++i)
+    h = relu(matmul(h, h) * 0.1 + sin(h));
+  return sum(h * h);
+}
+
+TEST(MemoryLimit, LessMemorySameBits) {
+  const Tensor x = randn({96, 96});
+  const auto free = jit(grad(deep), {.numerics = Numerics::strict});
+  const Tensor expected = grad(deep)(x);
+  EXPECT_TRUE(sameBits(free(x), expected));
+  const int64_t most = free.stats().peakBytes;
+  int64_t last = most;
+  for (const int percent : {90, 75, 60}) {
+    const int64_t limit = most * percent / 100;
+    const auto tight = jit(grad(deep), {.numerics = Numerics::strict, .memoryLimit = limit});
+    EXPECT_TRUE(sameBits(tight(x), expected)) << percent;
+    EXPECT_LE(tight.stats().peakBytes, limit);
+    EXPECT_LE(tight.stats().peakBytes, last);
+    EXPECT_GT(tight.stats().kernelCalls, free.stats().kernelCalls);
+    last = tight.stats().peakBytes;
+  }
+}
+
+TEST(MemoryLimit, WhatCannotBeSaysWhatLiesThere) {
+  const auto f = jit(grad(deep), {.memoryLimit = 200000});
+  try {
+    f(randn({96, 96}));
+    FAIL() << "200 kB hold no more than argument and result";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_THAT(text, testing::HasSubstr("MemoryLimitTest.cpp:"));
+    EXPECT_THAT(text, testing::HasSubstr("expected a program within memoryLimit, 200000 bytes"));
+    EXPECT_THAT(text, testing::HasSubstr("MB live at "));
+    EXPECT_THAT(text, testing::HasSubstr("checkpoint"));
+  }
+  EXPECT_EQ(f.stats().compilations, 0);
+  EXPECT_THROW(jit(deep, {.memoryLimit = -1}), Error);
+}
+
+template <class F> int64_t peakOf(const F& f) {
+  runtime::resetHighWater();
+  const int64_t before = runtime::memoryStats().currentBytes;
+  const auto results = f();
+  return runtime::memoryStats().highWaterBytes - before;
+}
+
+template <class F, class... Args> void expectHalf(const F& f, const Args&... args) {
+  const auto jitted = jit(f);
+  jitted(args...);
+  const int64_t eager = peakOf([&] { return f(args...); });
+  EXPECT_LE(2 * peakOf([&] { return jitted(args...); }), eager);
+}
+
+TEST(Peaks, W1NeedsHalfOfEagers) {
+  const bench::Portfolio p({250, 100, 8});
+  const auto f = [](const Tensor& w, const Tensor& X, const Tensor& r) {
+    return bench::objective(w, X, r);
+  };
+  expectHalf(f, p.w, p.X, p.r);
+  expectHalf([=](const Tensor& w, const Tensor& X,
+                 const Tensor& r) { return value_and_grad(f)(w, X, r).second; },
+             p.w, p.X, p.r);
+  expectHalf([=](const Tensor& w, const Tensor& v, const Tensor& X,
+                 const Tensor& r) { return hvp(f)(w, v, X, r); },
+             p.w, p.w, p.X, p.r);
+}
+
+// A step that gives its state away, within `limit` of eager's peak; the allocator agrees.
+template <class Model>
+void expectSmallStep(const Model& model, const steps::Batch& batch, double part, bool limited) {
+  const optim::Rule rule = optim::adam({.lr = 0.001});
+  const auto step = steps::trainingStep(model, rule);
+  nn::State p = model.parameter_dict();
+  auto s = rule.init(p);
+  const int64_t eager = peakOf([&] { return step(p, s, batch.x, batch.y); });
+  int64_t inputs = batch.x.type().bytes() + batch.y.type().bytes();
+  for (const auto& [name, value] : p)
+    inputs += 3 * value.type().bytes();
+  const auto allowed = static_cast<int64_t>(part * static_cast<double>(eager));
+  const auto f = jit(step, {.numerics = Numerics::strict,
+                            .donate = {0, 1},
+                            .memoryLimit = limited ? allowed + inputs : 0});
+  auto [expected, nextP, nextS] = step(p, s, batch.x, batch.y);
+  Tensor loss;
+  std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
+  EXPECT_TRUE(sameTensor(loss, expected));
+  EXPECT_TRUE(sameBits(p, nextP));
+  runtime::resetHighWater();
+  const int64_t before = runtime::memoryStats().currentBytes;
+  std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
+  const int64_t peak = runtime::memoryStats().highWaterBytes - before;
+  EXPECT_LE(peak, allowed) << "of " << eager << "; arena " << f.stats().arenaBytes;
+}
+
+TEST(Peaks, W8NeedsLessThanEager) {
+  manual_seed(1);
+  expectSmallStep(steps::Dense(), steps::Dense::batch(1000), 0.65, false);
+}
+
+} // namespace
+} // namespace diptych::test
