@@ -2,6 +2,7 @@
 // x86.
 #include "aot/Support.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -113,6 +114,19 @@ private:
 };
 
 } // namespace
+
+void checkHalves(mlir::ModuleOp kernels, const std::string& prefix, const codegen::Target& target) {
+  llvm::TargetMachine& machine = target.machine();
+  if (!machine.getTargetTriple().isX86() || machine.getMCSubtargetInfo()->checkFeatures("+f16c"))
+    return;
+  kernels.walk([&](mlir::Operation* op) {
+    auto kernel = op->getParentOfType<mlir::func::FuncOp>();
+    if (kernel && kernel.getName().starts_with(prefix) && op->getNumResults() == 1 &&
+        mlir::getElementTypeOrSelf(op->getResult(0).getType()).isF16())
+      throw Error("aot: expected a target that converts f16 (F16C), got " + target.cpu() +
+                  "; use a target from x86-64-v3 on, or bf16");
+  });
+}
 
 bool addCpuCheck(llvm::Module& module, const codegen::Target& target, const std::string& name) {
   if (!module.getTargetTriple().isX86())

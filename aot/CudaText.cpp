@@ -38,6 +38,8 @@ const char* elementOf(DType dtype) {
   case DType::i32: return "int32_t";
   case DType::i64: return "int64_t";
   case DType::boolean: return "uint8_t";
+  case DType::bf16:
+  case DType::f16: return "uint16_t";
   }
   return "void";
 }

@@ -21,16 +21,21 @@ const char* cTypeOf(DType dtype) {
   case DType::i32: return "int32_t";
   case DType::i64: return "int64_t";
   case DType::boolean: return "uint8_t";
+  case DType::bf16: return "diptych_bf16";
+  case DType::f16: return "diptych_f16";
   }
   return "void";
 }
 
 const char* const kTypes = R"(#ifndef DIPTYCH_ARTEFACT_TYPES
 #define DIPTYCH_ARTEFACT_TYPES
+/* The bits of numbers of two bytes: bf16 is the upper half of a float, f16 IEEE 754's binary16. */
+typedef uint16_t diptych_bf16, diptych_f16;
+
 /* A tensor as a function takes or gives it: row-major and contiguous. */
 typedef struct {
   const char *name;
-  const char *dtype; /* f32, f64, i32, i64, bool (a byte, 0 or 1) */
+  const char *dtype; /* f32, f64, i32, i64, bf16, f16, boolean (a byte, 0 or 1) */
   int64_t rank;
   int64_t elements; /* -1: it depends on a size that is chosen at the call */
   int64_t bytes;    /* likewise */

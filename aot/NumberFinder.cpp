@@ -72,6 +72,10 @@ std::optional<Formula> NumberFinder::find(DType dtype, std::span<const Scalar> v
     const auto extent = at_.fit(integers);
     return extent ? std::optional(Formula(*extent)) : std::nullopt;
   }
+  // Formulas round to f32 or f64. Operators on bf16 and f16 are f32 here, so that few numbers are
+  // neither: those that are handed on and not computed with.
+  if (isHalf(dtype))
+    return std::nullopt;
   std::vector<double> numbers;
   for (const Scalar& value : values)
     numbers.push_back(value.asDouble());

@@ -23,6 +23,10 @@ std::string poolText();
 /// Adds NAME_open_weights and NAME_close_weights for the model's file of weights.
 void addWeightFile(llvm::Module& module, const Model& model);
 
+/// Throws Error where functions named `prefix`... convert f16 and `target` has no instruction for
+/// it: LLVM would call a runtime library that artefacts do not link with.
+void checkHalves(mlir::ModuleOp kernels, const std::string& prefix, const codegen::Target& target);
+
 /// Adds i1 name(): whether the CPU, and the system, have all that code for `target` may use. False
 /// where there is nothing to ask: nothing is added then.
 bool addCpuCheck(llvm::Module& module, const codegen::Target& target, const std::string& name);

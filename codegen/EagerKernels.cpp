@@ -12,7 +12,8 @@ namespace {
 std::vector<DType> dtypesOf(const OpInfo& op) {
   std::vector<DType> dtypes;
   for (int i = 0; i < kDTypeCount; ++i)
-    if (op.takes(static_cast<DType>(i)))
+    if (op.takes(static_cast<DType>(i)) &&
+        !(isHalf(static_cast<DType>(i)) && op.widensHalves())) // those run in f32
       dtypes.push_back(static_cast<DType>(i));
   return dtypes;
 }
@@ -265,8 +266,10 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
       break;
     case Family::Creation:
       if (op.code == OpCode::Iota)
-        for (int i = 0; i < kDTypeCount - 1; ++i) {
+        for (int i = 0; i < kDTypeCount; ++i) {
           const auto dtype = static_cast<DType>(i);
+          if (dtype == DType::boolean)
+            continue;
           collector.add(op, dtype, dtype, kContiguous,
                         iotaSpec(dtype, collector.lanesFor(DType::i64)));
         }

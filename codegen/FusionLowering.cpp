@@ -95,6 +95,8 @@ int FusionLowering::newLine(Value value, const IndexMap& map) {
                                 ir::tensorTypeOf(op->getOperand(0).getType()).shape, map));
   if (code == OpCode::Iota)
     return index(op, map);
+  if (Value exact = options_.contract ? ir::beforeRounding(op) : Value())
+    return line(exact, map);
   const DType dtype = ir::tensorTypeOf(value.getType()).dtype;
   if (row.family == Family::Creation)
     return constant(dtype, ir::attrsOf(op).value);

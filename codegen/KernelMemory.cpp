@@ -15,7 +15,18 @@ Value KernelBuilder::address(Value base, DType dtype, Value offset) {
                              base, ArrayRef<LLVM::GEPArg>{offset});
 }
 
+static Type shapedLike(Value value, Type element) {
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
 Value KernelBuilder::fromMemory(Value value, DType dtype) {
+  if (isHalf(dtype)) {
+    Type half = shapedLike(value, halfType(builder_.getContext(), dtype));
+    Value narrow = arith::BitcastOp::create(builder_, loc_, half, value);
+    return arith::ExtFOp::create(builder_, loc_, shapedLike(value, builder_.getF32Type()), narrow);
+  }
   if (dtype != DType::boolean)
     return value;
   ScalarBuilder b(builder_, loc_, dtype);
@@ -23,12 +34,12 @@ Value KernelBuilder::fromMemory(Value value, DType dtype) {
 }
 
 Value KernelBuilder::toMemory(Value value, DType dtype) {
+  if (isHalf(dtype))
+    return arith::BitcastOp::create(builder_, loc_, shapedLike(value, builder_.getI16Type()),
+                                    narrowed(builder_, loc_, value, dtype));
   if (dtype != DType::boolean)
     return value;
-  Type type = builder_.getI8Type();
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = VectorType::get(vector.getShape(), type);
-  return arith::ExtUIOp::create(builder_, loc_, type, value);
+  return arith::ExtUIOp::create(builder_, loc_, shapedLike(value, builder_.getI8Type()), value);
 }
 
 Value KernelBuilder::loadScalar(Value address, DType dtype) {

@@ -12,16 +12,18 @@
 #include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Transforms/DialectConversion.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace diptych::codegen {
 
 using namespace mlir;
 
-void lowerToLLVM(ModuleOp module) {
+void lowerToLLVM(ModuleOp module, bool convertsBfloat) {
   MLIRContext* context = module.getContext();
   {
     RewritePatternSet patterns(context);
@@ -31,6 +33,12 @@ void lowerToLLVM(ModuleOp module) {
     target.markUnknownOpDynamicallyLegal([](Operation*) { return true; });
     if (failed(applyPartialConversion(module, target, std::move(patterns))))
       throw Error("internal: loops of a kernel do not lower to branches");
+  }
+  if (!convertsBfloat) {
+    RewritePatternSet patterns(context);
+    arith::populateExpandBFloat16Patterns(patterns);
+    if (failed(applyPatternsGreedily(module, std::move(patterns))))
+      throw Error("internal: conversions of bf16 do not expand");
   }
   LowerToLLVMOptions options(context);
   LLVMTypeConverter converter(context, options);

@@ -110,7 +110,61 @@ static Value floatToInteger(ScalarBuilder& b, Value x, Type type) {
   return b.select(below, b.integer(converted, -most - 1), clipped);
 }
 
+static Type typeLike(Value x, Type element) {
+  if (auto vector = dyn_cast<VectorType>(x.getType()))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
+// An f64 as an f32 on the same side of every number of fewer digits, so that rounding it again
+// rounds once: where it is not exact and even, its odd neighbour towards x.
+static Value roundedToOdd(ScalarBuilder& b, Value x) {
+  MLIRContext* context = x.getContext();
+  Value near = b.create<arith::TruncFOp>(typeLike(x, Float32Type::get(context)), x);
+  Value wide = b.create<arith::ExtFOp>(x.getType(), near);
+  Value bits = b.create<arith::BitcastOp>(typeLike(x, IntegerType::get(context, 32)), near);
+  Value even = b.create<arith::CmpIOp>(
+      IntegerPredicate::eq, b.create<arith::AndIOp>(bits, b.integer(bits, 1)), b.integer(bits, 0));
+  Value inexact = b.create<arith::CmpFOp>(FloatPredicate::ONE, wide, x);
+  Value below = b.create<arith::CmpFOp>(FloatPredicate::OLT, b.create<math::AbsFOp>(wide),
+                                        b.create<math::AbsFOp>(x));
+  Value step = b.select(below, b.integer(bits, 1), b.integer(bits, -1));
+  Value odd = b.create<arith::AddIOp>(bits, step);
+  Value moved = b.select(b.create<arith::AndIOp>(even, inexact), odd, bits);
+  return b.create<arith::BitcastOp>(near.getType(), moved);
+}
+
+// Integers of more digits than f64 keep, on the same side of every number of fewer.
+static Value integerToDouble(ScalarBuilder& b, Value x) {
+  Type type = typeLike(x, Float64Type::get(x.getContext()));
+  if (getElementTypeOrSelf(x.getType()).isInteger(1))
+    return b.create<arith::UIToFPOp>(type, x);
+  if (getElementTypeOrSelf(x.getType()).isInteger(64)) {
+    Value low = b.create<arith::AndIOp>(x, b.integer(x, 0x7ff));
+    Value some = b.create<arith::CmpIOp>(IntegerPredicate::ne, low, b.integer(x, 0));
+    Value wide = b.create<arith::OrIOp>(b.create<arith::AndIOp>(x, b.integer(x, ~int64_t{0x7ff})),
+                                        b.select(some, b.integer(x, 0x800), b.integer(x, 0)));
+    // Below 2^52 all digits fit.
+    Value small = b.create<arith::CmpIOp>(
+        IntegerPredicate::ult, b.create<arith::AddIOp>(x, b.integer(x, int64_t{1} << 52)),
+        b.integer(x, int64_t{1} << 53));
+    x = b.select(small, x, wide);
+  }
+  return b.create<arith::SIToFPOp>(type, x);
+}
+
+// To bf16 or f16, held in f32: rounded once, whatever it comes from.
+static Value roundedToHalf(ScalarBuilder& b, Value x) {
+  if (!ScalarBuilder::isFloatLike(x))
+    x = integerToDouble(b, x);
+  if (getElementTypeOrSelf(x.getType()).isF64())
+    x = roundedToOdd(b, x);
+  return b.create<arith::ExtFOp>(x.getType(), b.narrowed(x));
+}
+
 static Value lowerConversion(ScalarBuilder& b, Value x) {
+  if (isHalf(b.result()))
+    return roundedToHalf(b, x);
   Type type = b.resultTypeLike(x);
   Type from = getElementTypeOrSelf(x.getType()), to = getElementTypeOrSelf(type);
   if (from == to)

@@ -11,9 +11,13 @@
 
 namespace diptych::codegen {
 
-/// Element type in registers; booleans are i1 there and i8 in memory.
+/// Element type in registers; booleans are i1 there and i8 in memory, bf16 and f16 are f32 and i16.
 mlir::Type computeType(mlir::MLIRContext* context, DType dtype);
 mlir::Type memoryType(mlir::MLIRContext* context, DType dtype);
+/// bf16 or f16 as the type of an MLIR value: between a register and memory.
+mlir::Type halfType(mlir::MLIRContext* context, DType dtype);
+/// f32 to bf16 or f16, scalar or vector; of what was widened, what it was.
+mlir::Value narrowed(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value x, DType dtype);
 
 /// What a lowering sees: a builder, the math expansions, and the result's element type.
 class ScalarBuilder {
@@ -43,6 +47,8 @@ public:
   mlir::Value integer(mlir::Value x, int64_t value);
   /// A number in the result's type.
   mlir::Value literal(const Scalar& value);
+  /// f32 as the result's bf16 or f16.
+  mlir::Value narrowed(mlir::Value x) { return codegen::narrowed(builder_, loc_, x, result_); }
   /// The result's element type with x's vector shape.
   mlir::Type resultTypeLike(mlir::Value x);
   DType result() const { return result_; }

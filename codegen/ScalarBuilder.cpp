@@ -9,7 +9,9 @@ using namespace mlir;
 
 Type computeType(MLIRContext* context, DType dtype) {
   switch (dtype) {
-  case DType::f32: return Float32Type::get(context);
+  case DType::f32:
+  case DType::bf16:
+  case DType::f16: return Float32Type::get(context);
   case DType::f64: return Float64Type::get(context);
   case DType::i32: return IntegerType::get(context, 32);
   case DType::i64: return IntegerType::get(context, 64);
@@ -19,7 +21,22 @@ Type computeType(MLIRContext* context, DType dtype) {
 }
 
 Type memoryType(MLIRContext* context, DType dtype) {
-  return dtype == DType::boolean ? IntegerType::get(context, 8) : computeType(context, dtype);
+  if (dtype == DType::boolean)
+    return IntegerType::get(context, 8);
+  return isHalf(dtype) ? IntegerType::get(context, 16) : computeType(context, dtype);
+}
+
+Type halfType(MLIRContext* context, DType dtype) {
+  return dtype == DType::bf16 ? Type(BFloat16Type::get(context)) : Float16Type::get(context);
+}
+
+Value narrowed(OpBuilder& builder, Location loc, Value x, DType dtype) {
+  Type type = halfType(builder.getContext(), dtype);
+  if (auto vector = dyn_cast<VectorType>(x.getType()))
+    type = VectorType::get(vector.getShape(), type);
+  if (auto widened = x.getDefiningOp<arith::ExtFOp>(); widened && widened.getIn().getType() == type)
+    return widened.getIn();
+  return arith::TruncFOp::create(builder, loc, type, x);
 }
 
 Value ScalarBuilder::compare(arith::CmpFPredicate floats, arith::CmpIPredicate integers, Value x,
@@ -72,6 +89,8 @@ Value lowerPointwise(OpCode code, ScalarBuilder& b, ArrayRef<Value> operands) {
 #include "codegen/Lowerings.cpp.inc"
   };
   Lowering lowering = table[static_cast<size_t>(code)];
+  if (isHalf(b.result()) && info(code).widensHalves())
+    throw Error(std::string("internal: ") + info(code).name + " was not widened to f32");
   if (!lowering)
     throw Error(std::string("internal: ") + info(code).name + " has no pointwise lowering");
   return lowering(b, operands);

@@ -53,7 +53,9 @@ private:
 void prepareContext(mlir::MLIRContext& context);
 
 /// Lowers emitted kernels (scf, arith, math, vector, llvm) to the LLVM dialect, in place.
-void lowerToLLVM(mlir::ModuleOp module);
+/// Conversions of bf16 become integer arithmetic unless the machine has its own, which must round
+/// to nearest even and keep denormals: a GPU's does, vcvtneps2bf16 of x86 does not.
+void lowerToLLVM(mlir::ModuleOp module, bool convertsBfloat = false);
 
 /// Object files holding the module's functions, split over `threads` compile threads.
 std::vector<std::unique_ptr<llvm::MemoryBuffer>>

@@ -20,8 +20,9 @@ namespace {
 // A float operand and the axes a composite works over.
 struct Operand {
   Operand(const char* op, const Arg& arg, const Axes& given)
-      : x(tensorOf(arg)), axes(detail::axesOf(op, given, x.rank())) {
+      : x(tensorOf(arg)), axes(detail::axesOf(op, given, x.rank())), dtype(x.dtype()) {
     detail::requireFloat(op, x.value());
+    x = detail::widened(x);
   }
 
   int64_t count() const {
@@ -35,6 +36,9 @@ struct Operand {
               bool keepdim) const {
     return axes.empty() ? y : reduction(y, axes, keepdim);
   }
+  // bf16 and f16 are computed in f32 from the first step to the last, and rounded once: neither
+  // their sums nor their counts would fit.
+  Tensor rounded(const Tensor& result) const { return result.astype(dtype); }
   // Drops the axes of a result that kept them.
   Tensor dropped(const Tensor& kept, bool keepdim) const {
     return keepdim || axes.empty() ? kept : squeeze(kept, axes);
@@ -42,6 +46,7 @@ struct Operand {
 
   Tensor x;
   Dims axes;
+  DType dtype;
 };
 } // namespace
 
@@ -101,7 +106,7 @@ bool allclose(const Arg& a, const Arg& b, double rtol, double atol) {
 Tensor mean(const Arg& arg, const Axes& given, bool keepdim) {
   return located(arg.where(), [&] {
     const Operand operand("mean", arg, given);
-    return operand.over(sum, operand.x, keepdim) / operand.count();
+    return operand.rounded(operand.over(sum, operand.x, keepdim) / operand.count());
   });
 }
 
@@ -113,8 +118,10 @@ static Tensor variance(const Operand& operand, int correction, bool keepdim) {
 }
 
 Tensor var(const Arg& arg, const Axes& given, int correction, bool keepdim) {
-  return located(arg.where(),
-                 [&] { return variance(Operand("var", arg, given), correction, keepdim); });
+  return located(arg.where(), [&] {
+    const Operand operand("var", arg, given);
+    return operand.rounded(variance(operand, correction, keepdim));
+  });
 }
 
 // Both branches stay finite, so no infinity meets a zero.
@@ -125,14 +132,15 @@ Tensor detail::safeSqrt(const Tensor& x) {
 
 Tensor stddev(const Arg& arg, const Axes& given, int correction, bool keepdim) {
   return located(arg.where(), [&] {
-    return safeSqrt(variance(Operand("stddev", arg, given), correction, keepdim));
+    const Operand operand("stddev", arg, given);
+    return operand.rounded(safeSqrt(variance(operand, correction, keepdim)));
   });
 }
 
 Tensor norm(const Arg& arg, const Axes& given, bool keepdim) {
   return located(arg.where(), [&] {
     const Operand operand("norm", arg, given);
-    return safeSqrt(operand.over(sum, operand.x * operand.x, keepdim));
+    return operand.rounded(safeSqrt(operand.over(sum, operand.x * operand.x, keepdim)));
   });
 }
 
@@ -148,7 +156,7 @@ Tensor softmax(const Arg& arg, int64_t axis) {
   return located(arg.where(), [&] {
     const Operand operand("softmax", arg, axis);
     const Tensor weights = exp(operand.x - shiftOf(operand));
-    return weights * (1.0 / operand.over(sum, weights, true));
+    return operand.rounded(weights * (1.0 / operand.over(sum, weights, true)));
   });
 }
 
@@ -156,7 +164,7 @@ Tensor log_softmax(const Arg& arg, int64_t axis) {
   return located(arg.where(), [&] {
     const Operand operand("log_softmax", arg, axis);
     const Tensor shifted = operand.x - shiftOf(operand);
-    return shifted - log(operand.over(sum, exp(shifted), true));
+    return operand.rounded(shifted - log(operand.over(sum, exp(shifted), true)));
   });
 }
 
@@ -170,7 +178,7 @@ Tensor logsumexp(const Arg& arg, const Axes& given, bool keepdim) {
     const Tensor total = operand.over(sum, exp(operand.x - shift), true);
     const Tensor isZero = total == 0;
     const Tensor result = where(isZero, -kInfinity, log(where(isZero, 1, total)) + shift);
-    return operand.dropped(result, keepdim);
+    return operand.rounded(operand.dropped(result, keepdim));
   });
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace dl {
 enum : int32_t { kCpu = 1, kCuda = 2, kCudaHost = 3 };
-enum : uint8_t { kInt = 0, kFloat = 2, kBool = 6 };
+enum : uint8_t { kInt = 0, kFloat = 2, kBfloat = 4, kBool = 6 };
 struct Device {
   int32_t type, number;
 };
@@ -55,6 +55,8 @@ dl::ElementType elementOf(DType dtype) {
   case DType::i32: return {dl::kInt, 32, 1};
   case DType::i64: return {dl::kInt, 64, 1};
   case DType::boolean: return {dl::kBool, 8, 1};
+  case DType::bf16: return {dl::kBfloat, 16, 1};
+  case DType::f16: return {dl::kFloat, 16, 1};
   }
   throw Error("internal: an element type without a meaning");
 }

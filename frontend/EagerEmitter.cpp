@@ -59,8 +59,33 @@ void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, c
   throw Error(std::string("internal: nothing runs ") + op.name + " eagerly");
 }
 
+Value asDType(const Value& value, DType dtype) {
+  return eager::handlerOf(OpCode::Convert)({dtype, value.shape()}, {&value, 1}, {});
+}
+
+Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs, bool onDevice);
+
+// bf16 and f16 are storage: the operator on f32, its result rounded once.
+Value evaluateWide(const OpInfo& op, ValueSpan operands, const Attrs& attrs, const TensorType& type,
+                   bool onDevice) {
+  Values wide(operands.begin(), operands.end());
+  for (Value& operand : wide)
+    if (isHalf(operand.dtype()))
+      operand = asDType(operand, DType::f32);
+  const Value result = evaluate(op, wide, attrs, onDevice);
+  return isHalf(type.dtype) ? asDType(result, type.dtype) : result;
+}
+
+bool widens(const OpInfo& op, ValueSpan operands) {
+  return op.widensHalves() &&
+         std::any_of(operands.begin(), operands.end(),
+                     [](const Value& operand) { return isHalf(operand.dtype()); });
+}
+
 Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs, bool onDevice) {
   const TensorType type = infer(op, operands, attrs);
+  if (widens(op, operands))
+    return evaluateWide(op, operands, attrs, type, onDevice);
   if (const eager::Handler handler = eager::handlerOf(op.code))
     return handler(type, operands, attrs);
   constexpr size_t kMost = 3;

@@ -10,7 +10,7 @@ namespace diptych {
 static void checkFloat(const char* transform, const Value& input, int index) {
   if (!isFloat(input.dtype()))
     throw Error(std::string(transform) + ": expected argument " + std::to_string(index) +
-                " to be f32 or f64, got " + input.type().str() +
+                " to be f32, f64, bf16 or f16, got " + input.type().str() +
                 "; convert it with astype, or leave it out of the differentiated arguments");
 }
 

@@ -19,7 +19,8 @@ static std::atomic<DType> defaultDType{DType::f64};
 void set_default_dtype(DType dtype, std::source_location where) {
   located(where, [&] {
     if (!isFloat(dtype))
-      misuse("set_default_dtype", "f32 or f64", name(dtype), "give integers their dtype by name");
+      misuse("set_default_dtype", "f32, f64, bf16 or f16", name(dtype),
+             "give integers their dtype by name");
     defaultDType = dtype;
   });
 }
@@ -156,7 +157,7 @@ Tensor eye(int64_t n, DType dtype, SourceLocation where) {
 Tensor linspace(double begin, double end, int64_t count, DType dtype, SourceLocation where) {
   return located(where, [&] {
     if (!isFloat(dtype) || count < 0)
-      misuse("linspace", "a count that is not negative, in f32 or f64",
+      misuse("linspace", "a count that is not negative, in f32, f64, bf16 or f16",
              std::to_string(count) + " in " + name(dtype), "use arange for integers");
     const Value index = emitted::iota({DType::f64, {count}}, 0);
     const auto number = [&](double value) { return emitted::like(index, value); };

@@ -58,7 +58,7 @@ Tensor newtonRoot(const Request& request, const std::function<Tensor(const Tenso
   requireFloat(request.transform, x0.value());
   const double tolerance = options.tolerance > 0      ? options.tolerance
                            : x0.dtype() == DType::f32 ? 1e-5
-                                                      : 1e-10;
+                                                      : 1e-10; // halves: solve refuses them
   if (x0.numel() == 0)
     return x0;
   Tensor x = x0, done = zeros({}, DType::boolean);

@@ -40,6 +40,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
   if (until == "differentiated")
     return {};
+  // After derivatives, whose rules are those of the operators as they were written; before CSE,
+  // which merges conversions of one value.
+  passes::widenHalves(main);
   // CSE before fusion: duplicate subtrees would become duplicate kernels.
   passes::simplify(main, numerics);
   // Before rows: what is summed column by column no longer hides what scales a row.

@@ -58,6 +58,8 @@ Dims axesOf(const char* op, const Axes& axes, int rank);
 /// Shape with the axes set to extent 1.
 Shape keptShape(const Shape& shape, const Dims& axes);
 void requireFloat(const char* op, const Value& x);
+/// bf16 and f16 as f32, anything else as it is: for composites that round at their end.
+Tensor widened(const Tensor& x);
 
 /// sqrt whose derivatives at 0 are 0.
 Tensor safeSqrt(const Tensor& x);

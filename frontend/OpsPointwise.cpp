@@ -130,8 +130,10 @@ Shape keptShape(const Shape& shape, const Dims& axes) {
 
 void requireFloat(const char* op, const Value& x) {
   if (!isFloat(x.dtype()))
-    misuse(op, "f32 or f64", x.type().str(), "convert it with astype(f64)");
+    misuse(op, "f32, f64, bf16 or f16", x.type().str(), "convert it with astype(f64)");
 }
+
+Tensor widened(const Tensor& x) { return isHalf(x.dtype()) ? x.astype(DType::f32) : x; }
 
 // One dtype and no broadcasting: what most calls in a program look like.
 static bool alreadyFits(std::span<const Arg* const> args) {

@@ -40,6 +40,14 @@ private:
       std::snprintf(buffer, sizeof buffer, "%.*g", precision_,
                     *reinterpret_cast<const double*>(at));
       break;
+    case DType::bf16:
+      std::snprintf(buffer, sizeof buffer, "%.*g", precision_,
+                    static_cast<double>(*reinterpret_cast<const bfloat16*>(at)));
+      break;
+    case DType::f16:
+      std::snprintf(buffer, sizeof buffer, "%.*g", precision_,
+                    static_cast<double>(*reinterpret_cast<const float16*>(at)));
+      break;
     case DType::i32: return std::to_string(*reinterpret_cast<const int32_t*>(at));
     case DType::i64: return std::to_string(*reinterpret_cast<const int64_t*>(at));
     case DType::boolean: return *at != std::byte{0} ? "true" : "false";

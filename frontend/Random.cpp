@@ -33,7 +33,7 @@ template <class Body> Tensor draw(const char* op, const Arg& key, const Shape& s
 
 void requireFloat(const char* op, DType dtype) {
   if (!isFloat(dtype))
-    misuse(op, "f32 or f64", name(dtype), "for whole numbers use random::randint");
+    misuse(op, "f32, f64, bf16 or f16", name(dtype), "for whole numbers use random::randint");
 }
 
 // Parameters must not make the result larger than was asked for.
@@ -70,9 +70,18 @@ Tensor bitsOf(const Tensor& key, const Shape& shape, int64_t stream) {
   return shape.empty() ? philox(key, 0, stream) : philox(key, numbered(shape), stream);
 }
 
-// On [0, 1), a multiple of 2^-24 or 2^-53.
+int digitsOf(DType dtype) {
+  switch (dtype) {
+  case DType::f32: return 24;
+  case DType::bf16: return 8;
+  case DType::f16: return 11;
+  default: return 53;
+  }
+}
+
+// On [0, 1), a multiple of 2^-digits: every number of them is one of the dtype.
 Tensor unit(const Tensor& bits, DType dtype) {
-  const int digits = dtype == DType::f32 ? 24 : 53;
+  const int digits = digitsOf(dtype);
   return shift_right(bits, 64 - digits).astype(dtype) * std::ldexp(1.0, -digits);
 }
 

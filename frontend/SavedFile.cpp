@@ -60,7 +60,8 @@ std::string checksumOf(const std::vector<Tensor>& weights) {
 constexpr std::pair<const char*, Numerics> kNumerics[] = {
     {"strict", Numerics::strict}, {"standard", Numerics::standard}, {"fast", Numerics::fast}};
 
-constexpr DType kTypes[] = {DType::f32, DType::f64, DType::i32, DType::i64, DType::boolean};
+constexpr DType kTypes[] = {DType::f32,     DType::f64,  DType::i32, DType::i64,
+                            DType::boolean, DType::bf16, DType::f16};
 
 json typesJson(const std::vector<TensorType>& types) {
   json list = json::array();

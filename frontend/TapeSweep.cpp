@@ -12,7 +12,7 @@ namespace {
 Value cotangentFor(const char* caller, const Value& output, const Value& given) {
   const std::string name = caller;
   if (!isFloat(output.dtype()))
-    throw Error(name + ": expected an f32 or f64 output, got " + output.type().str() +
+    throw Error(name + ": expected an output of f32, f64, bf16 or f16, got " + output.type().str() +
                 "; integers and booleans have no derivative");
   if (given) {
     eagerTensor(given);
@@ -42,7 +42,8 @@ void accumulate(TensorImpl& leaf, const Value& cotangent) {
   }
   TensorImpl& old = eagerTensor(leaf.grad);
   const bool mine = leaf.grad.useCount() == 1 && old.buffer().useCount() == 1 &&
-                    !old.buffer().isExternal() && old.isContiguous() && !old.requiresGrad();
+                    !old.buffer().isExternal() && old.isContiguous() && !old.requiresGrad() &&
+                    !isHalf(old.type.dtype); // which have no kernels of their own
   if (!mine || eagerTensor(cotangent).requiresGrad()) {
     leaf.grad = emitted::add(leaf.grad, cotangent);
     return;
@@ -120,8 +121,8 @@ Values gradients(ValueSpan outputs, ValueSpan wrt, ValueSpan cotangents, bool re
 void setRequiresGrad(const Value& x, bool on) {
   TensorImpl& tensor = eagerTensor(x);
   if (on && !isFloat(tensor.type.dtype))
-    throw Error("requires_grad_: expected an f32 or f64 tensor, got " + tensor.type.str() +
-                "; convert it with astype first");
+    throw Error("requires_grad_: expected a tensor of f32, f64, bf16 or f16, got " +
+                tensor.type.str() + "; convert it with astype first");
   if (!on && tensor.node())
     throw Error("requires_grad_(false): this tensor was computed from others; use detach() for a "
                 "tensor without history");

@@ -67,6 +67,8 @@ static Scalar load(DType dtype, const std::byte* element) {
   case DType::i32: return Scalar(static_cast<int64_t>(*reinterpret_cast<const int32_t*>(element)));
   case DType::i64: return Scalar(*reinterpret_cast<const int64_t*>(element));
   case DType::boolean: return Scalar(static_cast<int64_t>(*element != std::byte{0}));
+  case DType::bf16: return Scalar(float(*reinterpret_cast<const bfloat16*>(element)));
+  case DType::f16: return Scalar(float(*reinterpret_cast<const float16*>(element)));
   }
   throw Error("internal: an element type without a meaning");
 }

@@ -60,6 +60,10 @@ static std::optional<DType> dtypeOfElement(mlir::Type element) {
     return DType::i64;
   if (element.isSignlessInteger(1))
     return DType::boolean;
+  if (element.isBF16())
+    return DType::bf16;
+  if (element.isF16())
+    return DType::f16;
   return std::nullopt;
 }
 
@@ -82,8 +86,9 @@ TensorType tensorTypeOf(mlir::Type type) {
   const auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type);
   const auto dtype = tensor ? dtypeOfElement(tensor.getElementType()) : std::nullopt;
   if (!dtype || !tensor.hasStaticShape())
-    throw Error("expected a tensor of known sizes and of f32, f64, i32, i64 or i1, got " +
-                text(type) + "; give every dimension a number");
+    throw Error(
+        "expected a tensor of known sizes and of f32, f64, bf16, f16, i32, i64 or i1, got " +
+        text(type) + "; give every dimension a number");
   if (!hasCountableElements(tensor))
     throw Error("expected a tensor below 2^48 elements, got " + text(type) + "; check the sizes");
   return {*dtype, Dims(std::span(tensor.getShape().data(), tensor.getShape().size()))};
@@ -104,6 +109,8 @@ mlir::Type elementTypeOf(mlir::MLIRContext* context, DType dtype) {
   case DType::i32: return builder.getI32Type();
   case DType::i64: return builder.getI64Type();
   case DType::boolean: return builder.getI1Type();
+  case DType::bf16: return builder.getBF16Type();
+  case DType::f16: return builder.getF16Type();
   }
   throw Error("internal: unknown element type");
 }

@@ -47,6 +47,12 @@ mlir::Operation* createOp(mlir::OpBuilder& builder, mlir::Location location, OpC
 mlir::Operation* createOp(mlir::OpBuilder& builder, mlir::Location location, OpCode code,
                           mlir::ValueRange operands, const Attrs& attrs, const TensorType& result);
 
+/// Marks a conversion to bf16 or f16 as the rounding of an operator that was widened to f32.
+void markRounding(mlir::Operation* convert);
+/// Of a conversion that takes such a rounded result to f32 again: the result before it was
+/// rounded. Null for any other operation.
+mlir::Value beforeRounding(mlir::Operation* op);
+
 //===-- Constants ----------------------------------------------------------------------------===//
 
 /// An element as an attribute, and back. NaN payloads and the sign of zero survive.

@@ -12,6 +12,8 @@ mlir::TypedAttr scalarAttr(mlir::Type elementType, const Scalar& value) {
     return mlir::FloatAttr::get(elementType, llvm::APFloat(static_cast<float>(value.asDouble())));
   if (elementType.isF64())
     return mlir::FloatAttr::get(elementType, llvm::APFloat(value.asDouble()));
+  if (llvm::isa<mlir::FloatType>(elementType))
+    return mlir::FloatAttr::get(elementType, value.asDouble());
   return mlir::IntegerAttr::get(elementType,
                                 llvm::APInt(elementType.getIntOrFloatBitWidth(),
                                             static_cast<uint64_t>(value.asInteger()),
@@ -51,8 +53,7 @@ std::optional<Scalar> splatOf(mlir::Attribute value) {
   if (!dense)
     return std::nullopt;
   if (dense.empty())
-    return dense.getElementType().isF32() || dense.getElementType().isF64() ? Scalar(0.0)
-                                                                            : Scalar(0);
+    return llvm::isa<mlir::FloatType>(dense.getElementType()) ? Scalar(0.0) : Scalar(0);
   if (!dense.isSplat())
     return std::nullopt;
   return scalarOf(dense.getSplatValue<mlir::Attribute>());

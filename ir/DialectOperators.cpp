@@ -87,4 +87,20 @@ mlir::Operation* createOp(mlir::OpBuilder& builder, mlir::Location location, OpC
   return createOp(builder, location, code, operands, attrs, inferType(code, types, attrs));
 }
 
+static const char* const kRounds = "diptych.rounds";
+
+void markRounding(mlir::Operation* convert) {
+  convert->setDiscardableAttr(kRounds, mlir::UnitAttr::get(convert->getContext()));
+}
+
+mlir::Value beforeRounding(mlir::Operation* op) {
+  auto widening = llvm::dyn_cast<ConvertOp>(op);
+  if (!widening)
+    return {};
+  auto rounding = widening.getX().getDefiningOp<ConvertOp>();
+  if (!rounding || !rounding->hasAttr(kRounds) || rounding.getX().getType() != widening.getType())
+    return {};
+  return rounding.getX();
+}
+
 } // namespace diptych::ir

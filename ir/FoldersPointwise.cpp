@@ -26,12 +26,12 @@ mlir::OpFoldResult splatResult(mlir::Operation* op, const Scalar& value) {
   return splatAttr(tensorTypeOf(op->getResult(0).getType()), value, op->getContext());
 }
 
-// One IEEE operation in the operands' own precision; integers wrap.
+// One IEEE operation in the operands' own precision, or in f32 and rounded; integers wrap.
 template <class Arithmetic>
 std::optional<Scalar> evaluate(DType dtype, const Scalar& x, const Scalar& y, Arithmetic apply) {
-  if (dtype == DType::f32) {
+  if (dtype == DType::f32 || isHalf(dtype)) {
     const float result = apply(static_cast<float>(x.floating), static_cast<float>(y.floating));
-    return std::isnan(result) ? std::nullopt : std::optional(Scalar(result));
+    return std::isnan(result) ? std::nullopt : std::optional(castTo(dtype, Scalar(result)));
   }
   if (dtype == DType::f64) {
     const double result = apply(x.floating, y.floating);
@@ -52,7 +52,7 @@ mlir::OpFoldResult foldSplats(mlir::Operation* op, mlir::Attribute x, mlir::Attr
   return result ? splatResult(op, *result) : mlir::OpFoldResult();
 }
 
-// f32 widens to f64 exactly, so one comparison serves both.
+// Narrower floats widen to f64 exactly, so one comparison serves both.
 template <class Comparison>
 mlir::OpFoldResult foldComparison(mlir::Operation* op, mlir::Attribute x, mlir::Attribute y,
                                   Comparison compare) {
@@ -188,9 +188,9 @@ static std::optional<Scalar> convertedExactly(const Scalar& value, DType to) {
     if (value.isInteger &&
         (std::abs(number) > 9.0e18 || static_cast<int64_t>(number) != value.integer))
       return std::nullopt;
-    if (to == DType::f32 && static_cast<double>(static_cast<float>(number)) != number)
+    if (std::isnan(number) || castTo(to, Scalar(number)).floating != number)
       return std::nullopt;
-    return std::isnan(number) ? std::nullopt : std::optional(Scalar(number));
+    return Scalar(number);
   }
   if (!value.isInteger &&
       !(std::abs(value.floating) < 9.0e18 && std::floor(value.floating) == value.floating))

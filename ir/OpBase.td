@@ -25,7 +25,7 @@ def Diptych_Dialect : Dialect {
   }];
 }
 
-def Diptych_Tensor : StaticShapeTensorOf<[F32, F64, I32, I64, I1]>;
+def Diptych_Tensor : StaticShapeTensorOf<[F32, F64, I32, I64, I1, BF16, F16]>;
 
 // How an operator is differentiated. There is no default: a record without one fails the build.
 class DerivativeKind<string n> { string kind = n; }
@@ -38,12 +38,14 @@ def NotDifferentiable : DerivativeKind<"NotDifferentiable">;    // record says w
 
 // Sets of element types an operator takes.
 class DTypes<list<string> n> { list<string> names = n; }
-def Floats : DTypes<["f32", "f64"]>;
-def Numbers : DTypes<["f32", "f64", "i32", "i64"]>;
+def Floats : DTypes<["f32", "f64", "bf16", "f16"]>;
+def FullFloats : DTypes<["f32", "f64"]>;
+def Numbers : DTypes<["f32", "f64", "i32", "i64", "bf16", "f16"]>;
 def Integers : DTypes<["i32", "i64"]>;
 def Longs : DTypes<["i64"]>;
 def Booleans : DTypes<["boolean"]>;
-def AnyDType : DTypes<["f32", "f64", "i32", "i64", "boolean"]>;
+// What takes every type only hands numbers on: so do kernels with bf16 and f16, which others widen.
+def AnyDType : DTypes<["f32", "f64", "i32", "i64", "boolean", "bf16", "f16"]>;
 
 // What every record says. `family` chooses the kernel class and the batching rule.
 class Diptych_Op<string mnemonic, string familyName, list<Trait> traits = []>

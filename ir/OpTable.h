@@ -110,6 +110,9 @@ struct OpInfo {
   bool isPointwise() const { return family == Family::Pointwise; }
   bool isReduction() const { return family == Family::Reduction; }
   bool takes(DType dtype) const { return dtypes >> static_cast<int>(dtype) & 1; }
+  /// Whether it computes with numbers, in f32 where they are bf16 or f16. What takes booleans too
+  /// hands elements on as they are.
+  bool widensHalves() const { return takes(DType::bf16) && !takes(DType::boolean); }
   bool has(AttrField field) const;
 };
 

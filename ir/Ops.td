@@ -340,7 +340,7 @@ def WhereOp : Diptych_Op<"where", "Pointwise"> {
 def ConvertOp : Diptych_Op<"convert", "Pointwise"> {
   let summary = "the same numbers in another element type";
   let description = [{Float to integer truncates towards zero and saturates (NaN gives 0); number to
-    boolean is x != 0; f64 to f32 rounds to nearest even.}];
+    boolean is x != 0; a narrower float rounds once, to nearest even.}];
   let arguments = (ins Diptych_Tensor:$x);
   let typeRule = "convert";
   let derivative = Linear;
@@ -602,7 +602,7 @@ def ArgsortOp : Diptych_Library<"argsort", "argsort"> {
 
 class Diptych_Matrix<string mnemonic, string rule> : Diptych_Library<mnemonic, rule> {
   let arguments = (ins Diptych_Tensor:$x);
-  let dtypes = Floats;
+  let dtypes = FullFloats; // as elsewhere: no algorithm here is good at 8 or 11 digits
   let derivative = Custom;
   let domain = ["-1.0", "1.0"];
 }

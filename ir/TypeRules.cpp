@@ -20,8 +20,12 @@ TensorType inferType(OpCode code, std::span<const TensorType> operands, const At
 Scalar castTo(DType dtype, Scalar value) {
   if (isFloat(dtype)) {
     const double number = value.asDouble();
-    return dtype == DType::f32 ? Scalar(static_cast<double>(static_cast<float>(number)))
-                               : Scalar(number);
+    switch (dtype) {
+    case DType::f32: return Scalar(static_cast<float>(number));
+    case DType::bf16: return Scalar(static_cast<float>(bfloat16(number)));
+    case DType::f16: return Scalar(static_cast<float>(float16(number)));
+    default: return Scalar(number);
+    }
   }
   if (!value.isInteger && value.floating != std::floor(value.floating))
     throw Error(
@@ -46,10 +50,13 @@ void fail(const OpInfo& op, const std::string& expected, const std::string& got,
 }
 
 static std::string dtypeList(const OpInfo& op) {
-  std::string text;
+  std::vector<std::string> names;
   for (int i = 0; i < kDTypeCount; ++i)
     if (op.takes(static_cast<DType>(i)))
-      text += (text.empty() ? "" : " or ") + std::string(name(static_cast<DType>(i)));
+      names.emplace_back(name(static_cast<DType>(i)));
+  std::string text = names[0];
+  for (size_t i = 1; i < names.size(); ++i)
+    text += (i + 1 < names.size() ? ", " : " or ") + names[i];
   return text;
 }
 

@@ -20,7 +20,8 @@ Error::Error(const SourceLocation& where, const std::string& message)
     : std::runtime_error(located(where, message)), where_(where) {}
 
 const char* name(DType dtype) {
-  constexpr std::array<const char*, kDTypeCount> names{"f32", "f64", "i32", "i64", "boolean"};
+  constexpr std::array<const char*, kDTypeCount> names{"f32",     "f64",  "i32", "i64",
+                                                       "boolean", "bf16", "f16"};
   return names[static_cast<size_t>(dtype)];
 }
 

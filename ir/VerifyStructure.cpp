@@ -65,7 +65,7 @@ mlir::FailureOr<mlir::FunctionType> verifyCallee(DerivativeOp op,
     if (!seen.insert(index).second)
       return op.emitOpError("expected wrt without repetition, got ") << index << " twice";
     if (!llvm::isa<mlir::FloatType>(mlir::getElementTypeOrSelf(type.getInput(index))))
-      return op.emitOpError("expected an input of f32 or f64 to differentiate by, got ")
+      return op.emitOpError("expected an input of f32, f64, bf16 or f16 to differentiate by, got ")
              << type.getInput(index);
   }
   const auto batch = static_cast<int64_t>(op.getBatch());

@@ -82,6 +82,7 @@ static void fuse(Block& block) {
 
 void formFusions(func::FuncOp function) {
   eraseBarriers(function);
+  widenHalves(function); // where nobody has: an axis at a time, sums would round at each
   fuse(function.getBody().front());
   // Order first: liveness goes from the end of a block to its beginning.
   function.walk([](Operation* op) {

@@ -43,6 +43,14 @@ bool isIndexMap(Operation* op) {
          ir::addsOnlyUnits(shapeOf(op->getOperand(0)), shapeOf(op->getResult(0)));
 }
 
+// Its one operand has narrower elements, as that of a conversion of bf16 to f32.
+static bool readsLess(Operation* op) {
+  return op->getNumOperands() == 1 &&
+         sizeOf(ir::tensorTypeOf(op->getOperand(0).getType()).dtype) <
+             sizeOf(ir::tensorTypeOf(op->getResult(0).getType()).dtype) &&
+         shapeOf(op->getOperand(0)) == shapeOf(op->getResult(0));
+}
+
 namespace {
 
 enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction };
@@ -116,7 +124,11 @@ private:
 
   // Reads at most one array of the result's size, so recomputing it reads no more than loading it.
   bool isCheap(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
-    if (info(*ir::opCodeOf(op)).cost > kCheap || users.size() > kMaxCopies)
+    if (info(*ir::opCodeOf(op)).cost > kCheap)
+      return false;
+    if (readsLess(op))
+      return true;
+    if (users.size() > kMaxCopies)
       return false;
     int large = 0;
     for (Value operand : op->getOperands()) {

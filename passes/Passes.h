@@ -29,6 +29,9 @@ void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls = Calls
 /// Barriers have no meaning after CSE.
 void eraseBarriers(mlir::func::FuncOp function);
 
+/// Operators on bf16 and f16 become operators on f32 between conversions.
+void widenHalves(mlir::func::FuncOp function);
+
 /// Sums over sums of products of smaller arrays become products of matrices, where an array of
 /// at least `minBytes` need not be computed then; true if anything was changed. Standard numerics
 /// only: terms are added in another order.

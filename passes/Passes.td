@@ -46,6 +46,21 @@ def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::Modul
   }];
 }
 
+def WidenHalves : Pass<"diptych-widen-halves", "::mlir::func::FuncOp"> {
+  let summary = "Compute with bf16 and f16 in f32, and round each result";
+  let description = [{
+    ```mlir
+    %y = diptych.exp %x : tensor<3xbf16> -> tensor<3xbf16>                     // before
+
+    %w = diptych.convert %x : tensor<3xbf16> -> tensor<3xf32>                  // after
+    %e = diptych.exp %w : tensor<3xf32> -> tensor<3xf32>
+    %y = diptych.convert %e {diptych.rounds} : tensor<3xf32> -> tensor<3xbf16>
+    ```
+    Operators that only hand elements on stay as they are. Conversions are fused like any operator, so that
+    arrays in memory keep their size.
+  }];
+}
+
 def FactorProducts : Pass<"diptych-factor-products", "::mlir::func::FuncOp"> {
   let summary = "Sum sums of products of smaller arrays without writing them out";
   let description = [{

@@ -56,6 +56,14 @@ struct SimplerDifference : mlir::OpRewritePattern<SubOp> {
   }
 };
 
+double leastNormal(DType dtype) {
+  switch (dtype) {
+  case DType::f64: return std::numeric_limits<double>::min();
+  case DType::f16: return std::numeric_limits<float16>::min();
+  default: return std::numeric_limits<float>::min(); // bf16's too
+  }
+}
+
 // (x a) b = x (a b); (-x) a = x (-a)
 struct SimplerScale : mlir::OpRewritePattern<MulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -71,8 +79,7 @@ struct SimplerScale : mlir::OpRewritePattern<MulOp> {
     if (!factor)
       return rewriter.notifyMatchFailure(op, "not scaled before");
     const double product = castTo(type.dtype, Scalar(factor->floating * outer->floating)).floating;
-    const double least = type.dtype == DType::f32 ? std::numeric_limits<float>::min()
-                                                  : std::numeric_limits<double>::min();
+    const double least = leastNormal(type.dtype);
     if (!std::isfinite(product) || std::abs(product) < least)
       return rewriter.notifyMatchFailure(op, "the product of the factors is out of range");
     return scale(op, inner.getX(), type, product, rewriter);

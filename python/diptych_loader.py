@@ -7,7 +7,8 @@
     print(sharpe.loss_grad)                          # loss_grad(w: f64[3], ...) -> (out0: f64[], ...)
 
 Arguments are NumPy arrays, or whatever has __dlpack__ and lies in the CPU's memory; for a tensor without axes a number
-will do. Dtypes and shapes must be those of the artefact: nothing is converted. Arrays that are not contiguous are copied.
+will do. Dtypes and shapes must be those of the artefact: nothing is converted. NumPy has no bf16: such arrays are
+ml_dtypes.bfloat16 where that package is installed, else the bits as uint16. Arrays that are not contiguous are copied.
 Sizes that a C caller would choose are taken from the arrays. What is returned are NumPy arrays, which have __dlpack__
 themselves. Calls may run on several threads at once.
 """
@@ -21,7 +22,12 @@ import numpy as np
 
 __all__ = ["Artefact", "Error", "Function", "load"]
 INTERFACE = 1  # of the artefacts that this file knows
-DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "bool": np.bool_, "boolean": np.bool_}
+try:
+    from ml_dtypes import bfloat16
+except ImportError:
+    bfloat16 = None
+DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "bool": np.bool_, "boolean": np.bool_,
+          "f16": np.float16, "bf16": bfloat16 or np.uint16}
 
 
 class Error(RuntimeError):
@@ -72,7 +78,9 @@ class Tensor:
                 given = np.from_dlpack(given)
             elif isinstance(given, (bool, int, float, np.generic)) and self.shape == ():
                 array = np.asarray(given)
-                if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+                if self.dtypeName == "bf16" and (bfloat16 is None or array.dtype.kind not in "fiub"):
+                    raise TypeError(f"{where}: expected {self} as an array of its bits, got {given}; install ml_dtypes")
+                if self.dtypeName != "bf16" and not np.can_cast(array.dtype, self.dtype, "same_kind"):
                     raise TypeError(f"{where}: expected {self}, got {array.dtype} {given}")
                 given = array.astype(self.dtype)
             else:

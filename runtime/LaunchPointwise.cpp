@@ -182,6 +182,8 @@ void fillBytes(std::byte* data, int64_t n, const std::byte* value, int64_t size)
     fillFlat<int64_t>(data, n, value);
   else if (size == 4)
     fillFlat<int32_t>(data, n, value);
+  else if (size == 2)
+    fillFlat<int16_t>(data, n, value);
   else
     fillFlat<int8_t>(data, n, value);
 }
@@ -220,6 +222,8 @@ void storeScalar(DType dtype, Scalar value, std::byte* where) {
   case DType::i32: return store(static_cast<int32_t>(value.asInteger()));
   case DType::i64: return store(value.asInteger());
   case DType::boolean: return store(static_cast<uint8_t>(value.asInteger() != 0));
+  case DType::bf16: return store(bfloat16(value.asDouble()));
+  case DType::f16: return store(float16(value.asDouble()));
   }
 }
 

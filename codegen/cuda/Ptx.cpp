@@ -120,7 +120,7 @@ void markKernels(mlir::ModuleOp module) {
 
 std::string ptxOf(mlir::ModuleOp module, const std::string& architecture) {
   const auto machine = makeMachine(architecture);
-  lowerToLLVM(module);
+  lowerToLLVM(module, /*convertsBfloat=*/true);
   markKernels(module);
   llvm::LLVMContext context;
   auto translated = mlir::translateModuleToLLVMIR(module, context, "kernels",

@@ -11,6 +11,7 @@ namespace diptych::nn {
 using diptych::detail::located;
 using diptych::detail::misuse;
 using diptych::detail::tensorOf;
+using diptych::detail::widened;
 
 static Tensor reduced(const char* op, const Tensor& losses, Reduction reduction) {
   switch (reduction) {
@@ -157,8 +158,19 @@ static Tensor checkedClasses(const char* op, const Arg& input, const ClassOption
   return x;
 }
 
+// bf16 and f16 in f32, rounded once: their sums and counts would not fit.
+static Tensor inSingle(Tensor (*loss)(const Arg&, const Tensor&, const ClassOptions&),
+                       const Tensor& input, const Tensor& target, const ClassOptions& options) {
+  ClassOptions wide = options;
+  if (wide.weight.defined())
+    wide.weight = widened(wide.weight);
+  return loss(widened(input), widened(target), wide).astype(input.dtype());
+}
+
 Tensor cross_entropy(const Arg& input, const Tensor& target, const ClassOptions& options) {
   return located(input.where(), [&] {
+    if (isHalf(tensorOf(input).dtype()))
+      return inSingle(cross_entropy, tensorOf(input), target, options);
     const Tensor x = checkedClasses("cross_entropy", input, options);
     const Tensor logits = log_softmax(x, classAxis(x));
     if (target.type() == x.type())
@@ -169,6 +181,8 @@ Tensor cross_entropy(const Arg& input, const Tensor& target, const ClassOptions&
 
 Tensor nll_loss(const Arg& input, const Tensor& target, const ClassOptions& options) {
   return located(input.where(), [&] {
+    if (isHalf(tensorOf(input).dtype()))
+      return inSingle(nll_loss, tensorOf(input), target, options);
     const Tensor x = checkedClasses("nll_loss", input, options);
     if (options.label_smoothing != 0)
       misuse("nll_loss", "no label_smoothing", std::to_string(options.label_smoothing),

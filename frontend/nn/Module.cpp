@@ -223,6 +223,20 @@ void Module::to(const std::string& device, SourceLocation where) const {
   });
 }
 
+void Module::to(DType dtype, SourceLocation where) const {
+  located(where, [&] {
+    if (!isFloat(dtype))
+      misuse("Module::to", "f32, f64, bf16 or f16", name(dtype), "parameters are floats");
+    for (const auto& [name, place] : placesOf(*registry_, Which::Both)) {
+      if (!isFloat(place->dtype()) || place->dtype() == dtype)
+        continue;
+      const bool trained = place->requires_grad();
+      place.slot() = place->detach().astype(dtype);
+      place->requires_grad_(trained);
+    }
+  });
+}
+
 // Through shared pointers: what visit is given may be kept.
 static void applyTo(const std::shared_ptr<Registry>& registry,
                     const std::function<void(const std::shared_ptr<Registry>&)>& visit) {

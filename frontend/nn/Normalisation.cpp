@@ -1,4 +1,4 @@
-// Layer norm and batch norm.
+// Layer norm and batch norm. bf16 and f16 are normalised in f32 and rounded once.
 #include <diptych/nn/Layers.h>
 
 #include <diptych/Composites.h>
@@ -9,6 +9,7 @@
 namespace diptych::nn {
 
 using diptych::detail::misuse;
+using diptych::detail::widened;
 
 LayerNorm::LayerNorm(const Shape& shape, const LayerNormOptions& options)
     : Layer("LayerNorm"), shape_(shape), eps_(options.eps) {
@@ -32,8 +33,8 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   if (!fits)
     misuse("LayerNorm", "an input that ends in " + shape_.str(), x.type().str(),
            "the layer's shape is that of the last axes");
-  const Tensor centred = x - mean(x, axes, true);
-  Tensor y = centred * rsqrt(mean(square(centred), axes, true) + eps_);
+  const Tensor wide = widened(x), centred = wide - mean(wide, axes, true);
+  Tensor y = (centred * rsqrt(mean(square(centred), axes, true) + eps_)).astype(x.dtype());
   if (weight)
     y = y * *weight;
   return bias ? y + *bias : y;
@@ -74,7 +75,7 @@ void BatchNorm::track(const Tensor& mean, const Tensor& biasedVar, int64_t count
   const Tensor unbiased =
       biasedVar * (static_cast<double>(count) / (static_cast<double>(count) - 1));
   const auto moved = [&](const Buffer& running, const Tensor& value) {
-    const Tensor fresh = stop_gradient(value);
+    const Tensor fresh = stop_gradient(value).astype(running->dtype());
     if (options_.momentum)
       return (1 - *options_.momentum) * *running + *options_.momentum * fresh;
     return *running + (fresh - *running) / batches.astype(fresh.dtype());
@@ -95,21 +96,24 @@ Tensor BatchNorm::forward(const Tensor& x) const {
   for (int i = 2; i < x.rank(); ++i)
     axes.push_back(i);
   const auto spread = [&](const Tensor& values) { return alongChannels(values, x.rank()); };
+  const Tensor wide = widened(x);
   Tensor y;
   if (is_training() || !running_mean) {
     const int64_t count = x.numel() / features_;
     if (is_training() && count < 2)
       misuse(kind().c_str(), "more than one value for each channel in training", x.type().str(),
              "train on larger batches, or call eval()");
-    const Tensor centre = mean(x, axes);
-    const Tensor centred = x - spread(centre);
+    const Tensor centre = mean(wide, axes);
+    const Tensor centred = wide - spread(centre);
     const Tensor variance = mean(square(centred), axes);
     if (is_training() && running_mean)
       track(centre, variance, count);
     y = centred * rsqrt(spread(variance) + options_.eps);
   } else {
-    y = (x - spread(*running_mean)) * rsqrt(spread(*running_var) + options_.eps);
+    y = (wide - spread(widened(*running_mean))) *
+        rsqrt(spread(widened(*running_var)) + options_.eps);
   }
+  y = y.astype(x.dtype());
   return weight ? y * spread(*weight) + spread(*bias) : y;
 }
 
@@ -128,10 +132,11 @@ Tensor GroupNorm::forward(const Tensor& x) const {
   if (x.rank() < 2 || x.shape()[1] != channels_)
     misuse("GroupNorm", "[N," + std::to_string(channels_) + ",...]", x.type().str(),
            "axis 1 holds the channels");
-  const Tensor rows =
-      reshape(x, {x.shape(0), groups_, x.numel() / std::max<int64_t>(1, x.shape(0) * groups_)});
+  const Tensor rows = reshape(
+      widened(x), {x.shape(0), groups_, x.numel() / std::max<int64_t>(1, x.shape(0) * groups_)});
   const Tensor centred = rows - mean(rows, 2, true);
-  const Tensor y = reshape(centred / sqrt(mean(square(centred), 2, true) + eps_), x.shape());
+  const Tensor y =
+      reshape(centred / sqrt(mean(square(centred), 2, true) + eps_), x.shape()).astype(x.dtype());
   return weight ? y * alongChannels(*weight, x.rank()) + alongChannels(*bias, x.rank()) : y;
 }
 

@@ -12,17 +12,22 @@ namespace diptych::nn {
 namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
-constexpr std::pair<const char*, DType> kNames[] = {{"<f4", DType::f32},
-                                                    {"<f8", DType::f64},
-                                                    {"<i4", DType::i32},
-                                                    {"<i8", DType::i64},
-                                                    {"|b1", DType::boolean}};
+constexpr std::pair<const char*, DType> kNames[] = {
+    {"<f4", DType::f32},
+    {"<f8", DType::f64},
+    {"<i4", DType::i32},
+    {"<i8", DType::i64},
+    {"|b1", DType::boolean},
+    {"<f2", DType::f16},
+    // NumPy has no bf16: what ml_dtypes' is saved as
+    {"|V2", DType::bf16},
+    {"<V2", DType::bf16}};
 
 std::string npyOf(const Tensor& tensor) {
   std::string header = "{'descr': '";
-  for (const auto& [name, dtype] : kNames)
-    if (dtype == tensor.dtype())
-      header += name;
+  header += std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& known) {
+              return known.second == tensor.dtype();
+            })->first;
   header += "', 'fortran_order': False, 'shape': (";
   for (int i = 0; i < tensor.rank(); ++i)
     header += (i ? " " : "") + std::to_string(tensor.shape()[i]) + ",";
@@ -112,7 +117,7 @@ private:
       if (text == known)
         return dtype;
     bad("it has elements of type " + text +
-        ", expected <f4, <f8, <i4, <i8 or |b1; convert it with astype in NumPy");
+        ", expected <f4, <f8, <f2, <i4, <i8, |b1 or |V2 (bf16); convert it with astype in NumPy");
   }
 
   std::vector<uint64_t> shapeOf(std::string_view header) const {

@@ -13,11 +13,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::pair<const char*, DType> kNames[] = {{"F32", DType::f32},
-                                                    {"F64", DType::f64},
-                                                    {"I32", DType::i32},
-                                                    {"I64", DType::i64},
-                                                    {"BOOL", DType::boolean}};
+constexpr std::pair<const char*, DType> kNames[] = {
+    {"F32", DType::f32},      {"F64", DType::f64},   {"I32", DType::i32}, {"I64", DType::i64},
+    {"BOOL", DType::boolean}, {"BF16", DType::bf16}, {"F16", DType::f16}};
 // The format's own limit.
 constexpr uint64_t kMaxHeader = 100'000'000;
 const char* const kMetadata = "__metadata__";

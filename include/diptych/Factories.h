@@ -6,7 +6,7 @@
 namespace diptych {
 
 /// The dtype of zeros, ones, rand, ... where none is given, and of a floating number that meets no
-/// tensor. f64 at the start; f32 or f64. One for the whole process.
+/// tensor. f64 at the start; any float. One for the whole process.
 void set_default_dtype(DType dtype, std::source_location where = std::source_location::current());
 DType default_dtype();
 
@@ -24,6 +24,7 @@ void checkCount(int64_t count, const Shape& shape, const SourceLocation& where);
 template <class T>
 concept Element =
     std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, bool> ||
+    std::is_same_v<T, bfloat16> || std::is_same_v<T, float16> ||
     (std::is_integral_v<T> && std::is_signed_v<T> && (sizeof(T) == 4 || sizeof(T) == 8));
 
 template <class T> constexpr DType elementDType() {
@@ -54,7 +55,8 @@ void append(std::vector<Stored<T>>& elements, const Row<T>& row, size_t expected
 }
 } // namespace detail
 
-/// A rank-0 tensor of the number's own dtype: double is f64, float f32, int i32, bool boolean.
+/// A rank-0 tensor of the number's own dtype: double is f64, float f32, int i32, bool boolean,
+/// bfloat16 bf16, float16 f16.
 template <detail::Element T>
 Tensor tensor(T value, std::source_location where = std::source_location::current()) {
   return detail::fromElements<T>({static_cast<detail::Stored<T>>(value)}, {}, where);

@@ -10,24 +10,30 @@
 #include <vector>
 
 #include <diptych/Error.h>
+#include <diptych/Half.h>
 
 namespace diptych {
 
-/// Element types. Booleans are stored as one byte, 0 or 1.
-enum class DType : uint8_t { f32, f64, i32, i64, boolean };
+/// Element types. Booleans are stored as one byte, 0 or 1. bf16 and f16 are storage: every operator
+/// computes on them what it computes on f32, and its result is rounded once (Half.h).
+enum class DType : uint8_t { f32, f64, i32, i64, boolean, bf16, f16 };
 
-constexpr int kDTypeCount = 5;
+constexpr int kDTypeCount = 7;
 constexpr int kMaxRank = 8;
 
 /// Bytes of one element.
 constexpr int64_t sizeOf(DType dtype) {
-  constexpr std::array<int64_t, kDTypeCount> bytes{4, 8, 4, 8, 1};
+  constexpr std::array<int64_t, kDTypeCount> bytes{4, 8, 4, 8, 1, 2, 2};
   return bytes[static_cast<size_t>(dtype)];
 }
-constexpr bool isFloat(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
+/// bf16 or f16.
+constexpr bool isHalf(DType dtype) { return dtype == DType::bf16 || dtype == DType::f16; }
+constexpr bool isFloat(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64 || isHalf(dtype);
+}
 constexpr bool isInteger(DType dtype) { return dtype == DType::i32 || dtype == DType::i64; }
 
-/// "f64", "boolean", ...
+/// "f64", "bf16", "boolean", ...
 const char* name(DType dtype);
 
 template <class T> struct DTypeOf;
@@ -45,6 +51,12 @@ template <> struct DTypeOf<int64_t> {
 };
 template <> struct DTypeOf<bool> {
   static constexpr DType value = DType::boolean;
+};
+template <> struct DTypeOf<bfloat16> {
+  static constexpr DType value = DType::bf16;
+};
+template <> struct DTypeOf<float16> {
+  static constexpr DType value = DType::f16;
 };
 template <class T> constexpr DType dtypeOf = DTypeOf<T>::value;
 

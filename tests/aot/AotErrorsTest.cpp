@@ -52,6 +52,21 @@ TEST(AotErrors, BadPointersGiveCodes) {
     EXPECT_EQ(position(code), -1);
 }
 
+// LLVM would call a runtime library for it; bf16 is integer arithmetic anywhere.
+TEST(AotErrors, F16WantsATargetThatConvertsIt) {
+  const auto made = [](DType dtype, const std::string& target) {
+    const Folder folder;
+    aot::Options chosen = options(folder);
+    chosen.targets = {target};
+    return messageOf([&] { aot::compile({{"f", twice}}, std::tuple(ones({8}, dtype)), chosen); });
+  };
+  EXPECT_EQ(made(DType::f16, "x86-64"),
+            "aot: expected a target that converts f16 (F16C), got x86-64; use a target from "
+            "x86-64-v3 on, or bf16");
+  EXPECT_EQ(made(DType::bf16, "x86-64"), "nothing thrown");
+  EXPECT_EQ(made(DType::f16, "x86-64-v3"), "nothing thrown");
+}
+
 TEST(AotErrors, IndexOutOfRangeGivesTheLineOfTheModel) {
   for (const int threads : {1, 4}) {
     const Folder folder;

@@ -176,6 +176,8 @@ public:
     case DType::i32: return reinterpret_cast<const std::byte*>(tensor.data<int32_t>());
     case DType::i64: return reinterpret_cast<const std::byte*>(tensor.data<int64_t>());
     case DType::boolean: return reinterpret_cast<const std::byte*>(tensor.data<bool>());
+    case DType::bf16: return reinterpret_cast<const std::byte*>(tensor.data<bfloat16>());
+    case DType::f16: return reinterpret_cast<const std::byte*>(tensor.data<float16>());
     }
     return nullptr;
   }

@@ -13,12 +13,20 @@ spec.loader.exec_module(loader)
 folder = sys.argv[2]
 with open(sys.argv[3]) as file:
     expected = json.load(file)
-DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "bool": np.bool_, "boolean": np.bool_}
+DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "bool": np.bool_, "boolean": np.bool_,
+          "f16": np.float16}
+
+
+def brain(numbers):
+    """Numbers of bf16, exactly, as the loader wants them: of ml_dtypes, or the bits."""
+    bits = (np.asarray(numbers, np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return bits.view(loader.DTYPES["bf16"])
 
 
 def arrays(results):
-    return [np.array([float(v) if isinstance(v, str) else v for v in part["values"]],
-                     DTYPES[part["dtype"]]).reshape(part["shape"]) for part in results]
+    numbers = [[float(v) if isinstance(v, str) else v for v in part["values"]] for part in results]
+    return [(brain(values) if part["dtype"] == "bf16" else np.array(values, DTYPES[part["dtype"]])).reshape(part["shape"])
+            for values, part in zip(numbers, results)]
 
 
 def same(got, wanted, what):
@@ -59,6 +67,10 @@ same(model.main(w, np.asfortranarray(x), i), [value, slope, rows], "a transposed
 same(model.main(OnlyDlpack(w), OnlyDlpack(x), OnlyDlpack(i)), [value, slope, rows], "DLPack")
 same((np.from_dlpack(model.main(w, x, i)[1]),), [slope], "a result through DLPack")
 same(model.other(np.float32(1.5), True), arrays(expected["other"]), "numbers, f32 and bool")
+halves = np.array([0.5, -1.25, 20], np.float16), brain([0.5, 3.140625, -2.0**100])
+assert str(model.halves).startswith("halves(in0: f16[3], in1: bf16[3])")
+fails(TypeError, "expected in0: f16[3], got an array of float32", lambda: model.halves(halves[0].astype("f4"), halves[1]))
+same(model.halves(*halves), arrays(expected["halves"]), "f16 and bf16")
 out = np.empty((), np.float64), np.empty(3), np.empty((2, 3))
 assert model.main(w, x, i, out=out)[1] is out[1]
 same(out, [value, slope, rows], "out=")

@@ -29,6 +29,11 @@ func.func @other(%x: tensor<f32>, %p: tensor<i1>) -> (tensor<f32>, tensor<i1>) {
   %n = diptych.logical_not %p : tensor<i1> -> tensor<i1>
   return %e, %n : tensor<f32>, tensor<i1>
 }
+func.func @halves(%x: tensor<3xf16>, %y: tensor<3xbf16>) -> (tensor<3xf16>, tensor<3xbf16>) {
+  %e = diptych.exp %x : tensor<3xf16> -> tensor<3xf16>
+  %n = diptych.mul %y, %y : tensor<3xbf16>, tensor<3xbf16> -> tensor<3xbf16>
+  return %e, %n : tensor<3xf16>, tensor<3xbf16>
+}
 """
 
 
@@ -69,6 +74,7 @@ class Loader(unittest.TestCase):
         expected = {
             "main": self.results(model, "--input", "0=0.5,-1.25,2", "--input", f"1={x}", "--input", "2=2,0"),
             "other": self.results(model, "--function", "other", "--input", "0=1.5", "--input", "1=1"),
+            "halves": self.results(model, "--function", "halves", "--input", "0=0.5,-1.25,20", "--input", "1=0.5,3.140625,-1267650600228229401496703205376"),
             "saved": self.results(saved, "--input", "0=0.1,0.2,-0.3")}
         results = self.folder / "results.json"
         results.write_text(json.dumps(expected))

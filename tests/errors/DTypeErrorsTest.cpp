@@ -29,15 +29,15 @@ TEST(DTypeErrors, NumbersDoNotChangeATensorsDType) {
 }
 
 TEST(DTypeErrors, OperatorsSayWhatTheyTake) {
-  EXPECT_ERROR_HERE(counts / 2, "div:", "f32 or f64", "astype");
+  EXPECT_ERROR_HERE(counts / 2, "div:", "f32, f64, bf16 or f16", "astype");
   EXPECT_ERROR_HERE(dt::exp(counts), "exp:", "i32[2]", "astype");
   EXPECT_ERROR_HERE(mask + mask, "add:", "boolean[2]");
   EXPECT_ERROR_HERE(dt::logical_and(mask, wide), "logical_and:");
   EXPECT_ERROR_HERE(dt::where(wide, wide, wide), "where:", "boolean condition");
-  EXPECT_ERROR_HERE(dt::mean(counts), "mean:", "f32 or f64", "astype");
-  EXPECT_ERROR_HERE(dt::softmax(counts), "softmax:", "f32 or f64");
+  EXPECT_ERROR_HERE(dt::mean(counts), "mean:", "f32, f64, bf16 or f16", "astype");
+  EXPECT_ERROR_HERE(dt::softmax(counts), "softmax:", "f32, f64, bf16 or f16");
   EXPECT_ERROR_HERE(dt::sum(mask), "sum:", "boolean[2]");
-  EXPECT_ERROR_HERE(dt::matmul(counts, counts), "matmul:", "f32 or f64");
+  EXPECT_ERROR_HERE(dt::matmul(counts, counts), "matmul:", "f32, f64, bf16 or f16");
   EXPECT_ERROR_HERE(dt::take(wide, wide), "gather:", "indices");
   EXPECT_ERROR_HERE(dt::any(wide), "boolean");
 }

@@ -23,7 +23,8 @@ TEST(RandomErrors, KeysAreKeys) {
 
 TEST(RandomErrors, ShapesAndTypesFit) {
   EXPECT_ERROR_HERE(rnd::uniform(key, {3, -1}), "uniform: expected extents", "[3,-1]");
-  EXPECT_ERROR_HERE(rnd::normal(key, {3}, dt::i64), "normal: expected f32 or f64, got i64");
+  EXPECT_ERROR_HERE(rnd::normal(key, {3}, dt::i64),
+                    "normal: expected f32, f64, bf16 or f16, got i64");
   EXPECT_ERROR_HERE(rnd::normal(key, {3}, dt::f64, dt::zeros({2, 3})),
                     "normal:", "broadcast to [3]", "[2,3]");
   EXPECT_ERROR_HERE(rnd::bernoulli(key, {2}, dt::zeros({2, 2})), "bernoulli:", "[2,2]");
@@ -36,7 +37,8 @@ TEST(RandomErrors, IntervalsAreNotEmpty) {
   EXPECT_ERROR_HERE(rnd::truncated_normal(key, {3}, 1, 1), "truncated_normal:", "low below high");
   EXPECT_ERROR_HERE(rnd::truncated_normal(key, {3}, 50, 60), "within 37 deviations");
   EXPECT_ERROR_HERE(rnd::dropout(dt::ones({2}), 1.5, key), "dropout: expected a probability");
-  EXPECT_ERROR_HERE(rnd::dropout(dt::ones({2}, dt::i64), 0.5, key), "dropout: expected f32 or f64");
+  EXPECT_ERROR_HERE(rnd::dropout(dt::ones({2}, dt::i64), 0.5, key),
+                    "dropout: expected f32, f64, bf16 or f16");
 }
 
 TEST(RandomErrors, ChoicesAreFromSomething) {

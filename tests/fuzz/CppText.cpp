@@ -56,7 +56,8 @@ constexpr const char* kTotal = R"(  const auto total = [&](const Tensors& x) {
 )";
 
 std::string literal(const Value& value) {
-  static constexpr const char* elements[] = {"float", "double", "int32_t", "int64_t", "bool"};
+  static constexpr const char* elements[] = {"float", "double",       "int32_t",    "int64_t",
+                                             "bool",  "dt::bfloat16", "dt::float16"};
   const TensorType& type = value.type();
   if (type.numel() > kLiteral) {
     const std::string some = "dt::reshape(dt::linspace(-2, 2, " + std::to_string(type.numel()) +
@@ -65,7 +66,9 @@ std::string literal(const Value& value) {
   }
   std::vector<std::string> numbers;
   for (double number : suite::numbersOf(value))
-    numbers.push_back(numberText(type.dtype, number));
+    numbers.push_back(isHalf(type.dtype) ? std::string(elements[static_cast<size_t>(type.dtype)]) +
+                                               "(" + numberText(type.dtype, number) + ")"
+                                         : numberText(type.dtype, number));
   return std::string("dt::tensor(std::vector<") + elements[static_cast<size_t>(type.dtype)] + ">" +
          braces(numbers) + ", dt::Shape" + braces(type.shape) + ");";
 }

@@ -26,7 +26,7 @@ func.func @arg_cumulative_result_is_i64(%x: tensor<3xf64>) {
 // -----
 
 func.func @pointwise_c1_dtype(%x: tensor<3xi64>) {
-  // expected-error@+1 {{'diptych.exp' op expected an operand of f32 or f64, got i64[3]; convert it with astype}}
+  // expected-error@+1 {{'diptych.exp' op expected an operand of f32, f64, bf16 or f16, got i64[3]; convert it with astype}}
   %y = diptych.exp %x : tensor<3xi64> -> tensor<3xi64>
   return
 }
@@ -303,7 +303,7 @@ func.func @reduction_axes_repeat(%x: tensor<2x3xf64>) {
 // -----
 
 func.func @reduction_of_booleans(%x: tensor<3xi1>) {
-  // expected-error@+1 {{op expected an operand of f32 or f64 or i32 or i64, got boolean[3]}}
+  // expected-error@+1 {{op expected an operand of f32, f64, i32, i64, bf16 or f16, got boolean[3]}}
   %z = diptych.sum %x {axes = array<i64: 0>} : tensor<3xi1> -> tensor<i1>
   return
 }

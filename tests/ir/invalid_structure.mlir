@@ -57,7 +57,7 @@ func.func @vjp_c3_wrt_repeats(%x: tensor<f64>) {
 
 func.func private @f(tensor<i64>) -> tensor<f64>
 func.func @vjp_c5_integer_input(%x: tensor<i64>, %c: tensor<f64>) {
-  // expected-error@+1 {{op expected an input of f32 or f64 to differentiate by, got 'tensor<i64>'}}
+  // expected-error@+1 {{op expected an input of f32, f64, bf16 or f16 to differentiate by, got 'tensor<i64>'}}
   %y, %dx = diptych.vjp @f(%x) cotangents(%c) wrt [0] : (tensor<i64>, tensor<f64>) -> (tensor<f64>, tensor<i64>)
   return
 }

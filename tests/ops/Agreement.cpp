@@ -52,6 +52,8 @@ public:
     case DType::i32: return static_cast<uint64_t>(at<int32_t>(i));
     case DType::i64: return static_cast<uint64_t>(at<int64_t>(i));
     case DType::boolean: return at<uint8_t>(i);
+    case DType::bf16:
+    case DType::f16: return at<uint16_t>(i);
     }
     return 0;
   }
@@ -62,6 +64,8 @@ public:
     case DType::i32: return at<int32_t>(i);
     case DType::i64: return static_cast<double>(at<int64_t>(i));
     case DType::boolean: return at<uint8_t>(i);
+    case DType::bf16: return at<bfloat16>(i);
+    case DType::f16: return at<float16>(i);
     }
     return 0;
   }

@@ -119,6 +119,13 @@ void CaseList::addViewed(View view, const std::vector<TensorType>& types,
   cases.push_back(std::move(inside));
 }
 
+// In f32 between conversions, an operator has no kernel of its own for bf16 and f16: the first
+// cases, which hold all special values, and every fourth behind them.
+static void keepSome(std::vector<Case>& cases) {
+  size_t number = 0;
+  std::erase_if(cases, [&](const Case&) { return ++number > 4 && number % 4 != 0; });
+}
+
 std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   CaseList list(op, dtype);
   switch (op.family) {
@@ -137,6 +144,8 @@ std::vector<Case> casesOf(const OpInfo& op, DType dtype) {
   }
   if (list.cases.empty())
     throw Error(std::string(op.name) + ": the suite has no sampler for its family or type rule");
+  if (isHalf(dtype) && op.widensHalves())
+    keepSome(list.cases);
   return std::move(list.cases);
 }
 

@@ -17,22 +17,24 @@ struct Derivatives : RowTest {
   bool exact() const { return dtype() == DType::f64; }
   Generator generator{seedOf(op()) + 77};
 
-  /// Smooth cases whose result is a float.
+  /// Smooth cases whose result is a float, and no coarser than the row's.
   std::vector<Case> subjects() const {
     std::vector<Case> chosen;
     for (Case& each : smoothCases())
-      if (isFloat(each.program(each.inputs).dtype()))
+      if (const DType result = each.program(each.inputs).dtype();
+          isFloat(result) && (!isHalf(result) || isHalf(dtype())))
         chosen.push_back(std::move(each));
     return chosen;
   }
 };
 
-// Whether every element of `got` is within the tolerance of the largest one expected.
+// Whether every element of `got` is within the tolerance of the largest one expected, or of
+// `least`.
 std::string farFrom(const Values& got, const std::vector<std::vector<double>>& expected,
-                    double tolerance) {
+                    double tolerance, double least = 1e-3) {
   for (size_t k = 0; k < got.size(); ++k) {
     const std::vector<double> numbers = numbersOf(got[k]);
-    double largest = 1e-3;
+    double largest = least;
     for (double number : expected[k])
       largest = std::max(largest, std::abs(number));
     for (size_t i = 0; i < numbers.size(); ++i)
@@ -82,6 +84,7 @@ bool isConstantByDecree(const OpInfo& op) {
 // Rows that differences can check: those of f64.
 class Differences : public Derivatives {};
 class Single : public Derivatives {};
+class Halves : public Derivatives {};
 
 TEST_P(Differences, TangentIsTheDifferenceQuotient) {
   if (isConstantByDecree(op())) {
@@ -142,20 +145,26 @@ TEST_P(Differences, SecondOrderIsTheDifferenceOfTheGradient) {
   }
 }
 
-/// f32 inputs as f64: the same numbers.
-Subject widened(const Subject& subject) {
+/// Inputs of one dtype as a wider one: the same numbers.
+Subject widened(const Subject& subject, DType from, DType to) {
   Subject wide = subject;
   for (Value& input : wide.inputs)
-    if (input.dtype() == DType::f32)
-      input = input.type().numel() ? fromNumbers({DType::f64, input.shape()}, numbersOf(input))
-                                   : fromNumbers({DType::f64, input.shape()}, {0});
+    if (input.dtype() == from)
+      input = input.type().numel() ? fromNumbers({to, input.shape()}, numbersOf(input))
+                                   : fromNumbers({to, input.shape()}, {0});
   return wide;
 }
 
-TEST_P(Single, IsNearDouble) {
-  for (const Case& each : subjects()) {
+struct Tolerances {
+  double value, first, second, least = 1e-3;
+};
+
+// Values and derivatives of the cases against those of the same numbers in a wider dtype.
+void expectNear(const std::vector<Case>& subjects, Generator& generator, DType from, DType to,
+                const Tolerances& tolerances) {
+  for (const Case& each : subjects) {
     SCOPED_TRACE(each.label);
-    const Subject f = subjectOf({each}), wide = widened(f);
+    const Subject f = subjectOf({each}), wide = widened(f, from, to);
     const Directions d = directionsFor(f, generator);
     const auto numbers = [](const Values& values) {
       std::vector<std::vector<double>> list;
@@ -163,22 +172,39 @@ TEST_P(Single, IsNearDouble) {
         list.push_back(numbersOf(value));
       return list;
     };
-    const auto as64 = [](Values values, const Values& like) {
+    const auto asWide = [](Values values, const Values& like) {
       for (size_t i = 0; i < values.size(); ++i)
         values[i] = emitted::convert(values[i], like[i].dtype());
       return values;
     };
     Values v = d.inputs;
     for (Value& each : v)
-      each = emitted::convert(each, DType::f64);
-    const Values u = as64(d.results, valueOf(wide));
-    EXPECT_EQ(farFrom(valueOf(f), numbers(valueOf(wide)), 1e-5), "");
-    EXPECT_EQ(farFrom(pushForward(f, d.inputs), numbers(pushForward(wide, v)), 1e-4), "");
-    EXPECT_EQ(farFrom(pullBack(f, d.results), numbers(pullBack(wide, u)), 1e-4), "");
+      each = emitted::convert(each, to);
+    const Values u = asWide(d.results, valueOf(wide));
+    EXPECT_EQ(farFrom(valueOf(f), numbers(valueOf(wide)), tolerances.value), "");
+    EXPECT_EQ(farFrom(pushForward(f, d.inputs), numbers(pushForward(wide, v)), tolerances.first,
+                      tolerances.least),
+              "");
+    EXPECT_EQ(farFrom(pullBack(f, d.results), numbers(pullBack(wide, u)), tolerances.first,
+                      tolerances.least),
+              "");
     EXPECT_EQ(farFrom(pushForward(gradientOf(f, d.results), d.inputs),
-                      numbers(pushForward(gradientOf(wide, u), v)), 1e-3),
+                      numbers(pushForward(gradientOf(wide, u), v)), tolerances.second,
+                      tolerances.least),
               "");
   }
+}
+
+TEST_P(Single, IsNearDouble) {
+  expectNear(subjects(), generator, DType::f32, DType::f64, {1e-5, 1e-4, 1e-3});
+}
+
+// Values are f32's, rounded; derivatives are chains of operators that each round numbers about 1,
+// which may cancel.
+TEST_P(Halves, AreNearSingle) {
+  const double rounding = dtype() == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  expectNear(subjects(), generator, dtype(), DType::f32,
+             {1.01 * rounding, 8 * rounding, 24 * rounding, 1});
 }
 
 /// Jᵀu, Jv, (Jᵀu)'v and (Jᵀu)''vv: all derivative programs in one.
@@ -210,19 +236,19 @@ Values allOrders(const Subject& f, ValueSpan x, ValueSpan v, ValueSpan u) {
 // Every kind of numbers, kinks and specials included: whatever a derivative is there, it is the
 // same everywhere. One case of each label's beginning is enough: views and shapes are the sweeps'
 // least concern.
-TEST_P(Derivatives, EveryOrderEagerEqualsCompiled) {
+void expectEveryOrderCompiled(const std::vector<Case>& cases, Generator& generator, size_t most) {
   std::vector<Case> chosen;
-  for (Case& each : cases()) {
+  for (const Case& each : cases) {
     int64_t elements = 0;
     for (const Value& input : each.inputs)
       elements += input.type().numel();
     const bool viewed = each.label.find("before") != std::string::npos;
     if (!viewed && elements <= 10000 && isFloat(each.program(each.inputs).dtype()))
-      chosen.push_back(std::move(each));
+      chosen.push_back(each);
   }
-  if (chosen.size() > 24) {
+  if (chosen.size() > most) {
     std::shuffle(chosen.begin() + 2, chosen.end(), generator);
-    chosen.resize(24);
+    chosen.resize(most);
   }
   const Subject f = subjectOf(chosen);
   const Directions d = directionsFor(f, generator);
@@ -245,6 +271,11 @@ TEST_P(Derivatives, EveryOrderEagerEqualsCompiled) {
     EXPECT_EQ(compare({each}, directionsFor(subjectOf({each}), generator)), "") << each.label;
   ADD_FAILURE() << "all together: " << together;
 }
+
+TEST_P(Derivatives, EveryOrderEagerEqualsCompiled) {
+  expectEveryOrderCompiled(cases(), generator, 24);
+}
+TEST_P(Halves, EveryOrderEagerEqualsCompiled) { expectEveryOrderCompiled(cases(), generator, 5); }
 
 // Three orders of reverse, expanded: every operator in them can be differentiated again.
 TEST_P(Derivatives, RulesAreClosed) {
@@ -273,7 +304,14 @@ std::vector<Row> differentiableRowsOf(DType dtype) {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Operators, Derivatives, testing::ValuesIn(differentiableRows()), rowName);
+std::vector<Row> halfRows(bool half) {
+  std::vector<Row> rows = differentiableRows();
+  std::erase_if(rows, [&](const Row& row) { return isHalf(row.dtype) != half; });
+  return rows;
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, Derivatives, testing::ValuesIn(halfRows(false)), rowName);
+INSTANTIATE_TEST_SUITE_P(Operators, Halves, testing::ValuesIn(halfRows(true)), rowName);
 INSTANTIATE_TEST_SUITE_P(Operators, Differences,
                          testing::ValuesIn(differentiableRowsOf(DType::f64)), rowName);
 INSTANTIATE_TEST_SUITE_P(Operators, Single, testing::ValuesIn(differentiableRowsOf(DType::f32)),

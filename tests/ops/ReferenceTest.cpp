@@ -136,6 +136,8 @@ template <class Wide> std::vector<Wide> wideElements(const Value& x) {
   case DType::i32: return widened(tensor.to_vector<int32_t>());
   case DType::i64: return widened(tensor.to_vector<int64_t>());
   case DType::boolean: return widened(tensor.to_vector<bool>());
+  case DType::bf16: return widened(tensor.to_vector<bfloat16>());
+  case DType::f16: return widened(tensor.to_vector<float16>());
   }
   return {};
 }
@@ -151,6 +153,25 @@ template <std::floating_point T> bool agree(T got, T expected, int ulps) {
   return false;
 }
 template <std::integral T> bool agree(T got, T expected, int) { return got == expected; }
+
+template <class T>
+concept Half = isHalf(dtypeOf<T>);
+
+// Where f32 may be off by ulps, what is rounded from it may be the next number.
+template <Half T> bool agree(T got, T expected, int ulps) {
+  if (std::isnan(expected) || std::isnan(got))
+    return std::isnan(expected) && std::isnan(got);
+  const int apart = std::abs(static_cast<int>(got.bits) - static_cast<int>(expected.bits));
+  return apart <= (ulps ? 1 : 0) || (ulps && got == expected);
+}
+
+// What an operator of T makes of an exact result: halves are rounded from f32.
+template <class T, class Wide> T rounded(Wide exact) {
+  if constexpr (isHalf(dtypeOf<T>))
+    return T(static_cast<float>(exact));
+  else
+    return static_cast<T>(exact);
+}
 
 template <class T> std::vector<T> elements(const Value& x) {
   const auto list = Tensor{x}.to_vector<T>();
@@ -168,7 +189,7 @@ void expectDefined(const Case& each, const Definition<Wide>& definition) {
     Wide x[4] = {};
     for (size_t k = 0; k < operands.size(); ++k)
       x[k] = operands[k][i];
-    const T expected = static_cast<T>(definition.function(x));
+    const T expected = rounded<T>(definition.function(x));
     ASSERT_TRUE(agree(static_cast<T>(got[i]), expected, definition.ulps))
         << each.label << " element " << i << ": f(" << x[0] << ", " << x[1] << ", " << x[2]
         << ") = " << elementText(result, static_cast<int64_t>(i)) << ", expected " << expected;
@@ -186,6 +207,8 @@ void expectDefined(const std::vector<Case>& cases, const Definition<Wide>& defin
     case DType::i32: expectDefined<int32_t>(each, definition); break;
     case DType::i64: expectDefined<int64_t>(each, definition); break;
     case DType::boolean: expectDefined<bool>(each, definition); break;
+    case DType::bf16: expectDefined<bfloat16>(each, definition); break;
+    case DType::f16: expectDefined<float16>(each, definition); break;
     }
   }
 }
@@ -218,10 +241,35 @@ INSTANTIATE_TEST_SUITE_P(Reference, Pointwise, testing::ValuesIn(rowsWhere([](co
 
 //===-- Convert ------------------------------------------------------------------------------===//
 
+// The nearest number of the format, the even one of two, by search: every i64 and f64 is a long
+// double.
+template <Half To> To convertedToHalf(long double x) {
+  if (std::isnan(x))
+    return To(std::nan(""));
+  const long double size = std::fabs(x);
+  uint16_t low = 0, high = std::numeric_limits<To>::infinity().bits; // of magnitudes
+  while (high - low > 1) {
+    const auto middle = static_cast<uint16_t>((low + high) / 2);
+    (static_cast<long double>(To::fromBits(middle)) <= size ? low : high) = middle;
+  }
+  // Infinity stands where the next number would.
+  const long double least = To::fromBits(low);
+  const auto step = static_cast<long double>(To::fromBits(low)) - To::fromBits(low - 1 + !low);
+  const bool last = high == std::numeric_limits<To>::infinity().bits;
+  const long double next = last ? least + step : static_cast<long double>(To::fromBits(high));
+  const long double down = size - least, up = next - size;
+  const bool raise = down > up || (down == up && low % 2 == 1);
+  return To::fromBits(static_cast<uint16_t>((raise ? high : low) | (std::signbit(x) ? 0x8000 : 0)));
+}
+
 // Truncates towards zero and saturates; NaN gives 0. Integers wrap; everything but 0 is true.
 template <class To, class From> To converted(From x) {
   if constexpr (std::is_same_v<To, bool>)
     return x != 0;
+  else if constexpr (isHalf(dtypeOf<From>))
+    return converted<To>(static_cast<float>(x));
+  else if constexpr (isHalf(dtypeOf<To>))
+    return convertedToHalf<To>(x);
   else if constexpr (std::is_floating_point_v<To> || !std::is_floating_point_v<From>)
     return static_cast<To>(x);
   else if (std::isnan(x))
@@ -251,6 +299,8 @@ template <class From> void expectConverted(const Case& each) {
   case DType::i32: return expectConverted<From, int32_t>(each);
   case DType::i64: return expectConverted<From, int64_t>(each);
   case DType::boolean: return expectConverted<From, bool>(each);
+  case DType::bf16: return expectConverted<From, bfloat16>(each);
+  case DType::f16: return expectConverted<From, float16>(each);
   }
 }
 
@@ -266,6 +316,8 @@ TEST_P(Conversion, HasTheValueOfItsDefinition) {
     case DType::i32: expectConverted<int32_t>(each); break;
     case DType::i64: expectConverted<int64_t>(each); break;
     case DType::boolean: expectConverted<bool>(each); break;
+    case DType::bf16: expectConverted<bfloat16>(each); break;
+    case DType::f16: expectConverted<float16>(each); break;
     }
   }
 }

@@ -21,6 +21,8 @@ template <class F> void withElement(DType dtype, F f) {
   case DType::i32: return f(int32_t());
   case DType::i64: return f(int64_t());
   case DType::boolean: return f(uint8_t());
+  case DType::bf16: return f(bfloat16());
+  case DType::f16: return f(float16());
   }
 }
 
@@ -44,37 +46,20 @@ template <class T> std::vector<T> specialsOf() {
   using Limits = std::numeric_limits<T>;
   if constexpr (std::is_same_v<T, uint8_t>) {
     return {0, 1};
-  } else if constexpr (std::is_floating_point_v<T>) {
-    std::vector<T> list{0,
-                        Limits::denorm_min(),
-                        3 * Limits::denorm_min(),
-                        Limits::min(),
-                        Limits::min() / 2,
-                        Limits::epsilon(),
-                        T(1e-3),
-                        T(0.5),
-                        T(0.75),
-                        1,
-                        1 + Limits::epsilon(),
-                        1 - Limits::epsilon() / 2,
-                        T(1.5),
-                        2,
-                        T(2.5),
-                        3,
-                        T(10.3),
-                        T(88.8),
-                        T(103.5),
-                        T(709.9),
-                        T(745.2),
-                        T(1e5),
-                        T(2147483648.0),
-                        T(9.3e18),
-                        T(1e30),
-                        Limits::max() / 2,
-                        Limits::max(),
-                        Limits::infinity()};
+  } else if constexpr (!std::is_integral_v<T>) {
+    const auto least = Limits::denorm_min(), normal = Limits::min(), epsilon = Limits::epsilon(),
+               most = Limits::max();
+    std::vector<T> list;
+    for (double number :
+         {0.0,   1.0 * least, 3.0 * least, 1.0 * normal, normal / 2.0,  1.0 * epsilon,
+          1e-3,  0.5,         0.75,        1.0,          1.0 + epsilon, 1 - epsilon / 2.0,
+          1.5,   2.0,         2.5,         3.0,          10.3,          88.8,
+          103.5, 709.9,       745.2,       1e5,          2147483648.0,  9.3e18,
+          1e30,  most / 2.0,  1.0 * most})
+      list.push_back(static_cast<T>(number));
+    list.push_back(Limits::infinity());
     for (size_t i = 0, count = list.size(); i < count; ++i)
-      list.push_back(-list[i]);
+      list.push_back(T(-list[i]));
     list.push_back(Limits::quiet_NaN());
     return list;
   } else {
@@ -104,6 +89,8 @@ template <class T> T randomBits(Generator& generator) {
     return std::bit_cast<double>(bits);
   else if constexpr (std::is_same_v<T, uint8_t>)
     return bits & 1;
+  else if constexpr (!std::is_integral_v<T>)
+    return T::fromBits(static_cast<uint16_t>(bits));
   else
     return static_cast<T>(bits);
 }
@@ -150,7 +137,7 @@ Value wild(const TensorType& type, Generator& generator) {
     const uint64_t draw = generator() % 4;
     if (draw == 0)
       return special[generator() % special.size()];
-    if (draw == 1 && std::is_floating_point_v<T>)
+    if (draw == 1 && !std::is_integral_v<T>)
       return static_cast<T>(20 * uniform(generator) - 10);
     return randomBits<T>(generator);
   });

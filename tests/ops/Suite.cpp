@@ -59,7 +59,10 @@ Bound boundFor(DType dtype, ValueSpan inputs) {
   int64_t most = 1;
   for (const Value& input : inputs)
     most = std::max(most, input.type().numel());
-  const double bound = dtype == DType::f32 ? 1e-5 : 1e-12;
+  const double bound = dtype == DType::bf16  ? 0x1p-7
+                       : dtype == DType::f16 ? 0x1p-10
+                       : dtype == DType::f32 ? 1e-5
+                                             : 1e-12;
   return {bound, bound * std::sqrt(static_cast<double>(most)), bound};
 }
 

@@ -32,7 +32,8 @@ struct RowTest : testing::TestWithParam<Row> {
 };
 
 /// Near enough where elements are sums of others, in any order: a few roundings of the largest
-/// element, and of the longest sum, which may cancel. 1e-12 in f64, 1e-5 in f32.
+/// element, and of the longest sum, which may cancel. 1e-12 in f64, 1e-5 in f32, a
+/// rounding in bf16 and f16.
 Bound boundFor(DType dtype, ValueSpan inputs);
 
 /// Checks `difference` on all cases joined; where it finds one, on each case, to name it.

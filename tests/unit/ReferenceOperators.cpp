@@ -46,6 +46,8 @@ template <class F> void withElement(DType dtype, F f) {
   case DType::i32: return f(int32_t());
   case DType::i64: return f(int64_t());
   case DType::boolean: return f(uint8_t());
+  case DType::bf16: return f(bfloat16());
+  case DType::f16: return f(float16());
   }
 }
 
@@ -352,13 +354,19 @@ Data evalIndexing(OpCode code, ValueSpan in, int64_t axis, const TensorType& typ
 
 // The kernel itself, on memory of the operands' dtypes: what it computes is checked against
 // definitions elsewhere.
-Data evalLibrary(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorType& type) {
+// bf16 and f16 are computed in f32.
+TensorType widened(const TensorType& type) {
+  return {isHalf(type.dtype) ? DType::f32 : type.dtype, type.shape};
+}
+
+Data evalLibrary(const OpInfo& op, ValueSpan in, const Attrs& attrs, const TensorType& result) {
+  const TensorType type = widened(result);
   std::vector<TensorType> types;
   std::vector<std::vector<std::byte>> memory;
   std::vector<void*> args;
   for (const Value& x : in) {
-    types.push_back(x.type());
-    memory.push_back(bytesOf(x.dtype(), dataOf(x)));
+    types.push_back(widened(x.type()));
+    memory.push_back(bytesOf(types.back().dtype, dataOf(x)));
   }
   memory.push_back(std::vector<std::byte>(static_cast<size_t>(type.bytes())));
   for (std::vector<std::byte>& bytes : memory)
@@ -387,6 +395,10 @@ Data evalCreation(OpCode code, const Attrs& attrs, const TensorType& type) {
 double stored(DType dtype, double value) {
   if (dtype == DType::f32)
     return static_cast<float>(value);
+  if (dtype == DType::bf16)
+    return bfloat16(value);
+  if (dtype == DType::f16)
+    return float16(value);
   if (dtype == DType::boolean)
     return value != 0;
   return isFloat(dtype) ? value : std::trunc(value);

@@ -13,7 +13,7 @@
 namespace diptych::test {
 
 template <class T> bool sameElement(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
+  if constexpr (std::is_floating_point_v<T> || isHalf(dtypeOf<T>))
     if (std::isnan(a) || std::isnan(b))
       return std::isnan(a) && std::isnan(b);
   return std::memcmp(&a, &b, sizeof(T)) == 0;
@@ -40,6 +40,8 @@ inline testing::AssertionResult sameTensor(const Tensor& got, const Tensor& expe
   case DType::i32: return sameElements<int32_t>(got, expected);
   case DType::i64: return sameElements<int64_t>(got, expected);
   case DType::boolean: return sameElements<bool>(got, expected);
+  case DType::bf16: return sameElements<bfloat16>(got, expected);
+  case DType::f16: return sameElements<float16>(got, expected);
   }
   return testing::AssertionFailure() << "an unknown dtype";
 }

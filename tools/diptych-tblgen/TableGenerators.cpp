@@ -28,9 +28,9 @@ void genOpCodes(const Operators& operators, raw_ostream& os) {
 }
 
 static void genRow(const OperatorRecord& op, raw_ostream& os) {
-  const char* all[] = {"f32", "f64", "i32", "i64", "boolean"};
+  const char* all[] = {"f32", "f64", "i32", "i64", "boolean", "bf16", "f16"};
   int mask = 0;
-  for (int i = 0; i < 5; ++i)
+  for (size_t i = 0; i < std::size(all); ++i)
     for (const std::string& dtype : op.dtypes)
       mask |= (dtype == all[i]) << i;
   std::string low = op.domain.empty() ? "-2.0" : llvm::formatv("{0}", op.domain[0]).str();

@@ -52,6 +52,8 @@ std::string stableHloOf(const Request& request) {
   function.setPublic();
   // Strict: the program is to stay what it is.
   passes::differentiate(*read.module, Numerics::strict);
+  // What is computed in f32 and rounded is written so: nobody else has to round as we do.
+  passes::widenHalves(function);
   passes::simplify(function, Numerics::strict);
   llvm::SmallVector<mlir::DenseElementsAttr> weights;
   for (const Value& weight : read.weights)

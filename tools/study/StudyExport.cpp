@@ -25,6 +25,8 @@ unsigned long checksum(const Tensor& tensor) {
   case DType::i32: return checksum<int32_t>(tensor);
   case DType::i64: return checksum<int64_t>(tensor);
   case DType::boolean: return checksum<bool>(tensor);
+  case DType::bf16: return checksum<bfloat16>(tensor);
+  case DType::f16: return checksum<float16>(tensor);
   }
   throw Error("internal: unknown dtype");
 }

@@ -36,6 +36,7 @@ public:
 
 private:
   friend class Substitution;
+  friend class Module;
   Tensor& slot() const;
   std::shared_ptr<Tensor> slot_;
 };
@@ -99,6 +100,11 @@ public:
   /// Puts every parameter and buffer on a device, "cpu" or "cuda". A parameter that moves is a new
   /// leaf without a gradient. Error, which changes nothing, for "cuda" where there is no GPU.
   void to(const std::string& device, SourceLocation where = std::source_location::current()) const;
+
+  /// Rounds every float parameter and buffer to a float dtype (else Error). A parameter that
+  /// changes is a new leaf without a gradient. For training in bf16 or f16 see docs/nn.md: the
+  /// optimiser wants f32.
+  void to(DType dtype, SourceLocation where = std::source_location::current()) const;
 
   /// Calls visit on every module inside, then on this one. What it gets is the module as a Module:
   /// its kind(), its places by at().
