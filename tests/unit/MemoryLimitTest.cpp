@@ -25,7 +25,7 @@ TEST(MemoryLimit, LessMemorySameBits) {
   EXPECT_TRUE(sameBits(free(x), expected));
   const int64_t most = free.stats().peakBytes;
   int64_t last = most;
-  for (const int percent : {90, 75, 60}) {
+  for (const int percent : {90, 80, 70}) {
     const int64_t limit = most * percent / 100;
     const auto tight = jit(grad(deep), {.numerics = Numerics::strict, .memoryLimit = limit});
     EXPECT_TRUE(sameBits(tight(x), expected)) << percent;
