@@ -1,3 +1,4 @@
+// Chains of movements, followed from the result to what they begin with.
 #include "ir/DialectMovements.h"
 
 #include "llvm/ADT/STLExtras.h"
