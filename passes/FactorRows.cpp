@@ -184,11 +184,30 @@ private:
     const TensorType type = typeOf(value);
     const bool gathers = code && (info(*code).family == Family::Reduction ||
                                   info(*code).family == Family::Matmul || *code == OpCode::Reshape);
-    if (type.numel() == rows_ && !gathers)
+    if (type.numel() == rows_ && !gathers) {
+      if (hasSums(value)) // whose late numbers are those of what they sum
+        if (std::optional<Terms> terms = throughPointwise(op, *code, type))
+          return terms;
       return Terms{{reshape(value, {rows_}), nullptr}};
+    }
     if (!code || type.shape.empty() || type.shape[0] % rows_ != 0)
       return std::nullopt;
     return info(*code).isPointwise() ? throughPointwise(op, *code, type) : through(op, *code);
+  }
+
+  // Whether a number for each row is computed from sums within rows of something late.
+  bool hasSums(Value value) {
+    Operation* op = value.getDefiningOp();
+    if (!op || !lateness_.isLate(value) || typeOf(value).numel() != rows_)
+      return false;
+    const auto [known, first] = hasSums_.try_emplace(value, false);
+    if (!first)
+      return known->second;
+    const OpInfo& row = info(*ir::opCodeOf(op));
+    const bool sums = row.isReduction() && typeOf(op->getOperand(0)).numel() != rows_;
+    const bool has = sums || (row.isPointwise() &&
+                              llvm::any_of(op->getOperands(), [&](Value v) { return hasSums(v); }));
+    return hasSums_[value] = has;
   }
 
   std::optional<Terms> throughPointwise(Operation* op, OpCode code, const TensorType& type) {
@@ -310,6 +329,7 @@ private:
   Lateness lateness_;
   int steps_ = 0;
   llvm::DenseMap<Value, std::optional<Terms>> factored_;
+  llvm::DenseMap<Value, bool> hasSums_;
 };
 
 // The array that a view shows.

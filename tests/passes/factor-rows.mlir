@@ -54,3 +54,30 @@ func.func @early(%x: tensor<150000x8xf64>, %c: tensor<500xf64>, %u: tensor<500x3
   %d = diptych.matmul %xt, %column : tensor<8x150000xf64>, tensor<150000x1xf64> -> tensor<8x1xf64>
   return %d : tensor<8x1xf64>
 }
+
+// -----
+
+// A number of the row that a sum within it gave, seen through a quotient: c_t times what is known early
+// again, so there is one product for each row.
+// CHECK-LABEL: @through_a_quotient
+// CHECK: diptych.matmul {{.*}} : tensor<500x8x300xf64>, tensor<500x300x1xf64> -> tensor<500x8x1xf64>
+// CHECK: diptych.matmul {{.*}} : tensor<1x500xf64>, tensor<500x8xf64> -> tensor<1x8xf64>
+// CHECK-NOT: diptych.matmul
+func.func @through_a_quotient(%x: tensor<150000x8xf64>, %w: tensor<8x1xf64>) -> tensor<8x1xf64> {
+  %s = diptych.matmul %x, %w : tensor<150000x8xf64>, tensor<8x1xf64> -> tensor<150000x1xf64>
+  %u = diptych.reshape %s : tensor<150000x1xf64> -> tensor<500x300xf64>
+  %day = diptych.sum %u {axes = array<i64: 1>} : tensor<500x300xf64> -> tensor<500xf64>
+  %all = diptych.sum %day {axes = array<i64: 0>} : tensor<500xf64> -> tensor<f64>
+  %mean = diptych.broadcast %all {axes = array<i64>} : tensor<f64> -> tensor<500xf64>
+  %c = diptych.sub %day, %mean : tensor<500xf64>, tensor<500xf64> -> tensor<500xf64>
+  %wide = diptych.broadcast %c {axes = array<i64: 0>} : tensor<500xf64> -> tensor<500x300xf64>
+  %g = diptych.mul %wide, %u : tensor<500x300xf64>, tensor<500x300xf64> -> tensor<500x300xf64>
+  %total = diptych.sum %g {axes = array<i64: 1>} : tensor<500x300xf64> -> tensor<500xf64>
+  %share = diptych.div %total, %day : tensor<500xf64>, tensor<500xf64> -> tensor<500xf64>
+  %shares = diptych.broadcast %share {axes = array<i64: 0>} : tensor<500xf64> -> tensor<500x300xf64>
+  %h = diptych.sub %g, %shares : tensor<500x300xf64>, tensor<500x300xf64> -> tensor<500x300xf64>
+  %column = diptych.reshape %h : tensor<500x300xf64> -> tensor<150000x1xf64>
+  %xt = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<150000x8xf64> -> tensor<8x150000xf64>
+  %d = diptych.matmul %xt, %column : tensor<8x150000xf64>, tensor<150000x1xf64> -> tensor<8x1xf64>
+  return %d : tensor<8x1xf64>
+}

@@ -141,8 +141,8 @@ TEST_F(NnStateDict, SafetensorsSaysWhatIsWrong) {
     return messageOf([&] { nn::load(path); });
   };
   EXPECT_EQ(message(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"), "no error");
-  EXPECT_THAT(message(R"({"w":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}})"),
-              HasSubstr("\"w\" has elements of type BF16, expected F32"));
+  EXPECT_THAT(message(R"({"w":{"dtype":"F8_E5M2","shape":[8],"data_offsets":[0,8]}})"),
+              HasSubstr("\"w\" has elements of type F8_E5M2, expected F32"));
   EXPECT_THAT(message(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})"),
               HasSubstr("does not fit its 8 bytes"));
   EXPECT_THAT(

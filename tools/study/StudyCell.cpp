@@ -95,6 +95,15 @@ Json profileJson(const JitProfile& profile) {
   return {{"flop_rate", profile.flopRate}, {"byte_rate", profile.byteRate}, {"kernels", kernels}};
 }
 
+/// Null where the program fails on made-up numbers.
+Json profileOf(const Compiled& compiled) {
+  try {
+    return profileJson(compiled.profile());
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 /// First call, memory, latency, allocations of a warm call.
 Json measureCalls(const std::function<Tensors()>& call, const Job& job,
                   const StudyOptions& options) {
@@ -133,7 +142,7 @@ Json jitCell(const Job& job, const StudyOptions& options) {
   Json cell = measureCalls(compiled.call, job, options);
   cell["compiler_startup"] = startup;
   cell.update(statsJson(compiled.stats()));
-  cell["profile"] = profileJson(compiled.profile());
+  cell["profile"] = profileOf(compiled);
   const auto results = numbersOf(compiled.call()), eager = numbersOf(job.eager());
   cell["eager"] = difference(results, eager);
   if (!job.expected.empty())

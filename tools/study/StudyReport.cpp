@@ -139,7 +139,7 @@ void kernelTable(Page& page, const Json& workload) {
   Table table({"longest kernels of", "flops", "bytes", "least", "took", "times", "kernel"});
   const Json* profile = nullptr;
   for (const Json& row : workload["rows"]) {
-    if (!measured(row))
+    if (!measured(row) || row["jit"]["profile"].is_null())
       continue;
     profile = &row["jit"]["profile"];
     std::vector<Json> kernels = (*profile)["kernels"];
@@ -154,6 +154,8 @@ void kernelTable(Page& page, const Json& workload) {
                  cutInside(kernels[i]["name"], 48)});
     }
   }
+  if (!profile)
+    return;
   page.blank();
   page.table(table);
   page.line(fmt::format("least: what multipliers ({:.0f} GF/s) or memory ({:.1f} GB/s), both "
