@@ -67,7 +67,7 @@ DType dtypeOfElement(const dl::ElementType& element) {
     if (ours.code == element.code && ours.bits == element.bits && element.lanes == 1)
       return static_cast<DType>(i);
   }
-  misuse("from_dlpack", "elements of f32, f64, i32, i64 or boolean",
+  misuse("from_dlpack", "elements of f32, f64, bf16, f16, i32, i64 or boolean",
          "type code " + std::to_string(element.code) + " of " + std::to_string(element.bits) +
              " bits in " + std::to_string(element.lanes) + " lanes",
          "convert the array before");

@@ -24,24 +24,19 @@ uint64_t loopsOf(const NestSpec& spec, int line) {
   return loops;
 }
 
-static double workOf(const NestSpec& nest) {
-  double work = 0;
-  for (const Line& line : nest.lines)
-    if (auto* apply = std::get_if<Line::Apply>(&line.what))
-      work += info(apply->code).cost;
-  return work;
-}
-
-bool isLongBody(const NestSpec& nest) { return workOf(nest) > 400; }
+bool isLongBody(const NestSpec& nest) { return nest.cost() > 400; }
 
 int stepsAtATime(const NestSpec& nest, int lanes) {
-  const double work = lanes * workOf(nest);
+  const double work = lanes * nest.cost();
   return work > 400 ? 1 : work > 20 ? 4 : 8;
 }
 
+constexpr int kLongComputation = 20; // operations an element
+
 int lanesOf(const NestSpec& nest) {
   const size_t last = nest.extents.size() - 1;
-  int64_t widest = 1;
+  // bf16 and f16 are f32 in registers: eight long computations side by side do not fit there.
+  int64_t widest = nest.cost() >= kLongComputation ? sizeOf(DType::f32) : 1;
   forEachAccess(nest, [&](const Access& access, bool) {
     if (!access.strides[last].is(0))
       widest = std::max(widest, sizeOf(access.dtype));

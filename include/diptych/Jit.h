@@ -69,7 +69,7 @@ struct KernelProfile {
   double flops = 0; ///< of one run, by the cost table
   double bytes = 0; ///< of the arrays touched, each counted once
   double least = 0; ///< seconds that multipliers or memory need at least
-  double took = 0;  ///< seconds: the least of several runs on ones
+  double took = 0;  ///< seconds: the least of several runs
 };
 
 /// What a program's kernels cost beside what the machine can do, measured at that moment: a product
@@ -177,7 +177,7 @@ public:
   std::string ir(const std::string& stage = "fused") const {
     return detail::jitText(*cache_, stage);
   }
-  /// Runs the latest program on ones, step by step. Error before the first call.
+  /// Runs the latest program, step by step, on made-up numbers about 1. Error before the first call.
   JitProfile profile() const { return detail::jitProfile(*cache_); }
 
 private:
