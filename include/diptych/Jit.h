@@ -177,7 +177,8 @@ public:
   std::string ir(const std::string& stage = "fused") const {
     return detail::jitText(*cache_, stage);
   }
-  /// Runs the latest program, step by step, on made-up numbers about 1. Error before the first call.
+  /// Runs the latest program, step by step, on made-up numbers about 1. Error before the first
+  /// call.
   JitProfile profile() const { return detail::jitProfile(*cache_); }
 
 private:
