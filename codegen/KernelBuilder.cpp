@@ -141,6 +141,10 @@ Value KernelBuilder::less(Value x, Value y) {
   return arith::CmpIOp::create(builder_, loc_, arith::CmpIPredicate::slt, x, y);
 }
 
+Value KernelBuilder::notLess(Value x, Value y) {
+  return arith::CmpIOp::create(builder_, loc_, arith::CmpIPredicate::sge, x, y);
+}
+
 Value KernelBuilder::roundDown(Value x, int64_t multiple) {
   if (auto number = known(x))
     return i64(*number / multiple * multiple);
@@ -183,6 +187,18 @@ void KernelBuilder::when(Value condition, function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(builder_);
   builder_.setInsertionPointToStart(branch.thenBlock());
   body();
+}
+
+SmallVector<Value> KernelBuilder::choose(Value condition, MakeFn then, MakeFn otherwise) {
+  auto region = [&](MakeFn make) {
+    return [this, make](OpBuilder& builder, Location loc) {
+      OpBuilder::InsertionGuard guard(builder_);
+      builder_.setInsertionPoint(builder.getInsertionBlock(), builder.getInsertionPoint());
+      scf::YieldOp::create(builder_, loc, make());
+    };
+  };
+  auto branch = scf::IfOp::create(builder_, loc_, condition, region(then), region(otherwise));
+  return SmallVector<Value>(branch.getResults());
 }
 
 } // namespace diptych::codegen

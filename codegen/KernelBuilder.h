@@ -37,6 +37,7 @@ public:
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value min(mlir::Value x, mlir::Value y);
   mlir::Value less(mlir::Value x, mlir::Value y);
+  mlir::Value notLess(mlir::Value x, mlir::Value y);
   /// x rounded down to a multiple of a power of two.
   mlir::Value roundDown(mlir::Value x, int64_t multiple);
 
@@ -48,6 +49,9 @@ public:
   loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange init,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
   void when(mlir::Value condition, llvm::function_ref<void()> body);
+  /// One of two lists of values, each made where it is wanted only.
+  using MakeFn = llvm::function_ref<llvm::SmallVector<mlir::Value>()>;
+  llvm::SmallVector<mlir::Value> choose(mlir::Value condition, MakeFn then, MakeFn otherwise);
 
   mlir::Value address(mlir::Value base, DType dtype, mlir::Value offset);
   mlir::Value loadScalar(mlir::Value address, DType dtype);

@@ -9,7 +9,9 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <chrono>
+#include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,24 +26,99 @@ double seconds() {
 
 int compileThreads() { return static_cast<int>(std::min(4u, std::thread::hardware_concurrency())); }
 
-} // namespace
-
-struct KernelCompiler::State {
-  std::mutex mutex;
-  Target target{"native"};
+// What one compile thread needs for itself. Making it takes milliseconds, so it is kept.
+struct Worker {
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
-  Orc linker;
-  std::unordered_map<std::string, runtime::KernelFn> known;
+  std::optional<LlvmLowering> lowering;
 
-  State() {
+  Worker() {
     loadKernelDialects(context);
     prepareContext(context);
+    lowering.emplace(context);
   }
 
   mlir::OwningOpRef<mlir::ModuleOp> newModule() {
     return mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
   }
 };
+
+// A thread's share of the kernels that one program wants.
+struct Part {
+  std::vector<std::pair<std::string, const KernelSpec*>> kernels;
+  std::unique_ptr<Worker>* worker = nullptr; // made where there is none yet
+  llvm::TargetMachine* machine = nullptr;
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  KernelTimes times;
+  std::exception_ptr failure;
+
+  void compile() {
+    if (!*worker)
+      *worker = std::make_unique<Worker>();
+    const double start = seconds();
+    auto module = (*worker)->newModule();
+    for (const auto& [name, kernel] : kernels)
+      emitKernel(*module, name, *kernel);
+    const double emitted = seconds();
+    (*worker)->lowering->run(*module);
+    times.emit = emitted - start;
+    times.lower = seconds() - emitted;
+    CodegenTimes stages;
+    object = compileObject(*module, *machine, stages);
+    times.translate = stages.translate;
+    times.codegen = stages.codegen;
+  }
+
+  void run() {
+    try {
+      compile();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+};
+
+} // namespace
+
+struct KernelCompiler::State {
+  std::mutex mutex;
+  Target target{"native"};
+  std::vector<std::unique_ptr<Worker>> workers;
+  Orc linker;
+  std::unordered_map<std::string, runtime::KernelFn> known;
+
+  State() : workers(static_cast<size_t>(compileThreads())) {
+    workers[0] = std::make_unique<Worker>();
+  }
+
+  Objects compile(std::vector<Part>& parts, KernelTimes& times);
+};
+
+// The ledger has the calling thread's stages, and its wait for the others as code generation.
+Objects KernelCompiler::State::compile(std::vector<Part>& parts, KernelTimes& times) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].worker = &workers[i];
+    parts[i].machine = &target.machine(i);
+  }
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < parts.size(); ++i)
+    threads.emplace_back([&parts, i] { parts[i].run(); });
+  parts[0].run();
+  const double ready = seconds();
+  for (std::thread& thread : threads)
+    thread.join();
+  const KernelTimes& own = parts[0].times;
+  times.emit += own.emit;
+  times.lower += own.lower;
+  times.translate += own.translate;
+  times.codegen += own.codegen + seconds() - ready;
+  Objects objects;
+  for (Part& part : parts) {
+    if (part.failure)
+      std::rethrow_exception(part.failure);
+    objects.push_back(std::move(part.object));
+  }
+  return objects;
+}
 
 KernelCompiler::KernelCompiler() : state_(std::make_unique<State>()) {}
 KernelCompiler::~KernelCompiler() = default;
@@ -81,18 +158,10 @@ Objects KernelCompiler::objectsOf(std::span<const KernelSpec* const> kernels,
     times.loaded += static_cast<int64_t>(kernels.size());
     return std::move(*found);
   }
-  const double looked = seconds();
-  auto module = state_->newModule();
+  std::vector<Part> parts(std::min(state_->workers.size(), kernels.size()));
   for (size_t i = 0; i < kernels.size(); ++i)
-    emitKernel(*module, nameOf(texts[i]), *kernels[i]);
-  const double emitted = seconds();
-  lowerToLLVM(*module);
-  times.emit += emitted - looked;
-  times.lower += seconds() - emitted;
-  CodegenTimes stages;
-  Objects objects = compileObjects(*module, state_->target, compileThreads(), stages);
-  times.translate += stages.translate;
-  times.codegen += stages.codegen;
+    parts[i % parts.size()].kernels.emplace_back(nameOf(texts[i]), kernels[i]);
+  Objects objects = state_->compile(parts, times);
   times.compiled += static_cast<int64_t>(kernels.size());
   const double compiled = seconds();
   if (cached) {
@@ -138,7 +207,8 @@ std::vector<runtime::KernelFn> KernelCompiler::compile(std::span<const KernelSpe
 std::string KernelCompiler::print(std::span<const KernelSpec* const> kernels,
                                   const std::string& stage) {
   std::lock_guard lock(state_->mutex);
-  auto module = state_->newModule();
+  Worker& worker = *state_->workers[0];
+  auto module = worker.newModule();
   std::unordered_map<std::string, int> seen;
   for (const KernelSpec* kernel : kernels)
     if (seen.emplace(kernel->text(), 0).second)
@@ -149,7 +219,7 @@ std::string KernelCompiler::print(std::span<const KernelSpec* const> kernels,
     module->print(stream);
     return text;
   }
-  lowerToLLVM(*module);
+  worker.lowering->run(*module);
   return stage == "llvm" ? printLLVM(*module, state_->target)
                          : printAssembly(*module, state_->target);
 }

@@ -23,37 +23,52 @@ namespace diptych::codegen {
 
 using namespace mlir;
 
-void lowerToLLVM(ModuleOp module, bool convertsBfloat) {
-  MLIRContext* context = module.getContext();
-  {
-    RewritePatternSet patterns(context);
-    populateSCFToControlFlowConversionPatterns(patterns);
-    ConversionTarget target(*context);
-    target.addIllegalDialect<scf::SCFDialect>();
-    target.markUnknownOpDynamicallyLegal([](Operation*) { return true; });
-    if (failed(applyPartialConversion(module, target, std::move(patterns))))
-      throw Error("internal: loops of a kernel do not lower to branches");
-  }
-  if (!convertsBfloat) {
-    RewritePatternSet patterns(context);
-    arith::populateExpandBFloat16Patterns(patterns);
-    if (failed(applyPatternsGreedily(module, std::move(patterns))))
-      throw Error("internal: conversions of bf16 do not expand");
-  }
-  LowerToLLVMOptions options(context);
-  LLVMTypeConverter converter(context, options);
-  RewritePatternSet patterns(context);
+static FrozenRewritePatternSet bfloatPatterns(MLIRContext& context) {
+  RewritePatternSet patterns(&context);
+  arith::populateExpandBFloat16Patterns(patterns);
+  return patterns;
+}
+
+static FrozenRewritePatternSet allPatterns(MLIRContext& context, LLVMTypeConverter& converter) {
+  RewritePatternSet patterns(&context);
+  populateSCFToControlFlowConversionPatterns(patterns);
   populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/false);
   vector::populateVectorBroadcastLoweringPatterns(patterns);
   arith::populateArithToLLVMConversionPatterns(converter, patterns);
   populateMathToLLVMConversionPatterns(converter, patterns);
   cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
   populateFuncToLLVMConversionPatterns(converter, patterns);
-  LLVMConversionTarget target(*context);
+  return patterns;
+}
+
+LlvmLowering::LlvmLowering(MLIRContext& context, bool convertsBfloat)
+    : converter_(&context, LowerToLLVMOptions(&context)),
+      bfloat_(convertsBfloat ? FrozenRewritePatternSet() : bfloatPatterns(context)),
+      all_(allPatterns(context, converter_)) {}
+
+static bool hasBfloat(ModuleOp module) {
+  auto is = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
+  return module
+      .walk([&](Operation* op) {
+        return llvm::any_of(op->getResultTypes(), is) ? WalkResult::interrupt()
+                                                      : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void LlvmLowering::run(ModuleOp module) const {
+  if (hasBfloat(module) && failed(applyPatternsGreedily(module, bfloat_)))
+    throw Error("internal: conversions of bf16 do not expand");
+  ConversionTarget target(*module.getContext());
   target.addLegalOp<ModuleOp>();
+  target.addLegalDialect<LLVM::LLVMDialect>();
   target.addLegalDialect<NVVM::NVVMDialect>(); // of GPU kernels: translated as it stands
-  if (failed(applyFullConversion(module, target, std::move(patterns))))
+  if (failed(applyFullConversion(module, target, all_)))
     throw Error("internal: a kernel does not lower to LLVM");
+}
+
+void lowerToLLVM(ModuleOp module, bool convertsBfloat) {
+  LlvmLowering(*module.getContext(), convertsBfloat).run(module);
 }
 
 } // namespace diptych::codegen

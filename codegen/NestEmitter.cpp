@@ -11,6 +11,9 @@ namespace diptych::codegen {
 
 using namespace mlir;
 
+// From this cost on a body is not written down a second time for the tail.
+static constexpr int kHeavyBody = 16;
+
 int turnedLoad(const NestSpec& spec) {
   constexpr size_t kShort = 6;
   constexpr int64_t kRegister = 64;
@@ -107,7 +110,6 @@ void NestEmitter::body(int depth) {
     emitStores();
 }
 
-// One loop; a vector loop ends with a masked tail.
 void NestEmitter::forEach(int depth, function_ref<void()> inner) {
   Value from = depth == 0 ? k_.lo() : k_.i64(0);
   Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
@@ -115,18 +117,46 @@ void NestEmitter::forEach(int depth, function_ref<void()> inner) {
     index_[depth] = i;
     inner();
   };
-  if (depth != spec_.vectorLoop || spec_.lanes == 1) {
-    k_.loop(from, to, 1, run);
-    return;
-  }
-  Value mainEnd = k_.add(from, k_.roundDown(k_.sub(to, from), spec_.lanes));
-  mask_ = nullptr;
-  k_.loop(from, mainEnd, spec_.lanes, run);
-  k_.loop(mainEnd, to, spec_.lanes, [&](Value i) {
-    mask_ = k_.maskBelow(k_.sub(to, i), spec_.lanes);
+  if (depth != spec_.vectorLoop || spec_.lanes == 1)
+    return k_.loop(from, to, 1, run);
+  forVectors(from, to, {}, [&](Value i, ValueRange) {
     run(i);
+    return SmallVector<Value>();
   });
+}
+
+// A loop that ends with a masked turn. Compiling takes as long as the code is: a body that does
+// much is written down once, and its loads and stores ask which turn it is.
+NestEmitter::Values NestEmitter::forVectors(Value from, Value to, const Values& init,
+                                            function_ref<Values(Value, ValueRange)> body) {
+  const int64_t lanes = spec_.lanes;
+  if (spec_.cost() < kHeavyBody) {
+    Value mainEnd = k_.add(from, k_.roundDown(k_.sub(to, from), lanes));
+    const Values carried = k_.loop(from, mainEnd, lanes, init, body);
+    return k_.loop(mainEnd, to, lanes, carried, [&](Value i, ValueRange values) {
+      rest_ = k_.sub(to, i);
+      return masked([&] { return body(i, values); });
+    });
+  }
+  const auto count = KernelBuilder::known(k_.sub(to, from));
+  const bool hasRest = !count || *count % lanes != 0;
+  return k_.loop(from, to, lanes, init, [&](Value i, ValueRange values) {
+    rest_ = k_.sub(to, i);
+    if (count && *count < lanes)
+      return masked([&] { return body(i, values); });
+    full_ = hasRest ? k_.notLess(rest_, k_.i64(lanes)) : nullptr;
+    Values next = body(i, values);
+    full_ = nullptr;
+    return next;
+  });
+}
+
+// What `inner` gives where only the lanes of the rest are on.
+NestEmitter::Values NestEmitter::masked(function_ref<Values()> inner) {
+  mask_ = k_.maskBelow(rest_, spec_.lanes);
+  Values values = inner();
   mask_ = nullptr;
+  return values;
 }
 
 // One load lies along the loop around the vectors: square blocks of it are read by rows and turned.
@@ -176,16 +206,50 @@ void NestEmitter::turnedTile(Value row, Value column) {
 }
 
 void NestEmitter::emitLines(int depth, int except) {
-  for (size_t i = 0; i < spec_.lines.size(); ++i)
-    if (depth_[i] == depth && static_cast<int>(i) != except)
-      values_[i] = evaluate(spec_.lines[i]);
+  SmallVector<int> loads, others;
+  for (int i = 0; i < static_cast<int>(spec_.lines.size()); ++i) {
+    const bool isLoad = std::holds_alternative<Line::Load>(spec_.lines[i].what);
+    if (depth_[i] == depth && i != except)
+      (full_ && isVector_[i] && isLoad ? loads : others).push_back(i);
+  }
+  if (!loads.empty())
+    emitLoads(loads);
+  for (int i : others)
+    values_[i] = evaluate(spec_.lines[i]);
+}
+
+void NestEmitter::emitLoads(ArrayRef<int> lines) {
+  auto loaded = [&] {
+    Values values;
+    for (int i : lines)
+      values.push_back(evaluate(spec_.lines[i]));
+    return values;
+  };
+  const Values values = k_.choose(full_, loaded, [&] { return masked(loaded); });
+  for (size_t i = 0; i < lines.size(); ++i)
+    values_[lines[i]] = values[i];
 }
 
 void NestEmitter::emitStores() {
+  Values values;
+  SmallVector<const Access*> to;
   for (const Store& store : spec_.stores) {
-    const bool vector = spec_.vectorLoop >= 0 && spec_.lanes > 1;
-    this->store(operandOf(store.line, vector), store.to, vector);
+    values.push_back(operandOf(store.line, isVectorNest()));
+    to.push_back(&store.to);
   }
+  storeAll(values, to, isVectorNest());
+}
+
+void NestEmitter::storeAll(const Values& values, ArrayRef<const Access*> to, bool vector) {
+  auto stored = [&] {
+    for (size_t i = 0; i < values.size(); ++i)
+      store(values[i], *to[i], vector);
+    return Values();
+  };
+  if (full_ && vector && !values.empty())
+    k_.choose(full_, stored, [&] { return masked(stored); });
+  else
+    stored();
 }
 
 Value NestEmitter::evaluate(const Line& line) {

@@ -16,7 +16,7 @@ public:
   void emit();
 
 private:
-  using FoldValues = llvm::SmallVector<mlir::Value>;
+  using Values = llvm::SmallVector<mlir::Value>;
 
   // Which loops a line depends on decides where it stands and whether it is a vector.
   int depthOf(const Line& line) const;
@@ -28,8 +28,14 @@ private:
   void forEach(int depth, llvm::function_ref<void()> inner);
   void forEachTurned(int depth);
   void turnedTile(mlir::Value row, mlir::Value column);
+  Values forVectors(mlir::Value from, mlir::Value to, const Values& init,
+                    llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+  Values masked(llvm::function_ref<Values()> inner);
   void emitLines(int depth, int except = -1);
+  void emitLoads(llvm::ArrayRef<int> lines);
   void emitStores();
+  void storeAll(const Values& values, llvm::ArrayRef<const Access*> to, bool vector);
+  bool isVectorNest() const { return spec_.vectorLoop >= 0 && spec_.lanes > 1; }
 
   mlir::Value evaluate(const Line& line);
   mlir::Value load(const Access& access, bool vector);
@@ -41,21 +47,22 @@ private:
   // Folds (NestFolds.cpp).
   void foldRows();
   void foldColumns();
-  FoldValues emptyPartials();
-  FoldValues foldStep(mlir::Value r, mlir::ValueRange carried);
-  FoldValues shortRow(mlir::Value extent);
+  Values emptyPartials();
+  Values foldStep(mlir::Value r, mlir::ValueRange carried);
+  mlir::Value lanesOn(const Fold& fold, mlir::Value x);
+  Values shortRow(mlir::Value extent);
   bool hasFreeOrder() const;
-  FoldValues severalChains(mlir::Value begin, mlir::Value end);
-  FoldValues rowBlock(mlir::Value begin, mlir::Value end);
-  FoldValues columnBlock(mlir::Value begin, mlir::Value end);
+  Values severalChains(mlir::Value begin, mlir::Value end);
+  Values rowBlock(mlir::Value begin, mlir::Value end);
+  Values columnBlock(mlir::Value begin, mlir::Value end);
   mlir::Value accumulateInRegisters(mlir::Value begin, mlir::Value end, mlir::Value scratch);
-  FoldValues unrolledColumns(int64_t extent);
+  Values unrolledColumns(int64_t extent);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
-  FoldValues combinePartials(llvm::ArrayRef<mlir::Value> scratch);
-  using PieceFn = llvm::function_ref<FoldValues(mlir::Value begin, mlir::Value end)>;
-  FoldValues overPieces(mlir::Value from, mlir::Value to, int64_t step,
-                        const FoldValues& identities, PieceFn piece);
-  FoldValues overBlocks(PieceFn block, const FoldValues& identities);
+  Values combinePartials(llvm::ArrayRef<mlir::Value> scratch);
+  using PieceFn = llvm::function_ref<Values(mlir::Value begin, mlir::Value end)>;
+  Values overPieces(mlir::Value from, mlir::Value to, int64_t step, const Values& identities,
+                    PieceFn piece);
+  Values overBlocks(PieceFn block, const Values& identities);
   mlir::Value identity(const Fold& fold, int lanes);
   mlir::Value combineTree(const Fold& fold, mlir::Value partials);
   mlir::Value combine(const Fold& fold, mlir::Value x, mlir::Value y);
@@ -68,8 +75,9 @@ private:
   std::vector<int> depth_;
   std::vector<bool> isVector_;
   std::vector<mlir::Value> values_, index_;
-  mlir::Value mask_;
-  int turned_ = -1; // line that is read by square blocks and turned
+  mlir::Value mask_;        // lanes that are on, where not all are
+  mlir::Value rest_, full_; // in a loop with one body: elements left, and whether all lanes are on
+  int turned_ = -1;         // line that is read by square blocks and turned
 };
 
 } // namespace diptych::codegen

@@ -49,10 +49,10 @@ Value NestEmitter::combineTree(const Fold& fold, Value partials) {
 }
 
 // total = identity; for each piece of `step` elements: total = total op piece
-NestEmitter::FoldValues NestEmitter::overPieces(Value from, Value to, int64_t step,
-                                                const FoldValues& identities, PieceFn piece) {
+NestEmitter::Values NestEmitter::overPieces(Value from, Value to, int64_t step,
+                                            const Values& identities, PieceFn piece) {
   return k_.loop(from, to, step, identities, [&](Value begin, ValueRange carried) {
-    FoldValues next = piece(begin, k_.min(k_.add(begin, k_.i64(step)), to));
+    Values next = piece(begin, k_.min(k_.add(begin, k_.i64(step)), to));
     for (size_t j = 0; j < spec_.folds.size(); ++j)
       next[j] = combine(spec_.folds[j], carried[j], next[j]);
     return next;
@@ -61,7 +61,7 @@ NestEmitter::FoldValues NestEmitter::overPieces(Value from, Value to, int64_t st
 
 // identity op x is x, bit for bit, for every x that a block can give (partials start at the
 // identity, so no total is -0.0): short axes may leave out loops of one turn.
-NestEmitter::FoldValues NestEmitter::overBlocks(PieceFn block, const FoldValues& identities) {
+NestEmitter::Values NestEmitter::overBlocks(PieceFn block, const Values& identities) {
   const Size& extent = spec_.extents[last_];
   Value zero = k_.i64(0), to = k_.size(extent);
   if (!extent.isDynamic() && extent.value <= kBlock)
@@ -75,12 +75,12 @@ NestEmitter::FoldValues NestEmitter::overBlocks(PieceFn block, const FoldValues&
 }
 
 void NestEmitter::foldRows() {
-  auto stored = [&](const FoldValues& totals) {
+  auto stored = [&](const Values& totals) {
     for (size_t j = 0; j < totals.size(); ++j)
       store(totals[j], spec_.folds[j].to, false);
   };
   auto general = [&] {
-    FoldValues identities;
+    Values identities;
     for (const Fold& fold : spec_.folds)
       identities.push_back(identity(fold, 1));
     stored(overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities));
@@ -97,32 +97,43 @@ void NestEmitter::foldRows() {
   k_.when(compared(arith::CmpIPredicate::sgt), general);
 }
 
-NestEmitter::FoldValues NestEmitter::emptyPartials() {
-  FoldValues partials;
+NestEmitter::Values NestEmitter::emptyPartials() {
+  Values partials;
   for (const Fold& fold : spec_.folds)
     partials.push_back(identity(fold, kPartials));
   return partials;
 }
 
 // 16 elements from r on join the partials; those off the mask leave them alone.
-NestEmitter::FoldValues NestEmitter::foldStep(Value r, ValueRange carried) {
+NestEmitter::Values NestEmitter::foldStep(Value r, ValueRange carried) {
   index_[last_] = r;
   emitLines(last_);
   emitStores();
-  FoldValues next;
+  Values next;
   for (size_t j = 0; j < spec_.folds.size(); ++j) {
     const Fold& fold = spec_.folds[j];
-    Value x = operandOf(fold.line, true);
-    if (mask_)
-      x = arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, identity(fold, kPartials));
-    next.push_back(combine(fold, carried[j], x));
+    next.push_back(combine(fold, carried[j], lanesOn(fold, operandOf(fold.line, true))));
   }
   return next;
 }
 
-NestEmitter::FoldValues NestEmitter::shortRow(Value extent) {
+// x where lanes are on, elsewhere the identity.
+Value NestEmitter::lanesOn(const Fold& fold, Value x) {
+  auto selected = [&] {
+    Value none = identity(fold, kPartials);
+    return SmallVector<Value>{arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, none)};
+  };
+  if (mask_)
+    return selected()[0];
+  if (!full_)
+    return x;
+  return k_.choose(
+      full_, [&] { return SmallVector<Value>{x}; }, [&] { return masked(selected); })[0];
+}
+
+NestEmitter::Values NestEmitter::shortRow(Value extent) {
   mask_ = k_.maskBelow(extent, kPartials);
-  FoldValues partials = foldStep(k_.i64(0), emptyPartials());
+  Values partials = foldStep(k_.i64(0), emptyPartials());
   mask_ = nullptr;
   for (size_t j = 0; j < partials.size(); ++j)
     partials[j] = combineTree(spec_.folds[j], partials[j]);
@@ -139,13 +150,13 @@ bool NestEmitter::hasFreeOrder() const {
          });
 }
 
-NestEmitter::FoldValues NestEmitter::severalChains(Value begin, Value end) {
-  FoldValues chains;
+NestEmitter::Values NestEmitter::severalChains(Value begin, Value end) {
+  Values chains;
   for (int c = 0; c < kChains; ++c)
     llvm::append_range(chains, emptyPartials());
   const size_t folds = spec_.folds.size();
   chains = k_.loop(begin, end, kChains * kPartials, chains, [&](Value r, ValueRange carried) {
-    FoldValues next;
+    Values next;
     for (int c = 0; c < kChains; ++c)
       llvm::append_range(next, foldStep(k_.add(r, k_.i64(int64_t{c} * kPartials)),
                                         carried.slice(static_cast<size_t>(c) * folds, folds)));
@@ -157,47 +168,42 @@ NestEmitter::FoldValues NestEmitter::severalChains(Value begin, Value end) {
   return chains;
 }
 
-NestEmitter::FoldValues NestEmitter::rowBlock(Value begin, Value end) {
-  FoldValues partials = emptyPartials();
+NestEmitter::Values NestEmitter::rowBlock(Value begin, Value end) {
+  Values partials = emptyPartials();
   auto step = [&](Value r, ValueRange carried) { return foldStep(r, carried); };
   if (hasFreeOrder()) {
     Value wideEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kChains * kPartials));
     partials = severalChains(begin, wideEnd);
     begin = wideEnd;
   }
-  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
-  partials = k_.loop(begin, mainEnd, kPartials, partials, step);
-  partials = k_.loop(mainEnd, end, kPartials, partials, [&](Value r, ValueRange carried) {
-    mask_ = k_.maskBelow(k_.sub(end, r), kPartials);
-    return step(r, carried);
-  });
-  mask_ = nullptr;
+  partials = forVectors(begin, end, partials, step);
   for (size_t j = 0; j < partials.size(); ++j)
     partials[j] = combineTree(spec_.folds[j], partials[j]);
   return partials;
 }
 
 void NestEmitter::foldColumns() {
-  const bool vector = spec_.lanes > 1;
   const Size& extent = spec_.extents[last_];
   const bool unrolled = !extent.isDynamic() && extent.value <= kUnrollLimit &&
                         spec_.lines.size() <= kUnrollLimit &&
                         extent.value * spec_.cost() <= kUnrolledOperations;
-  FoldValues identities;
+  Values identities;
   for (const Fold& fold : spec_.folds)
     identities.push_back(identity(fold, spec_.lanes));
-  const FoldValues totals =
+  const Values totals =
       unrolled
           ? unrolledColumns(extent.value)
           : overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities);
-  for (size_t j = 0; j < totals.size(); ++j)
-    store(totals[j], spec_.folds[j].to, vector);
+  SmallVector<const Access*> to;
+  for (const Fold& fold : spec_.folds)
+    to.push_back(&fold.to);
+  storeAll(totals, to, spec_.lanes > 1);
 }
 
 // Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
 // and drop out of the tree: partials start at the identity, so none is -0.0 and x op e is exact.
-NestEmitter::FoldValues NestEmitter::unrolledColumns(int64_t extent) {
-  std::vector<FoldValues> partials(spec_.folds.size());
+NestEmitter::Values NestEmitter::unrolledColumns(int64_t extent) {
+  std::vector<Values> partials(spec_.folds.size());
   for (int64_t r = 0; r < extent; ++r) {
     index_[last_] = k_.i64(r);
     emitLines(last_);
@@ -208,9 +214,9 @@ NestEmitter::FoldValues NestEmitter::unrolledColumns(int64_t extent) {
       partials[j].push_back(combine(fold, identity(fold, spec_.lanes), x));
     }
   }
-  FoldValues totals;
+  Values totals;
   for (size_t j = 0; j < spec_.folds.size(); ++j) {
-    FoldValues& p = partials[j];
+    Values& p = partials[j];
     if (p.empty())
       p.push_back(identity(spec_.folds[j], spec_.lanes));
     for (size_t width = kPartials / 2; width >= 1; width /= 2)
@@ -223,7 +229,7 @@ NestEmitter::FoldValues NestEmitter::unrolledColumns(int64_t extent) {
 
 // Partials live in 16 slots of stack memory: element r updates slot r mod 16, so the code of the
 // body stands once and consecutive updates do not wait for each other.
-NestEmitter::FoldValues NestEmitter::columnBlock(Value begin, Value end) {
+NestEmitter::Values NestEmitter::columnBlock(Value begin, Value end) {
   SmallVector<Value> scratch;
   for (const Fold& fold : spec_.folds)
     scratch.push_back(k_.stackSlots(dtypeOf(fold), spec_.lanes, kPartials));
@@ -246,10 +252,10 @@ NestEmitter::FoldValues NestEmitter::columnBlock(Value begin, Value end) {
 Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) {
   const Fold& fold = spec_.folds[0];
   Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
-  const FoldValues identities(kPartials, identity(fold, spec_.lanes));
-  const FoldValues partials =
+  const Values identities(kPartials, identity(fold, spec_.lanes));
+  const Values partials =
       k_.loop(begin, mainEnd, kPartials, identities, [&](Value r, ValueRange carried) {
-        FoldValues next;
+        Values next;
         for (int p = 0; p < kPartials; ++p) {
           index_[last_] = k_.add(r, k_.i64(p));
           emitLines(last_);
@@ -275,12 +281,12 @@ void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
   }
 }
 
-NestEmitter::FoldValues NestEmitter::combinePartials(ArrayRef<Value> scratch) {
-  FoldValues totals;
+NestEmitter::Values NestEmitter::combinePartials(ArrayRef<Value> scratch) {
+  Values totals;
   for (size_t j = 0; j < scratch.size(); ++j) {
     const Fold& fold = spec_.folds[j];
     Type type = identity(fold, spec_.lanes).getType();
-    FoldValues p;
+    Values p;
     for (int i = 0; i < kPartials; ++i)
       p.push_back(k_.loadSlot(scratch[j], k_.i64(i), type));
     for (int width = kPartials / 2; width >= 1; width /= 2)

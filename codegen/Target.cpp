@@ -1,16 +1,13 @@
 // The CPU, and LLVM's part of the pipeline: translate, early-cse, machine code.
 #include "codegen/Target.h"
 
+#include "codegen/MachineCode.h"
+
 #include <diptych/Error.h>
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/CodeGen/MachineModuleInfo.h"
-#include "llvm/CodeGen/Passes.h"
-#include "llvm/CodeGen/TargetPassConfig.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -22,9 +19,7 @@
 #include "llvm/TargetParser/SubtargetFeature.h"
 
 #include <chrono>
-#include <exception>
 #include <mutex>
-#include <thread>
 
 namespace diptych::codegen {
 
@@ -147,97 +142,20 @@ static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   });
 }
 
-// What TargetMachine::addPassesToEmitFile adds, without the second scheduler: a tenth of the time,
-// for an order that an out-of-order CPU finds itself.
-static void addMachinePasses(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
-                             llvm::raw_pwrite_stream& stream, llvm::CodeGenFileType type) {
-  llvm::TargetPassConfig* config = machine.createPassConfig(passes);
-  config->setDisableVerify(true);
-  config->disablePass(&llvm::PostRASchedulerID);
-  auto* functions = new llvm::MachineModuleInfoWrapperPass(&machine);
-  passes.add(config);
-  passes.add(functions);
-  bool failed = config->addISelPasses();
-  if (!failed) {
-    config->addMachinePasses();
-    config->setInitialized();
-    failed = machine.addAsmPrinter(passes, stream, nullptr, type, functions->getMMI().getContext());
-  }
-  if (failed)
-    throw Error("internal: no machine code can be emitted for this target");
-  passes.add(llvm::createFreeMachineFunctionPass());
-}
-
-static llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
-                                              llvm::CodeGenFileType type) {
-  llvm::SmallVector<char, 0> code;
-  llvm::raw_svector_ostream stream(code);
-  llvm::legacy::PassManager passes;
-  passes.add(new llvm::TargetLibraryInfoWrapperPass(
-      llvm::TargetLibraryInfoImpl(module.getTargetTriple())));
-  addMachinePasses(passes, machine, stream, type);
-  passes.run(module);
-  return code;
-}
-
-namespace {
-// One thread's share of the kernels; LLVM contexts are not shared.
-struct Part {
-  mlir::OwningOpRef<mlir::ModuleOp> source;
-  std::unique_ptr<llvm::LLVMContext> context = std::make_unique<llvm::LLVMContext>();
-  llvm::TargetMachine* machine = nullptr;
-  std::unique_ptr<llvm::Module> module;
-  std::unique_ptr<llvm::MemoryBuffer> object;
-  std::exception_ptr failure;
-
-  void run() {
-    try {
-      optimize(*module, *machine);
-      object = std::make_unique<llvm::SmallVectorMemoryBuffer>(
-          machineCode(*module, *machine, llvm::CodeGenFileType::ObjectFile), "kernels",
-          /*RequiresNullTerminator=*/false);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
-};
-} // namespace
-
-std::vector<std::unique_ptr<llvm::MemoryBuffer>>
-compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times) {
+std::unique_ptr<llvm::MemoryBuffer>
+compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes& times) {
   const double start = seconds();
-  std::vector<mlir::Operation*> functions;
-  for (mlir::Operation& op : *module.getBody())
-    functions.push_back(&op);
-  const size_t count =
-      std::max<size_t>(1, std::min<size_t>(static_cast<size_t>(threads), functions.size()));
-  std::vector<Part> parts(count);
-  for (size_t i = 0; i < count; ++i) {
-    parts[i].source = mlir::ModuleOp::create(module.getLoc());
-    parts[i].machine = &target.machine(i);
-  }
-  for (size_t i = 0; i < functions.size(); ++i) {
-    functions[i]->remove();
-    parts[i % count].source->getBody()->push_back(functions[i]);
-  }
-  for (Part& part : parts)
-    part.module = translate(*part.source, *part.context, *part.machine);
-  const double translated = seconds();
-  std::vector<std::thread> workers;
-  for (size_t i = 1; i < count; ++i)
-    workers.emplace_back([&parts, i] { parts[i].run(); });
-  parts[0].run();
-  for (std::thread& worker : workers)
-    worker.join();
-  std::vector<std::unique_ptr<llvm::MemoryBuffer>> objects;
-  for (Part& part : parts) {
-    if (part.failure)
-      std::rethrow_exception(part.failure);
-    objects.push_back(std::move(part.object));
-  }
-  times.translate += translated - start;
-  times.codegen += seconds() - translated;
-  return objects;
+  llvm::LLVMContext context;
+  const auto translated = translate(module, context, machine);
+  const double begun = seconds();
+  optimize(*translated, machine);
+  auto object = std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      machineCode(*translated, machine, llvm::CodeGenFileType::ObjectFile,
+                  MachinePasses::forKernels),
+      "kernels", /*RequiresNullTerminator=*/false);
+  times.translate += begun - start;
+  times.codegen += seconds() - begun;
+  return object;
 }
 
 std::string printLLVM(mlir::ModuleOp lowered, const Target& target) {
@@ -254,18 +172,23 @@ std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContex
   return translate(lowered, context, target.machine());
 }
 
-std::string machineCode(llvm::Module& module, const Target& target, bool assembly) {
-  llvm::TargetMachine& machine = target.machine();
+static std::string cleanCode(llvm::Module& module, llvm::TargetMachine& machine, bool assembly,
+                             MachinePasses passes) {
   optimize(module, machine);
-  const auto code = machineCode(module, machine,
-                                assembly ? llvm::CodeGenFileType::AssemblyFile
-                                         : llvm::CodeGenFileType::ObjectFile);
+  const auto code = machineCode(
+      module, machine,
+      assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile, passes);
   return {code.begin(), code.end()};
+}
+
+std::string machineCode(llvm::Module& module, const Target& target, bool assembly) {
+  return cleanCode(module, target.machine(), assembly, MachinePasses::all);
 }
 
 std::string printAssembly(mlir::ModuleOp lowered, const Target& target) {
   llvm::LLVMContext context;
-  return machineCode(*translate(lowered, context, target), target, true);
+  return cleanCode(*translate(lowered, context, target), target.machine(), true,
+                   MachinePasses::forKernels);
 }
 
 } // namespace diptych::codegen

@@ -1,7 +1,9 @@
 // From a module of emitted kernels to machine code for one CPU. Knows LLVM; knows no kernel.
 #pragma once
 
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Rewrite/FrozenRewritePatternSet.h"
 #include "llvm/IR/PassManager.h"
 
 #include <memory>
@@ -20,7 +22,7 @@ namespace diptych::codegen {
 
 /// Seconds spent in each stage of code generation.
 struct CodegenTimes {
-  double lower = 0, translate = 0, optimize = 0, codegen = 0;
+  double translate = 0, codegen = 0;
 };
 
 /// A CPU to generate code for: "native", a name LLVM knows for this machine's family
@@ -53,13 +55,25 @@ private:
 void prepareContext(mlir::MLIRContext& context);
 
 /// Lowers emitted kernels (scf, arith, math, vector, llvm) to the LLVM dialect, in place.
-/// Conversions of bf16 become integer arithmetic unless the machine has its own, which must round
-/// to nearest even and keep denormals: a GPU's does, vcvtneps2bf16 of x86 does not.
+class LlvmLowering {
+public:
+  /// Patterns are gathered once for a context. Conversions of bf16 become integer arithmetic
+  /// unless the machine has its own, which must round to nearest even and keep denormals: a GPU's
+  /// does, vcvtneps2bf16 of x86 does not.
+  explicit LlvmLowering(mlir::MLIRContext& context, bool convertsBfloat = false);
+  void run(mlir::ModuleOp module) const;
+
+private:
+  mlir::LLVMTypeConverter converter_;
+  mlir::FrozenRewritePatternSet bfloat_, all_;
+};
+
+/// The same for one module.
 void lowerToLLVM(mlir::ModuleOp module, bool convertsBfloat = false);
 
-/// Object files holding the module's functions, split over `threads` compile threads.
-std::vector<std::unique_ptr<llvm::MemoryBuffer>>
-compileObjects(mlir::ModuleOp module, const Target& target, int threads, CodegenTimes& times);
+/// An object file holding the functions of a lowered module.
+std::unique_ptr<llvm::MemoryBuffer>
+compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes& times);
 
 /// Runs what `pipeline` makes of a PassBuilder for this machine, or for none.
 void runPasses(llvm::Module& module, llvm::TargetMachine* machine,

@@ -151,8 +151,7 @@ private:
     toSimulation(module);
     lowerToLLVM(module);
     CodegenTimes times;
-    for (auto& object : compileObjects(module, target_, /*threads=*/1, times))
-      orThrow(jit_->addObjectFile(std::move(object)));
+    orThrow(jit_->addObjectFile(compileObject(module, target_.machine(), times)));
     for (SimulatedKernel* kernel : fresh)
       for (const auto& launch : kernel->spec.launches)
         kernel->functions.push_back(

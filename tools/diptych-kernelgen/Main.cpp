@@ -90,12 +90,12 @@ static void generate() {
       mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
   gpu.empty() ? emitKernels(*module, target) : emitPtx(*module);
   CodegenTimes times;
-  auto objects = compileObjects(*module, target, /*threads=*/1, times);
+  const auto object = compileObject(*module, target.machine(), times);
   std::error_code error;
   llvm::raw_fd_ostream file(output, error, llvm::sys::fs::OF_None);
   if (error)
     throw Error("cannot write " + output + ": " + error.message());
-  file << objects[0]->getBuffer();
+  file << object->getBuffer();
 }
 
 int main(int argc, char** argv) {

@@ -60,7 +60,7 @@ inline int64_t firstZero(const Eigen::VectorXd& diagonal) {
   return -1;
 }
 
-// args a, b, x, status; params n, k, check, lower, transposed, unit.
+// args a, b, x, status (there only with check); params n, k, check, lower, transposed, unit.
 template <class T> struct TriangularSolve {
   static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
     const int64_t n = params[0], k = params[1];
@@ -80,18 +80,18 @@ template <class T> struct TriangularSolve {
 
 //===-- LU -----------------------------------------------------------------------------------===//
 
-// args a, b, x, status; params n, k, check, transposed.
+// args a, b, x, status (there only with check); params n, k, check, transposed.
 template <class T> struct Solve {
   static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
     const int64_t n = params[0], k = params[1];
     for (int64_t index = lo; index < hi; ++index)
-      store<T>(solved(load<T>(args[0], index, n, n), load<T>(args[1], index, n, k), params, args[3],
-                      index),
-               args[2], index);
+      store<T>(
+          solved(load<T>(args[0], index, n, n), load<T>(args[1], index, n, k), params, args, index),
+          args[2], index);
   }
 
 private:
-  static Matrix solved(const Matrix& a, const Matrix& b, const int64_t* params, void* status,
+  static Matrix solved(const Matrix& a, const Matrix& b, const int64_t* params, void* const* args,
                        int64_t index) {
     if (a.size() == 0)
       return b;
@@ -100,7 +100,7 @@ private:
     const Eigen::PartialPivLU<Matrix> lu(a);
     const int64_t zero = firstZero(lu.matrixLU().diagonal());
     if (zero >= 0 && params[2])
-      reportFailure(status, index, zero);
+      reportFailure(args[3], index, zero);
     if (zero >= 0)
       return notANumber(b.rows(), b.cols());
     if (b.cols() == 0)

@@ -1,0 +1,90 @@
+// Kernels write their results and nothing beside them, whatever is left over for the last vector.
+#include <diptych/diptych.h>
+
+#include "codegen/KernelCompiler.h"
+#include "frontend/JitPipeline.h"
+#include "frontend/Trace.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace dt = diptych;
+using Function = dt::Tensor (*)(const dt::Tensor&);
+
+namespace {
+
+std::shared_ptr<dt::runtime::Program> programOf(Function f, const dt::TensorType& input) {
+  const std::lock_guard lock(dt::traceMutex());
+  auto traced = dt::traceFunction(
+      [&](dt::ValueSpan inputs) { return dt::Values{f(dt::Tensor(inputs[0])).value()}; },
+      std::span(&input, 1));
+  dt::JitStats stats;
+  dt::codegen::KernelTimes times;
+  return assemble(dt::runPipeline(*traced.module, dt::Numerics::strict, stats),
+                  /*persistent=*/false, times);
+}
+
+const void* dataOf(const dt::Tensor& x) {
+  return x.dtype() == dt::f64 ? static_cast<const void*>(x.data<double>()) : x.data<float>();
+}
+
+// Runs the program with guards of 256 bytes around its result.
+void checkGuarded(const dt::runtime::Program& program, const dt::Tensor& x,
+                  const dt::Tensor& expected) {
+  constexpr size_t kGuard = 256;
+  constexpr auto kPattern = std::byte{0xA5};
+  const auto bytes = static_cast<size_t>(expected.numel() * sizeOf(expected.dtype()));
+  std::vector<std::byte> memory(bytes + 2 * kGuard + 64, kPattern);
+  const auto place = reinterpret_cast<uintptr_t>(memory.data()) + kGuard;
+  auto* result = memory.data() + kGuard + (64 - place % 64) % 64;
+  void* const input = const_cast<void*>(dataOf(x));
+  void* const output = result;
+  program.run(std::span(&input, 1), std::span(&output, 1));
+  const auto isGuard = [&](std::byte value) { return value == kPattern; };
+  EXPECT_TRUE(std::all_of(memory.data(), result, isGuard)) << "written before the result";
+  EXPECT_TRUE(std::all_of(result + bytes, memory.data() + memory.size(), isGuard))
+      << "written behind the result";
+  EXPECT_EQ(std::memcmp(result, dataOf(expected), bytes), 0);
+}
+
+struct Case {
+  const char* name;
+  Function f;
+};
+
+// A light body is written down for the tail a second time, a heavy one asks which turn it is.
+const Case kCases[] = {
+    {"light", [](const dt::Tensor& x) { return x * 2.0 + 1.0; }},
+    {"heavy", [](const dt::Tensor& x) { return dt::tanh(x) * x; }},
+    {"heavy, transposed", [](const dt::Tensor& x) { return dt::transpose(dt::exp(x)); }},
+    {"columns, light", [](const dt::Tensor& x) { return dt::sum(x, 0); }},
+    {"columns, heavy", [](const dt::Tensor& x) { return dt::sum(dt::exp(x), 0); }},
+    {"rows, heavy", [](const dt::Tensor& x) { return dt::sum(dt::exp(x), 1); }},
+    {"softmax", [](const dt::Tensor& x) { return dt::softmax(x, 1); }},
+    {"softmax of columns", [](const dt::Tensor& x) { return dt::softmax(x, 0); }},
+};
+
+class KernelEdges : public testing::TestWithParam<Case> {};
+
+TEST_P(KernelEdges, StayAsTheyWere) {
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const int64_t rows : {3, 21})
+      for (const int64_t columns : {1, 3, 5, 8, 13, 16, 17, 31, 33}) {
+        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(columns) + " of " +
+                     dt::name(dtype));
+        const dt::Tensor x = dt::randn({rows, columns}, dtype);
+        const dt::Tensor expected = GetParam().f(x).contiguous();
+        const auto program = programOf(GetParam().f, {dtype, {rows, columns}});
+        checkGuarded(*program, x, expected);
+      }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, KernelEdges, testing::ValuesIn(kCases), [](const auto& info) {
+  std::string name = info.param.name;
+  std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
+  return name;
+});
+
+} // namespace
