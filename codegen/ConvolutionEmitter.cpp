@@ -6,7 +6,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace diptych::codegen {
 
@@ -272,49 +271,39 @@ void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) 
       Value offset = moved(tile.at.result, k_.i64(i), spec_.sResult);
       offset = moved(offset, k_.i64(int64_t{j} * spec_.lanes), stride);
       Value address = elementOf(2, offset);
-      Value mask = j + 1 == tile.vectors ? tile.mask : nullptr;
-      Value sum = sums[i * tile.vectors + j];
-      if (add) {
-        Value before = stride.is(1) ? k_.loadVector(address, spec_.dtype, spec_.lanes, mask)
-                                    : k_.gatherVector(address, spec_.dtype, spec_.lanes,
-                                                      k_.size(stride), mask);
-        sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
-      }
-      if (stride.is(1))
-        k_.storeVector(sum, address, spec_.dtype, mask);
-      else
-        k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
+      storeSum(sums[i * tile.vectors + j], address, stride, add,
+               j + 1 == tile.vectors ? tile.mask : nullptr);
     }
+}
+
+void ConvolutionEmitter::storeSum(Value sum, Value address, const Size& stride, bool add,
+                                  Value mask) {
+  if (add) {
+    Value before = stride.is(1)
+                       ? k_.loadVector(address, spec_.dtype, spec_.lanes, mask)
+                       : k_.gatherVector(address, spec_.dtype, spec_.lanes, k_.size(stride), mask);
+    sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
+  }
+  if (stride.is(1))
+    k_.storeVector(sum, address, spec_.dtype, mask);
+  else
+    k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
 }
 
 // What lies together are rows of the tile: turned, so that a lane is stored in one piece.
 void ConvolutionEmitter::storeAcross(const Tile& tile, const Vectors& sums, bool add) {
-  for (int j = 0; j < tile.vectors; ++j)
-    for (int first = 0; first < tile.rows; first += spec_.lanes) {
-      const int count = std::min(spec_.lanes, tile.rows - first);
-      Value rowMask = count < spec_.lanes ? k_.maskBelow(k_.i64(count), spec_.lanes) : nullptr;
-      Vectors rows(static_cast<size_t>(spec_.lanes), sums[j]);
-      for (int i = 0; i < count; ++i)
-        rows[i] = sums[(first + i) * tile.vectors + j];
-      transposeSquare(k_, rows, sizeOf(spec_.dtype));
-      const bool masked = j + 1 == tile.vectors && tile.mask;
-      for (int lane = 0; lane < spec_.lanes; ++lane) {
-        const auto put = [&] {
-          Value offset = k_.add(tile.at.result, k_.i64(first));
-          offset = moved(offset, k_.i64(int64_t{j} * spec_.lanes + lane), spec_.vResult);
-          Value address = elementOf(2, offset), sum = rows[lane];
-          if (add)
-            sum = arith::AddFOp::create(k_.builder(), k_.loc(),
-                                        k_.loadVector(address, spec_.dtype, spec_.lanes, rowMask),
-                                        sum);
-          k_.storeVector(sum, address, spec_.dtype, rowMask);
-        };
-        if (masked)
-          k_.when(vector::ExtractOp::create(k_.builder(), k_.loc(), tile.mask, int64_t{lane}), put);
-        else
-          put();
-      }
-    }
+  for (int j = 0; j < tile.vectors; ++j) {
+    Vectors rows;
+    for (int i = 0; i < tile.rows; ++i)
+      rows.push_back(sums[i * tile.vectors + j]);
+    storeTransposed(k_, rows, j + 1 == tile.vectors ? tile.mask : nullptr, sizeOf(spec_.dtype),
+                    [&](Value column, int first, int lane, Value rowMask) {
+                      Value offset = k_.add(tile.at.result, k_.i64(first));
+                      offset =
+                          moved(offset, k_.i64(int64_t{j} * spec_.lanes + lane), spec_.vResult);
+                      storeSum(column, elementOf(2, offset), 1, add, rowMask);
+                    });
+  }
 }
 
 } // namespace diptych::codegen

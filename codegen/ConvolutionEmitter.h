@@ -38,6 +38,10 @@ private:
   void store(const Tile& tile, const Vectors& sums, bool add);
   void storeAcross(const Tile& tile, const Vectors& sums, bool add);
 
+  /// Lanes are so far apart.
+  void storeSum(mlir::Value sum, mlir::Value address, const Size& stride, bool add,
+                mlir::Value mask);
+
   mlir::Value elementOf(int arg, mlir::Value offset);
   mlir::Value moved(mlir::Value offset, mlir::Value index, const Size& stride);
   mlir::Value divided(mlir::Value x, mlir::Value y, mlir::Value& rest);

@@ -63,7 +63,8 @@ public:
   void storeVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value mask,
                    int64_t alignment = 0);
   /// Asks for the cache line; the address may lie behind the array.
-  void prefetch(mlir::Value address);
+  enum class Near : uint8_t { second = 2, first = 3 }; // cache, as LLVM counts
+  void prefetch(mlir::Value address, Near cache = Near::first);
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);

@@ -85,9 +85,9 @@ void KernelBuilder::storeVector(Value value, Value address, DType dtype, Value m
     LLVM::MaskedStoreOp::create(builder_, loc_, value, address, mask, alignment);
 }
 
-void KernelBuilder::prefetch(Value address) {
-  constexpr unsigned kRead = 0, kKeep = 3, kData = 1;
-  LLVM::Prefetch::create(builder_, loc_, address, kRead, kKeep, kData);
+void KernelBuilder::prefetch(Value address, Near cache) {
+  constexpr unsigned kRead = 0, kData = 1;
+  LLVM::Prefetch::create(builder_, loc_, address, kRead, static_cast<unsigned>(cache), kData);
 }
 
 Value KernelBuilder::laneAddresses(Value address, DType dtype, int lanes, Value stride) {

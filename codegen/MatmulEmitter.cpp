@@ -3,10 +3,10 @@
 
 #include "codegen/Lowerings.h"
 #include "codegen/Transpose.h"
+#include "runtime/MatmulPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace diptych::codegen {
 
@@ -15,9 +15,8 @@ using namespace mlir;
 namespace {
 constexpr int kVectors = 2; // of a whole tile
 constexpr int kMiddleRows = 4;
-constexpr int64_t kPageBytes = 4096;
-// Rows that one copy of a panel serves: as much of S as the last cache holds for all threads.
-constexpr int64_t kPackedRows = 960;
+// What one copy of a panel serves: as much of S as the last cache holds for all threads.
+constexpr int64_t kServedBytes = 8 << 20;
 } // namespace
 
 void MatmulEmitter::emit() {
@@ -47,10 +46,18 @@ void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) 
     s0_ = from, s1_ = to;
     overDepth(k_.i64(0), k_.size(spec_.k));
   };
+  chooseRows(s0, s1);
   if (!spec_.pack)
     return rows(s0, s1);
-  k_.loop(s0, s1, kPackedRows,
-          [&](Value s) { rows(s, k_.min(k_.add(s, k_.i64(kPackedRows)), s1)); });
+  int64_t served = kServedBytes / (spec_.depth * sizeOf(spec_.dtype));
+  if (allRows_) { // in equal parts of whole tiles, but for the last
+    const int64_t parts = (*allRows_ + served / 2) / served;
+    if (parts <= 1)
+      return rows(s0, s1);
+    const int64_t tiles = (*allRows_ + rows_ - 1) / rows_;
+    served = (tiles + parts - 1) / parts * rows_;
+  }
+  k_.loop(s0, s1, served, [&](Value s) { rows(s, k_.min(k_.add(s, k_.i64(served)), s1)); });
 }
 
 void MatmulEmitter::overDepth(Value from, Value to) {
@@ -63,6 +70,7 @@ void MatmulEmitter::overDepth(Value from, Value to) {
 
 void MatmulEmitter::blocks() {
   s0_ = v0_ = k_.i64(0), s1_ = k_.size(spec_.s), v1_ = k_.size(spec_.v);
+  chooseRows(s0_, s1_);
   const int64_t depth = spec_.depth * spec_.partBlocks;
   k_.loop(k_.lo(), k_.hi(), 1, [&](Value part) {
     batch_ = part; // only the result has a stride along it
@@ -81,7 +89,8 @@ int MatmulEmitter::vectorsOfPanel() const {
   if (!spec_.s.is(1) || spec_.pack)
     return kVectors;
   const Size& apart = spec_.right.strides[2];
-  const bool collides = !apart.isDynamic() && apart.value * sizeOf(spec_.dtype) % kPageBytes == 0;
+  const bool collides =
+      !apart.isDynamic() && runtime::sharesSets(apart.value * sizeOf(spec_.dtype));
   return !transposed() ? 8 : collides ? 1 : kVectors;
 }
 
@@ -127,13 +136,15 @@ static int rowsFor(int64_t count, int most) {
   return best;
 }
 
+void MatmulEmitter::chooseRows(Value from, Value to) {
+  allRows_ = spec_.upper ? std::nullopt : k_.known(k_.sub(to, from));
+  rows_ = allRows_ ? rowsFor(*allRows_, spec_.rows + (spec_.lines.empty() ? 1 : 0)) : spec_.rows;
+}
+
 void MatmulEmitter::overRows(Tile tile) {
   if (spec_.pack)
     pack(tile);
-  const auto known = k_.known(k_.sub(s1_, s0_));
-  const int rows = known && !spec_.upper
-                       ? rowsFor(*known, spec_.rows + (spec_.lines.empty() ? 1 : 0))
-                       : spec_.rows;
+  const int rows = rows_;
   Value end = s1_;
   if (spec_.upper) {
     // Whole tiles up to the one that the diagonal leaves through the last vector.
@@ -143,7 +154,7 @@ void MatmulEmitter::overRows(Tile tile) {
     end = k_.min(s1_, k_.add(s0_, k_.mul(tiles, k_.i64(rows))));
   }
   Value mainEnd;
-  if (known && !spec_.upper) {
+  if (const auto known = k_.known(k_.sub(end, s0_))) {
     mainEnd = k_.add(s0_, k_.i64(*known / rows * rows));
   } else {
     Value blocks = arith::DivSIOp::create(k_.builder(), k_.loc(), k_.sub(end, s0_), k_.i64(rows));
@@ -152,12 +163,14 @@ void MatmulEmitter::overRows(Tile tile) {
   const auto tiles = [&](Value from, Value to, int size) {
     k_.loop(from, to, size, [&](Value s) {
       tile.s0 = s, tile.rows = size;
+      if (spec_.pack && !transposed() && size == rows)
+        fetchNextPanel(tile);
       this->tile(tile);
     });
   };
   tiles(s0_, mainEnd, rows);
-  if (known && !spec_.upper) {
-    if (const auto rest = static_cast<int>(*known % rows))
+  if (allRows_) {
+    if (const auto rest = static_cast<int>(*allRows_ % rows))
       tiles(mainEnd, end, rest);
     return;
   }
@@ -206,25 +219,7 @@ Value MatmulEmitter::offset(const Access& access, Value s, Value v, Value k) {
   return sum;
 }
 
-// The next tile's rows of S come from far while this one is computed: a row's next lines at every
-// step of k, rows in turn.
-void MatmulEmitter::fetchNextRows(const Tile& tile, Value k) {
-  constexpr int64_t kSteps = 16, kLineBytes = 64;
-  Value turn = arith::AndIOp::create(k_.builder(), k_.loc(), k_.sub(k, k0_), k_.i64(kSteps - 1));
-  Value s = k_.add(k_.add(tile.s0, k_.i64(tile.rows)), turn);
-  Value at = k_.sub(k, turn);
-  const int64_t line = kLineBytes / sizeOf(spec_.dtype);
-  for (int64_t from = 0; from < kSteps; from += line) {
-    Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
-                               offset(spec_.left, s, nullptr, k_.add(at, k_.i64(from))));
-    // For reading, into the second cache, as data.
-    LLVM::Prefetch::create(k_.builder(), k_.loc(), address, 0U, 2U, 1U);
-  }
-}
-
 MatmulEmitter::Vectors MatmulEmitter::step(const Tile& tile, Value k, ValueRange sums) {
-  if (spec_.pack && tile.rows >= spec_.rows && spec_.left.strides[3].is(1))
-    fetchNextRows(tile, k);
   Vectors right;
   for (int j = 0; j < tile.vectors; ++j)
     if (spec_.pack)
@@ -259,25 +254,16 @@ bool MatmulEmitter::storesAcross(const Tile& tile) const {
 
 // Turned, so that a lane of v is stored in one piece.
 void MatmulEmitter::finishAcross(const Tile& tile, const Vectors& sums) {
-  for (int j = 0; j < tile.vectors; ++j)
-    for (int first = 0; first < tile.rows; first += spec_.lanes) {
-      const int count = std::min(spec_.lanes, tile.rows - first);
-      Value rowMask = count < spec_.lanes ? k_.maskBelow(k_.i64(count), spec_.lanes) : nullptr;
-      Vectors rows(static_cast<size_t>(spec_.lanes), sums[j]);
-      for (int i = 0; i < count; ++i)
-        rows[i] = sums[(first + i) * tile.vectors + j];
-      transposeSquare(k_, rows, sizeOf(spec_.dtype));
-      for (int lane = 0; lane < spec_.lanes; ++lane) {
-        const auto put = [&] {
-          storeAlong(rows[lane], k_.add(tile.s0, k_.i64(first)),
-                     k_.add(vIndex(tile, j), k_.i64(lane)), 1, rowMask);
-        };
-        if (Value mask = maskOf(tile, j))
-          k_.when(vector::ExtractOp::create(k_.builder(), k_.loc(), mask, int64_t{lane}), put);
-        else
-          put();
-      }
-    }
+  for (int j = 0; j < tile.vectors; ++j) {
+    Vectors rows;
+    for (int i = 0; i < tile.rows; ++i)
+      rows.push_back(sums[i * tile.vectors + j]);
+    storeTransposed(k_, rows, maskOf(tile, j), sizeOf(spec_.dtype),
+                    [&](Value column, int first, int lane, Value rowMask) {
+                      storeAlong(column, k_.add(tile.s0, k_.i64(first)),
+                                 k_.add(vIndex(tile, j), k_.i64(lane)), 1, rowMask);
+                    });
+  }
 }
 
 void MatmulEmitter::finish(const Tile& tile, const Vectors& sums) {

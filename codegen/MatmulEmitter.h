@@ -26,13 +26,13 @@ private:
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
   void blocks();
   void overDepth(mlir::Value from, mlir::Value to);
+  /// How many rows tiles have, for the range of s that is to come.
+  void chooseRows(mlir::Value from, mlir::Value to);
   int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   void overRows(Tile tile);
-  void rowTiles(Tile tile, mlir::Value from, mlir::Value to, int rows);
   void tile(const Tile& tile);
   Vectors accumulate(const Tile& tile);
-  void fetchNextRows(const Tile& tile, mlir::Value k);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, mlir::Value k, int from, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
@@ -56,6 +56,7 @@ private:
   Vectors rightRows(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
                     mlir::Value count);
   void pack(const Tile& tile);
+  void fetchNextPanel(const Tile& tile);
   void packTurned(const Tile& tile);
   mlir::Value packedAddress(const Tile& tile, mlir::Value k, mlir::Value vector);
 
@@ -86,8 +87,10 @@ private:
   const MatmulSpec& spec_;
   bool contract_;
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
-  mlir::Value packed_; // a block's panel of V: lanes of its vectors for each k
-  mlir::Value sums_;   // of a sweep
+  mlir::Value packed_;             // a block's panel of V: lanes of its vectors for each k
+  mlir::Value sums_;               // of a sweep
+  std::optional<int64_t> allRows_; // of S, where they are known
+  int rows_ = 0;                   // of a tile
   bool first_ = true;
 };
 

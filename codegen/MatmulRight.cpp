@@ -4,6 +4,8 @@
 #include "codegen/MatmulEmitter.h"
 #include "codegen/Transpose.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 namespace diptych::codegen {
 
 using namespace mlir;
@@ -135,6 +137,22 @@ void MatmulEmitter::pack(const Tile& tile) {
     for (int j = 0; j < tile.vectors; ++j)
       k_.storeVector(rightVector(vIndex(tile, j), k, alongV, spec_.lanes, maskOf(tile, j)),
                      packedAddress(tile, k, k_.i64(j)), spec_.dtype, nullptr, alignment);
+  });
+}
+
+// While tiles run, each fetches its share of the panel that is copied next: from rows far apart,
+// which no cache foresees, copying waits for every line.
+void MatmulEmitter::fetchNextPanel(const Tile& tile) {
+  Value one = k_.i64(1), rows = k_.sub(s1_, s0_), depth = k_.sub(k1_, k0_);
+  Value each =
+      arith::DivUIOp::create(k_.builder(), k_.loc(), k_.sub(k_.add(depth, rows), one), rows);
+  Value from = k_.add(k0_, k_.mul(k_.sub(tile.s0, s0_), each));
+  Value to = k_.add(from, k_.mul(k_.i64(tile.rows), each));
+  k_.loop(from, k_.min(to, k1_), 1, [&](Value k) {
+    for (int j = 0; j < tile.vectors; ++j)
+      k_.prefetch(k_.address(k_.pointer(spec_.right.arg), spec_.right.dtype,
+                             offset(spec_.right, nullptr, vIndex(tile, tile.vectors + j), k)),
+                  KernelBuilder::Near::second);
   });
 }
 

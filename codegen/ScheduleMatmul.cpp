@@ -161,6 +161,9 @@ void Scheduler::matmul(Operation* op) {
   spec.partialSums = choose(options_.choices, hasPartialSums(spec, options_));
   if (spec.partialSums)
     spec.depth = kFoldBlock;
+  const int64_t apart = spec.left.strides[1].value * sizeOf(spec.dtype);
+  if (choose(options_.choices, !options_.gpu && runtime::sharesSets(apart)))
+    spec.rows = std::min(spec.rows, runtime::kRowsInSet);
   spec.pack = choose(options_.choices, isPacked(spec, options_));
   // A panel that is copied had better be copied once.
   const int64_t panels = spec.pack ? 16 * spec.lanes : 0;

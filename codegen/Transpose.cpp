@@ -66,4 +66,23 @@ void transposeSquare(KernelBuilder& k, MutableArrayRef<Value> rows, int64_t elem
   transposeQuarters(k, rows, elementBytes);
 }
 
+void storeTransposed(KernelBuilder& k, ArrayRef<Value> rows, Value mask, int64_t elementBytes,
+                     StoreColumn store) {
+  const auto lanes = static_cast<int>(lanesOf(rows.front())), all = static_cast<int>(rows.size());
+  for (int first = 0; first < all; first += lanes) {
+    const int count = std::min(lanes, all - first);
+    Value rowMask = count < lanes ? k.maskBelow(k.i64(count), lanes) : nullptr;
+    SmallVector<Value> square(static_cast<size_t>(lanes), rows.front());
+    llvm::copy(rows.slice(first, count), square.begin());
+    transposeSquare(k, square, elementBytes);
+    for (int lane = 0; lane < lanes; ++lane) {
+      const auto put = [&] { store(square[lane], first, lane, rowMask); };
+      if (mask)
+        k.when(vector::ExtractOp::create(k.builder(), k.loc(), mask, int64_t{lane}), put);
+      else
+        put();
+    }
+  }
+}
+
 } // namespace diptych::codegen

@@ -17,6 +17,14 @@ void transposeSquare(KernelBuilder& kernel, llvm::MutableArrayRef<mlir::Value> r
 void transposeQuarters(KernelBuilder& kernel, llvm::MutableArrayRef<mlir::Value> rows,
                        int64_t elementBytes);
 
+/// `rows` are vectors, however many; `store` gets each of their columns that the mask has (null:
+/// all) in pieces of as many rows as a vector has lanes: its elements from row `first` on in column
+/// `lane`, and which of them are rows (null: all).
+using StoreColumn =
+    llvm::function_ref<void(mlir::Value column, int first, int lane, mlir::Value rowMask)>;
+void storeTransposed(KernelBuilder& kernel, llvm::ArrayRef<mlir::Value> rows, mlir::Value mask,
+                     int64_t elementBytes, StoreColumn store);
+
 /// The even, or the odd, of all quarters of a, then of b.
 mlir::Value everySecondQuarter(KernelBuilder& kernel, mlir::Value a, mlir::Value b,
                                int64_t elementBytes, bool odd);

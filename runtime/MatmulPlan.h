@@ -6,6 +6,16 @@
 
 namespace diptych::runtime {
 
+/// Whether rows so far apart share a set of the nearest cache.
+inline bool sharesSets(int64_t bytes) {
+  constexpr int64_t kPageBytes = 4096;
+  return bytes != 0 && bytes % kPageBytes == 0;
+}
+
+/// Rows of a tile at most where those of S do: a set has 8 or 12 places, and lines of V pass
+/// through it.
+constexpr int kRowsInSet = 8;
+
 /// C[s,v] = sum over k of S[s,k] V[k,v] in tiles of `rows`: V's strides along k and v, in elements.
 struct MatmulShape {
   int64_t s, k;
@@ -16,12 +26,12 @@ struct MatmulShape {
 /// Where V lies along k it has to be turned, once for all tiles instead of for each. Else where its
 /// panel leaves the cache between two tiles: it is large, or its rows share sets of the cache.
 inline bool packsRight(const MatmulShape& shape) {
-  constexpr int64_t kManyTiles = 20, kLargeBytes = 4 << 20, kPageBytes = 4096;
+  constexpr int64_t kManyTiles = 20, kLargeBytes = 1 << 20;
   if (shape.alongK == 1 && shape.alongV != 1)
     return shape.s > 2 * shape.rows;
   const int64_t apart = shape.alongK * shape.elementBytes;
   return shape.alongV == 1 && shape.s >= kManyTiles * shape.rows &&
-         (apart * shape.k >= kLargeBytes || (apart % kPageBytes == 0 && shape.k >= 128));
+         (apart * shape.k >= kLargeBytes || (sharesSets(apart) && shape.k >= 128));
 }
 
 } // namespace diptych::runtime
