@@ -210,6 +210,17 @@ void ConvolutionEmitter::tile(const Tile& tile) {
   finish(tile, accumulate(tile, 0, tile.at.left, tile.at.right, none));
 }
 
+// Not where steps share elements of S that would take the sums' registers: each is loaded once, and
+// kept until the last step.
+bool ConvolutionEmitter::writesOut(const Tile& tile, const ConvolutionSpec::Depth& loop) const {
+  if (loop.extent.isDynamic() || loop.block.value != loop.extent.value ||
+      loop.extent.value > kUnrolled)
+    return false;
+  const int registers = spec_.lanes * sizeOf(spec_.dtype) == 64 ? 32 : 16;
+  const int64_t shared = spec_.sLeft == loop.left ? tile.rows + loop.extent.value - 1 : 0;
+  return tile.rows * tile.vectors + shared <= registers;
+}
+
 ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, size_t depth,
                                                            Value left, Value right,
                                                            ValueRange sums) {
@@ -220,8 +231,7 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, siz
     return accumulate(tile, depth + 1, moved(left, i, loop.left), moved(right, i, loop.right),
                       carried);
   };
-  const bool whole = !loop.extent.isDynamic() && loop.block.value == loop.extent.value;
-  if (!whole || loop.extent.value > kUnrolled || depth + 1 < spec_.depth.size())
+  if (depth + 1 < spec_.depth.size() || !writesOut(tile, loop))
     return k_.loop(begin_[depth], end_[depth], 1, sums, step);
   Vectors current(sums);
   for (int64_t i = 0; i < loop.extent.value; ++i)

@@ -31,6 +31,7 @@ private:
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
   void vectorsOf(Place at, int rows, mlir::Value v);
   void tile(const Tile& tile);
+  bool writesOut(const Tile& tile, const ConvolutionSpec::Depth& loop) const;
   Vectors accumulate(const Tile& tile, size_t depth, mlir::Value left, mlir::Value right,
                      mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, mlir::Value left, mlir::Value right, mlir::ValueRange sums);
