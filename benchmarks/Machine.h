@@ -1,0 +1,45 @@
+// What one thread of the machine does at this moment, beside which a kernel's work is a share: its
+// multipliers, plain reads, plain copies. Machines, and neighbours on them, differ by the minute.
+#pragma once
+
+#include "benchmarks/Check.h"
+
+#include "runtime/ThreadPool.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace diptych::bench {
+
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Floating-point operations a second: chains of the widest fma there is.
+double peak(DType dtype);
+/// Bytes a second of a sum over so many bytes.
+double readRate(int64_t bytes);
+/// Bytes read and written a second where so many are copied.
+double copyRate(int64_t bytes);
+
+struct OneThread {
+  runtime::ThreadPool& pool = runtime::ThreadPool::global();
+  decltype(pool.threads()) before = pool.threads();
+  OneThread() { pool.setThreads(1); }
+  ~OneThread() { pool.setThreads(before); }
+};
+
+/// `work` in a call, as a rate; the best call as a share of `most`.
+template <class F>
+void timed(benchmark::State& state, const char* unit, double work, double most, F run) {
+  double best = 1e300;
+  for (auto _ : state) {
+    const double begin = now();
+    benchmark::DoNotOptimize(run());
+    best = std::min(best, now() - begin);
+  }
+  rate(state, unit, work);
+  state.counters["share"] = work / best / most;
+}
+
+} // namespace diptych::bench
