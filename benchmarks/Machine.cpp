@@ -4,6 +4,7 @@
 #include <immintrin.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 
@@ -101,6 +102,15 @@ double readRate(int64_t bytes) {
   const Array array(bytes);
   return static_cast<double>(bytes) /
          least(kTimes, [&] { benchmark::DoNotOptimize(sumOf(array.data(), array.count())); });
+}
+
+double readOnce(const double* array, int64_t count) {
+  constexpr int64_t kPiece = 1 << 17;
+  std::atomic<double> total = 0;
+  runtime::ThreadPool::global().parallelFor(count, kPiece, [&](int64_t lo, int64_t hi) {
+    total += sumOf(array + lo, static_cast<size_t>(hi - lo));
+  });
+  return total;
 }
 
 double copyRate(int64_t bytes) {

@@ -1,5 +1,6 @@
-// What one thread of the machine does at this moment, beside which a kernel's work is a share: its
-// multipliers, plain reads, plain copies. Machines, and neighbours on them, differ by the minute.
+// What the machine does at this moment, beside which a kernel's work is a share: one thread's
+// multipliers, plain reads, plain copies; a read by all threads. Machines, and neighbours on them,
+// differ by the minute.
 #pragma once
 
 #include "benchmarks/Check.h"
@@ -21,6 +22,9 @@ double peak(DType dtype);
 double readRate(int64_t bytes);
 /// Bytes read and written a second where so many are copied.
 double copyRate(int64_t bytes);
+
+/// The sum of the array, which the threads of the pool read once.
+double readOnce(const double* array, int64_t count);
 
 struct OneThread {
   runtime::ThreadPool& pool = runtime::ThreadPool::global();
