@@ -1,6 +1,8 @@
 // Sampling, by dtype.
 #include "Samples.h"
 
+#include "tests/Elements.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -13,18 +15,6 @@
 namespace diptych::suite {
 
 namespace {
-
-template <class F> void withElement(DType dtype, F f) {
-  switch (dtype) {
-  case DType::f32: return f(float());
-  case DType::f64: return f(double());
-  case DType::i32: return f(int32_t());
-  case DType::i64: return f(int64_t());
-  case DType::boolean: return f(uint8_t());
-  case DType::bf16: return f(bfloat16());
-  case DType::f16: return f(float16());
-  }
-}
 
 template <class T> T* elementsOf(const Value& value) {
   return reinterpret_cast<T*>(eagerTensor(value).data());

@@ -4,6 +4,8 @@
 #include "ReferenceEmitter.h"
 #include "ReferenceFunctions.h"
 
+#include "tests/Elements.h"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -38,18 +40,6 @@ size_t offset(const Shape& shape, const Dims& index) {
 }
 
 double at(const Value& x, const Dims& index) { return dataOf(x)[offset(x.shape(), index)]; }
-
-template <class F> void withElement(DType dtype, F f) {
-  switch (dtype) {
-  case DType::f32: return f(float());
-  case DType::f64: return f(double());
-  case DType::i32: return f(int32_t());
-  case DType::i64: return f(int64_t());
-  case DType::boolean: return f(uint8_t());
-  case DType::bf16: return f(bfloat16());
-  case DType::f16: return f(float16());
-  }
-}
 
 std::vector<std::byte> bytesOf(DType dtype, const Data& numbers) {
   std::vector<std::byte> bytes(numbers.size() * static_cast<size_t>(sizeOf(dtype)));
