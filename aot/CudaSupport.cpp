@@ -14,9 +14,10 @@ static const char *const symbols[SYMBOLS] = {
   "cuModuleUnload", "cuModuleGetFunction", "cuLaunchKernel", "cuStreamCreate", "cuStreamDestroy_v2",
   "cuStreamSynchronize", "cuGetErrorName"};
 /* Of cuBLAS, if there are large products and it is there; our own kernels do them else. */
-enum { BLAS_CREATE, BLAS_DESTROY, BLAS_STREAM, BLAS_F32, BLAS_F64, BLAS_SYMBOLS };
+enum { BLAS_CREATE, BLAS_DESTROY, BLAS_STREAM, BLAS_MODE, BLAS_GEMM, BLAS_SYMBOLS };
 static const char *const blasSymbols[BLAS_SYMBOLS] = {
-  "cublasCreate_v2", "cublasDestroy_v2", "cublasSetStream_v2", "cublasSgemmStridedBatched", "cublasDgemmStridedBatched"};
+  "cublasCreate_v2", "cublasDestroy_v2", "cublasSetStream_v2", "cublasSetMathMode",
+  "cublasGemmStridedBatchedEx"};
 
 struct NAME_cuda {
   void *calls[SYMBOLS], *blas[BLAS_SYMBOLS], *handle;
@@ -89,6 +90,8 @@ static int begin(NAME_cuda *a, int device) {
       break;
   if (i < BLAS_SYMBOLS || BLAS(a, BLAS_CREATE, (void **))(&a->handle))
     a->handle = NULL;
+  if (a->handle) /* parts of a sum are added as they were computed */
+    BLAS(a, BLAS_MODE, (void *, int))(a->handle, 16);
   if (CONSTANT_BYTES > 0) {
     TRY(a, NAME_CUDA_FAILED, ALLOC, (uint64_t *, size_t), (&a->constants, CONSTANT_BYTES));
     TRY(a, NAME_CUDA_FAILED, TO_DEVICE, (uint64_t, const void *, size_t, void *),

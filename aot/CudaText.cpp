@@ -237,18 +237,27 @@ private:
         return ", {" + std::to_string(a) + ", " + std::to_string(b) + ", " + std::to_string(c) +
                "}";
       };
-      products += "  {" + std::to_string(gemm.dtype == DType::f64) + ", " + std::to_string(gemm.m) +
-                  ", " + std::to_string(gemm.n) + ", " + std::to_string(gemm.k) + ", " +
-                  std::to_string(gemm.count) + three(gemm.a.transposed, gemm.b.transposed, 0) +
-                  three(gemm.a.leading, gemm.b.leading, gemm.c.leading) +
-                  three(gemm.arg[0], gemm.arg[1], gemm.arg[2]) +
-                  three(gemm.a.batch, gemm.b.batch, gemm.c.batch) +
-                  three(gemm.a.offset, gemm.b.offset, gemm.c.offset) + "},\n";
+      const auto two = [](int64_t a, int64_t b) {
+        return ", {" + std::to_string(a) + ", " + std::to_string(b) + "}";
+      };
+      products +=
+          "  {" + std::to_string(gemm.m) + ", " + std::to_string(gemm.n) + ", " +
+          std::to_string(gemm.k) + ", " + std::to_string(gemm.count) +
+          three(gemm.a.transposed, gemm.b.transposed, 0) +
+          three(gemm.a.leading, gemm.b.leading, gemm.c.leading) +
+          three(gemm.arg[0], gemm.arg[1], gemm.arg[2]) +
+          three(runtime::cuda::blasTypeOf(gemm.dtype), runtime::cuda::blasTypeOf(gemm.result),
+                runtime::cuda::blasSumOf(gemm.dtype)) +
+          two(sizeOf(gemm.dtype), sizeOf(gemm.result)) +
+          three(gemm.a.batch, gemm.b.batch, gemm.c.batch) +
+          three(gemm.a.offset, gemm.b.offset, gemm.c.offset) + "},\n";
     }
-    text_ += "struct product { int wide, m, n, k, count, turned[3], leading[3], args[3]; int64_t "
-             "batch[3], offsets[3]; };\nstatic const struct product products[] = {\n" +
-             products +
-             "  {0, 0, 0, 0, 0, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}}};\n";
+    text_ +=
+        "struct product { int m, n, k, count, turned[3], leading[3], args[3], types[3], "
+        "sizes[2]; int64_t batch[3], offsets[3]; };\nstatic const struct product products[] = {\n" +
+        products +
+        "  {0, 0, 0, 0, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0, 0}, {0, 0}, {0, 0, 0}, {0, 0, "
+        "0}}};\n";
     constant("PRODUCTS", model_.products.size());
   }
 

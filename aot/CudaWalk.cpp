@@ -110,18 +110,20 @@ static int branch(const struct run *r, const struct control *c, const uint64_t *
 /* Row-major C = A B is column-major C' = B' A'. */
 static int multiply(const struct run *r, const struct product *p, const uint64_t *args) {
   NAME_cuda *a = r->a;
-  const uint64_t size = p->wide ? 8 : 4, x = args[p->args[0]] + size * p->offsets[0],
-                 y = args[p->args[1]] + size * p->offsets[1], z = args[p->args[2]] + size * p->offsets[2];
+  const int wide = p->types[0] == 1;
+  const uint64_t x = args[p->args[0]] + p->sizes[0] * p->offsets[0], y = args[p->args[1]] + p->sizes[0] * p->offsets[1],
+                 z = args[p->args[2]] + p->sizes[1] * p->offsets[2];
   const double one = 1, zero = 0;
   const float one32 = 1, zero32 = 0;
   int result = BLAS(a, BLAS_STREAM, (void *, void *))(a->handle, r->stream);
   if (!result)
-    result = BLAS(a, p->wide ? BLAS_F64 : BLAS_F32,
-                  (void *, int, int, int, int, int, const void *, uint64_t, int, long long, uint64_t, int, long long,
-                   const void *, uint64_t, int, long long, int))(
-        a->handle, p->turned[1], p->turned[0], p->n, p->m, p->k, p->wide ? (const void *)&one : (const void *)&one32, y,
-        p->leading[1], p->batch[1], x, p->leading[0], p->batch[0], p->wide ? (const void *)&zero : (const void *)&zero32, z,
-        p->leading[2], p->batch[2], p->count);
+    result = BLAS(a, BLAS_GEMM,
+                  (void *, int, int, int, int, int, const void *, uint64_t, int, int, long long, uint64_t, int, int, long long,
+                   const void *, uint64_t, int, int, long long, int, int, int))(
+        a->handle, p->turned[1], p->turned[0], p->n, p->m, p->k, wide ? (const void *)&one : (const void *)&one32, y,
+        p->types[0], p->leading[1], p->batch[1], x, p->types[0], p->leading[0], p->batch[0],
+        wide ? (const void *)&zero : (const void *)&zero32, z, p->types[1], p->leading[2], p->batch[2], p->count, p->types[2],
+        -1);
   return result ? failed(a, NAME_CUDA_FAILED, "a product of cuBLAS", 0) : 0;
 }
 

@@ -14,7 +14,7 @@ std::vector<const KernelSpec*> kernelsOf(const Schedule& schedule) {
     if (call.control) {
       append(call.control->body);
       append(call.control->other);
-    } else if (!call.library) {
+    } else if (call.isKernel()) {
       kernels.push_back(&call.kernel);
     }
   }

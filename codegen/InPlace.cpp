@@ -36,7 +36,7 @@ bool touchesEachOnce(const Access& access, const std::vector<Size>& extents) {
 
 bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu) {
   const auto* nest = std::get_if<NestSpec>(&call.kernel.what);
-  if (call.library || call.control || !nest || !call.offsets.empty())
+  if (!call.isKernel() || !nest || !call.offsets.empty())
     return false;
   if (gpu && (nest->stores.size() != 1 || !nest->folds.empty()))
     return false;

@@ -83,7 +83,7 @@ private:
   };
 
   static bool mayWrite(const ScheduledCall& call, size_t arg) {
-    return call.library || call.control || writes(call.kernel, arg);
+    return !call.isKernel() || writes(call.kernel, arg);
   }
 
   /// Where calls may be inserted so that they come before this one.
@@ -100,7 +100,7 @@ private:
     std::vector<int> made;
     for (size_t i : writers_[id]) {
       const ScheduledCall& call = schedule_.calls[i];
-      if (call.library || call.control || call.status || call.scratchBytes)
+      if (!call.isKernel() || call.status || call.scratchBytes)
         return {};
       for (size_t arg = 0; arg < call.buffers.size(); ++arg) {
         const int written = call.buffers[arg];

@@ -42,7 +42,7 @@ RowLoops loopsOf(const MatmulSpec& spec) {
 
 std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
   std::optional<RowLoops> loops;
-  if (call.library || call.control)
+  if (!call.isKernel())
     return loops;
   if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
     loops = loopsOf(*nest);
@@ -80,7 +80,7 @@ bool stayApart(const RowFootprint& a, const RowFootprint& b) {
 
 // What is no kernel of ours may write everything it is given.
 static bool mayWrite(const ScheduledCall& call, size_t arg) {
-  return call.library || call.control || writes(call.kernel, arg);
+  return !call.isKernel() || writes(call.kernel, arg);
 }
 
 bool depends(const ScheduledCall& b, const ScheduledCall& a) {

@@ -48,6 +48,8 @@ void Scheduler::visit(Operation* op) {
     return finish(op);
   if (ir::isControl(op))
     return control(op);
+  if (auto routine = dyn_cast<ir::SolverOp>(op))
+    return solver(routine);
   std::optional<OpCode> code = ir::opCodeOf(op);
   if (!code)
     throw Error(ir::sourceLocationOf(op->getLoc()),

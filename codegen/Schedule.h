@@ -5,6 +5,7 @@
 #include "codegen/Storage.h"
 #include "ir/Choices.h"
 #include "runtime/Program.h"
+#include "runtime/cuda/SolverCall.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -34,6 +35,7 @@ struct ScheduledCall {
   std::vector<int64_t> params;         // its own
   int64_t scratchBytes = 0; // of memory for each piece of it, in the last buffer; 0: from the heap
   std::shared_ptr<const ScheduledControl> control; // instead of a kernel: a loop or branch
+  std::optional<runtime::cuda::SolverCall> solver; // instead of a kernel, on a GPU
   std::vector<int> buffers;                        // args, in order
   std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
   int64_t range = 1;                               // the outermost loop
@@ -45,6 +47,8 @@ struct ScheduledCall {
   double flops = 0, bytes = 0;
   std::string name; // for reports: "sum+exp+sub"
   SourceLocation where;
+
+  bool isKernel() const { return !library && !control && !solver; }
 };
 
 struct Schedule {

@@ -134,7 +134,12 @@ std::optional<Gemm> gemmWith(const codegen::MatmulSpec& p, bool exchanged) {
   const size_t along = exchanged ? 2 : 1, across = exchanged ? 1 : 2;
   const codegen::Access &a = exchanged ? p.right : p.left, &b = exchanged ? p.left : p.right;
   Gemm gemm;
-  gemm.dtype = p.dtype;
+  if (p.left.dtype != p.right.dtype ||
+      (p.result.dtype != p.left.dtype && p.result.dtype != DType::f32) ||
+      (p.bias && isHalf(p.left.dtype)))
+    return std::nullopt;
+  gemm.dtype = p.left.dtype;
+  gemm.result = p.result.dtype;
   gemm.m = (exchanged ? p.v : p.s).value;
   gemm.n = (exchanged ? p.s : p.v).value;
   gemm.k = p.k.value;
@@ -168,6 +173,13 @@ KernelPtr blasKernel(const GpuRequest& request) {
   auto kernel = std::make_shared<DeviceKernel>();
   kernel->gemm = gemm;
   kernel->spec.pointers = codegen::cuda::pointersOf(*request.spec);
+  return kernel;
+}
+
+KernelPtr solverKernel(const codegen::ScheduledCall& call) {
+  auto kernel = std::make_shared<DeviceKernel>();
+  kernel->solver = call.solver;
+  kernel->spec.pointers = static_cast<int>(call.buffers.size());
   return kernel;
 }
 
@@ -210,7 +222,11 @@ std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Sc
   auto next = kernels.begin();
   auto library = blas.begin();
   const auto program = codegen::assembleWith(
-      schedule, [&](const codegen::ScheduledCall&, runtime::ProgramStep& step) {
+      schedule, [&](const codegen::ScheduledCall& scheduled, runtime::ProgramStep& step) {
+        if (scheduled.solver) {
+          step.device = solverKernel(scheduled);
+          return;
+        }
         const KernelPtr& call = *library++;
         step.device = call ? call : *next++;
         step.range = step.grain = 1;

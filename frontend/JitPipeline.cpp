@@ -32,7 +32,7 @@ private:
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until, int vectorBytes, int scratchPieces,
-                              Choices* choices) {
+                              Choices* choices, bool callsSolvers) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -50,6 +50,10 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
     passes::simplify(main, numerics);
   // What is factored out leaves copies of the forward pass behind.
   if (numerics != Numerics::strict && passes::factorRows(main, choices))
+    passes::simplify(main, numerics);
+  // Behind the algebra, which knows linear algebra by its operators; what stands around the
+  // routines then meets its neighbours.
+  if (callsSolvers && passes::callSolvers(main))
     passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")

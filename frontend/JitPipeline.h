@@ -13,9 +13,11 @@ namespace diptych {
 /// `until` ("differentiated", "simplified", "fused"; empty: all the way). Kernels are made for
 /// registers of `vectorBytes`; 0: this machine's. `scratchPieces`: see codegen::ScheduleOptions.
 /// `choices`: made by sizes, or repeated; with them rows are not grouped and memory is not planned.
+/// `callsSolvers`: linear algebra goes to a GPU's solver library.
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until = "", int vectorBytes = 0,
-                              int scratchPieces = 0, Choices* choices = nullptr);
+                              int scratchPieces = 0, Choices* choices = nullptr,
+                              bool callsSolvers = false);
 
 /// Buffers, calls and arguments, one line each.
 std::string printPlan(const codegen::Schedule& schedule);

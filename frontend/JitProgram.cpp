@@ -11,6 +11,7 @@
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
 #include "runtime/cuda/Context.h"
+#include "runtime/cuda/Solver.h"
 
 #include <algorithm>
 
@@ -73,7 +74,10 @@ void JitProgram::prepare(bool onDevice) {
     {
       std::lock_guard lock(traceMutex());
       mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
-      schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "");
+      std::string why;
+      const bool callsSolvers = onDevice && contract && runtime::cuda::findSolver(why);
+      schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "", 0, 0, nullptr,
+                             callsSolvers);
       if (onDevice)
         schedule = codegen::schedule(
             copy->lookupSymbol<mlir::func::FuncOp>("main"),

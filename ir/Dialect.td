@@ -216,6 +216,48 @@ def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let hasRegionVerifier = 1;
 }
 
+def SolverOp : Diptych_Structure<"solver"> {
+  let summary = "a routine of a GPU's solver library on a stack of matrices";
+  let description = [{
+    What `diptych-call-solvers` leaves of an operator of linear algebra: the bare factorisation, whose
+    signs and unused halves are as the library leaves them. Matrices are f64, [b, rows, columns]; `_t`
+    says that they are transposed, since the library goes down columns. `info` is 0 where a matrix
+    was regular, else the number of its failing pivot from 1.
+
+    ```
+    cholesky(x)                    -> l, info       the lower half of l counts
+    triangular_solve(a, b, info)   -> x, info       `lower`, `transposed`, `unit`: of a; info is handed on
+    solve(a, b_t)                  -> x_t, info     `transposed`: of a
+    lu(x)                          -> lu_t, pivots  row i was exchanged with row pivots[i] - 1
+    qr(x_t)                        -> r_t, q_t      of r_t [b, n, m], the lower half of n columns counts
+    eigh(x)                        -> v_t, w, info  ascending
+    svd(x_t)                       -> u_t, v, s, info  descending
+    ```
+
+    `checked`: that a matrix fails is an error, which names the matrices of an operand of that type.
+
+    ```mlir
+    %l, %info = diptych.solver "cholesky"(%x) checked tensor<3x3xf32>
+        : (tensor<1x3x3xf64>) -> (tensor<1x3x3xf64>, tensor<1xi32>)
+    ```
+  }];
+  let arguments = (ins StrAttr:$routine, Variadic<Diptych_Tensor>:$inputs, UnitAttr:$lower,
+                   UnitAttr:$transposed, UnitAttr:$unit, OptionalAttr<TypeAttr>:$checked);
+  let results = (outs Variadic<Diptych_Tensor>:$results);
+  let assemblyFormat = [{
+    $routine `(` $inputs `)` (`lower` $lower^)? (`transposed` $transposed^)? (`unit` $unit^)?
+    (`checked` $checked^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    /// Of a routine for inputs of these types; none where they do not fit.
+    static std::optional<std::vector<TensorType>> resultTypes(llvm::StringRef routine,
+                                                              llvm::ArrayRef<TensorType> inputs);
+    /// Whether one call serves all `count` matrices of order n.
+    static bool isBatched(llvm::StringRef routine, int64_t count, int64_t n);
+  }];
+  let hasVerifier = 1;
+}
+
 def YieldOp : Diptych_Structure<"yield", [Terminator, ParentOneOf<["FusionOp", "ScanOp", "WhileOp",
                                                                "CondOp"]>]> {
   let summary = "ends a region and gives its results";

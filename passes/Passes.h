@@ -32,6 +32,10 @@ void eraseBarriers(mlir::func::FuncOp function);
 /// Operators on bf16 and f16 become operators on f32 between conversions.
 void widenHalves(mlir::func::FuncOp function);
 
+/// Operators of linear algebra become routines of a GPU's solver library, with what makes their
+/// results ours around them; true if anything was changed. Standard numerics only.
+bool callSolvers(mlir::func::FuncOp function);
+
 /// Sums over sums of products of smaller arrays become products of matrices, where an array of
 /// at least `minBytes` need not be computed then; true if anything was changed. Standard numerics
 /// only: terms are added in another order.

@@ -46,6 +46,23 @@ def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::Modul
   }];
 }
 
+def CallSolvers : Pass<"diptych-call-solvers", "::mlir::func::FuncOp"> {
+  let summary = "Call a GPU's solver library for operators of linear algebra";
+  let description = [{
+    The library gets f64 matrices that are finite, and gives bare factors; signs, unused halves, NaN of what
+    failed or was not finite, and the layout of the result are operators around, which join other kernels.
+
+    ```mlir
+    %y = diptych.cholesky %x {check = true} : tensor<3x3xf32> -> tensor<3x3xf32>   // before
+
+    %l, %info = diptych.solver "cholesky"(%s) checked tensor<3x3xf32>              // after
+        : (tensor<1x3x3xf64>) -> (tensor<1x3x3xf64>, tensor<1xi32>)
+    ```
+    Left as they are, for the host: matrices without elements, and routines that take one matrix at a time
+    where there are more than 16.
+  }];
+}
+
 def WidenHalves : Pass<"diptych-widen-halves", "::mlir::func::FuncOp"> {
   let summary = "Compute with bf16 and f16 in f32, and round each result";
   let description = [{

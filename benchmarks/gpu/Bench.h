@@ -30,7 +30,7 @@ struct Options {
 struct Timing {
   double median = 0, least = 0, most = 0;     // seconds of one run
   int runs = 0;                               // in a row
-  double launches = 0, graphs = 0, calls = 0; // of one run: kernels, graphs, cuBLAS
+  double launches = 0, graphs = 0, calls = 0; // of one run: kernels, graphs, libraries
 };
 
 class Bench {
@@ -83,6 +83,7 @@ inline double count(const Shape& shape) {
 
 void benchKernels(Bench& bench);
 void benchMatmul(Bench& bench);
+void benchLinalg(Bench& bench);
 void benchWorkloads(Bench& bench);
 void benchTraining(Bench& bench);
 void benchLatency(Bench& bench);

@@ -52,7 +52,8 @@ int gpuBench(const std::vector<std::string>& arguments) {
   std::printf("%s\n", cuda_status().c_str());
   Bench bench(options);
   bench.copyRate();
-  for (const auto part : {benchKernels, benchMatmul, benchWorkloads, benchTraining, benchLatency}) {
+  for (const auto part :
+       {benchKernels, benchMatmul, benchLinalg, benchWorkloads, benchTraining, benchLatency}) {
     part(bench);
     release_device_cache();
   }

@@ -15,7 +15,7 @@ using runtime::cuda::Gemm;
 // C = A B for row-major matrices, one after the other in the batch.
 Gemm gemmOf(DType dtype, int64_t batch, int64_t m, int64_t k, int64_t n) {
   Gemm gemm;
-  gemm.dtype = dtype;
+  gemm.dtype = gemm.result = dtype;
   gemm.count = batch;
   gemm.m = m;
   gemm.n = n;

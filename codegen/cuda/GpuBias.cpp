@@ -62,8 +62,7 @@ public:
 
 private:
   static const MatmulSpec* productOf(const ScheduledCall& call) {
-    auto* product =
-        call.library || call.control ? nullptr : std::get_if<MatmulSpec>(&call.kernel.what);
+    auto* product = call.isKernel() ? std::get_if<MatmulSpec>(&call.kernel.what) : nullptr;
     return product && product->batch.is(1) && product->lines.empty() && !product->bias &&
                    !product->rangeOverBlocks && call.offsets.empty()
                ? product
@@ -94,7 +93,7 @@ private:
   /// Makes `user` the product with its bias.
   bool join(const ScheduledCall& call, ScheduledCall& user) const {
     const MatmulSpec& product = *productOf(call);
-    auto* nest = user.library || user.control ? nullptr : std::get_if<NestSpec>(&user.kernel.what);
+    auto* nest = user.isKernel() ? std::get_if<NestSpec>(&user.kernel.what) : nullptr;
     const auto lines = nest && user.offsets.empty() ? biasLinesOf(*nest) : std::nullopt;
     if (!lines)
       return false;

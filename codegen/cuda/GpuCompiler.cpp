@@ -50,7 +50,7 @@ void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests)
     if (call.control) {
       appendRequests(call.control->body, requests);
       appendRequests(call.control->other, requests);
-    } else if (!call.library) {
+    } else if (call.isKernel()) {
       requests.push_back(requestOf(call));
     }
   }

@@ -105,11 +105,11 @@ bool isOfRow(const Access& access) {
 } // namespace
 
 const NestSpec* nestOf(const ScheduledCall& call) {
-  return call.library || call.control ? nullptr : std::get_if<NestSpec>(&call.kernel.what);
+  return call.isKernel() ? std::get_if<NestSpec>(&call.kernel.what) : nullptr;
 }
 
 std::optional<RowsSpec::Part> partOf(const ScheduledCall& call, int64_t rows) {
-  if (call.library || call.control || !call.offsets.empty() || call.range % rows != 0)
+  if (!call.isKernel() || !call.offsets.empty() || call.range % rows != 0)
     return std::nullopt;
   if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what))
     return productOf(*product, rows);

@@ -5,9 +5,8 @@
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/Counters.h"
 #include "runtime/cuda/DeviceMemory.h"
+#include "runtime/cuda/OpenLibrary.h"
 #include "runtime/cuda/SimulatedDriver.h"
-
-#include <dlfcn.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -17,7 +16,6 @@ namespace diptych::runtime::cuda {
 
 namespace {
 
-constexpr int kDefaultMath = 0, kTf32Math = 3; // cublasMath_t
 constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 
 struct Found {
@@ -29,32 +27,20 @@ struct Found {
   Buffer workspace;
 };
 
-template <class Function> bool take(void* library, const char* symbol, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, symbol));
-  return function != nullptr;
-}
-
 void open(Found& found) {
-  void* library = nullptr;
-  for (const char* name : {"libcublas.so.13", "libcublas.so.12", "libcublas.so"})
-    if (!library)
-      library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char* reason = ::dlerror();
-    found.why = std::string("libcublas.so could not be opened (") + (reason ? reason : "") + ")";
-    return;
-  }
   Blas& table = found.table;
-  const bool complete = take(library, "cublasCreate_v2", table.create) &&
-                        take(library, "cublasSetStream_v2", table.setStream) &&
-                        take(library, "cublasSetWorkspace_v2", table.setWorkspace) &&
-                        take(library, "cublasSetMathMode", table.setMathMode) &&
-                        take(library, "cublasSgemmStridedBatched", table.sgemm) &&
-                        take(library, "cublasDgemmStridedBatched", table.dgemm);
-  if (complete)
+  if (openLibrary({"libcublas.so.13", "libcublas.so.12", "libcublas.so"},
+                  {{"cublasCreate_v2", table.create},
+                   {"cublasSetStream_v2", table.setStream},
+                   {"cublasSetWorkspace_v2", table.setWorkspace},
+                   {"cublasSetMathMode", table.setMathMode},
+                   {"cublasGemmStridedBatchedEx", table.gemm},
+                   {"cublasDtrsm_v2", table.trsm},
+                   {"cublasDtrsmBatched", table.trsmBatched},
+                   {"cublasDgetrfBatched", table.getrfBatched},
+                   {"cublasDgetrsBatched", table.getrsBatched}},
+                  "12", found.why))
     found.blas = &found.table;
-  else
-    found.why = "libcublas.so lacks a function that we use; install version 12 or later";
 }
 
 Found& found() {
@@ -69,12 +55,6 @@ Found& found() {
   return *made;
 }
 
-void checkBlas(int status, const char* call) {
-  if (status != 0)
-    throw Error(std::string(currentOperator()) + ": " + call + " failed with status " +
-                std::to_string(status) + "; DIPTYCH_CUDA_BLAS=0 in the environment does without");
-}
-
 // The stream first: setting it takes the workspace away.
 void prepare(Found& all) {
   const Blas& blas = *all.blas;
@@ -85,7 +65,8 @@ void prepare(Found& all) {
   checkBlas(blas.setStream(all.handle, currentStream()), "cublasSetStream");
   checkBlas(blas.setWorkspace(all.handle, all.workspace.data(), kWorkspaceBytes),
             "cublasSetWorkspace");
-  checkBlas(blas.setMathMode(all.handle, allowsTf32() ? kTf32Math : kDefaultMath),
+  checkBlas(blas.setMathMode(all.handle, (allowsTf32() ? blas::kTf32Math : blas::kDefaultMath) |
+                                             blas::kWholeSums),
             "cublasSetMathMode");
 }
 
@@ -97,45 +78,58 @@ std::atomic<bool>& tf32() {
   return on;
 }
 
-template <class T, class Call> void multiply(const Gemm& gemm, void* const* pointers, Call call) {
-  const T one = 1, zero = 0;
-  const auto* a = static_cast<const T*>(pointers[gemm.arg[0]]) + gemm.a.offset;
-  const auto* b = static_cast<const T*>(pointers[gemm.arg[1]]) + gemm.b.offset;
-  auto* c = static_cast<T*>(pointers[gemm.arg[2]]) + gemm.c.offset;
-  const auto narrow = [](int64_t value) { return static_cast<int>(value); };
-  // Row-major C = A B is column-major C' = B' A'.
-  checkBlas(call(gemm.b.transposed, gemm.a.transposed, narrow(gemm.n), narrow(gemm.m),
-                 narrow(gemm.k), &one, b, narrow(gemm.b.leading), gemm.b.batch, a,
-                 narrow(gemm.a.leading), gemm.a.batch, &zero, c, narrow(gemm.c.leading),
-                 gemm.c.batch, narrow(gemm.count)),
-            "cublasGemmStridedBatched");
+const void* at(void* const* pointers, int arg, DType dtype, int64_t offset) {
+  return static_cast<const std::byte*>(pointers[arg]) + offset * sizeOf(dtype);
 }
 
 } // namespace
 
 const Blas* findBlas(std::string& why) {
-  const char* wanted = std::getenv("DIPTYCH_CUDA_BLAS");
-  if (wanted && std::string(wanted) == "0") {
-    why = "the environment has DIPTYCH_CUDA_BLAS=0";
+  if (isSwitchedOff("DIPTYCH_CUDA_BLAS", why))
     return nullptr;
-  }
   why = found().why;
   return found().blas;
 }
 
-void Gemm::enqueue(void* const* pointers) const {
-  if (bias)
-    return enqueueWithBias(*this, pointers);
+void checkBlas(int status, const char* call) { checkLibrary(status, call, "DIPTYCH_CUDA_BLAS"); }
+
+void withBlas(const std::function<void(const Blas& blas, BlasHandle* handle)>& use) {
   Found& all = found();
   const std::lock_guard lock(all.mutex);
   prepare(all);
+  use(*all.blas, all.handle);
+}
+
+int blasTypeOf(DType dtype) {
+  switch (dtype) {
+  case DType::f64: return blas::kReal64;
+  case DType::bf16: return blas::kBrain16;
+  case DType::f16: return blas::kReal16;
+  default: return blas::kReal32;
+  }
+}
+int blasSumOf(DType dtype) { return dtype == DType::f64 ? blas::kCompute64 : blas::kCompute32; }
+
+void Gemm::enqueue(void* const* pointers) const {
+  if (bias)
+    return enqueueWithBias(*this, pointers);
   ++counters().libraryCalls;
-  if (dtype == DType::f32)
-    multiply<float>(*this, pointers,
-                    [&](auto... args) { return all.blas->sgemm(all.handle, args...); });
-  else
-    multiply<double>(*this, pointers,
-                     [&](auto... args) { return all.blas->dgemm(all.handle, args...); });
+  const double one = 1, zero = 0;
+  const float one32 = 1, zero32 = 0;
+  const bool wide = dtype == DType::f64;
+  const auto narrow = [](int64_t value) { return static_cast<int>(value); };
+  const int type = blasTypeOf(dtype);
+  // Row-major C = A B is column-major C' = B' A'.
+  withBlas([&](const Blas& blas, BlasHandle* handle) {
+    const int status = blas.gemm(
+        handle, b.transposed, a.transposed, narrow(n), narrow(m), narrow(k),
+        wide ? static_cast<const void*>(&one) : &one32, at(pointers, arg[1], dtype, b.offset), type,
+        narrow(b.leading), b.batch, at(pointers, arg[0], dtype, a.offset), type, narrow(a.leading),
+        a.batch, wide ? static_cast<const void*>(&zero) : &zero32,
+        const_cast<void*>(at(pointers, arg[2], result, c.offset)), blasTypeOf(result),
+        narrow(c.leading), c.batch, narrow(count), blasSumOf(dtype), blas::kDefaultAlgorithm);
+    checkBlas(status, "cublasGemmStridedBatchedEx");
+  });
 }
 
 bool allowsTf32() { return tf32(); }

@@ -5,10 +5,8 @@
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/Counters.h"
 #include "runtime/cuda/DeviceMemory.h"
+#include "runtime/cuda/OpenLibrary.h"
 
-#include <dlfcn.h>
-
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -38,35 +36,19 @@ struct Found {
   std::map<Shape, Known> shapes;
 };
 
-template <class Function> bool take(void* library, const char* symbol, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, symbol));
-  return function != nullptr;
-}
-
 void open(Found& found) {
-  void* library = nullptr;
-  for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"})
-    if (!library)
-      library = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char* reason = ::dlerror();
-    found.why = std::string("libcublasLt.so could not be opened (") + (reason ? reason : "") + ")";
-    return;
-  }
   BlasLt& table = found.table;
-  const bool complete =
-      take(library, "cublasLtCreate", table.create) &&
-      take(library, "cublasLtMatmulDescCreate", table.productCreate) &&
-      take(library, "cublasLtMatmulDescSetAttribute", table.productSet) &&
-      take(library, "cublasLtMatrixLayoutCreate", table.layoutCreate) &&
-      take(library, "cublasLtMatmulPreferenceCreate", table.preferenceCreate) &&
-      take(library, "cublasLtMatmulPreferenceSetAttribute", table.preferenceSet) &&
-      take(library, "cublasLtMatmulAlgoGetHeuristic", table.heuristic) &&
-      take(library, "cublasLtMatmul", table.matmul);
-  if (complete)
+  if (openLibrary({"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"},
+                  {{"cublasLtCreate", table.create},
+                   {"cublasLtMatmulDescCreate", table.productCreate},
+                   {"cublasLtMatmulDescSetAttribute", table.productSet},
+                   {"cublasLtMatrixLayoutCreate", table.layoutCreate},
+                   {"cublasLtMatmulPreferenceCreate", table.preferenceCreate},
+                   {"cublasLtMatmulPreferenceSetAttribute", table.preferenceSet},
+                   {"cublasLtMatmulAlgoGetHeuristic", table.heuristic},
+                   {"cublasLtMatmul", table.matmul}},
+                  "12", found.why))
     found.blas = &found.table;
-  else
-    found.why = "libcublasLt.so lacks a function that we use; install version 12 or later";
 }
 
 Found& found() {
@@ -81,11 +63,7 @@ Found& found() {
   return *made;
 }
 
-void checkLt(int status, const char* call) {
-  if (status != 0)
-    throw Error(std::string(currentOperator()) + ": " + call + " failed with status " +
-                std::to_string(status) + "; DIPTYCH_CUDA_BLAS=0 in the environment does without");
-}
+void checkLt(int status, const char* call) { checkLibrary(status, call, "DIPTYCH_CUDA_BLAS"); }
 
 template <class T> void set(const BlasLt& blas, LtProduct* product, int attribute, T value) {
   checkLt(blas.productSet(product, attribute, &value, sizeof value),

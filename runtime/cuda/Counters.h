@@ -9,7 +9,7 @@ namespace diptych::runtime::cuda {
 struct Counters {
   std::atomic<int64_t> launches{0};      // of kernels of ours, but for those in graphs
   std::atomic<int64_t> graphLaunches{0}; // replays of a captured program
-  std::atomic<int64_t> libraryCalls{0};  // of cuBLAS
+  std::atomic<int64_t> libraryCalls{0};  // of cuBLAS and cuSOLVER
   std::atomic<int64_t> hostOperators{0}; // run on the host, between copies
   std::atomic<int64_t> joins{0};         // numbers from the host that met a tensor of the device
   std::atomic<int64_t> bytesToDevice{0}, bytesToHost{0};

@@ -54,6 +54,8 @@ void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int6
                 std::to_string(pointers.size()) + " and " + std::to_string(params.size()));
   if (gemm)
     return gemm->enqueue(pointers.data());
+  if (solver)
+    return solver->enqueue(pointers.data());
   std::vector<void*> addresses(pointers.begin(), pointers.end());
   if (spec.takesScratch())
     addresses.push_back(scratch);

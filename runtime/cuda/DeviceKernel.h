@@ -1,8 +1,8 @@
 // Compiled kernels on the device: a loaded module, and launches on the stream as a LaunchSpec says.
 #pragma once
 
-#include "runtime/cuda/Blas.h"
 #include "runtime/cuda/LaunchSpec.h"
+#include "runtime/cuda/Solver.h"
 
 #include <memory>
 #include <optional>
@@ -31,7 +31,8 @@ struct DeviceKernel {
   LaunchSpec spec;
   std::vector<DriverFunction*> functions; // one for each launch
   std::shared_ptr<const LoadedModule> module;
-  std::optional<Gemm> gemm; // instead of launches
+  std::optional<Gemm> gemm;         // instead of launches
+  std::optional<SolverCall> solver; // instead of launches
 
   DeviceKernel() = default;
   /// Finds the functions of `spec` in the module.

@@ -40,16 +40,37 @@ std::atomic<bool>& graphsAllowed() {
   return allowed;
 }
 
-/// Calls visit on every step of the program and of the parts of its loops.
-template <class Visit> void eachStep(const Program& program, const Visit& visit) {
+/// Calls visit on every step of the program and of the parts of its loops, and says how often at
+/// most a run does it; 0: nobody knows.
+template <class Visit> void eachStep(const Program& program, const Visit& visit, int64_t runs = 1) {
   for (const ProgramStep& step : program.steps) {
-    visit(step);
+    visit(step, runs);
     if (!step.control)
       continue;
-    eachStep(*step.control->body, visit);
+    using Kind = ControlStep::Kind;
+    const int64_t inside = step.control->kind == Kind::scan        ? runs * step.control->length
+                           : step.control->kind == Kind::whileLoop ? 0
+                                                                   : runs;
+    eachStep(*step.control->body, visit, inside);
     if (step.control->other)
-      eachStep(*step.control->other, visit);
+      eachStep(*step.control->other, visit, inside);
   }
+}
+
+/// Of a step that can fail.
+DeviceRunner::StatusPlace statusPlaceOf(const ProgramStep& step, int64_t runs) {
+  DeviceRunner::StatusPlace place;
+  if (step.device->solver) {
+    place.bytes = step.device->solver->infoBytes();
+    place.waits = runs == 0;
+  }
+  return place;
+}
+
+int64_t roomOf(const DeviceRunner::StatusPlace& place, const ProgramStep& step, int64_t runs) {
+  const int64_t bytes =
+      place.bytes * (step.device->solver ? std::max<int64_t>(1, runs) : int64_t{1});
+  return (bytes + kStatusBytes - 1) / kStatusBytes * kStatusBytes;
 }
 
 } // namespace
@@ -59,25 +80,29 @@ void setAllowsGraphs(bool on) { graphsAllowed() = on; }
 DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
     : program_(std::move(program)) {
   place(*program_);
-  int64_t fallible = 0;
-  eachStep(*program_, [&](const ProgramStep& step) {
+  int64_t statusBytes = 0;
+  eachStep(*program_, [&](const ProgramStep& step, int64_t runs) {
     const bool isScan = step.control && step.control->kind == ControlStep::Kind::scan;
     waits_ |= step.control ? !isScan : !step.device;
     launches_ += step.device != nullptr;
     if (!step.device)
       return;
+    captures_ &= !step.device->solver;
     scratchBytes_ = std::max(scratchBytes_, step.device->spec.scratchBytes({}));
-    fallible += static_cast<bool>(step.status);
+    if (step.status)
+      statusBytes += roomOf(statusPlaceOf(step, runs), step, runs);
   });
-  if (fallible == 0)
+  if (statusBytes == 0)
     return;
-  statuses_ = allocateOnDevice(fallible * kStatusBytes);
+  statuses_ = allocateOnDevice(statusBytes);
   std::byte* next = statuses_.data();
-  eachStep(*program_, [&](const ProgramStep& step) {
+  eachStep(*program_, [&](const ProgramStep& step, int64_t runs) {
     if (!step.device || !step.status)
       return;
-    places_.statuses[&step] = next;
-    next += kStatusBytes;
+    DeviceRunner::StatusPlace place = statusPlaceOf(step, runs);
+    place.first = next;
+    next += roomOf(place, step, runs);
+    places_.statuses[&step] = place;
   });
 }
 
@@ -130,7 +155,7 @@ bool DeviceProgram::someFailed() const {
 
 void DeviceProgram::run(std::span<void* const> inputs, std::span<void* const> outputs) {
   const std::lock_guard lock(mutex_);
-  if (waits_ || launches_ < 2 || !graphsAllowed() || !replay(inputs, outputs)) {
+  if (waits_ || !captures_ || launches_ < 2 || !graphsAllowed() || !replay(inputs, outputs)) {
     const Buffer arena = allocateOnDevice(program_->arenaBytes);
     const Buffer scratch = allocateOnDevice(scratchBytes_);
     execute(arena.data(), scratch.data(), inputs, outputs, false);

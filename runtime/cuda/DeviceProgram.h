@@ -42,6 +42,7 @@ private:
   DeviceRunner::Places places_;
   int64_t scratchBytes_ = 0;
   bool waits_ = false;   // a step needs the host
+  bool captures_ = true; // no step is a library's that may wait
   int64_t launches_ = 0; // of one run, at least
   std::mutex mutex_;     // of one run at a time: they share statuses and graphs
   std::vector<std::unique_ptr<DeviceGraph>> graphs_; // the last used is the last

@@ -69,8 +69,9 @@ void DeviceRunner::kernel(const ProgramStep& step, void* const* args) {
 void DeviceRunner::launch(const ProgramStep& step, void* const* args) {
   std::vector<void*> pointers(args, args + step.device->spec.pointers);
   std::byte* status = nullptr;
-  if (step.status)
-    pointers.back() = status = places_.statuses.at(&step);
+  const bool solves = step.device->solver.has_value();
+  if (step.status && !solves)
+    pointers.back() = status = places_.statuses.at(&step).first;
   struct Moved {
     std::byte *original, *aligned;
     size_t arg;
@@ -96,6 +97,21 @@ void DeviceRunner::launch(const ProgramStep& step, void* const* args) {
       copyOnDevice(operand.original, operand.aligned, step.argBytes[operand.arg]);
   if (status && checked_)
     check(step, status, args);
+  if (step.status && solves)
+    noteInfos(step, pointers.data());
+}
+
+void DeviceRunner::noteInfos(const ProgramStep& step, void* const* pointers) {
+  const SolverCall& call = *step.device->solver;
+  const StatusPlace& place = places_.statuses.at(&step);
+  std::byte* to = place.first + (place.waits ? 0 : place.bytes * solved_[&step]++);
+  copyOnDevice(to, static_cast<const std::byte*>(pointers[*call.info]), call.infoBytes());
+  if (!checked_ && !place.waits)
+    return;
+  std::vector<int32_t> infos(static_cast<size_t>(call.count));
+  copyToHost(infos.data(), to, call.infoBytes());
+  if (const int64_t status = statusOf(infos))
+    throw Error(step.where, step.name + ": " + step.status(status, nullptr));
 }
 
 void DeviceRunner::check(const ProgramStep& step, const std::byte* status, void* const* args) {

@@ -1,7 +1,7 @@
 // The library and its one use.
 #include "runtime/cuda/JitLink.h"
 
-#include <dlfcn.h>
+#include "runtime/cuda/OpenLibrary.h"
 
 #include <cstdint>
 #include <map>
@@ -28,35 +28,20 @@ struct Library {
   std::string why;
 };
 
-template <class Function> bool take(void* library, const char* symbol, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, symbol));
-  return function != nullptr;
-}
-
 const Library& library() {
   static const Library* opened = [] {
     auto* made = new Library; // never closed
-    void* handle = nullptr;
-    for (const char* name : {"libnvJitLink.so.13", "libnvJitLink.so.12", "libnvJitLink.so"})
-      if (!handle)
-        handle = ::dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-      const char* reason = ::dlerror();
-      made->why =
-          std::string("libnvJitLink.so could not be opened (") + (reason ? reason : "") + ")";
-      return made;
-    }
-    made->found = take(handle, "nvJitLinkCreate", made->create) &&
-                  take(handle, "nvJitLinkDestroy", made->destroy) &&
-                  take(handle, "nvJitLinkAddData", made->addData) &&
-                  take(handle, "nvJitLinkComplete", made->complete) &&
-                  take(handle, "nvJitLinkGetLinkedCubinSize", made->cubinSize) &&
-                  take(handle, "nvJitLinkGetLinkedCubin", made->cubin) &&
-                  take(handle, "nvJitLinkGetErrorLogSize", made->logSize) &&
-                  take(handle, "nvJitLinkGetErrorLog", made->log) &&
-                  take(handle, "nvJitLinkVersion", made->version);
-    if (!made->found)
-      made->why = "libnvJitLink.so lacks a function that we use; install version 12.3 or later";
+    made->found = openLibrary({"libnvJitLink.so.13", "libnvJitLink.so.12", "libnvJitLink.so"},
+                              {{"nvJitLinkCreate", made->create},
+                               {"nvJitLinkDestroy", made->destroy},
+                               {"nvJitLinkAddData", made->addData},
+                               {"nvJitLinkComplete", made->complete},
+                               {"nvJitLinkGetLinkedCubinSize", made->cubinSize},
+                               {"nvJitLinkGetLinkedCubin", made->cubin},
+                               {"nvJitLinkGetErrorLogSize", made->logSize},
+                               {"nvJitLinkGetErrorLog", made->log},
+                               {"nvJitLinkVersion", made->version}},
+                              "12.3", made->why);
     return made;
   }();
   return *opened;

@@ -49,10 +49,10 @@ void* symbolOfBlas(const char* name) {
       cuda::simulatedBlas().setStream(handle, stream);
       return cuda::simulatedBlas().setWorkspace(handle, nullptr, 0);
     });
-  if (is("cublasSgemmStridedBatched"))
-    return reinterpret_cast<void*>(cuda::simulatedBlas().sgemm);
-  if (is("cublasDgemmStridedBatched"))
-    return reinterpret_cast<void*>(cuda::simulatedBlas().dgemm);
+  if (is("cublasSetMathMode"))
+    return reinterpret_cast<void*>(cuda::simulatedBlas().setMathMode);
+  if (is("cublasGemmStridedBatchedEx"))
+    return reinterpret_cast<void*>(cuda::simulatedBlas().gemm);
   return nullptr;
 }
 

@@ -40,7 +40,7 @@ void expectAssembles(const Function& program, ValueSpan inputs, const std::strin
   const codegen::Schedule schedule = gpuSchedule(program, inputs, Numerics::standard, nullptr,
                                                  codegen::cuda::capabilityOf(architecture));
   for (const codegen::ScheduledCall& call : schedule.calls)
-    if (!call.library && !call.control)
+    if (call.isKernel())
       requests.push_back(codegen::cuda::requestOf(call));
   if (!requests.empty()) // library operators are the host's
     expectAssembles(codegen::cuda::compilePtx(requests, architecture).ptx, architecture);

@@ -188,3 +188,27 @@ func.func @yield_stands_in_a_fusion(%x: tensor<2xf64>) {
   // expected-error@+1 {{op expects parent op to be one of 'diptych.fusion, diptych.scan, diptych.while, diptych.cond'}}
   diptych.yield %x : tensor<2xf64>
 }
+
+// -----
+
+func.func @solver_c2_square(%x: tensor<1x2x3xf64>) {
+  // expected-error@+1 {{'diptych.solver' op expected a routine and stacks of f64 matrices that fit it, got 'cholesky'}}
+  %l, %i = diptych.solver "cholesky"(%x) : (tensor<1x2x3xf64>) -> (tensor<1x2x3xf64>, tensor<1xi32>)
+  return
+}
+
+// -----
+
+func.func @solver_knows_its_routine(%x: tensor<1x3x3xf64>) {
+  // expected-error@+1 {{got 'schur' of 'tensor<1x3x3xf64>'}}
+  %l = diptych.solver "schur"(%x) : (tensor<1x3x3xf64>) -> tensor<1x3x3xf64>
+  return
+}
+
+// -----
+
+func.func @solver_results(%x: tensor<1x3x3xf64>) {
+  // expected-error@+1 {{expected the results of 'lu', got}}
+  %l = diptych.solver "lu"(%x) : (tensor<1x3x3xf64>) -> tensor<1x3x3xf64>
+  return
+}

@@ -119,8 +119,25 @@ Json findToolkit() {
   return {{"found", true}, {"parts", parts}};
 }
 
+/// The first that can be opened, or null.
+Json firstOf(std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (Library(name).handle)
+      return name;
+  return nullptr;
+}
+
+// As runtime/cuda looks for them.
+Json findLibraries() {
+  return {
+      {"products", firstOf({"libcublas.so.13", "libcublas.so.12", "libcublas.so"})},
+      {"linear_algebra", firstOf({"libcusolver.so.12", "libcusolver.so.11", "libcusolver.so"})}};
+}
+
 } // namespace
 
-Json findCuda() { return {{"driver", findDriver()}, {"toolkit", findToolkit()}}; }
+Json findCuda() {
+  return {{"driver", findDriver()}, {"libraries", findLibraries()}, {"toolkit", findToolkit()}};
+}
 
 } // namespace diptych::cli

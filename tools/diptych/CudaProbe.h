@@ -6,8 +6,8 @@
 
 namespace diptych::cli {
 
-/// {"driver": {"found", "version" | "why", "devices": [...]}, "toolkit": {"found", "parts" |
-/// "why"}}
+/// {"driver": {"found", "version" | "why", "devices": [...]}, "libraries": {"products",
+/// "linear_algebra"}, each a name or null, "toolkit": {"found", "parts" | "why"}}
 nlohmann::ordered_json findCuda();
 
 } // namespace diptych::cli

@@ -175,6 +175,13 @@ std::string cudaText(const Json& cuda) {
     text += fmt::format("\n            {}, compute capability {}, {:.1f} GiB",
                         device["name"].get<std::string>(), device["capability"].get<std::string>(),
                         device["memory_bytes"].get<double>() / (1 << 30));
+  const Json& libraries = cuda["libraries"];
+  const auto by = [&](const char* what, const char* otherwise) {
+    const Json& found = libraries[what];
+    return found.is_null() ? std::string(otherwise) : "by " + found.get<std::string>();
+  };
+  text += "\n            large products " + by("products", "by our own kernels") +
+          ", linear algebra " + by("linear_algebra", "on the host");
   return text + "\n            " +
          (toolkit["found"].get<bool>() ? "toolkit: " + list(toolkit["parts"])
                                        : "no toolkit: " + toolkit["why"].get<std::string>());
