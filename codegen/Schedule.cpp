@@ -4,6 +4,7 @@
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
 #include "codegen/cuda/GpuBias.h"
+#include "codegen/cuda/GpuHalves.h"
 #include "codegen/cuda/GpuRowFusion.h"
 #include "ir/DialectMovements.h"
 
@@ -33,6 +34,7 @@ Schedule Scheduler::run() {
   if (options_.gpu) {
     cuda::fuseRows(schedule_, *options_.gpu);
     cuda::addBiases(schedule_, options_.contract);
+    cuda::readHalves(schedule_, options_.contract);
   } else {
     groupRows(schedule_);
   }

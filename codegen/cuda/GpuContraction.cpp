@@ -243,8 +243,9 @@ private:
         OpBuilder::InsertionGuard guard(k_.builder());
         k_.builder().setInsertionPointToStart(branch.thenBlock());
         Value offset = k_.add(load.offset, depthOffset(k, left));
-        Value x = k_.loadScalar(k_.address(k_.pointer(left ? c_.left : c_.right), c_.dtype, offset),
-                                c_.dtype);
+        const DType type = left ? c_.leftType : c_.rightType;
+        Value x =
+            k_.loadScalar(k_.address(k_.pointer(left ? c_.left : c_.right), type, offset), type);
         scf::YieldOp::create(k_.builder(), k_.loc(), x);
         k_.builder().setInsertionPointToStart(branch.elseBlock());
         Value zero = k_.constant(type_, 0);
@@ -321,7 +322,7 @@ private:
           k_.when(k_.less(v, width_), [&] {
             Value at = moved(row, k_.indicesOf(v, c_.v.extents), c_.v.result);
             k_.storeScalar(finished(sums[static_cast<size_t>(i * t_.across + j)], v),
-                           k_.address(k_.pointer(c_.result), c_.dtype, at), c_.dtype);
+                           k_.address(k_.pointer(c_.result), c_.resultType, at), c_.resultType);
           });
         }
       });

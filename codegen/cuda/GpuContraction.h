@@ -17,7 +17,8 @@ struct Side {
 };
 
 struct Contraction {
-  DType dtype = DType::f64;
+  DType dtype;                           // of sums
+  DType leftType, rightType, resultType; // in memory; 16 bits are widened and rounded there
   std::vector<Size> batch, batchLeft, batchRight, batchResult;
   std::vector<Size> batchS, batchV; // how far s and v go at a step: of loops over panels
   Side s, v;
@@ -29,6 +30,9 @@ struct Contraction {
   bool relu = false;          // of that
   bool overBlocks = false;
   Size blockStride;
+
+  explicit Contraction(DType dtype)
+      : dtype(dtype), leftType(dtype), rightType(dtype), resultType(dtype) {}
 
   void addBatch(const Size& extent, const Size& l, const Size& r, const Size& c) {
     batch.push_back(extent);

@@ -11,8 +11,8 @@ using namespace mlir;
 static bool isTrivial(const Size& extent) { return extent.is(1); }
 
 void emitMatmul(Emission& emission, const MatmulSpec& spec) {
-  Contraction c;
-  c.dtype = spec.dtype;
+  Contraction c(spec.dtype);
+  c.leftType = spec.left.dtype, c.rightType = spec.right.dtype, c.resultType = spec.result.dtype;
   c.left = spec.left.arg, c.right = spec.right.arg, c.result = spec.result.arg;
   c.leftOffset = spec.left.offset.value, c.rightOffset = spec.right.offset.value;
   c.resultOffset = spec.result.offset.value;
@@ -33,8 +33,7 @@ void emitMatmul(Emission& emission, const MatmulSpec& spec) {
 // Loops that only one operand follows belong to its side: images, rows and columns are one long
 // side of an implicit product.
 void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
-  Contraction c;
-  c.dtype = spec.dtype;
+  Contraction c(spec.dtype);
   c.leftOffset = spec.leftOffset, c.rightOffset = spec.rightOffset;
   c.resultOffset = spec.resultOffset;
   c.overBlocks = spec.rangeOverBlocks;
