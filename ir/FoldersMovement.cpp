@@ -75,6 +75,22 @@ mlir::OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
 mlir::OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
   if (getX().getType() == getType())
     return getX();
+  // What lies in one part of a concatenation is a slice of that part.
+  if (auto joined = getX().getDefiningOp<ConcatenateOp>()) {
+    const auto axis = static_cast<size_t>(joined.getAxis());
+    llvm::SmallVector<int64_t> starts(getStarts()), limits(getLimits());
+    for (mlir::Value part : joined.getOperands()) {
+      const int64_t extent = llvm::cast<mlir::RankedTensorType>(part.getType()).getShape()[axis];
+      if (starts[axis] >= 0 && limits[axis] <= extent) {
+        setStarts(starts);
+        setLimits(limits);
+        setOperand(part);
+        return getResult();
+      }
+      starts[axis] -= extent;
+      limits[axis] -= extent;
+    }
+  }
   return moveSplat(adaptor.getX(), getType());
 }
 

@@ -50,6 +50,23 @@ public:
     return emitter_.wrap(op->getResults());
   }
 
+  /// Of a result [b, ...], in the operator's dtype, with its own batch axes.
+  Value restored(const Value& x) const {
+    const TensorType type = ir::tensorTypeOf(op_->getOperand(0).getType());
+    Shape shape(type.shape.span().first(static_cast<size_t>(type.rank() - 2)));
+    for (int axis = 1; axis < x.rank(); ++axis)
+      shape.push_back(x.shape()[axis]);
+    return convert(reshape(x, shape), type.dtype);
+  }
+  /// Results beside each other, along an axis counted from 1 without the batch: whoever wants one
+  /// of them finds it.
+  Value packed(const Values& parts, int axis) const {
+    Values own;
+    for (const Value& part : parts)
+      own.push_back(restored(part));
+    return concatenate(own, own[0].rank() - parts[0].rank() + axis);
+  }
+
   Attrs attrs;
 
 private:
@@ -93,7 +110,7 @@ Value leadingSigns(const Value& rows) {
 Value cholesky(const Problem& p) {
   const Value x = symmetricPart(p.stack(0)), finite = isFinite(x);
   const Values r = p.call("cholesky", {cleaned(x, finite)});
-  return masked(OpCode::Ge, nanUnless(logical_and(finite, passed(r[1])), r[0]));
+  return p.restored(masked(OpCode::Ge, nanUnless(logical_and(finite, passed(r[1])), r[0])));
 }
 
 // [b, n, n] -> i32 [b]: which element of the diagonal, from 1, is the first zero; 0: none.
@@ -114,14 +131,14 @@ Value triangularSolve(const Problem& p) {
   const Value a = p.stack(0);
   const Value info = triangle.unit ? constant({DType::i32, {a.shape()[0]}}, 0.0) : firstZero(a);
   const Values r = p.call("triangular_solve", {a, p.stack(1), info}, triangle);
-  return nanUnless(passed(r[1]), r[0]);
+  return p.restored(nanUnless(passed(r[1]), r[0]));
 }
 
 Value solve(const Problem& p) {
   const Value a = p.stack(0), finite = isFinite(a);
   const Triangle whole{false, p.attrs.flag(AttrField::transposed), false};
   const Values r = p.call("solve", {cleaned(a, finite), matrixTranspose(p.stack(1))}, whole);
-  return nanUnless(logical_and(finite, passed(r[1])), matrixTranspose(r[0]));
+  return p.restored(nanUnless(logical_and(finite, passed(r[1])), matrixTranspose(r[0])));
 }
 
 /// U's diagonal [b, n], each element with the sign of its row's exchange; finite [b].
@@ -140,7 +157,7 @@ struct Pivots {
 
 Value det(const Problem& p) {
   const Pivots pivots(p);
-  return pivots.orNan(reduce(OpCode::Prod, pivots.signedPivots, {1}));
+  return p.restored(pivots.orNan(reduce(OpCode::Prod, pivots.signedPivots, {1})));
 }
 
 Value slogdet(const Problem& p) {
@@ -148,7 +165,7 @@ Value slogdet(const Problem& p) {
   const Value sign = pivots.orNan(reduce(OpCode::Prod, emitted::sign(pivots.signedPivots), {1}));
   const Value logarithm = pivots.orNan(sum(log(abs(pivots.signedPivots)), {1}));
   const Shape column{sign.shape()[0], 1};
-  return concatenate(Values{reshape(sign, column), reshape(logarithm, column)}, 1);
+  return p.packed({reshape(sign, column), reshape(logarithm, column)}, 1);
 }
 
 //===-- Orthogonal decompositions ------------------------------------------------------------===//
@@ -158,9 +175,9 @@ Value qr(const Problem& p) {
   const int64_t n = x.shape()[2];
   const Values r = p.call("qr", {matrixTranspose(cleaned(x, finite))});
   const Value upper = matrixTranspose(columns(r[0], 0, n)), signs = signsOf(diagonalOf(upper));
-  const Value packed =
-      concatenate(Values{scaleRows(r[1], signs), masked(OpCode::Le, scaleRows(upper, signs))}, 2);
-  return nanUnless(finite, packed);
+  return p.packed({nanUnless(finite, scaleRows(r[1], signs)),
+                   nanUnless(finite, masked(OpCode::Le, scaleRows(upper, signs)))},
+                  2);
 }
 
 Value asRow(const Value& x) { return reshape(x, {x.shape()[0], 1, x.shape()[1]}); }
@@ -169,16 +186,17 @@ Value eigh(const Problem& p) {
   const Value x = symmetricPart(p.stack(0)), finite = isFinite(x);
   const Values r = p.call("eigh", {cleaned(x, finite)});
   const Value vectors = matrixTranspose(scaleRows(r[0], leadingSigns(r[0])));
-  return nanUnless(logical_and(finite, passed(r[2])), concatenate(Values{vectors, asRow(r[1])}, 1));
+  const Value good = logical_and(finite, passed(r[2]));
+  return p.packed({nanUnless(good, vectors), nanUnless(good, asRow(r[1]))}, 1);
 }
 
 Value svd(const Problem& p) {
   const Value x = p.stack(0), finite = isFinite(x);
   const Values r = p.call("svd", {matrixTranspose(cleaned(x, finite))});
-  const Value signs = leadingSigns(r[0]);
-  const Value packed = concatenate(
-      Values{matrixTranspose(scaleRows(r[0], signs)), scaleColumns(r[1], signs), asRow(r[2])}, 1);
-  return nanUnless(logical_and(finite, passed(r[3])), packed);
+  const Value signs = leadingSigns(r[0]), good = logical_and(finite, passed(r[3]));
+  return p.packed({nanUnless(good, matrixTranspose(scaleRows(r[0], signs))),
+                   nanUnless(good, scaleColumns(r[1], signs)), nanUnless(good, asRow(r[2]))},
+                  1);
 }
 
 // V diag(1 / s) U^T; of a wide matrix by its transpose.
@@ -190,7 +208,8 @@ Value pinv(const Problem& p) {
   const Value bound = p.attrs.value.asDouble() * reduce(OpCode::Max, s, {1});
   const Value counts = gt(s, expand(bound, s.shape(), {1}));
   const Value inverse = matmul(scaleColumns(r[1], where(counts, 1.0 / s, like(s, 0.0))), r[0]);
-  return nanUnless(logical_and(finite, passed(r[3])), isWide ? matrixTranspose(inverse) : inverse);
+  return p.restored(
+      nanUnless(logical_and(finite, passed(r[3])), isWide ? matrixTranspose(inverse) : inverse));
 }
 
 //===-- Which ---------------------------------------------------------------------------------===//
@@ -248,10 +267,7 @@ bool callSolvers(mlir::func::FuncOp function) {
   for (const auto& [op, expansion] : found) {
     emitter.builder().setInsertionPoint(op);
     const LocationOverride where(ir::sourceLocationOf(op->getLoc()));
-    const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
-    const Value result = expansion->expand(Problem(op, emitter));
-    op->getResult(0).replaceAllUsesWith(
-        emitter.unwrap(convert(reshape(result, type.shape), type.dtype)));
+    op->getResult(0).replaceAllUsesWith(emitter.unwrap(expansion->expand(Problem(op, emitter))));
   }
   for (const auto& [op, expansion] : found)
     op->erase();

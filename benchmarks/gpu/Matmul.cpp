@@ -91,6 +91,12 @@ void benchMatmul(Bench& bench) {
         cases.push_back({"matmul" + suffix + std::to_string(n), dtype, 1, n, n, n});
       cases.push_back({"matmul batch" + suffix + "128", dtype, 256, 128, 128, 128});
     }
+  // Half the bytes and, in cuBLAS, tensor cores.
+  for (const DType dtype : {bf16, f16})
+    for (const int64_t n :
+         bench.options().tiny ? std::vector<int64_t>{70} : std::vector<int64_t>{1024, 4096})
+      cases.push_back(
+          {std::string("matmul ") + name(dtype) + " " + std::to_string(n), dtype, 1, n, n, n});
   for (const Case& one : cases) {
     if (!bench.wants(one.name))
       continue;
@@ -103,7 +109,7 @@ void benchMatmul(Bench& bench) {
                       numbers(shaped(one.k, one.n), one.dtype, 2)};
     subject.program = [](const Tensors& x) { return Tensors{matmul(x[0], x[1])}; };
     subject.flops = 2.0 * static_cast<double>(one.batch * one.m * one.k * one.n);
-    subject.tolerance = one.dtype == f32 ? 1e-4 : 1e-12;
+    subject.tolerance = isHalf(one.dtype) ? 0x1p-7 : one.dtype == f32 ? 1e-4 : 1e-12;
     measure(bench, subject, [&](Json& row) {
       addLibrary(bench, one, subject.inputs, subject.flops, row);
       addOwn(bench, subject, row);

@@ -296,6 +296,36 @@ TEST_F(AotCuda, LargeProductsAreCublassWhereItIs) {
   withBlas = false;
 }
 
+// Read and stored in 16 bits: with cuBLAS and by our own kernel.
+TEST_F(AotCuda, LargeProductsOfHalvesToo) {
+  const auto product = [](const Tensor& x, const Tensor& y) { return matmul(x, y); };
+  const Tensor x = reshape(sin(arange(70.0 * 80)), {70, 80}).astype(bf16),
+               y = reshape(cos(arange(80.0 * 90)), {80, 90}).astype(bf16);
+  const auto wanted = product(x, y).to_vector<bfloat16>();
+  compile(product, x, y, Numerics::standard);
+  build();
+  standIn = imageOf(suite::gpuSchedule(
+      [&](ValueSpan in) { return Values{product(Tensor(in[0]), Tensor(in[1])).value()}; },
+      Values{x.contiguous().value(), y.contiguous().value()}, Numerics::standard));
+  const auto xs = x.to_vector<bfloat16>(), ys = y.to_vector<bfloat16>();
+  for (const bool with : {false, true}) {
+    withBlas = with;
+    libraryCalls = 0;
+    ASSERT_EQ(open(), 0) << error();
+    std::vector<bfloat16> out(70 * 90);
+    const auto run =
+        function<int(void*, const bfloat16*, const bfloat16*, bfloat16*)>("model_cuda_f_host");
+    ASSERT_EQ(run(artefact_, xs.data(), ys.data(), out.data()), 0) << error();
+    for (size_t i = 0; i < out.size(); ++i)
+      ASSERT_NEAR(float{out[i]}, float{wanted[i]}, 0x1p-7 * std::abs(float{wanted[i]}) + 1e-6);
+    if (test::isSimulated())
+      EXPECT_EQ(libraryCalls, with);
+    function<void(void*)>("model_cuda_close")(artefact_);
+    artefact_ = nullptr;
+  }
+  withBlas = false;
+}
+
 TEST_F(AotCuda, AddressesAndTheDriverAreChecked) {
   compile(twoResults, left, right);
   build();

@@ -126,6 +126,25 @@ func.func @movement_identities(%x: tensor<2x1xf64>) -> tensor<2x1xf64> {
   return %h : tensor<2x1xf64>
 }
 
+// A slice of one part of a concatenation, whole or not; one that crosses parts stays.
+// CHECK-LABEL: @slice_of_concatenate
+// CHECK-SAME: (%[[X:[a-z0-9]+]]: tensor<2x3xf64>, %[[Y:[a-z0-9]+]]: tensor<4x3xf64>)
+// CHECK-NEXT: %[[C:.*]] = diptych.concatenate
+// CHECK-NEXT: %[[A:.*]] = diptych.slice %[[Y]] {limits = array<i64: 4, 3>, starts = array<i64: 1, 1>, strides = array<i64: 2, 1>}
+// CHECK-NEXT: %[[B:.*]] = diptych.slice %[[C]]
+// CHECK-NEXT: return %[[X]], %[[A]], %[[B]]
+func.func @slice_of_concatenate(%x: tensor<2x3xf64>, %y: tensor<4x3xf64>)
+    -> (tensor<2x3xf64>, tensor<2x2xf64>, tensor<2x3xf64>) {
+  %c = diptych.concatenate %x, %y {axis = 0 : i64} : tensor<2x3xf64>, tensor<4x3xf64> -> tensor<6x3xf64>
+  %w = diptych.slice %c {starts = array<i64: 0, 0>, limits = array<i64: 2, 3>, strides = array<i64: 1, 1>}
+      : tensor<6x3xf64> -> tensor<2x3xf64>
+  %a = diptych.slice %c {starts = array<i64: 3, 1>, limits = array<i64: 6, 3>, strides = array<i64: 2, 1>}
+      : tensor<6x3xf64> -> tensor<2x2xf64>
+  %b = diptych.slice %c {starts = array<i64: 1, 0>, limits = array<i64: 3, 3>, strides = array<i64: 1, 1>}
+      : tensor<6x3xf64> -> tensor<2x3xf64>
+  return %w, %a, %b : tensor<2x3xf64>, tensor<2x2xf64>, tensor<2x3xf64>
+}
+
 // CHECK-LABEL: @reshape_of_reshape
 // CHECK-SAME: (%[[X:.*]]: tensor<4x3xf64>)
 // CHECK-NEXT: %[[R:.*]] = diptych.reshape %[[X]] : tensor<4x3xf64> -> tensor<12xf64>

@@ -32,6 +32,19 @@ func.func @solve(%a: tensor<3x3xf64>, %b: tensor<3x2xf64>) -> tensor<3x2xf64> {
   return %x : tensor<3x2xf64>
 }
 
+// Who wants the eigenvalues alone gets no vectors: one kernel of a row of numbers.
+// FUSED-LABEL: @values
+// FUSED: %[[E:.*]]:3 = diptych.solver "eigh"
+// FUSED-NEXT: %[[R:.*]] = diptych.fusion "pointwise" ({{.*}}%[[E]]#1
+// FUSED-NOT: diptych.{{fusion|concatenate}}
+// FUSED: return
+func.func @values(%x: tensor<2x5x5xf64>) -> tensor<2x1x5xf64> {
+  %y = diptych.eigh %x : tensor<2x5x5xf64> -> tensor<2x6x5xf64>
+  %s = diptych.slice %y {starts = array<i64: 0, 5, 0>, limits = array<i64: 2, 6, 5>, strides = array<i64: 1, 1, 1>}
+      : tensor<2x6x5xf64> -> tensor<2x1x5xf64>
+  return %s : tensor<2x1x5xf64>
+}
+
 // Of a loop's body too.
 // CHECK-LABEL: @loop
 // CHECK: diptych.scan
