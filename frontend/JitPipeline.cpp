@@ -32,7 +32,7 @@ private:
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until, int vectorBytes, int scratchPieces,
-                              Choices* choices, bool callsSolvers) {
+                              Choices* choices, const GpuPasses& gpu) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -51,9 +51,10 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   // What is factored out leaves copies of the forward pass behind.
   if (numerics != Numerics::strict && passes::factorRows(main, choices))
     passes::simplify(main, numerics);
-  // Behind the algebra, which knows linear algebra by its operators; what stands around the
-  // routines then meets its neighbours.
-  if (callsSolvers && passes::callSolvers(main))
+  // Behind the algebra, which knows these operators; what stands for them then meets its
+  // neighbours.
+  const bool expanded = gpu.expandsWindows && passes::expandWindows(main);
+  if ((gpu.callsSolvers && passes::callSolvers(main)) || expanded)
     passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")
