@@ -2,7 +2,6 @@
 #include "codegen/EagerKernels.h"
 
 #include "ir/TypeRules.h"
-#include "runtime/MatmulPlan.h"
 
 namespace diptych::codegen {
 
@@ -142,8 +141,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
       0};
   spec.result = {2, dtype, {0, Size::param(6), variant == kStrided ? Size::param(7) : unit, 0}, 0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  // Where panels are copied rows often lie whole pages apart.
-  spec.rows = vectorBytes != 64 ? 4 : spec.pack ? runtime::kRowsInSet : 12;
+  spec.rows = vectorBytes == 64 ? 12 : 4;
   return {spec};
 }
 

@@ -189,20 +189,10 @@ Value MatmulEmitter::zeros(int lanes) {
 }
 
 MatmulEmitter::Vectors MatmulEmitter::accumulate(const Tile& tile) {
-  Vectors sums(static_cast<size_t>(tile.rows * tile.vectors), zeros(spec_.lanes));
-  Value from = k0_;
-  if (transposed() && !spec_.pack) {
-    Value blockEnd = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
-    sums = k_.loop(k0_, blockEnd, spec_.lanes, sums, [&](Value k, ValueRange carried) {
-      return transposedStep(tile, k, carried, spec_.lanes);
-    });
-    from = blockEnd;
-    // A rest of known length is read under a mask and turned like the others.
-    if (!spec_.k.isDynamic() && spec_.k.value <= spec_.depth)
-      if (const auto rest = static_cast<int>(spec_.k.value % spec_.lanes))
-        return transposedStep(tile, from, sums, rest);
-  }
-  return k_.loop(from, k1_, 1, sums,
+  if (transposed() && !spec_.pack)
+    return accumulateTurned(tile);
+  const Vectors none(static_cast<size_t>(tile.rows * tile.vectors), zeros(spec_.lanes));
+  return k_.loop(k0_, k1_, 1, none,
                  [&](Value k, ValueRange carried) { return step(tile, k, carried); });
 }
 

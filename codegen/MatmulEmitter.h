@@ -48,7 +48,13 @@ private:
   mlir::Value rightVector(mlir::Value v, mlir::Value k, Along along, int lanes, mlir::Value mask);
   mlir::Value loadVector(const Access& access, mlir::Value v, mlir::Value k, Along along, int lanes,
                          mlir::Value mask);
+  Vectors accumulateTurned(const Tile& tile);
   Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
+  /// The last steps of the block, where it is not known how many they are: first turned into
+  /// memory.
+  void turnRest(const Tile& tile, mlir::Value k);
+  Vectors restStep(const Tile& tile, mlir::Value k, mlir::Value step, mlir::ValueRange sums);
+  mlir::Value turnedAddress(const Tile& tile, mlir::Value step, int vector);
   /// `steps` vectors along v, from k on; they lie along k. `count`: how many of them there are,
   /// where that is not known.
   Vectors transposeRight(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
@@ -88,6 +94,7 @@ private:
   bool contract_;
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
   mlir::Value packed_;             // a block's panel of V: lanes of its vectors for each k
+  mlir::Value turned_;             // the last steps of a block, turned
   mlir::Value sums_;               // of a sweep
   std::optional<int64_t> allRows_; // of S, where they are known
   int rows_ = 0;                   // of a tile

@@ -62,6 +62,51 @@ MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, Value k, 
   return current;
 }
 
+MatmulEmitter::Vectors MatmulEmitter::accumulateTurned(const Tile& tile) {
+  Vectors sums(static_cast<size_t>(tile.rows * tile.vectors), zeros(spec_.lanes));
+  Value end = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
+  const bool known = !spec_.k.isDynamic() && spec_.k.value <= spec_.depth;
+  if (!known) // before sums take the registers
+    turnRest(tile, end);
+  sums = k_.loop(k0_, end, spec_.lanes, sums, [&](Value k, ValueRange carried) {
+    return transposedStep(tile, k, carried, spec_.lanes);
+  });
+  if (!known)
+    return k_.loop(end, k1_, 1, sums, [&](Value k, ValueRange carried) {
+      return restStep(tile, k, k_.sub(k, end), carried);
+    });
+  // Read under a mask and turned like the others.
+  const auto rest = static_cast<int>(spec_.k.value % spec_.lanes);
+  return rest ? transposedStep(tile, end, sums, rest) : sums;
+}
+
+Value MatmulEmitter::turnedAddress(const Tile& tile, Value step, int vector) {
+  Value place = k_.add(k_.mul(step, k_.i64(tile.vectors)), k_.i64(vector));
+  return k_.address(turned_, spec_.dtype, k_.mul(place, k_.i64(spec_.lanes)));
+}
+
+void MatmulEmitter::turnRest(const Tile& tile, Value k) {
+  if (!turned_)
+    turned_ = k_.stackSlots(spec_.dtype, spec_.lanes, vectorsOfPanel() * spec_.lanes);
+  k_.when(k_.less(k, k1_), [&] {
+    for (int j = 0; j < tile.vectors; ++j) {
+      const Vectors turned = transposeRight(tile, k_.i64(j), k, spec_.lanes, k_.sub(k1_, k));
+      for (int step = 0; step < spec_.lanes; ++step)
+        k_.storeVector(turned[step], turnedAddress(tile, k_.i64(step), j), spec_.dtype, nullptr,
+                       alignment());
+    }
+  });
+}
+
+MatmulEmitter::Vectors MatmulEmitter::restStep(const Tile& tile, Value k, Value step,
+                                               ValueRange sums) {
+  Vectors right;
+  for (int j = 0; j < tile.vectors; ++j)
+    right.push_back(k_.loadVector(turnedAddress(tile, step, j), spec_.dtype, spec_.lanes, nullptr,
+                                  alignment()));
+  return multiply(tile, k, 0, right, sums);
+}
+
 // V's rows as transposeQuarters takes them. They are read by halves of a register, both at once, so
 // that joining them costs no shuffle and a cache line is met once.
 MatmulEmitter::Vectors MatmulEmitter::rightRows(const Tile& tile, Value vector, Value k, int steps,
@@ -76,7 +121,7 @@ MatmulEmitter::Vectors MatmulEmitter::rightRows(const Tile& tile, Value vector, 
     // Lanes past the end read the last row again; they are never stored.
     if (tile.lastLane)
       v = k_.min(v, tile.lastLane);
-    if (!spec_.pack && spec_.lines.empty()) {
+    if (!spec_.pack && !count && spec_.lines.empty()) {
       Value ahead = k_.add(k, k_.i64(kAheadBytes / sizeOf(spec_.dtype)));
       k_.prefetch(k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                              offset(spec_.right, nullptr, v, ahead)));
@@ -132,11 +177,10 @@ Value MatmulEmitter::packedAddress(const Tile& tile, Value k, Value vector) {
 void MatmulEmitter::pack(const Tile& tile) {
   if (transposed())
     return packTurned(tile);
-  const int64_t alignment = int64_t{spec_.lanes} * sizeOf(spec_.dtype);
   k_.loop(k0_, k1_, 1, [&](Value k) {
     for (int j = 0; j < tile.vectors; ++j)
       k_.storeVector(rightVector(vIndex(tile, j), k, alongV, spec_.lanes, maskOf(tile, j)),
-                     packedAddress(tile, k, k_.i64(j)), spec_.dtype, nullptr, alignment);
+                     packedAddress(tile, k, k_.i64(j)), spec_.dtype, nullptr, alignment());
   });
 }
 
@@ -157,7 +201,6 @@ void MatmulEmitter::fetchNextPanel(const Tile& tile) {
 }
 
 void MatmulEmitter::packTurned(const Tile& tile) {
-  const int64_t alignment = int64_t{spec_.lanes} * sizeOf(spec_.dtype);
   Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, spec_.lanes));
   const auto known = k_.known(depth);
   k_.loop(k_.i64(0), k_.i64(tile.vectors), 1, [&](Value vector) {
@@ -165,7 +208,7 @@ void MatmulEmitter::packTurned(const Tile& tile) {
       const Vectors turned = transposeRight(tile, vector, k, steps, count);
       for (int step = 0; step < steps; ++step)
         k_.storeVector(turned[step], packedAddress(tile, k_.add(k, k_.i64(step)), vector),
-                       spec_.dtype, nullptr, alignment);
+                       spec_.dtype, nullptr, alignment());
     };
     k_.loop(k0_, whole, spec_.lanes, [&](Value k) { turn(k, spec_.lanes, nullptr); });
     if (!known)
