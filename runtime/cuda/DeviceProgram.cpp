@@ -28,6 +28,8 @@ namespace {
 
 constexpr size_t kMostGraphs = 8;
 constexpr int64_t kStatusBytes = 16; // as kernels want their pointers
+// Of a solver's step that runs often: more would cost more to read than to wait each time.
+constexpr int64_t kMostInfoBytes = int64_t{4} << 20;
 
 std::atomic<bool>& graphsAllowed() {
   static std::atomic<bool> allowed = [] {
@@ -57,21 +59,21 @@ template <class Visit> void eachStep(const Program& program, const Visit& visit,
   }
 }
 
-/// Of a step that can fail.
-DeviceRunner::StatusPlace statusPlaceOf(const ProgramStep& step, int64_t runs) {
+/// What the statuses of a step take, `first` apart.
+struct StatusRoom {
   DeviceRunner::StatusPlace place;
-  if (step.device->solver) {
-    place.bytes = step.device->solver->infoBytes();
-    place.waits = runs == 0;
-  }
-  return place;
-}
+  int64_t bytes = kStatusBytes;
 
-int64_t roomOf(const DeviceRunner::StatusPlace& place, const ProgramStep& step, int64_t runs) {
-  const int64_t bytes =
-      place.bytes * (step.device->solver ? std::max<int64_t>(1, runs) : int64_t{1});
-  return (bytes + kStatusBytes - 1) / kStatusBytes * kStatusBytes;
-}
+  StatusRoom(const ProgramStep& step, int64_t runs) {
+    if (!step.device->solver)
+      return;
+    const int64_t each = step.device->solver->infoBytes();
+    place.bytes = each;
+    place.waits = runs == 0 || runs > kMostInfoBytes / each;
+    bytes = place.waits ? each : each * runs;
+    bytes = (bytes + kStatusBytes - 1) / kStatusBytes * kStatusBytes;
+  }
+};
 
 } // namespace
 
@@ -90,7 +92,7 @@ DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
     captures_ &= !step.device->solver;
     scratchBytes_ = std::max(scratchBytes_, step.device->spec.scratchBytes({}));
     if (step.status)
-      statusBytes += roomOf(statusPlaceOf(step, runs), step, runs);
+      statusBytes += StatusRoom(step, runs).bytes;
   });
   if (statusBytes == 0)
     return;
@@ -99,10 +101,10 @@ DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
   eachStep(*program_, [&](const ProgramStep& step, int64_t runs) {
     if (!step.device || !step.status)
       return;
-    DeviceRunner::StatusPlace place = statusPlaceOf(step, runs);
-    place.first = next;
-    next += roomOf(place, step, runs);
-    places_.statuses[&step] = place;
+    const StatusRoom room(step, runs);
+    places_.statuses[&step] = room.place;
+    places_.statuses[&step].first = next;
+    next += room.bytes;
   });
 }
 

@@ -13,8 +13,8 @@ class DeviceRunner final : public StepRunner {
 public:
   /// Of a step that may fail: what is not 0 there says that it did. A kernel of ours writes only
   /// where it failed, an i64; a solver writes an i32 for each matrix every time, so that each run
-  /// of the step has a place of its own. Where nobody knows how many there will be, there is one,
-  /// and the step waits.
+  /// of the step has a place of its own. Where nobody knows how many there will be, or there are
+  /// too many, there is one place, and the step waits.
   struct StatusPlace {
     std::byte* first = nullptr;
     int64_t bytes = 8; // of one run of the step

@@ -4,6 +4,7 @@
 
 #include <Eigen/Dense>
 
+#include <algorithm>
 #include <limits>
 
 namespace diptych::runtime::cuda {
@@ -140,8 +141,11 @@ void singular(double* a, int m, int n, int lda, double* s, double* u, int ldu, d
 
 //===-- cuSOLVER -----------------------------------------------------------------------------===//
 
-template <class Work> int start(const SolverHandle* handle, bool valid, Work work) {
-  if (!valid)
+// All data and every info lie on the device.
+template <class Work>
+int start(const SolverHandle* handle, bool valid, std::initializer_list<const void*> there,
+          Work work) {
+  if (!valid || !std::all_of(there.begin(), there.end(), simulated::isDeviceAddress))
     return kInvalid;
   enqueue(handle->stream, std::move(work));
   return 0;
@@ -153,14 +157,15 @@ void addTriangular(Solver& solver) {
   };
   solver.potrf = [](SolverHandle* handle, int triangle, int n, double* a, int lda, double* work,
                     int elements, int* info) {
-    return start(handle, triangle == blas::kUpper && lda >= n && elements == sizeFor(n, n), [=] {
-      spoil(work, elements);
-      factorUpper(a, n, lda, info);
-    });
+    return start(handle, triangle == blas::kUpper && lda >= n && elements == sizeFor(n, n),
+                 {a, work, info}, [=] {
+                   spoil(work, elements);
+                   factorUpper(a, n, lda, info);
+                 });
   };
   solver.potrfBatched = [](SolverHandle* handle, int triangle, int n, double** a, int lda,
                            int* info, int count) {
-    return start(handle, triangle == blas::kUpper && lda >= n, [=] {
+    return start(handle, triangle == blas::kUpper && lda >= n, {a, info}, [=] {
       for (int i = 0; i < count; ++i)
         factorUpper(a[i], n, lda, info + i);
     });
@@ -170,14 +175,14 @@ void addTriangular(Solver& solver) {
   };
   solver.getrf = [](SolverHandle* handle, int m, int n, double* a, int lda, double* work,
                     int* pivots, int* info) {
-    return start(handle, m == n && lda >= m, [=] {
+    return start(handle, m == n && lda >= m, {a, work, pivots, info}, [=] {
       spoil(work, sizeFor(m, n));
       factorLu(a, n, lda, pivots, info);
     });
   };
   solver.getrs = [](SolverHandle* handle, int trans, int n, int columns, const double* a, int lda,
                     const int* pivots, double* b, int ldb, int* info) {
-    return start(handle, lda >= n && ldb >= n, [=] {
+    return start(handle, lda >= n && ldb >= n, {a, pivots, b, info}, [=] {
       solveLu(trans == blas::kTransposed, n, columns, a, lda, pivots, b, ldb);
       *info = 0;
     });
@@ -190,7 +195,7 @@ void addQr(Solver& solver) {
   };
   solver.geqrf = [](SolverHandle* handle, int m, int n, double* a, int lda, double* tau,
                     double* work, int elements, int* info) {
-    return start(handle, lda >= m && elements == sizeFor(m, n), [=] {
+    return start(handle, lda >= m && elements == sizeFor(m, n), {a, tau, work, info}, [=] {
       spoil(work, elements);
       const Eigen::HouseholderQR<MatrixXd> qr(view(a, m, n, lda));
       view(a, m, n, lda) = qr.matrixQR();
@@ -202,14 +207,15 @@ void addQr(Solver& solver) {
                         int* elements) { return *elements = sizeFor(n, m), 0; };
   solver.orgqr = [](SolverHandle* handle, int m, int n, int k, double* a, int lda,
                     const double* tau, double* work, int elements, int* info) {
-    return start(handle, lda >= m && k == n && m >= n && elements == sizeFor(n, m), [=] {
-      spoil(work, elements);
-      const MatrixXd reflectors = view(a, m, n, lda);
-      const VectorXd factors = Eigen::Map<const VectorXd>(tau, n);
-      view(a, m, n, lda) =
-          Eigen::householderSequence(reflectors, factors) * MatrixXd::Identity(m, n);
-      *info = 0;
-    });
+    return start(handle, lda >= m && k == n && m >= n && elements == sizeFor(n, m),
+                 {a, tau, work, info}, [=] {
+                   spoil(work, elements);
+                   const MatrixXd reflectors = view(a, m, n, lda);
+                   const VectorXd factors = Eigen::Map<const VectorXd>(tau, n);
+                   view(a, m, n, lda) =
+                       Eigen::householderSequence(reflectors, factors) * MatrixXd::Identity(m, n);
+                   *info = 0;
+                 });
   };
 }
 
@@ -218,10 +224,11 @@ void addSpectral(Solver& solver) {
                         int* elements) { return *elements = sizeFor(n, n), 0; };
   solver.syevd = [](SolverHandle* handle, int vectors, int, int n, double* a, int lda, double* w,
                     double* work, int elements, int* info) {
-    return start(handle, vectors == kEigenvectors && lda >= n && elements == sizeFor(n, n), [=] {
-      spoil(work, elements);
-      decompose(a, n, lda, w, info);
-    });
+    return start(handle, vectors == kEigenvectors && lda >= n && elements == sizeFor(n, n),
+                 {a, w, work, info}, [=] {
+                   spoil(work, elements);
+                   decompose(a, n, lda, w, info);
+                 });
   };
   solver.jacobiCreate = [](JacobiInfo** info) { return *info = new JacobiInfo, 0; };
   solver.syevjBatchedSize = [](SolverHandle*, int, int, int n, const double*, int, const double*,
@@ -231,7 +238,7 @@ void addSpectral(Solver& solver) {
                            double* w, double* work, int elements, int* info, JacobiInfo* jacobi,
                            int count) {
     const bool valid = vectors == kEigenvectors && lda == n && jacobi != nullptr;
-    return start(handle, valid && elements == sizeFor(n, count), [=] {
+    return start(handle, valid && elements == sizeFor(n, count), {a, w, work, info}, [=] {
       spoil(work, elements);
       for (int i = 0; i < count; ++i)
         decompose(a + int64_t{i} * n * n, n, lda, w + int64_t{i} * n, info + i);
@@ -244,10 +251,11 @@ void addSpectral(Solver& solver) {
                     double* a, int lda, double* s, double* u, int ldu, double* v, int ldv,
                     double* work, int elements, double*, int* info) {
     const bool thin = jobU == 'S' && jobV == 'S' && m >= n && ldu >= m && ldv >= n;
-    return start(handle, thin && lda >= m && elements == sizeFor(m, n), [=] {
-      spoil(work, elements);
-      singular(a, m, n, lda, s, u, ldu, v, ldv, info);
-    });
+    return start(handle, thin && lda >= m && elements == sizeFor(m, n), {a, s, u, v, work, info},
+                 [=] {
+                   spoil(work, elements);
+                   singular(a, m, n, lda, s, u, ldu, v, ldv, info);
+                 });
   };
 }
 
