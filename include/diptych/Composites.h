@@ -22,7 +22,7 @@ bool allclose(const Arg& a, const Arg& b, double rtol = 1e-5, double atol = 1e-8
 
 //===-- Statistics ---------------------------------------------------------------------------===//
 
-/// Sum over the axes divided by their number of elements; f32 or f64 (NaN for no elements).
+/// Sum over the axes divided by their number of elements; any float (NaN for no elements).
 Tensor mean(const Arg& x, const Axes& axes = {}, bool keepdim = false);
 /// Mean squared deviation, divided by n - correction; computed from the deviations, so that a large
 /// mean costs no digits. The correction 1 (PyTorch's default) makes it unbiased.

@@ -57,7 +57,7 @@ struct ConvolutionOptions {
 
 /// Cross-correlation of x [N, C, L...] with w [O, C/groups, K...], plus a bias [O] if one is given:
 /// [N, O, P...] with P = (L + padding - dilation (K - 1) - 1) / stride + 1, rounded down. Group i
-/// of the outputs sees group i of the channels. f32 or f64, one dtype. Error where channels do not
+/// of the outputs sees group i of the channels. Floats of one dtype. Error where channels do not
 /// match, groups do not divide C and O, or the kernel is larger than the padded x.
 Tensor conv1d(const Arg& x, const Arg& w, const ConvolutionOptions& options = {});
 Tensor conv2d(const Arg& x, const Arg& w, const ConvolutionOptions& options = {});

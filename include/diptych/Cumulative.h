@@ -25,7 +25,7 @@ Tensor cummin(const Arg& x, int64_t axis, bool reverse = false);
 Tensor argcummax(const Arg& x, int64_t axis, bool reverse = false);
 Tensor argcummin(const Arg& x, int64_t axis, bool reverse = false);
 /// log(exp(x[0]) + ... + exp(x[i])) without overflow; -infinity, with derivative 0, as long as
-/// every element is -infinity. f32 or f64.
+/// every element is -infinity. Any float.
 Tensor logcumsumexp(const Arg& x, int64_t axis, bool reverse = false);
 
 /// y[i] = a[i] y[i-1] + b[i] with y[-1] = 0: each step is one fma. a and b broadcast; the first a
@@ -61,7 +61,7 @@ struct EwmOptions {
 };
 
 /// Exponentially weighted average so far, by pandas' definitions: NaN counts as missing, and the
-/// average stays what it is there. f32 or f64.
+/// average stays what it is there. Any float.
 Tensor ewm_mean(const Arg& x, Decay decay, int64_t axis, EwmOptions options = {});
 
 } // namespace diptych

@@ -152,7 +152,7 @@ private:
 } // namespace detail
 
 /// f, differentiated by a rule: rule(arguments..., result, cotangent) returns the cotangents of the
-/// arguments' f32 and f64 tensors, in order (a tuple, or the one tensor); the cotangent has the
+/// arguments' float tensors, in order (a tuple, or the one tensor); the cotangent has the
 /// result's structure. The rule is linear in the cotangent, and written with operators, which are
 /// differentiated where higher orders are asked for; its transpose serves forward mode. What it
 /// wants to use again, f returns beside its result. f may not capture tensors that are being

@@ -33,7 +33,7 @@ void synchronize(SourceLocation where = std::source_location::current());
 struct DeviceStats {
   int64_t launches = 0;       // of our kernels
   int64_t graph_launches = 0; // replays of a whole jitted function
-  int64_t library_calls = 0;  // of cuBLAS
+  int64_t library_calls = 0;  // of cuBLAS and cuSOLVER
   int64_t host_operators = 0; // operators without a kernel for the device: run on the host, with
                               // copies to and fro
   std::string host_operator_names; // "sort 3, svd 1"

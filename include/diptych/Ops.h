@@ -99,7 +99,7 @@ Tensor argsort(const Arg& x, int64_t axis = -1, bool descending = false);
 //===-- Contraction and indexing -------------------------------------------------------------===//
 
 /// Matrix product with PyTorch's cases: [k] x [k] -> [], [m,k] x [k] -> [m], [k] x [k,n] -> [n],
-/// [...,m,k] x [...,k,n] -> [...,m,n] with batch axes that broadcast. f32 or f64, one dtype.
+/// [...,m,k] x [...,k,n] -> [...,m,n] with batch axes that broadcast. Floats of one dtype.
 Tensor matmul(const Arg& x, const Arg& y);
 
 /// Rows along an axis chosen by indices (i32 or i64) of any shape; the result's shape is

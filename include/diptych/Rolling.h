@@ -1,7 +1,7 @@
 // Windows that roll along an axis, by pandas' definitions: the window of element t is itself and
 // the size - 1 elements before it, shorter at the start of the axis; NaN counts as missing; where
 // fewer than min_periods elements are there, the result is NaN. A window larger than the axis takes
-// all there is. Negative axes count from the last. f32 or f64; statistics are computed in f64.
+// all there is. Negative axes count from the last. Any float; statistics are computed in f64.
 //
 // Neighbouring windows share their work, and nothing is ever taken out of a sum: the axis is cut
 // into blocks of the window's size, and a window is the end of one block and the beginning of the

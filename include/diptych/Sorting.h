@@ -37,7 +37,7 @@ enum class Side { left, right };
 Tensor searchsorted(const Tensor& sorted, const Arg& values, Side side = Side::left);
 
 /// The element in the place q (n - 1) of the order, 0 <= q <= 1, between two elements the straight
-/// line; NaN if any element is. Over one axis, or over all elements. f32 or f64.
+/// line; NaN if any element is. Over one axis, or over all elements. Any float.
 Tensor quantile(const Arg& x, double q);
 Tensor quantile(const Arg& x, double q, int64_t axis, bool keepdim = false);
 Tensor median(const Arg& x);

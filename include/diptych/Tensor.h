@@ -94,7 +94,7 @@ public:
 
   /// True for a leaf that asked for a gradient, and for what was computed from one.
   bool requires_grad() const;
-  /// Asks for a gradient (f32 or f64) and returns the tensor, so that it can end a declaration.
+  /// Asks for a gradient (of a float) and returns the tensor, so that it can end a declaration.
   Tensor requires_grad_(bool on = true,
                         SourceLocation where = std::source_location::current()) const;
   /// What backward() has added up for this leaf; an empty tensor before the first.

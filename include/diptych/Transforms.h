@@ -160,7 +160,7 @@ private:
 struct HasAux {};
 inline constexpr HasAux has_aux{};
 
-/// The gradient of a function whose result has one element (f32 or f64; else Error), as a function
+/// The gradient of a function whose result has one element (a float; else Error), as a function
 /// of the same arguments. Without a number it is taken with respect to argument 0, which may be a
 /// tree, and has that argument's type.
 template <detail::Callable F>

@@ -10,7 +10,7 @@ namespace diptych::nn {
 /// 0.
 enum class Reduction { none, mean, sum, batchmean };
 
-/// (x - y)^2. Here and below input and target have one shape and dtype (f32 or f64), else Error;
+/// (x - y)^2. Here and below input and target have one shape and dtype (any float), else Error;
 /// the result is a scalar, or has the input's shape with Reduction::none.
 Tensor mse_loss(const Arg& input, const Arg& target, Reduction reduction = Reduction::mean);
 /// |x - y|; its derivative where they are equal is 0.

@@ -77,7 +77,7 @@ public:
   }
 
   /// One step: the parameters and the state after it. Error where a gradient has not the shape and
-  /// dtype (f32 or f64) of its parameter.
+  /// dtype (any float) of its parameter.
   template <TreeLike P>
   std::pair<P, RuleState<P>>
   update(const P& parameters, const P& gradients, const RuleState<P>& state,
