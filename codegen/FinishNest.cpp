@@ -110,14 +110,16 @@ int countUnitLoads(NestSpec& nest, int loop) {
 }
 
 // A column fold reads a row of `lanes` elements at every step: a long run of memory is worth more
-// registers than the machine has, since the partials live in the L1 cache anyway.
+// registers than the machine has, since the partials live in the L1 cache anyway. Where threads
+// share the columns, there are two such rows at least.
 int columnLanes(const NestSpec& nest, int lanes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
   while (lanes > 1 && lanes / 2 >= extent)
     lanes /= 2; // no lanes that are never on
   const bool isShort = nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
   const int most = isShort ? kColumnVectors * lanes : lanes;
-  while (2 * lanes <= most && 2 * lanes <= extent)
+  const int rows = nest.vectorLoop == 0 ? 2 : 1;
+  while (2 * lanes <= most && 2 * rows * lanes <= extent)
     lanes *= 2;
   return lanes;
 }

@@ -163,6 +163,9 @@ void Scheduler::call(LoweredNest nest) {
   call.work = points + call.flops;
   const double work = call.work / static_cast<double>(std::max<int64_t>(1, call.range));
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
+  // A piece of fewer columns takes as long as one of all lanes.
+  if (!nest.nest.folds.empty() && nest.nest.vectorLoop == 0 && !oneRow)
+    call.grain = std::max<int64_t>(call.grain, nest.nest.lanes);
   call.kernel = {std::move(nest.nest), options_.contract};
   this->call(std::move(call));
 }
