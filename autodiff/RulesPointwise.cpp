@@ -73,7 +73,8 @@ PARTIALS(Tanh) { return {1.0 - out() * out()}; }
 PARTIALS(Sigmoid) { return {out() * (1.0 - out())}; }
 // log(1 + e^x)' = 1 / (1 + e^-x)
 PARTIALS(Softplus) { return {sigmoid(x())}; }
-PARTIALS(Relu) { return {onlyWhere(gt(x(), like(x(), 0.0)))}; }
+// Uses out, not x, which need not be kept: out > 0 where x > 0, for NaN too.
+PARTIALS(Relu) { return {onlyWhere(gt(out(), like(out(), 0.0)))}; }
 PARTIALS(Sin) { return {cos(x())}; }
 PARTIALS(Cos) { return {-sin(x())}; }
 // tan' = 1 + tan^2

@@ -29,7 +29,8 @@ runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program
   case PlannedBuffer::Kind::Input: return {Kind::Input, buffer.index};
   case PlannedBuffer::Kind::Output: return {Kind::Output, buffer.index};
   case PlannedBuffer::Kind::Temporary:
-    return buffer.home < 0 ? runtime::ArgPlace{Kind::Arena, buffer.arenaOffset}
+    return buffer.home < 0 ? runtime::ArgPlace{Kind::Arena, buffer.arenaOffset, 0, buffer.rowBytes,
+                                               buffer.laneBytes}
                            : runtime::ArgPlace{Kind::Output, buffer.home, buffer.arenaOffset};
   case PlannedBuffer::Kind::Constant: break;
   }

@@ -91,4 +91,26 @@ bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group,
   return true;
 }
 
+std::optional<int64_t> ownRowBytes(const Schedule& schedule, const runtime::RowGroup& group,
+                                   std::span<const int> buffers) {
+  std::optional<int64_t> bytes;
+  for (size_t i = group.first; i < group.first + group.count; ++i) {
+    const ScheduledCall& call = schedule.calls[i];
+    const std::optional<RowLoops> loops = rowLoopsOf(call);
+    if (!loops || !call.offsets.empty())
+      return std::nullopt;
+    const std::vector<RowFootprint> prints = footprintsOf(call, *loops, group.rows);
+    for (size_t a = 0; a < prints.size(); ++a) {
+      if (std::find(buffers.begin(), buffers.end(), prints[a].buffer) == buffers.end())
+        continue;
+      const int64_t own = prints[a].stride * sizeOf(loops->accesses[a].first->dtype);
+      if (own <= 0 || prints[a].low < 0 || prints[a].high >= prints[a].stride ||
+          bytes.value_or(own) != own)
+        return std::nullopt;
+      bytes = own;
+    }
+  }
+  return bytes;
+}
+
 } // namespace diptych::codegen

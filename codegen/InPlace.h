@@ -16,4 +16,9 @@ bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu);
 bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group,
                    std::span<const int> buffers);
 
+/// How far rows of these buffers are apart, in bytes, if every row of the group touches its own
+/// alone; none where that is not so.
+std::optional<int64_t> ownRowBytes(const Schedule& schedule, const runtime::RowGroup& group,
+                                   std::span<const int> buffers);
+
 } // namespace diptych::codegen

@@ -78,6 +78,9 @@ public:
           settle(id, i, grouped ? &*group : nullptr);
       }
     }
+    if (schedule_.lanes > 0)
+      for (Place& place : places_)
+        keepPieces(place);
     return std::move(places_);
   }
 
@@ -102,6 +105,37 @@ private:
     if (buffer.kind == Kind::Output)
       place.output = buffer.index;
     buffer.place = found;
+  }
+
+  /// What lives in a row group alone needs memory for the pieces that are under way.
+  void keepPieces(Place& place) {
+    const auto after = std::upper_bound(schedule_.rowGroups.begin(), schedule_.rowGroups.end(),
+                                        place.first, [](int step, const runtime::RowGroup& group) {
+                                          return step < static_cast<int>(group.first);
+                                        });
+    if (place.input >= 0 || place.output >= 0 || after == schedule_.rowGroups.begin())
+      return;
+    runtime::RowGroup& group = *std::prev(after);
+    if (place.last >= static_cast<int>(group.first + group.count) || isPinned(place))
+      return;
+    const std::optional<int64_t> row = ownRowBytes(schedule_, group, place.buffers);
+    if (!row)
+      return;
+    const int lanes = group.rows < 2 * group.grain ? 1 : schedule_.lanes;
+    const int64_t lane = aligned(*row * group.pieceOf(lanes));
+    if (lane * lanes >= place.bytes)
+      return;
+    place.bytes = lane * lanes;
+    group.lanes = lanes;
+    for (int id : place.buffers) {
+      PlannedBuffer& buffer = schedule_.buffers[id];
+      buffer.rowBytes = *row, buffer.laneBytes = lane, buffer.lanes = lanes;
+    }
+  }
+
+  bool isPinned(const Place& place) const {
+    return std::any_of(place.buffers.begin(), place.buffers.end(),
+                       [&](int id) { return schedule_.buffers[id].inArena; });
   }
 
   /// Whether nobody wants the place from this call on, or not behind it.
@@ -194,8 +228,9 @@ public:
         order_.push_back(static_cast<int>(i));
     pinned_.resize(places.size());
     for (size_t i = 0; i < places.size(); ++i)
-      pinned_[i] =
-          places[i].bytes < kLeastInOutput || schedule.buffers[places[i].buffers.front()].inArena;
+      pinned_[i] = places[i].bytes < kLeastInOutput ||
+                   schedule.buffers[places[i].buffers.front()].rowBytes > 0 ||
+                   schedule.buffers[places[i].buffers.front()].inArena;
   }
 
   template <class Before> Packing in(const Before& before) const {
@@ -257,7 +292,9 @@ private:
 
 void planMemory(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
   for (PlannedBuffer& buffer : schedule.buffers)
-    buffer.place = buffer.firstStep = buffer.lastStep = -1;
+    buffer.place = buffer.firstStep = buffer.lastStep = -1, buffer.rowBytes = buffer.laneBytes = 0;
+  for (runtime::RowGroup& group : schedule.rowGroups)
+    group.lanes = 0;
   findLiveRanges(schedule);
   const std::vector<Place> places = Places(schedule, gpu, donated).run();
   const Packing empty(schedule, places, gpu);

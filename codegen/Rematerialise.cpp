@@ -1,7 +1,9 @@
 // Greedy: at the step that needs most memory, the array that frees most of it, for longest, at the
-// least cost; where there is none, the row group of that step is given up. Until the limit holds or
-// nothing is left.
+// least cost. Under a limit, where there is none, the row group of that step is given up, until the
+// limit holds or nothing is left; without one, until a small budget is spent.
 #include "codegen/Rematerialise.h"
+
+#include "codegen/RowFootprints.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -18,6 +20,21 @@ constexpr double kByteCost = 2;
 constexpr int64_t kLeastBytes = 4096;
 /// Turns without a lower peak: several steps may need as much.
 constexpr int kMostIdle = 64;
+/// Calls that one array may take to compute again.
+constexpr size_t kMostCalls = 8;
+
+// Without a limit:
+/// The part of what lies at the peak that an array must be.
+constexpr int64_t kLeastShare = 256;
+constexpr int kMostIdleCheap = 16;
+/// The part by which an estimate must be lower to be worth a plan.
+constexpr int64_t kWorthPlanning = 64;
+/// A program that needs less stays as it is.
+constexpr int64_t kLeastPeak = 1 << 20;
+/// The part of a program's cost that computing again may add; it has to win twice that of the peak.
+constexpr double kBudget = 1.0 / 16;
+/// Of a candidate, for each byte that it frees: writing it, and reading three.
+constexpr double kCheap = 4 * kByteCost;
 
 struct Live {
   std::vector<int64_t> bytes; // by step
@@ -29,12 +46,15 @@ Live liveBytes(const Schedule& schedule) {
     int64_t bytes = 0;
     int first = INT32_MAX, last = -1;
   };
-  std::vector<Range> places(schedule.buffers.size());
-  for (const PlannedBuffer& buffer : schedule.buffers) {
-    if (buffer.kind != Kind::Temporary || buffer.place < 0 || buffer.home >= 0)
+  std::vector<Range> places(2 * schedule.buffers.size());
+  for (size_t id = 0; id < schedule.buffers.size(); ++id) {
+    const PlannedBuffer& buffer = schedule.buffers[id];
+    if (buffer.kind != Kind::Temporary || buffer.firstStep < 0 || buffer.home >= 0)
       continue;
-    Range& place = places[static_cast<size_t>(buffer.place)];
-    place = {buffer.bytes, std::min(place.first, buffer.firstStep),
+    const bool shared = buffer.place >= 0;
+    Range& place =
+        places[shared ? static_cast<size_t>(buffer.place) : schedule.buffers.size() + id];
+    place = {buffer.heldBytes(), std::min(place.first, buffer.firstStep),
              std::max(place.last, buffer.lastStep)};
   }
   Live live{std::vector<int64_t>(schedule.calls.size())};
@@ -61,37 +81,46 @@ public:
       }
   }
 
-  /// Computes one array again after the peak; false where none is worth it.
-  bool step() {
+  /// Computes one array again after the peak, for at most `budget` and, if `cheap`, for little more
+  /// than moving what it frees. What that costs; none where no array is worth it.
+  std::optional<double> step(double budget, bool cheap) {
     if (schedule_.calls.empty())
-      return false;
-    const size_t peak = liveBytes(schedule_).peak;
+      return std::nullopt;
+    const Live live = liveBytes(schedule_);
+    const size_t peak = live.peak;
+    least_ = cheap ? std::max(kLeastBytes, live.bytes[peak] / kLeastShare) : kLeastBytes;
     std::optional<Candidate> best;
     for (size_t id = 0; id < schedule_.buffers.size(); ++id)
-      if (const auto candidate = candidateOf(id, peak); candidate)
-        if (!best || candidate->worth > best->worth)
-          best = candidate;
-    if (best)
+      if (auto candidate = candidateOf(id, peak); candidate)
+        if (candidate->cost <= budget && (!cheap || candidate->cost <= kCheap * candidate->freed) &&
+            (!best || candidate->worth() > best->worth()))
+          best = std::move(candidate);
+    if (best) {
       apply(*best);
-    return best || splitGroup(peak);
+      return best->cost;
+    }
+    return !cheap && splitGroup(peak) ? std::optional(0.0) : std::nullopt;
   }
 
 private:
   struct Candidate {
-    size_t buffer, before; // computed again in front of this call
-    double worth;
+    std::vector<size_t> calls; // to run again
+    std::vector<int> made;     // what they make for users behind the peak
+    std::vector<int> inner;    // what they make for themselves
+    size_t before;             // this call
+    double freed, gap, cost;
+    double worth() const { return freed * gap / cost; }
   };
 
-  static bool mayWrite(const ScheduledCall& call, size_t arg) {
-    return !call.isKernel() || writes(call.kernel, arg);
-  }
-
-  /// Where calls may be inserted so that they come before this one.
-  size_t beginOf(size_t call) const {
-    for (const runtime::RowGroup& group : schedule_.rowGroups)
-      if (call >= group.first && call < group.first + group.count)
-        return group.first;
-    return call;
+  /// The calls that take turns with this one; itself alone outside row groups.
+  std::pair<size_t, size_t> groupOf(size_t call) const {
+    const auto after = std::upper_bound(
+        schedule_.rowGroups.begin(), schedule_.rowGroups.end(), call,
+        [](size_t step, const runtime::RowGroup& group) { return step < group.first; });
+    if (after != schedule_.rowGroups.begin())
+      if (const auto& group = *std::prev(after); call < group.first + group.count)
+        return {group.first, group.first + group.count - 1};
+    return {call, call};
   }
 
   /// What the calls that make this buffer make: temporaries that nobody else writes, by kernels
@@ -119,62 +148,63 @@ private:
 
   std::optional<Candidate> candidateOf(size_t id, size_t peak) const {
     const PlannedBuffer& buffer = schedule_.buffers[id];
-    if (buffer.kind != Kind::Temporary || buffer.home >= 0 || buffer.bytes < kLeastBytes ||
-        buffer.firstStep < 0 || buffer.firstStep > static_cast<int>(peak))
+    if (buffer.kind != Kind::Temporary || buffer.home >= 0 || buffer.rowBytes > 0 ||
+        buffer.bytes < least_ || buffer.firstStep < 0 ||
+        buffer.firstStep > static_cast<int>(peak) || buffer.lastStep <= static_cast<int>(peak))
       return std::nullopt;
-    const std::vector<int> made = madeWith(id);
-    size_t before = 0, after = schedule_.calls.size();
-    int64_t freed = 0;
-    for (int other : made) {
-      before = std::max(before, writers_[other].back());
+    Candidate found{{}, madeWith(id), {}, schedule_.calls.size(), 0, 0, 1};
+    size_t last = 0; // that wants it before
+    for (int other : found.made) {
+      last = std::max(last, writers_[other].back());
       for (size_t user : users_[other]) {
-        const size_t begin = beginOf(user);
+        const size_t begin = groupOf(user).first;
         if (begin > peak)
-          after = std::min(after, begin);
+          found.before = std::min(found.before, begin);
         else
-          before = std::max(before, user);
+          last = std::max(last, user);
       }
-      const bool wanted = !users_[other].empty() && beginOf(users_[other].back()) > peak;
-      freed += wanted ? schedule_.buffers[other].bytes : 0;
+      const bool wanted = !users_[other].empty() && groupOf(users_[other].back()).first > peak;
+      found.freed += wanted ? static_cast<double>(schedule_.buffers[other].bytes) : 0;
     }
     // Nobody touches it at the peak, and somebody does later.
-    if (made.empty() || after == schedule_.calls.size() || endOf(before) >= peak)
+    if (found.made.empty() || found.before == schedule_.calls.size() ||
+        groupOf(last).second >= peak || !addCalls(id, peak, found) || found.freed <= 0)
       return std::nullopt;
-    const auto kept = keptAlive(id, after, peak);
-    if (!kept || *kept >= freed)
-      return std::nullopt;
-    double cost = 1;
-    for (size_t i : writers_[id])
-      cost += schedule_.calls[i].flops + kByteCost * schedule_.calls[i].bytes;
-    const double gap = static_cast<double>(after - before);
-    return Candidate{id, after, static_cast<double>(freed - *kept) * gap / cost};
+    llvm::sort(found.calls);
+    for (size_t i : found.calls)
+      found.cost += schedule_.calls[i].flops + kByteCost * schedule_.calls[i].bytes;
+    found.gap = static_cast<double>(found.before - last);
+    return found;
   }
 
-  size_t endOf(size_t call) const {
-    for (const runtime::RowGroup& group : schedule_.rowGroups)
-      if (call >= group.first && call < group.first + group.count)
-        return group.first + group.count - 1;
-    return call;
-  }
-
-  /// Bytes that would live through the peak so that this can be computed again; none where an
-  /// operand is not what it was.
-  std::optional<int64_t> keptAlive(size_t id, size_t until, size_t peak) const {
-    int64_t bytes = 0;
-    std::vector<int> seen = madeWith(id);
-    for (size_t i : writers_[id])
+  /// The calls that make a buffer, and those before them whose results are gone by the peak; an
+  /// operand that would have to live through it instead counts against what is freed. False where
+  /// an operand is not what it was.
+  bool addCalls(size_t id, size_t peak, Candidate& found) const {
+    const std::vector<int> own = madeWith(id);
+    for (size_t i : writers_[id]) {
+      found.calls.push_back(i);
       for (int operand : schedule_.calls[i].buffers) {
         const auto at = static_cast<size_t>(operand);
         const PlannedBuffer& buffer = schedule_.buffers[at];
-        if (std::find(seen.begin(), seen.end(), operand) != seen.end())
+        if (llvm::is_contained(own, operand) || llvm::is_contained(found.inner, operand))
           continue;
-        seen.push_back(operand);
         if (!writers_[at].empty() && writers_[at].back() >= i)
-          return std::nullopt;
-        if (buffer.kind == Kind::Temporary && buffer.lastStep < static_cast<int>(until))
-          bytes += buffer.lastStep < static_cast<int>(peak) || buffer.home >= 0 ? buffer.bytes : 0;
+          return false;
+        if (buffer.kind != Kind::Temporary ||
+            (buffer.lastStep >= static_cast<int>(peak) && buffer.home < 0))
+          continue;
+        const std::vector<int> with = madeWith(at);
+        if (with.empty() || buffer.bytes < kLeastBytes || found.calls.size() >= kMostCalls) {
+          found.freed -= static_cast<double>(buffer.bytes);
+          continue;
+        }
+        found.inner.insert(found.inner.end(), with.begin(), with.end());
+        if (!addCalls(at, peak, found))
+          return false;
       }
-    return bytes;
+    }
+    return true;
   }
 
   /// Its calls one after the other: what they use then lives for some of them alone.
@@ -186,21 +216,27 @@ private:
 
   void apply(const Candidate& chosen) {
     std::vector<ScheduledCall> calls;
-    for (size_t i : writers_[chosen.buffer])
+    for (size_t i : chosen.calls)
       calls.push_back(schedule_.calls[i]);
-    // What else they make is as good as what they made before.
-    for (int id : madeWith(chosen.buffer)) {
+    const auto renew = [&](int id, bool forAll) {
       const auto again = static_cast<int>(schedule_.buffers.size());
       PlannedBuffer copy = schedule_.buffers[id];
       copy.place = copy.firstStep = copy.lastStep = copy.home = -1;
+      copy.rowBytes = 0;
       schedule_.buffers.push_back(copy);
       const auto rename = [&](ScheduledCall& call) {
         std::replace(call.buffers.begin(), call.buffers.end(), id, again);
       };
       std::for_each(calls.begin(), calls.end(), rename);
-      std::for_each(schedule_.calls.begin() + static_cast<int64_t>(chosen.before),
-                    schedule_.calls.end(), rename);
-    }
+      if (forAll)
+        std::for_each(schedule_.calls.begin() + static_cast<int64_t>(chosen.before),
+                      schedule_.calls.end(), rename);
+    };
+    // What else they make is as good as what they made before.
+    for (int id : chosen.made)
+      renew(id, true);
+    for (int id : chosen.inner)
+      renew(id, false);
     for (runtime::RowGroup& group : schedule_.rowGroups)
       if (group.first >= chosen.before)
         group.first += calls.size();
@@ -211,6 +247,7 @@ private:
 
   Schedule& schedule_;
   std::vector<std::vector<size_t>> writers_, users_; // by buffer: calls
+  int64_t least_ = 0;                                // bytes of an array that counts
 };
 
 std::string megabytes(int64_t bytes) {
@@ -240,7 +277,8 @@ std::string describePeak(const Schedule& schedule) {
       continue;
     for (const ScheduledCall& call : schedule.calls)
       if (std::count(call.buffers.begin(), call.buffers.end(), static_cast<int>(id))) {
-        rows.emplace_back(buffer.bytes, megabytes(buffer.bytes) + " by " + placeOf(call));
+        const int64_t bytes = buffer.heldBytes();
+        rows.emplace_back(bytes, megabytes(bytes) + " by " + placeOf(call));
         break;
       }
   }
@@ -256,11 +294,56 @@ std::string describePeak(const Schedule& schedule) {
   return text;
 }
 
-void fitMemory(Schedule& schedule, int64_t limit, bool gpu, const std::vector<bool>& donated) {
+// Live ranges anew; what shared a place still does, and what was made again has one of its own.
+static int64_t estimatedPeak(Schedule& schedule) {
+  for (PlannedBuffer& buffer : schedule.buffers)
+    buffer.firstStep = buffer.lastStep = -1;
+  findLiveRanges(schedule);
+  const Live live = liveBytes(schedule);
+  return live.bytes[live.peak];
+}
+
+// Greedy steps, `most` or fewer; after how many the peak is lowest for what it costs. Memory is
+// planned anew only where an estimate promises something.
+static int cheapSteps(Schedule& schedule, bool gpu, const std::vector<bool>& donated, int most) {
+  double total = 0;
+  for (const ScheduledCall& call : schedule.calls)
+    total += call.flops + kByteCost * call.bytes;
+  double spent = 0;
+  int best = 0, last = 0;
+  const int64_t first = peakBytes(schedule);
+  int64_t least = first, lowest = estimatedPeak(schedule);
+  for (int count = 1; count <= most && count - last <= kMostIdleCheap; ++count) {
+    const auto cost = Rematerialiser(schedule).step(kBudget * total - spent, /*cheap=*/true);
+    if (!cost)
+      break;
+    spent += *cost;
+    if (estimatedPeak(schedule) > lowest - lowest / kWorthPlanning && count < most)
+      continue;
+    planMemory(schedule, gpu, donated);
+    lowest = estimatedPeak(schedule), last = count;
+    const int64_t now = peakBytes(schedule);
+    const double won = static_cast<double>(first - now) / static_cast<double>(first);
+    if (now < least && won >= 2 * spent / total)
+      least = now, best = count;
+  }
+  return best;
+}
+
+void planWithoutLimit(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
   planMemory(schedule, gpu, donated);
+  if (schedule.arenaBytes < kLeastPeak)
+    return;
+  Schedule tried = schedule;
+  const int steps = cheapSteps(tried, gpu, donated, INT32_MAX);
+  cheapSteps(schedule, gpu, donated, steps);
+}
+
+void fitMemory(Schedule& schedule, int64_t limit, bool gpu, const std::vector<bool>& donated) {
+  planWithoutLimit(schedule, gpu, donated);
   int64_t least = peakBytes(schedule);
   for (int idle = 0; least > limit && idle < kMostIdle; ++idle) {
-    if (!Rematerialiser(schedule).step())
+    if (!Rematerialiser(schedule).step(std::numeric_limits<double>::infinity(), /*cheap=*/false))
       break;
     planMemory(schedule, gpu, donated);
     if (const int64_t now = peakBytes(schedule); now < least)

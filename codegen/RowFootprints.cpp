@@ -79,7 +79,7 @@ bool stayApart(const RowFootprint& a, const RowFootprint& b) {
 }
 
 // What is no kernel of ours may write everything it is given.
-static bool mayWrite(const ScheduledCall& call, size_t arg) {
+bool mayWrite(const ScheduledCall& call, size_t arg) {
   return !call.isKernel() || writes(call.kernel, arg);
 }
 

@@ -34,6 +34,9 @@ std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops
 /// Whether rows of the two touch nothing that the other writes in another row.
 bool stayApart(const RowFootprint& a, const RowFootprint& b);
 
+/// Whether the call may write there: what is no kernel of ours may write everything it is given.
+bool mayWrite(const ScheduledCall& call, size_t arg);
+
 /// Whether call `b`, which comes later, has to wait for `a`.
 bool depends(const ScheduledCall& b, const ScheduledCall& a);
 

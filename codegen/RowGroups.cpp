@@ -54,6 +54,55 @@ private:
 
   bool mayJoin(const RowCandidate&, size_t) const override { return true; }
 
+  /// What shares no rows with the others would begin earlier than it must for nothing.
+  void refine(RowCandidate& found) const override {
+    std::vector<size_t> left = std::move(found.members);
+    found.members = {left[0]};
+    llvm::DenseSet<int> arrays;
+    const auto take = [&](size_t i) {
+      const auto prints = footprintsOf(call(i), *rowLoopsOf(call(i)), found.rows);
+      const auto isRows = [](const RowFootprint& print) { return print.stride != 0; };
+      if (!arrays.empty() && std::none_of(prints.begin(), prints.end(), [&](const auto& print) {
+            return isRows(print) && arrays.contains(print.buffer);
+          }))
+        return false;
+      for (const RowFootprint& print : prints)
+        if (isRows(print))
+          arrays.insert(print.buffer);
+      return true;
+    };
+    take(left[0]);
+    left.erase(left.begin());
+    for (size_t before = 0; before != found.members.size();) {
+      before = found.members.size();
+      std::erase_if(left, [&](size_t i) {
+        const bool shares = take(i);
+        if (shares)
+          found.members.push_back(i);
+        return shares;
+      });
+    }
+  }
+
+  /// What no member waits for goes behind them, for the same reason.
+  void settle(RowCandidate& found, std::span<const size_t> window) const override {
+    const llvm::DenseSet<size_t> members(found.members.begin(), found.members.end());
+    const llvm::DenseSet<size_t> after(found.after.begin(), found.after.end());
+    std::vector<size_t> wait; // members, and what stands before them
+    found.members.clear(), found.before.clear(), found.after.clear();
+    for (size_t i : llvm::reverse(window)) {
+      const bool needed = !members.contains(i) && !after.contains(i) &&
+                          std::any_of(wait.begin(), wait.end(),
+                                      [&](size_t other) { return depends(call(other), call(i)); });
+      auto& list = members.contains(i) ? found.members : needed ? found.before : found.after;
+      list.push_back(i);
+      if (&list != &found.after)
+        wait.push_back(i);
+    }
+    for (auto* list : {&found.members, &found.before, &found.after})
+      std::reverse(list->begin(), list->end());
+  }
+
   double gainOf(const RowCandidate& found) const override {
     const Traffic traffic = trafficOf(found);
     const bool good = traffic.saved >= kWorthwhile && traffic.row <= kLargestRow;

@@ -35,6 +35,8 @@ std::vector<size_t> RowWalk::step(const std::vector<size_t>& pending) {
   double most = 0;
   for (RowCandidate& candidate : startsOf(window)) {
     gather(candidate, window);
+    if (candidate.members.size() > 1)
+      refine(candidate);
     const double gain = candidate.members.size() > 1 ? gainOf(candidate) : 0;
     if (gain <= most)
       continue;
@@ -45,6 +47,7 @@ std::vector<size_t> RowWalk::step(const std::vector<size_t>& pending) {
     alone(pending[0]);
     return {pending.begin() + 1, pending.end()};
   }
+  settle(best, window);
   for (size_t i : best.before)
     alone(i);
   together(best);

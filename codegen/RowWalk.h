@@ -33,6 +33,10 @@ protected:
   virtual std::vector<RowCandidate> startsOf(std::span<const size_t> window) const = 0;
   /// Whether call i may be a member, beside that its rows stay apart from the members'.
   virtual bool mayJoin(const RowCandidate& candidate, size_t i) const = 0;
+  /// May drop members. Their place, and that of all that can stand before or behind the others, is
+  /// settled for the candidate that is taken.
+  virtual void refine(RowCandidate&) const {}
+  virtual void settle(RowCandidate&, std::span<const size_t> /*window*/) const {}
   /// What running the members together wins; they do where it is more than 0.
   virtual double gainOf(const RowCandidate& candidate) const = 0;
   virtual void alone(size_t i) = 0;

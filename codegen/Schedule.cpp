@@ -1,6 +1,7 @@
 // Buffers, copies and the order of calls.
 #include "codegen/Schedule.h"
 
+#include "codegen/CallOrder.h"
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
 #include "codegen/cuda/GpuBias.h"
@@ -38,7 +39,8 @@ Schedule Scheduler::run() {
   } else {
     groupRows(schedule_);
   }
-  planMemory(schedule_, options_.gpu.has_value());
+  schedule_.lanes = options_.lanes;
+  planInBestOrder(schedule_, options_.gpu.has_value());
   return std::move(schedule_);
 }
 

@@ -22,6 +22,10 @@ struct PlannedBuffer {
   int home = -1;        // the output it lies in, at that offset, before that is written; -1: none
   int place = -1;       // number of the place it shares with what lives before and after it
   bool inArena = false; // and nowhere else
+  int64_t rowBytes = 0, laneBytes = 0; // as of runtime::ArgPlace; set where memory is planned
+  int lanes = 0;                       // if there are rows
+  /// What a temporary has in the arena.
+  int64_t heldBytes() const { return rowBytes > 0 ? laneBytes * lanes : bytes; }
   int firstStep = -1, lastStep = -1;
   std::shared_ptr<const Literal> literal; // of a constant
 };
@@ -58,6 +62,7 @@ struct Schedule {
   std::vector<TensorType> inputs, outputs;
   std::vector<int> donors; // by output: the input whose memory it may take, or -1; empty: none
   int64_t arenaBytes = 0;
+  int lanes = 0; // threads that row groups have memory for, where an array lives in one alone
 };
 
 /// A loop or branch, whose parts have plans of their own. `step` lacks their programs.
@@ -84,6 +89,7 @@ struct ScheduleOptions {
   /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
   /// status, to say that it did not suffice.
   int scratchPieces = 0;
+  int lanes = 0; // see Schedule
   /// Of a function for any size: memory is not planned and rows are not grouped, which is left to
   /// who knows all sizes.
   Choices* choices = nullptr;

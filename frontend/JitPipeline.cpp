@@ -2,7 +2,9 @@
 #include "frontend/JitPipeline.h"
 
 #include "codegen/KernelCompiler.h"
+#include "codegen/Rematerialise.h"
 #include "passes/Passes.h"
+#include "runtime/ThreadPool.h"
 
 #include <chrono>
 #include <cstdio>
@@ -68,6 +70,8 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   options.contract = numerics != Numerics::strict;
   options.scratchPieces = scratchPieces;
   options.choices = choices;
+  if (!scratchPieces && !choices)
+    options.lanes = runtime::ThreadPool::global().threads();
   codegen::Schedule schedule = codegen::schedule(main, options);
   watch.stop(stats.schedule);
   return schedule;
@@ -85,8 +89,9 @@ std::string placeText(const PlannedBuffer& buffer, int64_t offset) {
   case PlannedBuffer::Kind::Constant: return "constant" + end;
   case PlannedBuffer::Kind::Temporary: break;
   }
-  const std::string base =
-      buffer.home < 0 ? "arena+" : "output" + std::to_string(buffer.home) + "+";
+  const std::string base = buffer.rowBytes > 0 ? "lanes+"
+                           : buffer.home < 0   ? "arena+"
+                                               : "output" + std::to_string(buffer.home) + "+";
   return base + std::to_string(buffer.arenaOffset + offset);
 }
 
@@ -136,7 +141,7 @@ void printCalls(const codegen::Schedule& schedule, const std::string& margin, st
 std::string printPlan(const codegen::Schedule& schedule) {
   std::string text = "arena " + std::to_string(schedule.arenaBytes) + " bytes\npeak " +
                      std::to_string(codegen::peakBytes(schedule)) +
-                     " bytes with arguments and results\n";
+                     " bytes with arguments and results\n" + codegen::describePeak(schedule) + "\n";
   printCalls(schedule, "", text);
   return text;
 }

@@ -61,8 +61,8 @@ static bool anyOnDevice(ValueSpan inputs) {
 void JitProgram::planAgain(codegen::Schedule& schedule, bool onDevice) const {
   if (options_.memoryLimit > 0)
     codegen::fitMemory(schedule, options_.memoryLimit, onDevice, donated_);
-  else if (!donated_.empty())
-    codegen::planMemory(schedule, onDevice, donated_);
+  else
+    codegen::planWithoutLimit(schedule, onDevice, donated_);
 }
 
 void JitProgram::prepare(bool onDevice) {
@@ -82,7 +82,9 @@ void JitProgram::prepare(bool onDevice) {
         schedule = codegen::schedule(
             copy->lookupSymbol<mlir::func::FuncOp>("main"),
             codegen::cuda::gpuScheduleOptions(contract, runtime::cuda::context().capability));
+      const double start = milliseconds();
       planAgain(schedule, onDevice);
+      own.schedule += milliseconds() - start;
     }
     if (onDevice)
       deviceProgram_ = compileForDevice(schedule, contract, options_.diskCache, times);

@@ -31,10 +31,22 @@ Execution::Execution(const Program& program, std::byte* arena, StepRunner* runne
           std::make_unique<Execution>(*control.other, static_cast<std::byte*>(arenas[1]), runner);
     parts.carry.resize(control.carry);
   }
+  first_.push_back(args_.size());
+  size_t lanes = 0;
+  for (const RowGroup& group : program.rowGroups) {
+    if (group.lanes == 0)
+      continue;
+    laneArgCount_ =
+        std::max(laneArgCount_, first_[group.first + group.count] - first_[group.first]);
+    lanes = std::max(lanes, static_cast<size_t>(group.lanes));
+  }
+  laneArgs_.resize(lanes * laneArgCount_);
 }
 
 void Execution::add(const ArgPlace& place, std::byte* arena) {
   const auto position = static_cast<size_t>(place.position);
+  if (place.rowBytes > 0)
+    locals_.push_back({args_.size(), place.rowBytes, place.laneBytes});
   void* known = nullptr;
   switch (place.kind) {
   case ArgPlace::Kind::Input: patches_.push_back({args_.size(), position, place.offset}); break;
@@ -94,20 +106,53 @@ std::vector<double> Execution::profile() {
 
 // Each piece of the rows walks through all steps, a chunk at a time.
 void Execution::runRows(const RowGroup& group) {
+  if (group.lanes > 0)
+    return runLanes(group);
   auto piece = [&](int64_t lo, int64_t hi) {
-    for (int64_t begin = lo; begin < hi; begin += group.chunk) {
-      const int64_t end = std::min(hi, begin + group.chunk);
-      for (size_t i = group.first; i < group.first + group.count; ++i) {
-        const ProgramStep& step = program_.steps[i];
-        const int64_t each = step.range / group.rows;
-        step.kernel(args_.data() + first_[i], nullptr, begin * each, end * each);
-      }
-    }
+    for (int64_t begin = lo; begin < hi; begin += group.chunk)
+      runChunk(group, args_.data() + first_[group.first], begin, std::min(hi, begin + group.chunk));
   };
   if (group.rows < 2 * group.grain)
     piece(0, group.rows);
   else
     ThreadPool::global().parallelFor(group.rows, group.grain, piece);
+}
+
+void Execution::runChunk(const RowGroup& group, void* const* args, int64_t begin, int64_t end) {
+  for (size_t i = group.first; i < group.first + group.count; ++i) {
+    const ProgramStep& step = program_.steps[i];
+    const int64_t each = step.range / group.rows;
+    step.kernel(args + (first_[i] - first_[group.first]), nullptr, begin * each, end * each);
+  }
+}
+
+// Lanes take pieces in turn: a thread that is held up leaves its share to the others.
+void Execution::runLanes(const RowGroup& group) {
+  const int64_t lanes = group.lanes, piece = group.pieceOf(lanes);
+  std::atomic<int64_t> next{0};
+  ThreadPool::global().parallelFor(lanes, 1, [&](int64_t lo, int64_t hi) {
+    for (int64_t lane = lo; lane < hi; ++lane)
+      runLane(group, lane, piece, next);
+  });
+}
+
+// A kernel finds row r at r * rowBytes from what it is given, which therefore may lie before the
+// memory that it touches.
+void Execution::runLane(const RowGroup& group, int64_t lane, int64_t piece,
+                        std::atomic<int64_t>& next) {
+  const size_t from = first_[group.first], to = first_[group.first + group.count];
+  const auto local = std::lower_bound(locals_.begin(), locals_.end(), from,
+                                      [](const Local& a, size_t arg) { return a.arg < arg; });
+  void** args = laneArgs_.data() + static_cast<size_t>(lane) * laneArgCount_;
+  std::copy(args_.data() + from, args_.data() + to, args);
+  for (int64_t begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < group.rows;) {
+    for (auto it = local; it != locals_.end() && it->arg < to; ++it) {
+      const auto base = reinterpret_cast<uintptr_t>(args_[it->arg]);
+      args[it->arg - from] = reinterpret_cast<void*>(
+          base + static_cast<uintptr_t>(lane * it->laneBytes - begin * it->rowBytes));
+    }
+    runChunk(group, args, begin, std::min(group.rows, begin + piece));
+  }
 }
 
 void Execution::runControl(const ControlStep& control, void* const* args, Parts& parts) {

@@ -4,6 +4,8 @@
 
 #include "runtime/Program.h"
 
+#include <atomic>
+
 namespace diptych::runtime {
 
 /// Who does the work of steps on memory that is not the host's.
@@ -41,8 +43,17 @@ private:
     std::vector<void*> carry; // of the step before
   };
 
+  /// An arg whose array has memory for a chunk of rows alone.
+  struct Local {
+    size_t arg;
+    int64_t rowBytes, laneBytes;
+  };
+
   void add(const ArgPlace& place, std::byte* arena);
   void runRows(const RowGroup& group);
+  void runLanes(const RowGroup& group);
+  void runLane(const RowGroup& group, int64_t lane, int64_t piece, std::atomic<int64_t>& next);
+  void runChunk(const RowGroup& group, void* const* args, int64_t begin, int64_t end);
   void runControl(const ControlStep& control, void* const* args, Parts& parts);
   void runScan(const ControlStep& scan, void* const* args, Parts& parts);
   void runWhile(const ControlStep& loop, void* const* args, Parts& parts);
@@ -56,6 +67,9 @@ private:
   std::vector<void*> args_;   // of all steps
   std::vector<size_t> first_; // by step: where its args begin
   std::vector<Patch> patches_;
+  std::vector<Local> locals_;   // in the order of args
+  std::vector<void*> laneArgs_; // by lane: the args of a group
+  size_t laneArgCount_ = 0;
   std::vector<Parts> parts_; // by step
 };
 

@@ -4,6 +4,7 @@
 #include "runtime/Buffer.h"
 #include "runtime/KernelAbi.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -21,6 +22,9 @@ struct ArgPlace {
   Kind kind = Kind::Arena;
   int64_t position = 0; // number of the input, output or constant; byte offset in the arena
   int64_t offset = 0;   // in bytes, from there
+  /// Of an array that lives in one row group alone: in each lane, laneBytes apart, lies a piece of
+  /// its rows, so large each. 0: all of it lies there.
+  int64_t rowBytes = 0, laneBytes = 0;
 };
 
 /// Of a step that can fail: what its error says. The step's last arg is an i64 status, 0 where
@@ -67,6 +71,11 @@ struct RowGroup {
   size_t first = 0, count = 0;
   int64_t rows = 1, chunk = 1;
   int64_t grain = 1; // least number of rows worth a thread
+  int lanes = 0;     // at most so many pieces are under way at once; 0: any number
+  /// Rows that one of so many lanes takes at once.
+  int64_t pieceOf(int64_t lanes) const {
+    return std::min(chunk, std::max(grain, (rows + 4 * lanes - 1) / (4 * lanes)));
+  }
 };
 
 /// Immutable once made; may run on several threads at once.

@@ -80,36 +80,48 @@ TEST(Peaks, W1NeedsHalfOfEagers) {
              p.w, p.w, p.X, p.r);
 }
 
-// A step that gives its state away, within `limit` of eager's peak; the allocator agrees.
-template <class Model>
-void expectSmallStep(const Model& model, const steps::Batch& batch, double part, bool limited) {
+// A step that gives its state away, against the tape's: what is held beyond the arguments, results
+// among it, at the worst moment. The plan knows it before the step runs.
+template <class Model> void expectHalfOfAStep(const Model& model, const steps::Batch& batch) {
   const optim::Rule rule = optim::adam({.lr = 0.001});
   const auto step = steps::trainingStep(model, rule);
-  nn::State p = model.parameter_dict();
-  auto s = rule.init(p);
-  const int64_t eager = peakOf([&] { return step(p, s, batch.x, batch.y); });
   int64_t inputs = batch.x.type().bytes() + batch.y.type().bytes();
-  for (const auto& [name, value] : p)
+  for (const auto& [name, value] : model.parameter_dict())
     inputs += 3 * value.type().bytes();
-  const auto allowed = static_cast<int64_t>(part * static_cast<double>(eager));
-  const auto f = jit(step, {.numerics = Numerics::strict,
-                            .donate = {0, 1},
-                            .memoryLimit = limited ? allowed + inputs : 0});
-  auto [expected, nextP, nextS] = step(p, s, batch.x, batch.y);
-  Tensor loss;
-  std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
-  EXPECT_TRUE(sameTensor(loss, expected));
-  EXPECT_TRUE(sameBits(p, nextP));
-  runtime::resetHighWater();
-  const int64_t before = runtime::memoryStats().currentBytes;
-  std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
-  const int64_t peak = runtime::memoryStats().highWaterBytes - before;
-  EXPECT_LE(peak, allowed) << "of " << eager << "; arena " << f.stats().arenaBytes;
+  for (const Numerics numerics : {Numerics::standard, Numerics::strict}) {
+    nn::State p = model.parameter_dict();
+    auto s = rule.init(p);
+    const int64_t eager = peakOf([&] { return step(p, s, batch.x, batch.y); });
+    const auto f = jit(step, {.numerics = numerics, .donate = {0, 1}});
+    auto [expected, nextP, nextS] = step(p, s, batch.x, batch.y);
+    Tensor loss;
+    std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
+    if (numerics == Numerics::strict) {
+      EXPECT_TRUE(sameTensor(loss, expected));
+      EXPECT_TRUE(sameBits(p, nextP));
+    }
+    runtime::resetHighWater();
+    const int64_t before = runtime::memoryStats().currentBytes;
+    std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
+    const int64_t peak = runtime::memoryStats().highWaterBytes - before;
+    EXPECT_LE(2 * peak, eager) << f.stats().arenaBytes << " of it the arena";
+    // The plan does not know that x may be a view, which is copied first.
+    EXPECT_LE(peak, f.stats().peakBytes - inputs + batch.x.type().bytes());
+  }
 }
 
-TEST(Peaks, W8NeedsLessThanEager) {
+TEST(Peaks, W8NeedsHalfOfEagersBeyondTheArguments) {
   manual_seed(1);
-  expectSmallStep(steps::Dense(), steps::Dense::batch(1000), 0.65, false);
+  for (const int64_t n : {100, 1000})
+    expectHalfOfAStep(steps::Dense(), steps::Dense::batch(n));
+  expectHalfOfAStep(steps::Cnn1d(), steps::Cnn1d::batch(195));
+  expectHalfOfAStep(steps::Recurrent(20), steps::Recurrent::batch(5, 8));
+  for (const int64_t n : {16, 100})
+    expectHalfOfAStep(steps::Tcn(), steps::Tcn::batch(n));
+  for (const int64_t n : {4, 64})
+    expectHalfOfAStep(steps::LeNet(), steps::LeNet::batch(n));
+  for (const int64_t n : {64, 2000})
+    expectHalfOfAStep(steps::FactorCnn(), steps::FactorCnn::batch(n));
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 
 #include "frontend/JitPipeline.h"
 #include "frontend/Trace.h"
+#include "runtime/ThreadPool.h"
 
 #include <gmock/gmock.h>
 
@@ -102,6 +103,46 @@ void expectSoundPlaces(const Schedule& schedule, const std::vector<LiveRange>& l
     }
 }
 
+// Of what has memory for chunks alone: one row group uses it, and piece r of each call's range
+// touches nothing but row r, told by every iteration.
+void expectOwnRows(const Schedule& schedule, int id, LiveRange live, const std::string& what) {
+  const PlannedBuffer& buffer = schedule.buffers[static_cast<size_t>(id)];
+  const auto group =
+      std::find_if(schedule.rowGroups.begin(), schedule.rowGroups.end(),
+                   [&](const auto& each) { return live.first == static_cast<int>(each.first); });
+  ASSERT_NE(group, schedule.rowGroups.end()) << what;
+  EXPECT_EQ(live.last, live.first + static_cast<int>(group->count) - 1) << what;
+  EXPECT_EQ(group->lanes, buffer.lanes) << what;
+  EXPECT_GE(buffer.laneBytes, group->pieceOf(group->lanes) * buffer.rowBytes) << what;
+  for (size_t step = group->first; step < group->first + group->count; ++step) {
+    const auto& call = schedule.calls[step];
+    const auto* nest = std::get_if<dt::codegen::NestSpec>(&call.kernel.what);
+    if (!nest)
+      continue;
+    std::vector<int64_t> at(nest->extents.size());
+    const auto check = [&](const dt::codegen::Access& access) {
+      int64_t element = access.offset.value;
+      for (size_t i = 0; i < at.size(); ++i)
+        element += at[i] * access.strides[i].value;
+      if (call.buffers[static_cast<size_t>(access.arg)] == id)
+        ASSERT_EQ(element * sizeOf(access.dtype) / buffer.rowBytes,
+                  at[0] / (call.range / group->rows))
+            << what << ": buffer " << id << " of " << call.name;
+    };
+    for (size_t loop = 1; loop > 0;) {
+      for (const auto& line : nest->lines)
+        if (auto* load = std::get_if<dt::codegen::Line::Load>(&line.what))
+          check(load->from);
+      for (const auto& store : nest->stores)
+        check(store.to);
+      for (const auto& fold : nest->folds)
+        check(fold.to);
+      for (loop = at.size(); loop > 0 && ++at[loop - 1] == nest->extents[loop - 1].value;)
+        at[--loop] = 0;
+    }
+  }
+}
+
 // Brute force: any two temporaries that live at one time lie apart, inside the arena or an output
 // that is not yet written, or follow each other in one place.
 void expectSoundPlan(const Schedule& schedule, const std::string& what) {
@@ -123,8 +164,10 @@ void expectSoundPlan(const Schedule& schedule, const std::string& what) {
       continue;
     EXPECT_EQ(a.arenaOffset % 64, 0) << what;
     const LiveRange own = widened(live[i], schedule);
+    if (a.rowBytes > 0)
+      expectOwnRows(schedule, static_cast<int>(i), own, what);
     if (a.home < 0) {
-      EXPECT_LE(a.arenaOffset + a.bytes, schedule.arenaBytes) << what;
+      EXPECT_LE(a.arenaOffset + a.heldBytes(), schedule.arenaBytes) << what;
     } else {
       const int output = outputs.at(a.home);
       EXPECT_LE(a.arenaOffset + a.bytes, schedule.buffers[output].bytes) << what;
@@ -138,8 +181,8 @@ void expectSoundPlan(const Schedule& schedule, const std::string& what) {
         continue;
       const LiveRange other = widened(live[j], schedule);
       const bool together = own.first <= other.last && other.first <= own.last;
-      const bool apart = a.home != b.home || a.arenaOffset + a.bytes <= b.arenaOffset ||
-                         b.arenaOffset + b.bytes <= a.arenaOffset;
+      const bool apart = a.home != b.home || a.arenaOffset + a.heldBytes() <= b.arenaOffset ||
+                         b.arenaOffset + b.heldBytes() <= a.arenaOffset;
       EXPECT_TRUE(!together || apart) << what << ": buffers " << i << " and " << j << " overlap";
     }
   }
@@ -206,6 +249,54 @@ TEST(PlanMemory, RowsOfAGroupReuseWhatIsDoneWith) {
   EXPECT_LT(schedule.arenaBytes, 512 * 512 * 8 + 4 * 512 * 8 + 2048);
   const auto x = dt::randn({512, 512});
   EXPECT_TRUE(sameBits(strictJit(dyingOperands)(x), dyingOperands(x)));
+}
+
+// Arrays of 2 MiB that only a group of rows knows, and no thread needs more than a chunk of them.
+TEST(PlanMemory, WhatOneGroupKnowsHasMemoryForChunks) {
+  auto inside = [](const dt::Tensor& x) { // array after array
+    dt::Tensor y = x;
+    for (int i = 0; i < 3; ++i) {
+      y = dt::exp(y - dt::max(y, 1, true));
+      y = dt::sin(y / dt::sum(y, 1, true));
+    }
+    return dt::sum(y, 1);
+  };
+  const Schedule schedule = scheduleOf(inside, {512, 512});
+  expectSoundPlan(schedule, "inside");
+  EXPECT_TRUE(std::any_of(schedule.buffers.begin(), schedule.buffers.end(), [](const auto& buffer) {
+    return buffer.rowBytes > 0 && buffer.bytes >= 512 * 512 * 8;
+  }));
+  EXPECT_LE(schedule.arenaBytes, schedule.lanes * (256 << 10) + 8 * 512 * 8);
+  const auto x = dt::randn({512, 512});
+  const dt::Tensor eager = inside(x);
+  const auto jitted = strictJit(inside);
+  EXPECT_TRUE(sameBits(jitted(x), eager));
+  auto& pool = dt::runtime::ThreadPool::global();
+  const int before = pool.threads();
+  for (const int threads : {1, 2, 3, 5}) { // also more than it was planned for
+    pool.setThreads(threads);
+    EXPECT_TRUE(sameBits(jitted(x), eager)) << threads;
+  }
+  pool.setThreads(before);
+}
+
+// What is needed last and made of little stands before its first user, a gradient's update behind
+// the gradient: the arena holds one of the large arrays, not all.
+TEST(PlanMemory, CallsStandWhereTheyNeedLeastMemory) {
+  auto early = [](const dt::Tensor& x) {
+    std::vector<dt::Tensor> wide;
+    for (int i = 0; i < 6; ++i)
+      wide.push_back(dt::matmul(dt::slice(x, 0, i, i + 8), dt::transpose(x)));
+    dt::Tensor y = dt::zeros({8});
+    for (const dt::Tensor& each : wide)
+      y = y + dt::sum(dt::cumsum(each, 1), 1);
+    return y;
+  };
+  const Schedule schedule = scheduleOf(early, {1500, 2});
+  expectSoundPlan(schedule, "early");
+  EXPECT_LE(schedule.arenaBytes, 3 * 8 * 1500 * 8);
+  const auto x = dt::randn({1500, 2});
+  EXPECT_TRUE(sameBits(strictJit(early)(x), early(x)));
 }
 
 // y[i,j] = x[j,i] ...: another iteration wants the element that this one would overwrite.
