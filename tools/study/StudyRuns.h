@@ -41,14 +41,15 @@ struct WholeRun {
   int programs = 1;
 };
 
-/// `loop` is given `step` itself, or `step` jitted.
-template <class F, class Loop> WholeRun makeRun(std::string method, F step, Loop loop) {
+/// `loop` is given `step` itself, or `step` jitted, which then owns the arguments in `donate`.
+template <class F, class Loop>
+WholeRun makeRun(std::string method, F step, Loop loop, std::vector<int> donate = {}) {
   WholeRun run;
   run.method = std::move(method);
-  run.run = [step, loop](Mode mode, Numerics numerics) -> Json {
+  run.run = [step, loop, donate](Mode mode, Numerics numerics) -> Json {
     if (mode == Mode::eager)
       return loop(step);
-    auto jitted = jit(step, {.numerics = numerics});
+    auto jitted = jit(step, {.numerics = numerics, .donate = donate});
     Json end = loop(jitted);
     end["compilations"] = jitted.stats().compilations;
     return end;

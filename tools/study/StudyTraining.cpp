@@ -185,7 +185,7 @@ WholeRun Training::regression() const {
     end.update({{"w", losses}, {"value", losses.back()}, {"residual", losses.back()}});
     return end;
   };
-  WholeRun run = makeRun("FC, Adam", regressionStep(), loop);
+  WholeRun run = makeRun("FC, Adam", regressionStep(), loop, {0, 1});
   run.unit = "epochs of FC";
   run.apart = 1e-6;
   run.residual = kLoss;
@@ -226,7 +226,7 @@ WholeRun Training::valueLearning() const {
     end.update({{"w", losses}, {"value", losses.back()}, {"residual", goalError(p)}});
     return end;
   };
-  WholeRun run = makeRun("DQN, Adam", valueStep(), loop);
+  WholeRun run = makeRun("DQN, Adam", valueStep(), loop, {0, 1});
   run.unit = "steps of DQN";
   run.apart = 1e-6;
   run.residual = kGoalError;
