@@ -29,8 +29,8 @@ constexpr int64_t kLeastShare = 256;
 constexpr int kMostIdleCheap = 16;
 /// The part by which an estimate must be lower to be worth a plan.
 constexpr int64_t kWorthPlanning = 64;
-/// A program that needs less stays as it is.
-constexpr int64_t kLeastPeak = 1 << 20;
+/// A program with less than that of temporaries stays as it is.
+constexpr int64_t kLeastPeak = 4 << 20;
 /// The part of a program's cost that computing again may add; it has to win twice that of the peak.
 constexpr double kBudget = 1.0 / 16;
 /// Of a candidate, for each byte that it frees: writing it, and reading three.
