@@ -126,8 +126,9 @@ KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int la
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
   spec.pack = variant == kPackedRows || variant == kPackedColumns;
-  if (spec.pack)
-    variant = variant == kPackedRows ? kRows : kColumns;
+  spec.sweep = variant == kSweptRows;
+  if (spec.pack || spec.sweep)
+    variant = variant == kPackedColumns ? kColumns : kRows;
   spec.dtype = dtype;
   spec.k = Size::param(0);
   spec.v = Size::param(1);
@@ -209,7 +210,7 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {
@@ -286,7 +287,7 @@ std::vector<EagerKernel> eagerGpuKernels() {
   std::vector<EagerKernel> kernels = eagerKernels(64);
   std::erase_if(kernels, [](const EagerKernel& kernel) {
     auto* product = std::get_if<MatmulSpec>(&kernel.spec.what);
-    return (product && product->pack) ||
+    return (product && (product->pack || product->sweep)) ||
            (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
   });
   return kernels;

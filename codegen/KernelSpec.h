@@ -137,7 +137,8 @@ struct MatmulSpec {
   /// (codegen/cuda/GpuBias).
   std::optional<Access> bias;
   bool relu = false;
-  bool pack = false; // V is copied first, a panel for many tiles
+  bool pack = false;  // V is copied first, a panel for many tiles
+  bool sweep = false; // V is read from end to end for each row of S, of which there should be one
   /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
   /// sum k mod 16. S and V lie along k.
   bool partialSums = false;

@@ -98,7 +98,7 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   k0_ = k0, k1_ = k1, first_ = first;
   if (spec_.partialSums)
     return partialSums();
-  if (sweeps())
+  if (spec_.sweep)
     return sweep();
   const int vectors = vectorsOfPanel();
   const int64_t width = int64_t{vectors} * spec_.lanes;

@@ -73,9 +73,9 @@ private:
                       mlir::ValueRange sums);
 
   // MatmulSweep.cpp: one row of S, rows of V from end to end.
-  bool sweeps() const;
   void sweep();
-  void sweepRows(mlir::Value v, mlir::Value end, mlir::Value k, int rows);
+  void sweepRow(mlir::Value s);
+  void sweepRows(mlir::Value s, mlir::Value v, mlir::Value end, mlir::Value k, int rows);
   void overVectors(mlir::Value v, mlir::Value end,
                    llvm::function_ref<void(mlir::Value at, mlir::Value mask)> body);
   mlir::Value sumAddress(mlir::Value v, mlir::Value at);

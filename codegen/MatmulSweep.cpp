@@ -12,18 +12,13 @@ using namespace mlir;
 namespace {
 constexpr int64_t kStretchBytes = 16384;
 constexpr int kRowsAtOnce = 8;
-constexpr int64_t kLargeBytes = 1 << 20; // below, V stays in cache between two stretches of tiles
 } // namespace
 
-bool MatmulEmitter::sweeps() const {
-  const Size &along = spec_.right.strides[2], &apart = spec_.right.strides[3];
-  return spec_.s.is(1) && spec_.lines.empty() && along.is(1) && !apart.isDynamic() &&
-         !spec_.v.isDynamic() && !spec_.k.isDynamic() && spec_.v.value > 8 * spec_.lanes &&
-         apart.value >= spec_.v.value && spec_.result.strides[2].is(1) &&
-         spec_.k.value * apart.value * sizeOf(spec_.dtype) >= kLargeBytes;
+void MatmulEmitter::sweep() {
+  k_.loop(s0_, s1_, 1, [&](Value s) { sweepRow(s); });
 }
 
-void MatmulEmitter::sweep() {
+void MatmulEmitter::sweepRow(Value s) {
   const int64_t vectors = kStretchBytes / (spec_.lanes * sizeOf(spec_.dtype));
   const int64_t stretch = vectors * spec_.lanes;
   if (!sums_)
@@ -35,11 +30,11 @@ void MatmulEmitter::sweep() {
     k_.loop(v, end, spec_.lanes, [&](Value at) {
       k_.storeVector(zeros(spec_.lanes), sumAddress(v, at), spec_.dtype, nullptr, alignment());
     });
-    k_.loop(k0_, groups, kRowsAtOnce, [&](Value k) { sweepRows(v, end, k, kRowsAtOnce); });
-    k_.loop(groups, k1_, 1, [&](Value k) { sweepRows(v, end, k, 1); });
+    k_.loop(k0_, groups, kRowsAtOnce, [&](Value k) { sweepRows(s, v, end, k, kRowsAtOnce); });
+    k_.loop(groups, k1_, 1, [&](Value k) { sweepRows(s, v, end, k, 1); });
     const auto finish = [&](Value at, Value mask) {
       Value sum = k_.loadVector(sumAddress(v, at), spec_.dtype, spec_.lanes, nullptr, alignment());
-      storeAlong(sum, k_.i64(0), at, 2, mask);
+      storeAlong(sum, s, at, 2, mask);
     };
     overVectors(v, end, finish);
   });
@@ -54,11 +49,11 @@ void MatmulEmitter::overVectors(Value v, Value end,
           [&](Value at) { body(at, k_.maskBelow(k_.sub(end, at), spec_.lanes)); });
 }
 
-void MatmulEmitter::sweepRows(Value v, Value end, Value k, int rows) {
+void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
   Vectors left;
   for (int i = 0; i < rows; ++i) {
     Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
-                               offset(spec_.left, k_.i64(0), nullptr, k_.add(k, k_.i64(i))));
+                               offset(spec_.left, s, nullptr, k_.add(k, k_.i64(i))));
     left.push_back(k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes));
   }
   overVectors(v, end, [&](Value at, Value mask) {

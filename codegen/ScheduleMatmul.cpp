@@ -93,11 +93,19 @@ bool isNarrow(int64_t m, int64_t n, int64_t k, int64_t lanes) {
   return n > 1 && 2 * n <= lanes && m >= 8 * lanes && k >= 32;
 }
 
-bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
+runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
   const Access& right = spec.right;
-  return !options.gpu && !spec.partialSums &&
-         runtime::packsRight({spec.s.value, spec.k.value, right.strides[3].value,
-                              right.strides[2].value, sizeOf(spec.dtype), spec.rows});
+  return {spec.s.value,           spec.v.value,       spec.k.value, right.strides[3].value,
+          right.strides[2].value, sizeOf(spec.dtype), spec.rows};
+}
+
+bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
+  return !options.gpu && !spec.partialSums && runtime::packsRight(shapeOf(spec));
+}
+
+bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
+  return !options.gpu && !spec.partialSums && spec.lines.empty() && spec.result.strides[2].is(1) &&
+         runtime::sweepsRight(shapeOf(spec));
 }
 
 int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 12 : 4; }
@@ -165,6 +173,7 @@ void Scheduler::matmul(Operation* op) {
   if (choose(options_.choices, !options_.gpu && runtime::sharesSets(apart)))
     spec.rows = std::min(spec.rows, runtime::kRowsInSet);
   spec.pack = choose(options_.choices, isPacked(spec, options_));
+  spec.sweep = choose(options_.choices, isSwept(spec, options_));
   // A panel that is copied had better be copied once.
   const int64_t panels = spec.pack ? 16 * spec.lanes : 0;
   spec.rangeOverV = choose(options_.choices,

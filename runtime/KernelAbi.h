@@ -35,6 +35,7 @@
 //   variant kStrided: any strides
 //   variants kPackedRows, kPackedColumns: the same as kRows and kColumns, for many s: panels of V
 //   are copied first; not on GPUs
+//   variant kSweptRows: the same as kRows, for one s: V is read from end to end; not on GPUs
 //
 // Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
 //   args   S, V, C
@@ -71,7 +72,8 @@ enum Variant : uint8_t {
   kColumns = 101,
   kStrided = 102,
   kPackedRows = 103,
-  kPackedColumns = 104
+  kPackedColumns = 104,
+  kSweptRows = 105
 };
 
 constexpr int kConvolutionLoops = 6;

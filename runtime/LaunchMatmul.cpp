@@ -133,11 +133,18 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   call.workPerElement = k;
   uint8_t variant = roles.variant();
   constexpr int64_t kRowsOfTiles = 12;
-  if (!output.onDevice && variant != kStrided &&
-      packsRight({roles.sExtent, k, roles.vector.contracted, roles.vector.free,
-                  sizeOf(output.type->dtype), kRowsOfTiles})) {
+  const MatmulShape product{call.rows.rank ? call.rows.extent[call.rows.rank - 1] : 1,
+                            roles.vExtent,
+                            k,
+                            roles.vector.contracted,
+                            roles.vector.free,
+                            sizeOf(output.type->dtype),
+                            kRowsOfTiles};
+  if (!output.onDevice && variant != kStrided && packsRight(product)) {
     call.cutsInner = true;
     variant = variant == kRows ? kPackedRows : kPackedColumns;
+  } else if (!output.onDevice && variant == kRows && sweepsRight(product)) {
+    variant = kSweptRows;
   }
   const DType dtype = output.type->dtype;
   call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, variant);

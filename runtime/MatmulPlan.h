@@ -1,5 +1,5 @@
-// When panels of a product's right operand are copied before tiles read them, for eager and
-// compiled alike. Numbers alone; no choice changes a bit.
+// How a product reads its right operand, for eager and compiled alike: where it lies, copied in
+// panels, or from end to end. Numbers alone; no choice changes a bit.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ constexpr int kRowsInSet = 8;
 
 /// C[s,v] = sum over k of S[s,k] V[k,v] in tiles of `rows`: V's strides along k and v, in elements.
 struct MatmulShape {
-  int64_t s, k;
+  int64_t s, v, k;
   int64_t alongK, alongV;
   int64_t elementBytes, rows;
 };
@@ -32,6 +32,15 @@ inline bool packsRight(const MatmulShape& shape) {
   const int64_t apart = shape.alongK * shape.elementBytes;
   return shape.alongV == 1 && shape.s >= kManyTiles * shape.rows &&
          (apart * shape.k >= kLargeBytes || (sharesSets(apart) && shape.k >= 128));
+}
+
+/// One row by a large V that lies along v: its rows are read from end to end, some at a time, while
+/// the sums stay in the nearest cache.
+inline bool sweepsRight(const MatmulShape& shape) {
+  constexpr int64_t kLeastRowBytes = 512, kLargeBytes = 1 << 20;
+  return shape.s == 1 && shape.alongV == 1 && shape.alongK >= shape.v &&
+         shape.v * shape.elementBytes > kLeastRowBytes &&
+         shape.k * shape.alongK * shape.elementBytes >= kLargeBytes;
 }
 
 } // namespace diptych::runtime

@@ -102,7 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Product{13, 9, 17}, Product{29, 33, 40}, Product{65, 77, 37},
                     Product{300, 40, 3}, Product{130, 45, 8}, Product{27, 2100, 21},
                     Product{250, 130, 512}, Product{245, 129, 1024}, Product{970, 140, 520},
-                    Product{41, 1024, 40}, Product{170, 512, 512}, Product{1700, 130, 512}),
+                    Product{1, 700, 450}, Product{450, 700, 1}, Product{41, 1024, 40},
+                    Product{170, 512, 512}, Product{1700, 130, 512}),
     [](const auto& info) {
       const Product& p = info.param;
       return std::to_string(p.m) + "x" + std::to_string(p.k) + "x" + std::to_string(p.n);
