@@ -68,6 +68,23 @@ TEST(RowGroups, ChunksHoldWholeTilesOfAProduct) {
       }
 }
 
+// The zeros around what all rows give could be written with the first rows, or much later.
+TEST(RowGroups, WhatSharesNoRowsBeginsLate) {
+  const Model f = [](const dt::Tensor& x) {
+    const dt::Tensor all = dt::sum(dt::softmax(x, -1), 0, true);
+    const dt::Tensor wide = dt::pad(all, {{0, T - 1}, {0, 0}}); // [T,N], zero but for a row
+    return dt::matmul(dt::cumsum(wide, 0), dt::transpose(x));
+  };
+  const Schedule schedule = scheduleOf(f, {T, N}, dt::Numerics::strict);
+  ASSERT_FALSE(schedule.rowGroups.empty());
+  const auto fill = std::find_if(schedule.calls.begin(), schedule.calls.end(),
+                                 [](const auto& call) { return call.name == "fill"; });
+  ASSERT_NE(fill, schedule.calls.end());
+  const auto& group = schedule.rowGroups[0];
+  EXPECT_GE(fill - schedule.calls.begin(), static_cast<ptrdiff_t>(group.first + group.count));
+  expectEagerBits(f, dt::randn({T, N}));
+}
+
 // What mixes rows splits groups: every row must be there before the next step reads it.
 TEST(RowGroups, WhatMixesRowsWaits) {
   const std::vector<Model> models = {
