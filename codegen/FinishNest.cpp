@@ -109,13 +109,19 @@ int countUnitLoads(NestSpec& nest, int loop) {
   return count;
 }
 
+// No lanes that are never on.
+int lanesWithin(const Size& extent, int lanes) {
+  while (!extent.isDynamic() && lanes > 1 && lanes / 2 >= extent.value)
+    lanes /= 2;
+  return lanes;
+}
+
 // A column fold reads a row of `lanes` elements at every step: a long run of memory is worth more
 // registers than the machine has, since the partials live in the L1 cache anyway. Where threads
 // share the columns, there are two such rows at least.
 int columnLanes(const NestSpec& nest, int lanes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
-  while (lanes > 1 && lanes / 2 >= extent)
-    lanes /= 2; // no lanes that are never on
+  lanes = lanesWithin(nest.extents[nest.vectorLoop], lanes);
   const bool isShort = nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
   const int most = isShort ? kColumnVectors * lanes : lanes;
   const int rows = nest.vectorLoop == 0 ? 2 : 1;
@@ -163,6 +169,8 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
     single.lanes = std::min(nest.lanes, options.vectorBytes / static_cast<int>(widestOf(nest)));
     if (!options.gpu && single.lanes > 1 && turnedLoad(single) >= 0)
       nest.lanes = single.lanes;
+    else if (!options.gpu && last >= 0)
+      nest.lanes = lanesWithin(nest.extents[last], nest.lanes);
     if (last < 0) {
       nest.extents.push_back(1);
       forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });
