@@ -36,6 +36,22 @@ const llvm::AnalysisID kSpared[] = {
     &llvm::TailDuplicateLegacyID,
 };
 
+// And passes for what kernels do not have: garbage collection, exceptions, debug values, hooks.
+const llvm::AnalysisID kWithoutWork[] = {
+    &llvm::FEntryInserterID,
+    &llvm::FixupStatepointCallerSavedID,
+    &llvm::FuncletLayoutID,
+    &llvm::GCMachineCodeAnalysisID,
+    &llvm::LiveDebugValuesID,
+    &llvm::MachineSanitizerBinaryMetadataID,
+    &llvm::PatchableFunctionID,
+    &llvm::RemoveLoadsIntoFakeUsesID,
+    &llvm::RemoveRedundantDebugValuesID,
+    &llvm::StackFrameLayoutAnalysisPassID,
+    &llvm::StackMapLivenessID,
+    &llvm::XRayInstrumentationID,
+};
+
 // The same for passes that are added without an ID: they ask the context whether to run.
 class SparedByName : public llvm::OptPassGate {
 public:
@@ -62,9 +78,12 @@ void addPasses(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
   llvm::TargetPassConfig* config = machine.createPassConfig(passes);
   config->setDisableVerify(true);
   config->disablePass(&llvm::PostRASchedulerID);
-  if (which == MachinePasses::forKernels)
+  if (which == MachinePasses::forKernels) {
     for (llvm::AnalysisID pass : kSpared)
       config->disablePass(pass);
+    for (llvm::AnalysisID pass : kWithoutWork)
+      config->disablePass(pass);
+  }
   auto* functions = new llvm::MachineModuleInfoWrapperPass(&machine);
   passes.add(config);
   passes.add(functions);
