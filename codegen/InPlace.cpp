@@ -32,24 +32,13 @@ bool touchesEachOnce(const Access& access, const std::vector<Size>& extents) {
   return true;
 }
 
-// The load of a row waits some 12 ns for the masked store of the row before it, whose lanes that
-// are off it seems to overlap: in rows of few vectors that is several times their work.
-bool hasShortMaskedRows(const NestSpec& nest) {
-  constexpr int64_t kFewVectors = 4;
-  if (nest.vectorLoop < 1 || nest.lanes == 1)
-    return false;
-  const Size& extent = nest.extents[static_cast<size_t>(nest.vectorLoop)];
-  return !extent.isDynamic() && extent.value % nest.lanes != 0 &&
-         extent.value < kFewVectors * nest.lanes;
-}
-
 } // namespace
 
 bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu) {
   const auto* nest = std::get_if<NestSpec>(&call.kernel.what);
   if (!call.isKernel() || !nest || !call.offsets.empty())
     return false;
-  if (gpu ? nest->stores.size() != 1 || !nest->folds.empty() : hasShortMaskedRows(*nest))
+  if (gpu && (nest->stores.size() != 1 || !nest->folds.empty()))
     return false;
   const auto bufferOf = [&](const Access& access) {
     return call.buffers[static_cast<size_t>(access.arg)];

@@ -8,7 +8,6 @@ namespace diptych::codegen {
 
 /// Whether the call reads element i of buffer `from` for nothing but element i of buffer `to`,
 /// which it writes once: each iteration loads before it stores, so `to` may lie where `from` does.
-/// Not where the CPU would be slow at it, in short rows with masks.
 /// `gpu`: and nothing else is stored or folded, since there LLVM is told that what a kernel only
 /// reads is not written (GpuKernel), and may load it again after a store.
 bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu);

@@ -42,8 +42,8 @@ int turnedLoad(const NestSpec& spec) {
 
 NestEmitter::NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract)
     : k_(kernel), spec_(spec), contract_(contract),
-      last_(static_cast<int>(spec.extents.size()) - 1), values_(spec.lines.size()),
-      index_(spec.extents.size()) {
+      last_(static_cast<int>(spec.extents.size()) - 1), lanes_(spec.lanes),
+      values_(spec.lines.size()), index_(spec.extents.size()) {
   analyse();
   turned_ = turnedLoad(spec);
 }
@@ -119,10 +119,31 @@ void NestEmitter::forEach(int depth, function_ref<void()> inner) {
   };
   if (depth != spec_.vectorLoop || spec_.lanes == 1)
     return k_.loop(from, to, 1, run);
+  if (const auto count = KernelBuilder::known(k_.sub(to, from)); count && isShortRow(*count))
+    return inPieces(*count, run);
   forVectors(from, to, {}, [&](Value i, ValueRange) {
     run(i);
     return SmallVector<Value>();
   });
+}
+
+// In place, the load of a row waits some 12 ns for a masked store of the row before, whose lanes
+// that are off it seems to overlap: several times the work of a row of few vectors.
+bool NestEmitter::isShortRow(int64_t count) const {
+  constexpr int64_t kFewVectors = 4;
+  return spec_.folds.empty() && spec_.cost() < kHeavyBody && count < kFewVectors * spec_.lanes;
+}
+
+// Vectors, then what is left over by halves, quarters, ... of a vector: nothing is masked.
+void NestEmitter::inPieces(int64_t count, function_ref<void(Value)> run) {
+  int64_t done = count / spec_.lanes * spec_.lanes;
+  k_.loop(k_.i64(0), k_.i64(done), spec_.lanes, run);
+  for (lanes_ /= 2; lanes_ > 0; lanes_ /= 2)
+    if (done + lanes_ <= count) {
+      run(k_.i64(done));
+      done += lanes_;
+    }
+  lanes_ = spec_.lanes;
 }
 
 // A loop that ends with a masked turn. Compiling takes as long as the code is: a body that does
@@ -260,7 +281,7 @@ Value NestEmitter::evaluate(const Line& line) {
     Value scalar = index_[index->loop];
     if (!vector)
       return scalar;
-    return k_.add(k_.broadcast(scalar, spec_.lanes), k_.laneIndex(spec_.lanes));
+    return k_.add(k_.broadcast(scalar, lanes_), k_.laneIndex(lanes_));
   }
   ScalarBuilder b(k_.builder(), k_.loc(), line.dtype);
   if (auto* constant = std::get_if<Line::Constant>(&line.what))
@@ -281,7 +302,7 @@ Value NestEmitter::apply(OpCode code, DType result, ArrayRef<Value> operands) {
 
 Value NestEmitter::operandOf(int line, bool vector) {
   Value value = values_[line];
-  return vector && !isVector_[line] ? k_.broadcast(value, spec_.lanes) : value;
+  return vector && !isVector_[line] ? k_.broadcast(value, lanes_) : value;
 }
 
 Value NestEmitter::offsetOf(const Access& access) {
@@ -298,8 +319,8 @@ Value NestEmitter::load(const Access& access, bool vector) {
     return k_.loadScalar(address, access.dtype);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1))
-    return k_.loadVector(address, access.dtype, spec_.lanes, mask_);
-  return k_.gatherVector(address, access.dtype, spec_.lanes, k_.size(stride), mask_);
+    return k_.loadVector(address, access.dtype, lanes_, mask_);
+  return k_.gatherVector(address, access.dtype, lanes_, k_.size(stride), mask_);
 }
 
 void NestEmitter::store(Value value, const Access& access, bool vector) {

@@ -30,6 +30,8 @@ private:
   void turnedTile(mlir::Value row, mlir::Value column);
   Values forVectors(mlir::Value from, mlir::Value to, const Values& init,
                     llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+  bool isShortRow(int64_t count) const;
+  void inPieces(int64_t count, llvm::function_ref<void(mlir::Value)> run);
   Values masked(llvm::function_ref<Values()> inner);
   void emitLines(int depth, int except = -1);
   void emitLoads(llvm::ArrayRef<int> lines);
@@ -72,6 +74,7 @@ private:
   const NestSpec& spec_;
   bool contract_;
   int last_;
+  int lanes_; // of vectors at this place: fewer than the nest's in pieces of one
   std::vector<int> depth_;
   std::vector<bool> isVector_;
   std::vector<mlir::Value> values_, index_;
