@@ -305,11 +305,27 @@ Value NestEmitter::operandOf(int line, bool vector) {
   return vector && !isVector_[line] ? k_.broadcast(value, lanes_) : value;
 }
 
+// What an outer loop adds to an address stands at the beginning of its body: nothing behind hoists
+// it (MachineCode), and inner loops would do it again for each vector.
 Value NestEmitter::offsetOf(const Access& access) {
+  OpBuilder::InsertionGuard guard(k_.builder());
+  const OpBuilder::InsertPoint here = k_.builder().saveInsertionPoint();
+  bool outer = true; // up to here every index was that of a loop
   Value offset = k_.size(access.offset);
-  for (int loop = 0; loop <= last_; ++loop)
-    if (!access.strides[loop].is(0))
-      offset = k_.add(offset, k_.mul(index_[loop], k_.size(access.strides[loop])));
+  for (int loop = 0; loop <= last_; ++loop) {
+    if (access.strides[loop].is(0))
+      continue;
+    auto index = dyn_cast<BlockArgument>(index_[loop]);
+    outer = outer && index && isa<scf::ForOp>(index.getOwner()->getParentOp());
+    if (outer)
+      k_.builder().setInsertionPointToStart(index.getOwner());
+    else
+      k_.builder().restoreInsertionPoint(here);
+    if (auto known = offset.getDefiningOp();
+        outer && known && known->getBlock() == index.getOwner())
+      k_.builder().setInsertionPointAfter(known);
+    offset = k_.add(offset, k_.mul(index_[loop], k_.size(access.strides[loop])));
+  }
   return offset;
 }
 

@@ -59,6 +59,8 @@ private:
   Values columnBlock(mlir::Value begin, mlir::Value end);
   mlir::Value accumulateInRegisters(mlir::Value begin, mlir::Value end, mlir::Value scratch);
   Values unrolledColumns(int64_t extent);
+  Values unrolledTree(int64_t first, int64_t step, int64_t extent);
+  Values unrolledElement(int64_t r);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
   Values combinePartials(llvm::ArrayRef<mlir::Value> scratch);
   using PieceFn = llvm::function_ref<Values(mlir::Value begin, mlir::Value end)>;

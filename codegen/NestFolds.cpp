@@ -203,28 +203,38 @@ void NestEmitter::foldColumns() {
 // Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
 // and drop out of the tree: partials start at the identity, so none is -0.0 and x op e is exact.
 NestEmitter::Values NestEmitter::unrolledColumns(int64_t extent) {
-  std::vector<Values> partials(spec_.folds.size());
-  for (int64_t r = 0; r < extent; ++r) {
-    index_[last_] = k_.i64(r);
-    emitLines(last_);
-    emitStores();
-    for (size_t j = 0; j < spec_.folds.size(); ++j) {
-      const Fold& fold = spec_.folds[j];
-      Value x = operandOf(fold.line, spec_.lanes > 1);
-      partials[j].push_back(combine(fold, identity(fold, spec_.lanes), x));
-    }
-  }
+  if (extent > 0)
+    return unrolledTree(0, 1, extent);
   Values totals;
-  for (size_t j = 0; j < spec_.folds.size(); ++j) {
-    Values& p = partials[j];
-    if (p.empty())
-      p.push_back(identity(spec_.folds[j], spec_.lanes));
-    for (size_t width = kPartials / 2; width >= 1; width /= 2)
-      for (size_t i = 0; i < width && i + width < p.size(); ++i)
-        p[i] = combine(spec_.folds[j], p[i], p[i + width]);
-    totals.push_back(p[0]);
-  }
+  for (const Fold& fold : spec_.folds)
+    totals.push_back(identity(fold, spec_.lanes));
   return totals;
+}
+
+// Elements first, first + step, ... as halving combines their partials. A branch of the tree is
+// done before the next one begins, so that few partials are in registers at once.
+NestEmitter::Values NestEmitter::unrolledTree(int64_t first, int64_t step, int64_t extent) {
+  if (step == kPartials)
+    return unrolledElement(first);
+  Values totals = unrolledTree(first, 2 * step, extent);
+  if (first + step >= extent)
+    return totals;
+  const Values others = unrolledTree(first + step, 2 * step, extent);
+  for (size_t j = 0; j < totals.size(); ++j)
+    totals[j] = combine(spec_.folds[j], totals[j], others[j]);
+  return totals;
+}
+
+NestEmitter::Values NestEmitter::unrolledElement(int64_t r) {
+  index_[last_] = k_.i64(r);
+  emitLines(last_);
+  emitStores();
+  Values partials;
+  for (const Fold& fold : spec_.folds) {
+    Value x = operandOf(fold.line, spec_.lanes > 1);
+    partials.push_back(combine(fold, identity(fold, spec_.lanes), x));
+  }
+  return partials;
 }
 
 // Partials live in 16 slots of stack memory: element r updates slot r mod 16, so the code of the
