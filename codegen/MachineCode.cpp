@@ -19,7 +19,7 @@ namespace diptych::codegen {
 namespace {
 
 // What LLVM offers to move, merge, hoist or lay out stands where it should already: without these
-// passes compiling takes a third less, and no kernel was measured to be slower.
+// passes compiling takes a third less, and few kernels some percent more (docs/design.md).
 const llvm::AnalysisID kSpared[] = {
     &llvm::DeadMachineInstructionElimID,
     &llvm::EarlyIfConverterLegacyID,
