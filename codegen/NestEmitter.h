@@ -53,8 +53,6 @@ private:
   Values foldStep(mlir::Value r, mlir::ValueRange carried);
   mlir::Value lanesOn(const Fold& fold, mlir::Value x);
   Values shortRow(mlir::Value extent);
-  bool hasFreeOrder() const;
-  Values severalChains(mlir::Value begin, mlir::Value end);
   Values rowBlock(mlir::Value begin, mlir::Value end);
   Values columnBlock(mlir::Value begin, mlir::Value end);
   mlir::Value accumulateInRegisters(mlir::Value begin, mlir::Value end, mlir::Value scratch);
@@ -68,6 +66,8 @@ private:
                     PieceFn piece);
   Values overBlocks(PieceFn block, const Values& identities);
   mlir::Value identity(const Fold& fold, int lanes);
+  mlir::Value elementOf(const Fold& fold, bool vector);
+  void storeTotals(Values totals, bool vector);
   mlir::Value combineTree(const Fold& fold, mlir::Value partials);
   mlir::Value combine(const Fold& fold, mlir::Value x, mlir::Value y);
   DType dtypeOf(const Fold& fold) const { return spec_.lines[fold.line].dtype; }

@@ -2,6 +2,7 @@
 // element r goes to partial r mod 16; partials are combined by halving; the totals of 64 blocks are
 // added in order, and so are the totals of these groups. Along rows the 16 partials are the lanes
 // of one vector; across columns they are 16 vectors.
+#include "codegen/ExtremumKeys.h"
 #include "codegen/Folds.h"
 #include "codegen/NestEmitter.h"
 
@@ -23,15 +24,35 @@ constexpr int64_t kUnrolledOperations = 256;
 // A fold of one vector, of so many bytes, with so few lines has its partials in registers.
 constexpr int64_t kRegisterBytes = 64;
 constexpr size_t kRegisterLines = 6;
-constexpr int kChains = 4; // of 16 partials, where their order is free
 } // namespace
 
 Value NestEmitter::identity(const Fold& fold, int lanes) {
-  return foldIdentity(k_, fold.combiner, dtypeOf(fold), lanes);
+  const DType dtype = dtypeOf(fold);
+  return foldsKeys(fold.combiner, dtype) ? keyIdentity(k_, fold.combiner, dtype, lanes)
+                                         : foldIdentity(k_, fold.combiner, dtype, lanes);
 }
 
 Value NestEmitter::combine(const Fold& fold, Value x, Value y) {
-  return foldCombine(k_, fold.combiner, dtypeOf(fold), x, y);
+  const DType dtype = dtypeOf(fold);
+  return foldCombine(k_, fold.combiner, foldsKeys(fold.combiner, dtype) ? keyType(dtype) : dtype, x,
+                     y);
+}
+
+// What the fold combines: the element, or its key.
+Value NestEmitter::elementOf(const Fold& fold, bool vector) {
+  Value x = operandOf(fold.line, vector);
+  return foldsKeys(fold.combiner, dtypeOf(fold)) ? keyOf(k_, fold.combiner, x) : x;
+}
+
+void NestEmitter::storeTotals(Values totals, bool vector) {
+  SmallVector<const Access*> to;
+  for (size_t j = 0; j < totals.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    if (foldsKeys(fold.combiner, dtypeOf(fold)))
+      totals[j] = numberOfKey(k_, dtypeOf(fold), totals[j]);
+    to.push_back(&fold.to);
+  }
+  storeAll(totals, to, vector);
 }
 
 Value NestEmitter::combineTree(const Fold& fold, Value partials) {
@@ -75,15 +96,13 @@ NestEmitter::Values NestEmitter::overBlocks(PieceFn block, const Values& identit
 }
 
 void NestEmitter::foldRows() {
-  auto stored = [&](const Values& totals) {
-    for (size_t j = 0; j < totals.size(); ++j)
-      store(totals[j], spec_.folds[j].to, false);
-  };
   auto general = [&] {
     Values identities;
     for (const Fold& fold : spec_.folds)
       identities.push_back(identity(fold, 1));
-    stored(overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities));
+    storeTotals(
+        overBlocks([&](Value begin, Value end) { return rowBlock(begin, end); }, identities),
+        false);
   };
   const Size& extent = spec_.extents[last_];
   if (!extent.isDynamic())
@@ -93,7 +112,8 @@ void NestEmitter::foldRows() {
     return arith::CmpIOp::create(k_.builder(), k_.loc(), predicate, k_.size(extent),
                                  k_.i64(kPartials));
   };
-  k_.when(compared(arith::CmpIPredicate::sle), [&] { stored(shortRow(k_.size(extent))); });
+  k_.when(compared(arith::CmpIPredicate::sle),
+          [&] { storeTotals(shortRow(k_.size(extent)), false); });
   k_.when(compared(arith::CmpIPredicate::sgt), general);
 }
 
@@ -112,7 +132,7 @@ NestEmitter::Values NestEmitter::foldStep(Value r, ValueRange carried) {
   Values next;
   for (size_t j = 0; j < spec_.folds.size(); ++j) {
     const Fold& fold = spec_.folds[j];
-    next.push_back(combine(fold, carried[j], lanesOn(fold, operandOf(fold.line, true))));
+    next.push_back(combine(fold, carried[j], lanesOn(fold, elementOf(fold, true))));
   }
   return next;
 }
@@ -140,42 +160,9 @@ NestEmitter::Values NestEmitter::shortRow(Value extent) {
   return partials;
 }
 
-// Extrema are the same in any order, and a combination takes long: NaN and the sign of 0 count.
-bool NestEmitter::hasFreeOrder() const {
-  const Size& extent = spec_.extents[last_];
-  return spec_.stores.empty() && spec_.lines.size() <= kRegisterLines &&
-         (extent.isDynamic() || extent.value >= kChains * kPartials) &&
-         std::all_of(spec_.folds.begin(), spec_.folds.end(), [](const Fold& fold) {
-           return fold.combiner == OpCode::Maximum || fold.combiner == OpCode::Minimum;
-         });
-}
-
-NestEmitter::Values NestEmitter::severalChains(Value begin, Value end) {
-  Values chains;
-  for (int c = 0; c < kChains; ++c)
-    llvm::append_range(chains, emptyPartials());
-  const size_t folds = spec_.folds.size();
-  chains = k_.loop(begin, end, kChains * kPartials, chains, [&](Value r, ValueRange carried) {
-    Values next;
-    for (int c = 0; c < kChains; ++c)
-      llvm::append_range(next, foldStep(k_.add(r, k_.i64(int64_t{c} * kPartials)),
-                                        carried.slice(static_cast<size_t>(c) * folds, folds)));
-    return next;
-  });
-  for (size_t i = folds; i < chains.size(); ++i)
-    chains[i % folds] = combine(spec_.folds[i % folds], chains[i % folds], chains[i]);
-  chains.truncate(folds);
-  return chains;
-}
-
 NestEmitter::Values NestEmitter::rowBlock(Value begin, Value end) {
   Values partials = emptyPartials();
   auto step = [&](Value r, ValueRange carried) { return foldStep(r, carried); };
-  if (hasFreeOrder()) {
-    Value wideEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kChains * kPartials));
-    partials = severalChains(begin, wideEnd);
-    begin = wideEnd;
-  }
   partials = forVectors(begin, end, partials, step);
   for (size_t j = 0; j < partials.size(); ++j)
     partials[j] = combineTree(spec_.folds[j], partials[j]);
@@ -194,10 +181,7 @@ void NestEmitter::foldColumns() {
       unrolled
           ? unrolledColumns(extent.value)
           : overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities);
-  SmallVector<const Access*> to;
-  for (const Fold& fold : spec_.folds)
-    to.push_back(&fold.to);
-  storeAll(totals, to, spec_.lanes > 1);
+  storeTotals(totals, spec_.lanes > 1);
 }
 
 // Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
@@ -231,7 +215,7 @@ NestEmitter::Values NestEmitter::unrolledElement(int64_t r) {
   emitStores();
   Values partials;
   for (const Fold& fold : spec_.folds) {
-    Value x = operandOf(fold.line, spec_.lanes > 1);
+    Value x = elementOf(fold, spec_.lanes > 1);
     partials.push_back(combine(fold, identity(fold, spec_.lanes), x));
   }
   return partials;
@@ -270,7 +254,7 @@ Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) 
           index_[last_] = k_.add(r, k_.i64(p));
           emitLines(last_);
           emitStores();
-          next.push_back(combine(fold, carried[p], operandOf(fold.line, spec_.lanes > 1)));
+          next.push_back(combine(fold, carried[p], elementOf(fold, spec_.lanes > 1)));
         }
         return next;
       });
@@ -285,7 +269,7 @@ void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
   Value slot = arith::AndIOp::create(k_.builder(), k_.loc(), index_[last_], k_.i64(kPartials - 1));
   for (size_t j = 0; j < scratch.size(); ++j) {
     const Fold& fold = spec_.folds[j];
-    Value x = operandOf(fold.line, spec_.lanes > 1);
+    Value x = elementOf(fold, spec_.lanes > 1);
     Value partial = k_.loadSlot(scratch[j], slot, x.getType());
     k_.storeSlot(combine(fold, partial, x), scratch[j], slot);
   }

@@ -29,6 +29,65 @@ TEST_P(FoldLayouts, HaveTheSameBits) {
       EXPECT_TRUE(sameBits(strictJit(largest)(x), largest(x)));
     }
 }
+// By definition: NaN if there is one, -0 below +0.
+double extremum(const std::vector<double>& x, bool largest) {
+  double found = largest ? -INFINITY : INFINITY;
+  for (const double v : x) {
+    if (std::isnan(v))
+      return v;
+    const bool zeros = v == 0 && found == 0;
+    if (zeros ? std::signbit(found) == largest : largest ? v > found : v < found)
+      found = v;
+  }
+  return found;
+}
+
+// One special number at each place among smaller, larger and equal ones; also nothing but it.
+TEST_P(FoldLayouts, ExtremaOfSpecialNumbers) {
+  const int64_t n = GetParam();
+  const double nan = NAN, specials[] = {0.0, -0.0, INFINITY, -INFINITY, nan, -nan, 5e-324, -5e-324};
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const double special : specials)
+      for (const double other : {0.0, -0.0, 1.0, -1.0, special})
+        for (const int64_t place : {int64_t{0}, n / 2, n - 1}) {
+          std::vector<double> x(static_cast<size_t>(n), other);
+          x[static_cast<size_t>(place)] = special;
+          const dt::Tensor row = dt::tensor(x, {1, n}).to(dtype);
+          for (const bool largest : {true, false}) {
+            const auto f = [&](int64_t axis) {
+              return [=](const dt::Tensor& t) {
+                return largest ? dt::max(t, axis) : dt::min(t, axis);
+              };
+            };
+            const double expected = static_cast<double>(
+                dtype == dt::f32 ? static_cast<float>(extremum(x, largest)) : extremum(x, largest));
+            for (const double found :
+                 {f(1)(row).to(dt::f64).item<double>(),
+                  f(0)(dt::transpose(row).contiguous()).to(dt::f64).item<double>()}) {
+              EXPECT_EQ(std::isnan(found), std::isnan(expected));
+              if (!std::isnan(expected)) {
+                EXPECT_EQ(found, expected);
+                EXPECT_EQ(std::signbit(found), std::signbit(expected));
+              }
+            }
+          }
+        }
+}
+
+// Compiled for the length: loops of another shape than eager mode's.
+TEST_P(FoldLayouts, CompiledExtremaHaveEagerBits) {
+  const int64_t n = GetParam();
+  dt::manual_seed(n);
+  for (const dt::DType dtype : {dt::f64, dt::f32}) {
+    const auto x = dt::randn({3, n}, dtype);
+    const auto zeros = -dt::abs(x) * 0.0; // -0 everywhere
+    const auto both = [](const dt::Tensor& x) { return dt::max(x, 1) / dt::min(x, 1); };
+    EXPECT_TRUE(sameBits(strictJit(both)(x), both(x)));
+    const auto largest = [](const dt::Tensor& x) { return dt::max(x, 1); };
+    EXPECT_TRUE(sameBits(strictJit(largest)(zeros), dt::select(zeros, 1, 0)));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Lengths, FoldLayouts,
                          testing::Values(1, 2, 3, 5, 8, 15, 16, 17, 33, 4095, 4096, 4097, 9000));
 
