@@ -65,6 +65,9 @@ public:
   /// Asks for the cache line; the address may lie behind the array.
   enum class Near : uint8_t { second = 2, first = 3 }; // cache, as LLVM counts
   void prefetch(mlir::Value address, Near cache = Near::first);
+  /// Where the access is read ahead: asks for what a call that continues this one would read there.
+  /// `stride`: of the loop that the range cuts.
+  void prefetchNext(const Access& access, const Size& stride, mlir::Value offset, int lanes);
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);
@@ -104,7 +107,7 @@ private:
   int pointerCount_ = -1; // where args are arguments of the function
   mlir::Block* entry_;
   mlir::Operation* prologueEnd_; // loads of args and params stand before it
-  llvm::DenseMap<int, mlir::Value> pointers_, slots_;
+  llvm::DenseMap<int, mlir::Value> pointers_, slots_, nextPointers_;
   llvm::DenseMap<int64_t, mlir::Value> constants_;
 };
 

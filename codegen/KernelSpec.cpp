@@ -30,6 +30,8 @@ public:
     number(static_cast<int>(access.dtype));
     sizes(access.strides);
     size(access.offset);
+    if (access.ahead)
+      text += "ahead ";
   }
 
   void operator()(const Line::Load& load) {

@@ -33,6 +33,7 @@ struct Access {
   DType dtype = DType::f64;
   std::vector<Size> strides; // one a loop
   Size offset = 0;
+  bool ahead = false; // where vectors are read, the same of the kernel's next call is fetched
 };
 
 /// One line of the scalar program. Operands are earlier lines.

@@ -330,12 +330,16 @@ Value NestEmitter::offsetOf(const Access& access) {
 }
 
 Value NestEmitter::load(const Access& access, bool vector) {
-  Value address = k_.address(k_.pointer(access.arg), access.dtype, offsetOf(access));
+  Value offset = offsetOf(access);
+  Value address = k_.address(k_.pointer(access.arg), access.dtype, offset);
   if (!vector)
     return k_.loadScalar(address, access.dtype);
   const Size& stride = access.strides[spec_.vectorLoop];
-  if (stride.is(1))
+  if (stride.is(1)) {
+    if (!mask_)
+      k_.prefetchNext(access, access.strides[0], offset, lanes_);
     return k_.loadVector(address, access.dtype, lanes_, mask_);
+  }
   return k_.gatherVector(address, access.dtype, lanes_, k_.size(stride), mask_);
 }
 

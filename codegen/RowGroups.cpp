@@ -14,6 +14,8 @@ constexpr double kWorthwhile = 512 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
 constexpr double kLargestRow = 768 * 1024;
 constexpr size_t kMaxSizes = 4;
+// An array that no cache keeps from one run to the next.
+constexpr int64_t kBeyondCaches = 8 << 20;
 
 class RowGrouping : public RowWalk {
 public:
@@ -166,6 +168,47 @@ private:
 } // namespace
 
 void groupRows(Schedule& schedule) { RowGrouping(schedule).group(); }
+
+// The load of rows of `buffer` that the call's vectors read where it computes anyway.
+static Access* loadAhead(ScheduledCall& call, int buffer) {
+  const auto fits = [&](const Access& access) {
+    return call.buffers[static_cast<size_t>(access.arg)] == buffer && access.strides[0].value > 0;
+  };
+  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what); nest && nest->vectorLoop > 0)
+    for (Line& line : nest->lines)
+      if (auto* load = std::get_if<Line::Load>(&line.what);
+          load && fits(load->from) &&
+          load->from.strides[static_cast<size_t>(nest->vectorLoop)].is(1))
+        return &load->from;
+  if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what);
+      product && !product->batch.is(1) && product->lines.empty() && fits(product->right))
+    return &product->right;
+  return nullptr;
+}
+
+static void readAhead(Schedule& schedule, const runtime::RowGroup& group) {
+  llvm::DenseMap<int, size_t> firstReader; // of what nobody writes
+  llvm::DenseSet<int> settled;
+  for (size_t i = group.first; i < group.first + group.count; ++i)
+    for (size_t arg = 0; arg < schedule.calls[i].buffers.size(); ++arg)
+      if (const int buffer = schedule.calls[i].buffers[arg];
+          mayWrite(schedule.calls[i], arg) || schedule.buffers[buffer].bytes < kBeyondCaches)
+        settled.insert(buffer);
+      else
+        firstReader.try_emplace(buffer, i);
+  for (size_t i = group.first + group.count; i-- > group.first;)
+    for (int buffer : schedule.calls[i].buffers)
+      if (!settled.contains(buffer) && firstReader[buffer] < i)
+        if (Access* load = loadAhead(schedule.calls[i], buffer)) {
+          load->ahead = true;
+          settled.insert(buffer);
+        }
+}
+
+void readAhead(Schedule& schedule) {
+  for (const runtime::RowGroup& group : schedule.rowGroups)
+    readAhead(schedule, group);
+}
 
 std::vector<size_t> orderByRows(Schedule& schedule) {
   RowGrouping grouping(schedule);

@@ -11,6 +11,11 @@ namespace diptych::codegen {
 /// called before memory is planned.
 void groupRows(Schedule& schedule);
 
+/// Of big arrays that several calls of a group read: the last of them also asks for the rows that
+/// the group's next chunk reads, so that memory is not idle while calls work in cache. To be called
+/// when groups are final.
+void readAhead(Schedule& schedule);
+
 /// The same, and says which call stands where now, by its former place.
 std::vector<size_t> orderByRows(Schedule& schedule);
 

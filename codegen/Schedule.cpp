@@ -41,6 +41,8 @@ Schedule Scheduler::run() {
   }
   schedule_.lanes = options_.lanes;
   planInBestOrder(schedule_, options_.gpu.has_value());
+  if (!options_.gpu)
+    readAhead(schedule_);
   return std::move(schedule_);
 }
 

@@ -54,6 +54,26 @@ TEST(RowGroups, SmallArraysStayInCacheAnyway) {
   EXPECT_TRUE(scheduleOf(f, {20, 30}, dt::Numerics::strict).rowGroups.empty());
 }
 
+// What no cache holds is asked for while the chunk before it is worked on, by one of its readers.
+TEST(RowGroups, LargeArraysAreReadAhead) {
+  const auto readers = [](const Schedule& schedule) {
+    int count = 0;
+    for (const auto& call : schedule.calls)
+      count += call.kernel.text().find("ahead") != std::string::npos;
+    return count;
+  };
+  const Model softmax = [](const dt::Tensor& x) { return dt::softmax(x, -1); };
+  EXPECT_EQ(readers(scheduleOf(softmax, {4000, N}, dt::Numerics::strict)), 1);
+  EXPECT_EQ(readers(scheduleOf(softmax, {T, N}, dt::Numerics::strict)), 0);
+  expectEagerBits(softmax, dt::randn({4000, N}));
+  const Model product = [](const dt::Tensor& x) {
+    const auto u = dt::softmax(dt::matmul(x, dt::ones({20})), -1);
+    return dt::matmul(dt::unsqueeze(u, 1), x);
+  };
+  EXPECT_EQ(readers(scheduleOf(product, {T, N, 20}, dt::Numerics::strict)), 1);
+  expectEagerBits(product, dt::randn({T, N, 20}));
+}
+
 // A product of matrices computes twelve rows in the time of one.
 TEST(RowGroups, ChunksHoldWholeTilesOfAProduct) {
   const Model f = [](const dt::Tensor& x) {
