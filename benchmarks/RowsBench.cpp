@@ -81,6 +81,25 @@ void fusedRows(benchmark::State& state, dt::DType dtype) {
         [&] { return compiled(X, w, r); });
 }
 
+// Sums over the rows of a matrix, a sum a column.
+void columnSums(benchmark::State& state, dt::DType dtype) {
+  const OneThread scope;
+  const Tensor x = dt::randn({state.range(0), state.range(1)}, dtype);
+  const auto total = [](const Tensor& x) { return dt::sum(x, 0); };
+  const auto compiled = dt::jit(total);
+  if (!dt::bench::agree(state, compiled(x), total(x), toleranceOf(dtype)))
+    return;
+  const int64_t bytes = x.numel() * dt::sizeOf(dtype);
+  timed(state, "B/s", static_cast<double>(bytes), dt::bench::readRate(bytes),
+        [&] { return compiled(x); });
+}
+
+void matrices(benchmark::internal::Benchmark* b) {
+  b->Args({1000, 300})->Args({20000, 500})->Args({20000, 512})->Args({200000, 8})->UseRealTime();
+}
+BENCHMARK_CAPTURE(columnSums, f64, dt::f64)->Name("one_thread/column_sums/f64")->Apply(matrices);
+BENCHMARK_CAPTURE(columnSums, f32, dt::f32)->Name("one_thread/column_sums/f32")->Apply(matrices);
+
 void sizes(benchmark::internal::Benchmark* b) {
   b->Args({170, 300, 8})->Args({1000, 300, 8})->Args({200, 468, 158})->UseRealTime();
 }

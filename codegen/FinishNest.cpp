@@ -116,13 +116,22 @@ int lanesWithin(const Size& extent, int lanes) {
   return lanes;
 }
 
+int64_t widestOf(const NestSpec& nest) {
+  int64_t widest = 4;
+  for (const Line& line : nest.lines)
+    widest = std::max(widest, sizeOf(line.dtype));
+  return widest;
+}
+
 // A column fold reads a row of `lanes` elements at every step: a long run of memory is worth more
 // registers than the machine has, since the partials live in the L1 cache anyway. Where threads
 // share the columns, there are two such rows at least.
-int columnLanes(const NestSpec& nest, int lanes) {
+int columnLanes(const NestSpec& nest, int lanes, int vectorBytes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
   lanes = lanesWithin(nest.extents[nest.vectorLoop], lanes);
   const bool isShort = nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
+  if (isShort && foldsTiles(nest))
+    return std::min(lanes, vectorBytes / static_cast<int>(widestOf(nest)));
   const int most = isShort ? kColumnVectors * lanes : lanes;
   const int rows = nest.vectorLoop == 0 ? 2 : 1;
   while (2 * lanes <= most && 2 * rows * lanes <= extent)
@@ -137,13 +146,6 @@ bool hasRaggedRows(const NestSpec& nest) {
   const int64_t extent = nest.extents[last].value;
   return nest.stores.empty() && extent < kFoldLanes && extent % 4 != 0 &&
          nest.extents[last - 1].value >= kFoldLanes;
-}
-
-int64_t widestOf(const NestSpec& nest) {
-  int64_t widest = 4;
-  for (const Line& line : nest.lines)
-    widest = std::max(widest, sizeOf(line.dtype));
-  return widest;
 }
 
 int nativeLanes(const NestSpec& nest, int vectorBytes) {
@@ -182,7 +184,9 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
       last == 0 || ((options.gpu || !hasRaggedRows(nest)) &&
                     countUnitLoads(nest, last) >= std::max(1, countUnitLoads(nest, last - 1)));
   nest.vectorLoop = rows ? last : last - 1;
-  nest.lanes = rows ? kFoldLanes : columnLanes(nest, nativeLanes(nest, options.vectorBytes));
+  nest.lanes = rows
+                   ? kFoldLanes
+                   : columnLanes(nest, nativeLanes(nest, options.vectorBytes), options.vectorBytes);
 }
 
 } // namespace diptych::codegen

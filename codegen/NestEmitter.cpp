@@ -99,6 +99,8 @@ void NestEmitter::level(int depth) {
   }
   if (turned_ >= 0 && depth == last_ - 1)
     return forEachTurned(depth);
+  if (depth == spec_.vectorLoop && foldsTiles(spec_) && fitsRegisters())
+    return foldTiles(depth);
   forEach(depth, [&] { body(depth); });
 }
 
@@ -337,10 +339,20 @@ Value NestEmitter::load(const Access& access, bool vector) {
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1)) {
     if (!mask_)
-      k_.prefetchNext(access, access.strides[0], offset, lanes_);
+      fetch(access, offset);
     return k_.loadVector(address, access.dtype, lanes_, mask_);
   }
   return k_.gatherVector(address, access.dtype, lanes_, k_.size(stride), mask_);
+}
+
+void NestEmitter::fetch(const Access& access, Value offset) {
+  constexpr int64_t kRowsAhead = 8, kLine = 64;
+  k_.prefetchNext(access, access.strides[0], offset, lanes_);
+  if (!fetchesRows_)
+    return;
+  Value below = k_.add(offset, k_.i64(kRowsAhead * access.strides[last_].value));
+  for (int64_t lane = 0; lane < lanes_; lane += kLine / sizeOf(access.dtype))
+    k_.prefetch(k_.address(k_.pointer(access.arg), access.dtype, k_.add(below, k_.i64(lane))));
 }
 
 void NestEmitter::store(Value value, const Access& access, bool vector) {

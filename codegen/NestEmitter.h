@@ -10,6 +10,12 @@ namespace diptych::codegen {
 /// a short pointwise nest that lies along the loop around the vectors.
 int turnedLoad(const NestSpec& spec);
 
+/// Whether a fold across columns reads more than the caches keep until the next columns' turn.
+bool leavesCache(const NestSpec& nest);
+/// Whether it should be done tile by tile, if its partials fit the registers: lanes are a register
+/// then.
+bool foldsTiles(const NestSpec& nest);
+
 class NestEmitter {
 public:
   NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract);
@@ -41,12 +47,13 @@ private:
 
   mlir::Value evaluate(const Line& line);
   mlir::Value load(const Access& access, bool vector);
+  void fetch(const Access& access, mlir::Value offset);
   mlir::Value operandOf(int line, bool vector);
   void store(mlir::Value value, const Access& access, bool vector);
   mlir::Value offsetOf(const Access& access);
   mlir::Value apply(OpCode code, DType result, llvm::ArrayRef<mlir::Value> operands);
 
-  // Folds (NestFolds.cpp).
+  // Folds (NestFolds.cpp) and those across columns (NestColumns.cpp).
   void foldRows();
   void foldColumns();
   Values emptyPartials();
@@ -59,8 +66,20 @@ private:
   Values unrolledColumns(int64_t extent);
   Values unrolledTree(int64_t first, int64_t step, int64_t extent);
   Values unrolledElement(int64_t r);
+  Values sixteenAtOnce(mlir::Value begin, mlir::Value end, const Values& partials);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
   Values combinePartials(llvm::ArrayRef<mlir::Value> scratch);
+  mlir::Value halved(const Fold& fold, Values partials);
+  bool fitsRegisters() const;
+  struct Tile;
+  void foldTiles(int depth);
+  void sumTile(const Tile& tile);
+  void addRows(const Tile& tile, mlir::Value r, mlir::Value end);
+  mlir::Value totalOf(const Tile& tile, mlir::Value column);
+  void eachColumn(const Tile& tile, llvm::function_ref<void(mlir::Value)> body);
+  mlir::Value sumAddress(const Tile& tile, mlir::Value sum, mlir::Value column);
+  mlir::Value loadSum(const Tile& tile, int sum, mlir::Value column);
+  void storeSum(mlir::Value value, const Tile& tile, int sum, mlir::Value column);
   using PieceFn = llvm::function_ref<Values(mlir::Value begin, mlir::Value end)>;
   Values overPieces(mlir::Value from, mlir::Value to, int64_t step, const Values& identities,
                     PieceFn piece);
@@ -71,6 +90,7 @@ private:
   mlir::Value combineTree(const Fold& fold, mlir::Value partials);
   mlir::Value combine(const Fold& fold, mlir::Value x, mlir::Value y);
   DType dtypeOf(const Fold& fold) const { return spec_.lines[fold.line].dtype; }
+  DType partialType(const Fold& fold) const;
 
   KernelBuilder& k_;
   const NestSpec& spec_;
@@ -80,9 +100,10 @@ private:
   std::vector<int> depth_;
   std::vector<bool> isVector_;
   std::vector<mlir::Value> values_, index_;
-  mlir::Value mask_;        // lanes that are on, where not all are
-  mlir::Value rest_, full_; // in a loop with one body: elements left, and whether all lanes are on
-  int turned_ = -1;         // line that is read by square blocks and turned
+  mlir::Value mask_;         // lanes that are on, where not all are
+  mlir::Value rest_, full_;  // in a loop with one body: elements left, and whether all lanes are on
+  bool fetchesRows_ = false; // loads ask for rows further down
+  int turned_ = -1;          // line that is read by square blocks and turned
 };
 
 } // namespace diptych::codegen

@@ -1,7 +1,7 @@
 // Reductions in the canonical order, whatever the layout: blocks of 4096 elements; in a block
 // element r goes to partial r mod 16; partials are combined by halving; the totals of 64 blocks are
 // added in order, and so are the totals of these groups. Along rows the 16 partials are the lanes
-// of one vector; across columns they are 16 vectors.
+// of one vector; across columns they are 16 vectors (NestColumns.cpp).
 #include "codegen/ExtremumKeys.h"
 #include "codegen/Folds.h"
 #include "codegen/NestEmitter.h"
@@ -18,12 +18,6 @@ namespace {
 constexpr int64_t kBlock = kFoldBlock;
 constexpr int64_t kGroup = kFoldGroup;
 constexpr int kPartials = kFoldPartials;
-constexpr int64_t kUnrollLimit = 16;
-// Of all copies of a body: an exponential written down 16 times takes a second to compile.
-constexpr int64_t kUnrolledOperations = 256;
-// A fold of one vector, of so many bytes, with so few lines has its partials in registers.
-constexpr int64_t kRegisterBytes = 64;
-constexpr size_t kRegisterLines = 6;
 } // namespace
 
 Value NestEmitter::identity(const Fold& fold, int lanes) {
@@ -33,9 +27,12 @@ Value NestEmitter::identity(const Fold& fold, int lanes) {
 }
 
 Value NestEmitter::combine(const Fold& fold, Value x, Value y) {
+  return foldCombine(k_, fold.combiner, partialType(fold), x, y);
+}
+
+DType NestEmitter::partialType(const Fold& fold) const {
   const DType dtype = dtypeOf(fold);
-  return foldCombine(k_, fold.combiner, foldsKeys(fold.combiner, dtype) ? keyType(dtype) : dtype, x,
-                     y);
+  return foldsKeys(fold.combiner, dtype) ? keyType(dtype) : dtype;
 }
 
 // What the fold combines: the element, or its key.
@@ -167,128 +164,6 @@ NestEmitter::Values NestEmitter::rowBlock(Value begin, Value end) {
   for (size_t j = 0; j < partials.size(); ++j)
     partials[j] = combineTree(spec_.folds[j], partials[j]);
   return partials;
-}
-
-void NestEmitter::foldColumns() {
-  const Size& extent = spec_.extents[last_];
-  const bool unrolled = !extent.isDynamic() && extent.value <= kUnrollLimit &&
-                        spec_.lines.size() <= kUnrollLimit &&
-                        extent.value * spec_.cost() <= kUnrolledOperations;
-  Values identities;
-  for (const Fold& fold : spec_.folds)
-    identities.push_back(identity(fold, spec_.lanes));
-  const Values totals =
-      unrolled
-          ? unrolledColumns(extent.value)
-          : overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities);
-  storeTotals(totals, spec_.lanes > 1);
-}
-
-// Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
-// and drop out of the tree: partials start at the identity, so none is -0.0 and x op e is exact.
-NestEmitter::Values NestEmitter::unrolledColumns(int64_t extent) {
-  if (extent > 0)
-    return unrolledTree(0, 1, extent);
-  Values totals;
-  for (const Fold& fold : spec_.folds)
-    totals.push_back(identity(fold, spec_.lanes));
-  return totals;
-}
-
-// Elements first, first + step, ... as halving combines their partials. A branch of the tree is
-// done before the next one begins, so that few partials are in registers at once.
-NestEmitter::Values NestEmitter::unrolledTree(int64_t first, int64_t step, int64_t extent) {
-  if (step == kPartials)
-    return unrolledElement(first);
-  Values totals = unrolledTree(first, 2 * step, extent);
-  if (first + step >= extent)
-    return totals;
-  const Values others = unrolledTree(first + step, 2 * step, extent);
-  for (size_t j = 0; j < totals.size(); ++j)
-    totals[j] = combine(spec_.folds[j], totals[j], others[j]);
-  return totals;
-}
-
-NestEmitter::Values NestEmitter::unrolledElement(int64_t r) {
-  index_[last_] = k_.i64(r);
-  emitLines(last_);
-  emitStores();
-  Values partials;
-  for (const Fold& fold : spec_.folds) {
-    Value x = elementOf(fold, spec_.lanes > 1);
-    partials.push_back(combine(fold, identity(fold, spec_.lanes), x));
-  }
-  return partials;
-}
-
-// Partials live in 16 slots of stack memory: element r updates slot r mod 16, so the code of the
-// body stands once and consecutive updates do not wait for each other.
-NestEmitter::Values NestEmitter::columnBlock(Value begin, Value end) {
-  SmallVector<Value> scratch;
-  for (const Fold& fold : spec_.folds)
-    scratch.push_back(k_.stackSlots(dtypeOf(fold), spec_.lanes, kPartials));
-  for (size_t j = 0; j < scratch.size(); ++j)
-    for (int p = 0; p < kPartials; ++p)
-      k_.storeSlot(identity(spec_.folds[j], spec_.lanes), scratch[j], k_.i64(p));
-  Value from = begin;
-  if (spec_.folds.size() == 1 && spec_.lines.size() <= kRegisterLines &&
-      kPartials * spec_.cost() <= kUnrolledOperations &&
-      spec_.lanes * sizeOf(dtypeOf(spec_.folds[0])) <= kRegisterBytes)
-    from = accumulateInRegisters(begin, end, scratch[0]);
-  k_.loop(from, end, 1, [&](Value r) {
-    index_[last_] = r;
-    accumulateColumn(scratch);
-  });
-  return combinePartials(scratch);
-}
-
-// 16 elements at a time, each added to its own register; what is left of the block adds to slots.
-Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) {
-  const Fold& fold = spec_.folds[0];
-  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
-  const Values identities(kPartials, identity(fold, spec_.lanes));
-  const Values partials =
-      k_.loop(begin, mainEnd, kPartials, identities, [&](Value r, ValueRange carried) {
-        Values next;
-        for (int p = 0; p < kPartials; ++p) {
-          index_[last_] = k_.add(r, k_.i64(p));
-          emitLines(last_);
-          emitStores();
-          next.push_back(combine(fold, carried[p], elementOf(fold, spec_.lanes > 1)));
-        }
-        return next;
-      });
-  for (int p = 0; p < kPartials; ++p)
-    k_.storeSlot(partials[static_cast<size_t>(p)], scratch, k_.i64(p));
-  return mainEnd;
-}
-
-void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
-  emitLines(last_);
-  emitStores();
-  Value slot = arith::AndIOp::create(k_.builder(), k_.loc(), index_[last_], k_.i64(kPartials - 1));
-  for (size_t j = 0; j < scratch.size(); ++j) {
-    const Fold& fold = spec_.folds[j];
-    Value x = elementOf(fold, spec_.lanes > 1);
-    Value partial = k_.loadSlot(scratch[j], slot, x.getType());
-    k_.storeSlot(combine(fold, partial, x), scratch[j], slot);
-  }
-}
-
-NestEmitter::Values NestEmitter::combinePartials(ArrayRef<Value> scratch) {
-  Values totals;
-  for (size_t j = 0; j < scratch.size(); ++j) {
-    const Fold& fold = spec_.folds[j];
-    Type type = identity(fold, spec_.lanes).getType();
-    Values p;
-    for (int i = 0; i < kPartials; ++i)
-      p.push_back(k_.loadSlot(scratch[j], k_.i64(i), type));
-    for (int width = kPartials / 2; width >= 1; width /= 2)
-      for (int i = 0; i < width; ++i)
-        p[i] = combine(fold, p[i], p[i + width]);
-    totals.push_back(p[0]);
-  }
-  return totals;
 }
 
 } // namespace diptych::codegen

@@ -91,4 +91,37 @@ TEST_P(FoldLayouts, CompiledExtremaHaveEagerBits) {
 INSTANTIATE_TEST_SUITE_P(Lengths, FoldLayouts,
                          testing::Values(1, 2, 3, 5, 8, 15, 16, 17, 33, 4095, 4096, 4097, 9000));
 
+// What leaves the caches is added tile by tile, or with rows fetched ahead; eager mode does
+// neither.
+TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
+  const auto spread = [](const dt::Tensor& x) {
+    const dt::Tensor first = dt::slice(x, 0, 0, 1);
+    return dt::sum((x - first) * (x - first), 0);
+  };
+  const auto total = [](const dt::Tensor& x) { return dt::sum(x, 0); };
+  const auto least = [](const dt::Tensor& x) { return dt::min(x, 0); };
+  for (const dt::Shape& shape : {dt::Shape{9000, 40},
+                                 {4097, 70},
+                                 {300, 1100},
+                                 {129, 1111},
+                                 {70000, 17},
+                                 {1000, 512},
+                                 {270000, 9}})
+    for (const dt::DType dtype : {dt::f64, dt::f32, dt::i64}) {
+      const auto x = (100.0 * dt::randn(shape)).to(dtype);
+      SCOPED_TRACE(x.type().str());
+      EXPECT_TRUE(sameBits(strictJit(total)(x), total(x)));
+      if (dtype == dt::i64)
+        continue;
+      EXPECT_TRUE(sameBits(strictJit(least)(x), least(x)));
+      EXPECT_TRUE(sameBits(strictJit(spread)(x), spread(x)));
+      // Rows stay as far apart as they were.
+      const auto part = [&](const dt::Tensor& x) { return dt::sum(dt::slice(x, 1, 1, 8), 0); };
+      EXPECT_TRUE(sameBits(strictJit(part)(x), part(x)));
+    }
+  const auto x = dt::randn({2, 3000, 50});
+  const auto inside = [](const dt::Tensor& x) { return dt::sum(x, 1); };
+  EXPECT_TRUE(sameBits(strictJit(inside)(x), inside(x)));
+}
+
 } // namespace

@@ -81,6 +81,16 @@ TEST_P(KernelEdges, StayAsTheyWere) {
       }
 }
 
+// Added in tiles, whose sums have room for whole vectors.
+TEST(KernelEdges, LargeColumnsStayAsTheyWere) {
+  const Function total = [](const dt::Tensor& x) { return dt::sum(x, 0); };
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const dt::Shape& shape : {dt::Shape{9000, 35}, {300, 1101}}) {
+      const dt::Tensor x = dt::randn(shape, dtype);
+      checkGuarded(*programOf(total, x.type()), x, total(x));
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, KernelEdges, testing::ValuesIn(kCases), [](const auto& info) {
   std::string name = info.param.name;
   std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });

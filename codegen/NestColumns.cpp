@@ -1,0 +1,299 @@
+// Reductions across columns: vectors run over columns, and the 16 partials of the canonical order
+// are 16 vectors.
+#include "codegen/Folds.h"
+#include "codegen/NestEmitter.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+constexpr int kPartials = kFoldPartials;
+constexpr int64_t kUnrollLimit = 16;
+// Of all copies of a body: an exponential written down 16 times takes a second to compile.
+constexpr int64_t kUnrolledOperations = 256;
+// A fold of one vector, of so many bytes, with so few lines has its partials in registers.
+constexpr int64_t kRegisterBytes = 64;
+constexpr size_t kRegisterLines = 6;
+// Tiles of columns: so many bytes of a row, and so many rows before the next vector's turn, which
+// the second cache holds.
+constexpr int64_t kTileBytes = 4096;
+constexpr int64_t kTileRows = 128;
+} // namespace
+
+void NestEmitter::foldColumns() {
+  const Size& extent = spec_.extents[last_];
+  const bool unrolled = !extent.isDynamic() && extent.value <= kUnrollLimit &&
+                        spec_.lines.size() <= kUnrollLimit &&
+                        extent.value * spec_.cost() <= kUnrolledOperations;
+  Values identities;
+  for (const Fold& fold : spec_.folds)
+    identities.push_back(identity(fold, spec_.lanes));
+  const Values totals =
+      unrolled
+          ? unrolledColumns(extent.value)
+          : overBlocks([&](Value begin, Value end) { return columnBlock(begin, end); }, identities);
+  storeTotals(totals, spec_.lanes > 1);
+}
+
+// Few elements: each has a partial of its own, in a register. Partials nobody wrote are identities
+// and drop out of the tree: partials start at the identity, so none is -0.0 and x op e is exact.
+NestEmitter::Values NestEmitter::unrolledColumns(int64_t extent) {
+  if (extent > 0)
+    return unrolledTree(0, 1, extent);
+  Values totals;
+  for (const Fold& fold : spec_.folds)
+    totals.push_back(identity(fold, spec_.lanes));
+  return totals;
+}
+
+// Elements first, first + step, ... as halving combines their partials. A branch of the tree is
+// done before the next one begins, so that few partials are in registers at once.
+NestEmitter::Values NestEmitter::unrolledTree(int64_t first, int64_t step, int64_t extent) {
+  if (step == kPartials)
+    return unrolledElement(first);
+  Values totals = unrolledTree(first, 2 * step, extent);
+  if (first + step >= extent)
+    return totals;
+  const Values others = unrolledTree(first + step, 2 * step, extent);
+  for (size_t j = 0; j < totals.size(); ++j)
+    totals[j] = combine(spec_.folds[j], totals[j], others[j]);
+  return totals;
+}
+
+NestEmitter::Values NestEmitter::unrolledElement(int64_t r) {
+  index_[last_] = k_.i64(r);
+  emitLines(last_);
+  emitStores();
+  Values partials;
+  for (const Fold& fold : spec_.folds) {
+    Value x = elementOf(fold, spec_.lanes > 1);
+    partials.push_back(combine(fold, identity(fold, spec_.lanes), x));
+  }
+  return partials;
+}
+
+// Partials live in 16 slots of stack memory: element r updates slot r mod 16, so the code of the
+// body stands once and consecutive updates do not wait for each other.
+NestEmitter::Values NestEmitter::columnBlock(Value begin, Value end) {
+  SmallVector<Value> scratch;
+  for (const Fold& fold : spec_.folds)
+    scratch.push_back(k_.stackSlots(dtypeOf(fold), spec_.lanes, kPartials));
+  for (size_t j = 0; j < scratch.size(); ++j)
+    for (int p = 0; p < kPartials; ++p)
+      k_.storeSlot(identity(spec_.folds[j], spec_.lanes), scratch[j], k_.i64(p));
+  Value from = begin;
+  if (fitsRegisters())
+    from = accumulateInRegisters(begin, end, scratch[0]);
+  fetchesRows_ = leavesCache(spec_);
+  k_.loop(from, end, 1, [&](Value r) {
+    index_[last_] = r;
+    accumulateColumn(scratch);
+  });
+  fetchesRows_ = false;
+  return combinePartials(scratch);
+}
+
+// 16 elements at a time, each added to its own register; what is left of the block adds to slots.
+Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) {
+  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
+  const Values partials =
+      sixteenAtOnce(begin, mainEnd, Values(kPartials, identity(spec_.folds[0], spec_.lanes)));
+  for (int p = 0; p < kPartials; ++p)
+    k_.storeSlot(partials[static_cast<size_t>(p)], scratch, k_.i64(p));
+  return mainEnd;
+}
+
+NestEmitter::Values NestEmitter::sixteenAtOnce(Value begin, Value end, const Values& partials) {
+  const Fold& fold = spec_.folds[0];
+  return k_.loop(begin, end, kPartials, partials, [&](Value r, ValueRange carried) {
+    Values next;
+    for (int p = 0; p < kPartials; ++p) {
+      index_[last_] = k_.add(r, k_.i64(p));
+      emitLines(last_);
+      next.push_back(combine(fold, carried[p], elementOf(fold, spec_.lanes > 1)));
+    }
+    return next;
+  });
+}
+
+void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {
+  emitLines(last_);
+  emitStores();
+  Value slot = arith::AndIOp::create(k_.builder(), k_.loc(), index_[last_], k_.i64(kPartials - 1));
+  for (size_t j = 0; j < scratch.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    Value x = elementOf(fold, spec_.lanes > 1);
+    Value partial = k_.loadSlot(scratch[j], slot, x.getType());
+    k_.storeSlot(combine(fold, partial, x), scratch[j], slot);
+  }
+}
+
+NestEmitter::Values NestEmitter::combinePartials(ArrayRef<Value> scratch) {
+  Values totals;
+  for (size_t j = 0; j < scratch.size(); ++j) {
+    const Fold& fold = spec_.folds[j];
+    Type type = identity(fold, spec_.lanes).getType();
+    Values p;
+    for (int i = 0; i < kPartials; ++i)
+      p.push_back(k_.loadSlot(scratch[j], k_.i64(i), type));
+    totals.push_back(halved(fold, p));
+  }
+  return totals;
+}
+
+Value NestEmitter::halved(const Fold& fold, Values p) {
+  for (int width = kPartials / 2; width >= 1; width /= 2)
+    for (int i = 0; i < width; ++i)
+      p[i] = combine(fold, p[i], p[i + width]);
+  return p[0];
+}
+
+// Whether 16 partials of a column vector fit the registers, and their body may stand 16 times.
+bool NestEmitter::fitsRegisters() const {
+  return spec_.folds.size() == 1 && spec_.stores.empty() && spec_.lines.size() <= kRegisterLines &&
+         kPartials * spec_.cost() <= kUnrolledOperations &&
+         spec_.lanes * sizeOf(dtypeOf(spec_.folds[0])) <= kRegisterBytes;
+}
+
+//===-- Long columns in tiles ----------------------------------------------------------------===//
+
+// Vector by vector, a long column would be read a cache line a row, from page to page: memory gives
+// half of what it can. A tile of some rows is read as it lies, into the second cache, and each
+// vector of it adds them to its partials in registers.
+
+// Of loads that vectors read along columns: the largest distance of rows, in bytes.
+static int64_t rowBytes(const NestSpec& nest) {
+  int64_t bytes = 0;
+  for (const Line& line : nest.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what);
+        load && load->from.strides[nest.vectorLoop].is(1))
+      bytes = std::max(bytes, std::abs(load->from.strides.back().value) * sizeOf(load->from.dtype));
+  return bytes;
+}
+
+bool leavesCache(const NestSpec& nest) {
+  constexpr int64_t kSecondCache = 1 << 20;
+  const Size &columns = nest.extents[nest.vectorLoop], &rows = nest.extents.back();
+  return !columns.isDynamic() && !rows.isDynamic() && rowBytes(nest) * rows.value > kSecondCache;
+}
+
+bool foldsTiles(const NestSpec& nest) {
+  const int64_t size = nest.folds.empty() ? 0 : sizeOf(nest.lines[nest.folds[0].line].dtype);
+  constexpr int64_t kSameSet =
+      2048; // rows so far apart, or a multiple, share sets of the nearest cache
+  return nest.folds.size() == 1 && nest.stores.empty() && leavesCache(nest) &&
+         rowBytes(nest) % kSameSet != 0 && nest.extents.back().value > kTileRows &&
+         nest.extents[nest.vectorLoop].value * size > kRegisterBytes && size >= 4;
+}
+
+/// Sums of a tile's columns in memory: by number of a sum, then by column.
+struct NestEmitter::Tile {
+  Value sums, first, end; // columns
+  int64_t width;
+};
+
+void NestEmitter::foldTiles(int depth) {
+  const DType dtype = partialType(spec_.folds[0]);
+  // One vector more than a row's: sums of a column do not share a set of the cache.
+  const int64_t columns = kTileBytes / sizeOf(dtype), width = columns + spec_.lanes;
+  Value sums =
+      k_.stackSlots(dtype, spec_.lanes, static_cast<int>((kPartials + 2) * width / spec_.lanes));
+  Value from = depth == 0 ? k_.lo() : k_.i64(0);
+  Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
+  k_.loop(from, to, columns, [&](Value first) {
+    const Tile tile{sums, first, k_.min(k_.add(first, k_.i64(columns)), to), width};
+    sumTile(tile);
+    forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
+      index_[depth] = column;
+      storeTotals({loadSum(tile, kPartials + 1, column)}, true);
+      return Values();
+    });
+  });
+}
+
+// The canonical order's levels: sums of blocks are added to that of a group, these to the last one.
+void NestEmitter::sumTile(const Tile& tile) {
+  constexpr int kOfGroup = kPartials, kOfAll = kPartials + 1;
+  const Fold& fold = spec_.folds[0];
+  const auto clear = [&](int from, int to) {
+    eachColumn(tile, [&](Value column) {
+      for (int sum = from; sum < to; ++sum)
+        storeSum(identity(fold, spec_.lanes), tile, sum, column);
+    });
+  };
+  const auto addTo = [&](int sum, function_ref<Value(Value)> term) {
+    eachColumn(tile, [&](Value column) {
+      storeSum(combine(fold, loadSum(tile, sum, column), term(column)), tile, sum, column);
+    });
+  };
+  const auto pieces = [&](Value from, Value to, int64_t step,
+                          function_ref<void(Value, Value)> piece) {
+    k_.loop(from, to, step,
+            [&](Value begin) { piece(begin, k_.min(k_.add(begin, k_.i64(step)), to)); });
+  };
+  clear(kOfAll, kOfAll + 1);
+  pieces(k_.i64(0), k_.size(spec_.extents[last_]), kFoldGroup, [&](Value group, Value groupEnd) {
+    clear(kOfGroup, kOfGroup + 1);
+    pieces(group, groupEnd, kFoldBlock, [&](Value block, Value blockEnd) {
+      clear(0, kPartials);
+      pieces(block, blockEnd, kTileRows, [&](Value r, Value end) { addRows(tile, r, end); });
+      addTo(kOfGroup, [&](Value column) { return totalOf(tile, column); });
+    });
+    addTo(kOfAll, [&](Value column) { return loadSum(tile, kOfGroup, column); });
+  });
+}
+
+// Rows r to end, r being a multiple of 16.
+void NestEmitter::addRows(const Tile& tile, Value r, Value end) {
+  const Fold& fold = spec_.folds[0];
+  forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
+    index_[last_ - 1] = column;
+    emitLines(last_ - 1);
+    Values partials;
+    for (int p = 0; p < kPartials; ++p)
+      partials.push_back(loadSum(tile, p, column));
+    Value whole = k_.add(r, k_.roundDown(k_.sub(end, r), kPartials));
+    partials = sixteenAtOnce(r, whole, partials);
+    for (int p = 0; p < kPartials; ++p)
+      storeSum(partials[static_cast<size_t>(p)], tile, p, column);
+    k_.loop(whole, end, 1, [&](Value row) {
+      index_[last_] = row;
+      emitLines(last_);
+      Value place = sumAddress(tile, k_.sub(row, whole), column);
+      const DType dtype = partialType(fold);
+      Value sum = k_.loadVector(place, dtype, spec_.lanes, nullptr);
+      k_.storeVector(combine(fold, sum, elementOf(fold, true)), place, dtype, nullptr);
+    });
+    return Values();
+  });
+}
+
+Value NestEmitter::totalOf(const Tile& tile, Value column) {
+  Values p;
+  for (int i = 0; i < kPartials; ++i)
+    p.push_back(loadSum(tile, i, column));
+  return halved(spec_.folds[0], p);
+}
+
+// All columns of a tile's sums, those behind its end too: there is room for them.
+void NestEmitter::eachColumn(const Tile& tile, function_ref<void(Value)> body) {
+  k_.loop(tile.first, tile.end, spec_.lanes, body);
+}
+
+Value NestEmitter::sumAddress(const Tile& tile, Value sum, Value column) {
+  Value offset = k_.add(k_.mul(sum, k_.i64(tile.width)), k_.sub(column, tile.first));
+  return k_.address(tile.sums, partialType(spec_.folds[0]), offset);
+}
+
+Value NestEmitter::loadSum(const Tile& tile, int sum, Value column) {
+  return k_.loadVector(sumAddress(tile, k_.i64(sum), column), partialType(spec_.folds[0]),
+                       spec_.lanes, nullptr);
+}
+
+void NestEmitter::storeSum(Value value, const Tile& tile, int sum, Value column) {
+  k_.storeVector(value, sumAddress(tile, k_.i64(sum), column), partialType(spec_.folds[0]),
+                 nullptr);
+}
+
+} // namespace diptych::codegen
