@@ -8,10 +8,8 @@
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
-#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/IR/OptBisect.h"
 #include "llvm/Target/TargetMachine.h"
 
 namespace diptych::codegen {
@@ -20,70 +18,120 @@ namespace {
 
 // What LLVM offers to move, merge, hoist or lay out stands where it should already: without these
 // passes compiling takes a third less, and few kernels some percent more (docs/design.md).
-const llvm::AnalysisID kSpared[] = {
-    &llvm::DeadMachineInstructionElimID,
-    &llvm::EarlyIfConverterLegacyID,
-    &llvm::EarlyMachineLICMID,
-    &llvm::EarlyTailDuplicateLegacyID,
-    &llvm::MachineCombinerID,
-    &llvm::MachineCopyPropagationID,
-    &llvm::MachineCSELegacyID,
-    &llvm::MachineLICMID,
-    &llvm::MachineSchedulerID,
-    &llvm::MachineSinkingLegacyID,
-    &llvm::PeepholeOptimizerLegacyID,
-    &llvm::ShrinkWrapID,
-    &llvm::TailDuplicateLegacyID,
+constexpr llvm::StringLiteral kSpared[] = {
+    "Canonicalize Freeze Instructions in Loops",
+    "CodeGen Prepare",
+    "Constant Hoisting",
+    "Early If-Conversion",
+    "Early Machine Loop Invariant Code Motion",
+    "Early Tail Duplication",
+    "Live Range Shrink",
+    "Loop Strength Reduction",
+    "Machine Common Subexpression Elimination",
+    "Machine Copy Propagation Pass",
+    "Machine InstCombiner",
+    "Machine Instruction Scheduler",
+    "Machine Loop Invariant Code Motion",
+    "Machine code sinking",
+    "Peephole Optimizations",
+    "Remove dead machine instructions",
+    "Shrink Wrapping analysis",
+    "Tail Duplication",
+    "X86 Domain Reassignment Pass",
+    "X86 LEA Optimize",
+    "X86 cmov Conversion",
 };
 
-// And passes for what kernels do not have: garbage collection, exceptions, debug values, hooks.
-const llvm::AnalysisID kWithoutWork[] = {
-    &llvm::FEntryInserterID,
-    &llvm::FixupStatepointCallerSavedID,
-    &llvm::FuncletLayoutID,
-    &llvm::GCMachineCodeAnalysisID,
-    &llvm::LiveDebugValuesID,
-    &llvm::MachineSanitizerBinaryMetadataID,
-    &llvm::PatchableFunctionID,
-    &llvm::RemoveLoadsIntoFakeUsesID,
-    &llvm::RemoveRedundantDebugValuesID,
-    &llvm::StackFrameLayoutAnalysisPassID,
-    &llvm::StackMapLivenessID,
-    &llvm::XRayInstrumentationID,
+// And passes for what kernels do not have: calls of C, atomics, exceptions, garbage collection,
+// debug values, hooks, x87, AMX tiles, defences against other tenants of the CPU.
+constexpr llvm::StringLiteral kWithoutWork[] = {
+    "Analyze Machine Code For Garbage Collection",
+    "Argument Stack Rebase",
+    "Assignment Tracking Analysis",
+    "Check CFA info and insert CFI instructions if needed",
+    "Contiguously Lay Out Funclets",
+    "Create Garbage Collector Module Metadata",
+    "Exception handling preparation",
+    "Expand Atomic instructions",
+    "Expand indirectbr instructions",
+    "Expand memcmp() to load/stores",
+    "Fixup Statepoint Caller Saved",
+    "Implement the 'patchable-function' attribute",
+    "Insert KCFI indirect call checks",
+    "Insert XRay ops",
+    "Insert fentry calls",
+    "Insert stack protectors",
+    "Instrument function entry/exit with calls to e.g. mcount() (post inlining)",
+    "Interleaved Access Pass",
+    "Live DEBUG_VALUE analysis",
+    "Local Dynamic TLS Access Clean-up",
+    "Local Stack Slot Allocation",
+    "Lower AMX intrinsics",
+    "Lower AMX type for load/store",
+    "Lower Garbage Collection Instructions",
+    "Machine Sanitizer Binary Metadata",
+    "Merge contiguous icmps into a memcmp",
+    "ObjC ARC contraction",
+    "Partially inline calls to library functions",
+    "Prepare callbr",
+    "Pseudo Probe Inserter",
+    "Register Allocation Pass Scoring",
+    "Remove Loads Into Fake Uses",
+    "Remove Redundant DEBUG_VALUE analysis",
+    "Replace intrinsics with calls to vector library",
+    "Safe Stack instrumentation pass",
+    "Shadow Stack GC Lowering",
+    "Stack Frame Layout Analysis",
+    "StackMap Liveness Analysis",
+    "Tile Register Configure",
+    "Tile Register Pre-configure",
+    "X86 Atom pad short functions",
+    "X86 DynAlloca Expander",
+    "X86 FP Stackifier",
+    "X86 Indirect Branch Tracking",
+    "X86 Indirect Thunks",
+    "X86 Load Value Injection (LVI) Load Hardening",
+    "X86 Load Value Injection (LVI) Ret-Hardening",
+    "X86 Lower Tile Copy",
+    "X86 Optimize Call Frame",
+    "X86 PIC Global Base Reg Initialization",
+    "X86 Return Thunks",
+    "X86 Speculative Execution Side Effect Suppression",
+    "X86 Suppress APX features for relocation",
+    "X86 insert wait instruction",
+    "X86 speculative load hardening",
 };
 
-// The same for passes that are added without an ID: they ask the context whether to run.
-class SparedByName : public llvm::OptPassGate {
+// Takes the passes that LLVM would add and leaves some out: then also what they alone would have
+// analysed is not.
+class Selected : public llvm::legacy::PassManagerBase {
 public:
-  bool isEnabled() const override { return true; }
-  bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override {
-    return !names_.contains(pass);
+  Selected(llvm::legacy::PassManager& passes, MachinePasses which) : passes_(passes) {
+    if (which == MachinePasses::all)
+      return;
+    out_.insert_range(kSpared);
+    out_.insert_range(kWithoutWork);
+  }
+
+  void add(llvm::Pass* pass) override {
+    if (out_.contains(pass->getPassName()))
+      delete pass;
+    else
+      passes_.add(pass);
   }
 
 private:
-  const llvm::StringSet<> names_{"Canonicalize Freeze Instructions in Loops",
-                                 "Loop Strength Reduction",
-                                 "codegenprepare",
-                                 "consthoist",
-                                 "lrshrink",
-                                 "x86-cmov-conversion",
-                                 "x86-domain-reassignment",
-                                 "x86-optimize-leas"};
+  llvm::legacy::PassManager& passes_;
+  llvm::StringSet<> out_;
 };
 
 // What TargetMachine::addPassesToEmitFile adds, without the second scheduler, whose order an
-// out-of-order CPU finds itself, and for kernels without what they do not need.
-void addPasses(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
-               llvm::raw_pwrite_stream& stream, llvm::CodeGenFileType type, MachinePasses which) {
+// out-of-order CPU finds itself.
+void addPasses(llvm::legacy::PassManagerBase& passes, llvm::TargetMachine& machine,
+               llvm::raw_pwrite_stream& stream, llvm::CodeGenFileType type) {
   llvm::TargetPassConfig* config = machine.createPassConfig(passes);
   config->setDisableVerify(true);
   config->disablePass(&llvm::PostRASchedulerID);
-  if (which == MachinePasses::forKernels) {
-    for (llvm::AnalysisID pass : kSpared)
-      config->disablePass(pass);
-    for (llvm::AnalysisID pass : kWithoutWork)
-      config->disablePass(pass);
-  }
   auto* functions = new llvm::MachineModuleInfoWrapperPass(&machine);
   passes.add(config);
   passes.add(functions);
@@ -102,18 +150,14 @@ void addPasses(llvm::legacy::PassManager& passes, llvm::TargetMachine& machine,
 
 llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
                                        llvm::CodeGenFileType type, MachinePasses which) {
-  static SparedByName spared;
-  llvm::OptPassGate& before = module.getContext().getOptPassGate();
-  if (which == MachinePasses::forKernels)
-    module.getContext().setOptPassGate(spared);
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
-  passes.add(new llvm::TargetLibraryInfoWrapperPass(
+  Selected selected(passes, which);
+  selected.add(new llvm::TargetLibraryInfoWrapperPass(
       llvm::TargetLibraryInfoImpl(module.getTargetTriple())));
-  addPasses(passes, machine, stream, type, which);
+  addPasses(selected, machine, stream, type);
   passes.run(module);
-  module.getContext().setOptPassGate(before);
   return code;
 }
 
