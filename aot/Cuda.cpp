@@ -58,8 +58,7 @@ public:
     }
     TracedModule module = traceFunction(request.function, types);
     JitStats stats;
-    runPipeline(*module.module, model_.options.numerics, stats, "fused", 0, 0, nullptr,
-                {.expandsWindows = true});
+    runPipeline(*module.module, model_.options.numerics, stats, "fused");
     Traced traced;
     traced.captures.first = types.size();
     for (const Value& capture : module.captures) {

@@ -179,6 +179,13 @@ KernelSpec indexSpec(const OpInfo& op, DType dtype) {
   return {IndexSpec{op.code, dtype, Size::param(0), Size::param(1), Size::param(2)}};
 }
 
+// The range is over rows.
+KernelSpec rollingSpec(const OpInfo& op, DType dtype) {
+  const bool picks = op.operandCount == 2;
+  return {RollingSpec{op.code, dtype, Size(0), Size::param(0), Size::param(1), Size::param(2),
+                      picks ? Size::param(3) : Size(1)}};
+}
+
 // Collects the kernels of one register width.
 class Collector {
 public:
@@ -290,6 +297,12 @@ std::vector<EagerKernel> eagerGpuKernels() {
     return (product && (product->pack || product->sweep)) ||
            (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
   });
+  for (const OpInfo& op : allOperators())
+    if (isRolling(op))
+      for (DType dtype : dtypesOf(op)) {
+        const DType out = op.typeRule == &typerules::rolling ? dtype : DType::i64;
+        kernels.push_back({op.code, dtype, out, kContiguous, rollingSpec(op, dtype)});
+      }
   return kernels;
 }
 

@@ -30,7 +30,11 @@ struct Emit {
   void operator()(const ConvolutionSpec& spec) { ConvolutionEmitter(kernel, spec).emit(); }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(kernel, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(kernel, spec); }
-  void operator()(const RowsSpec&) { throw Error("internal: rows are a kernel on GPUs only"); }
+  void operator()(const RollingSpec& spec) { refuse(info(spec.code).name); }
+  void operator()(const RowsSpec&) { refuse("a kernel of rows"); }
+  [[noreturn]] static void refuse(const std::string& what) {
+    throw Error("internal: " + what + " is a kernel on GPUs only");
+  }
 };
 } // namespace
 

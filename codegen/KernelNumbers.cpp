@@ -46,7 +46,8 @@ public:
       each({&loop.extent, &loop.block, &loop.left, &loop.right});
   }
   void operator()(BlockSumSpec& spec) { each({&spec.blocks, &spec.n}); }
-  void operator()(RowsSpec&) {} // for GPUs, made when sizes are known
+  void operator()(RollingSpec&) {} // for GPUs, made when sizes are known
+  void operator()(RowsSpec&) {}
   void operator()(IndexSpec& spec) { each({&spec.n, &spec.m, &spec.inner}); }
 
 private:

@@ -150,6 +150,12 @@ public:
     number(static_cast<int>(spec.dtype));
     sizes({spec.n, spec.m, spec.inner});
   }
+  void operator()(const RollingSpec& spec) {
+    text += info(spec.code).name;
+    text += ' ';
+    number(static_cast<int>(spec.dtype));
+    sizes({spec.rows, spec.n, spec.inner, spec.window, spec.picks});
+  }
   void operator()(const RowProduct& spec) {
     text += "product ";
     number(static_cast<int>(spec.dtype));
@@ -182,6 +188,10 @@ CumulativeSpec cumulativeSpecOf(const OpInfo& op) {
   return spec;
 }
 
+bool isRolling(const OpInfo& op) {
+  return op.family == Family::Library && op.has(AttrField::window);
+}
+
 std::string KernelSpec::text() const {
   Writer writer;
   writer.text = contract ? "contract " : "strict ";
@@ -200,6 +210,9 @@ static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
 static bool writesTo(const CumulativeSpec& spec, int arg) { return spec.to.arg == arg; }
 static bool writesTo(const ConvolutionSpec&, int arg) { return arg == 2; }
 static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
+static bool writesTo(const RollingSpec& spec, int arg) {
+  return arg == info(spec.code).operandCount;
+}
 static bool writesTo(const RowProduct& spec, int arg) { return spec.result.arg == arg; }
 static bool writesTo(const RowsSpec& spec, int arg) {
   return std::any_of(spec.parts.begin(), spec.parts.end(), [&](const RowsSpec::Part& part) {

@@ -186,6 +186,19 @@ struct IndexSpec {
   Size n, m, inner;
 };
 
+/// Of each element of x [outer, n, inner] in the window that ends at it: the position of an
+/// extremum or of the element that k others stand before, or its own rank. All contiguous; args as
+/// in runtime/KernelAbi.h. For GPUs only: CPUs have runtime/library/kernels/Rolling.h.
+struct RollingSpec {
+  OpCode code = OpCode::RollingArgmax;
+  DType dtype = DType::f64;
+  Size rows; // outer * inner
+  Size n, inner, window;
+  Size picks = 1; // values of k for each element
+};
+/// Whether the operator is one of these.
+bool isRolling(const OpInfo& op);
+
 /// out[r, i] = sum over k of matrix[r, i, k] vector[r, k], in the order of a product of matrices. A
 /// row's matrix lies in memory without gaps, turned or not.
 struct RowProduct {
@@ -213,7 +226,7 @@ struct RowsSpec {
 
 struct KernelSpec {
   std::variant<NestSpec, ArgSpec, CumulativeSpec, MatmulSpec, ConvolutionSpec, BlockSumSpec,
-               IndexSpec, RowsSpec>
+               IndexSpec, RollingSpec, RowsSpec>
       what;
   bool contract = false; // numerics `standard`: a*b+c may become one fma
 

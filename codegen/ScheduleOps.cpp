@@ -146,6 +146,15 @@ void Scheduler::scatter(Operation* op, OpCode code) {
   this->call(std::move(call));
 }
 
+// A kernel instead.
+void Scheduler::rolling(ScheduledCall call, const RollingSpec& spec) {
+  call.library = nullptr;
+  call.libraryName.clear();
+  call.kernel = {spec};
+  if (call.range != 0)
+    this->call(std::move(call));
+}
+
 void Scheduler::library(Operation* op, OpCode code) {
   ScheduledCall call;
   std::vector<TensorType> types;
@@ -162,6 +171,9 @@ void Scheduler::library(Operation* op, OpCode code) {
   call.range = own.range;
   call.grain = own.grain(kPieceWork);
   call.flops = own.work * static_cast<double>(own.range);
+  if (options_.gpu && isRolling(info(code)))
+    return rolling(std::move(call), {code, types[0].dtype, own.range, own.params[0], own.params[1],
+                                     own.params[2], types.size() == 2 ? own.params[3] : 1});
   call.params = own.params;
   if (own.failure || options_.scratchPieces)
     call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, 8));

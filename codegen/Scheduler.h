@@ -47,6 +47,7 @@ private:
   void cumulative(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
   void library(mlir::Operation* op, OpCode code);
+  void rolling(ScheduledCall call, const RollingSpec& spec);
   void solver(ir::SolverOp op);
   void scatter(mlir::Operation* op, OpCode code);
   /// A splat as one element in memory that every stride repeats.

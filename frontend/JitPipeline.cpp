@@ -34,7 +34,7 @@ private:
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until, int vectorBytes, int scratchPieces,
-                              Choices* choices, const GpuPasses& gpu) {
+                              Choices* choices, bool callsSolvers) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -55,8 +55,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
     passes::simplify(main, numerics);
   // Behind the algebra, which knows these operators; what stands for them then meets its
   // neighbours.
-  const bool expanded = gpu.expandsWindows && passes::expandWindows(main);
-  if ((gpu.callsSolvers && passes::callSolvers(main)) || expanded)
+  if (callsSolvers && passes::callSolvers(main))
     passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")

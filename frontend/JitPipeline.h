@@ -9,21 +9,15 @@
 
 namespace diptych {
 
-/// Passes for a GPU alone.
-struct GpuPasses {
-  bool expandsWindows = false; // rolling extrema and ranks are folds
-  bool callsSolvers = false;   // linear algebra goes to a solver library
-};
-
 /// Expands, simplifies, fuses and schedules @main of `module`, which is changed. Stops after
 /// `until` ("differentiated", "simplified", "fused"; empty: all the way). Kernels are made for
 /// registers of `vectorBytes`; 0: this machine's. `scratchPieces`: see codegen::ScheduleOptions.
 /// `choices`: made by sizes, or repeated; with them rows are not grouped and memory is not planned.
-/// `gpu`: what is made differently for one.
+/// `callsSolvers`: linear algebra goes to a GPU's solver library.
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until = "", int vectorBytes = 0,
                               int scratchPieces = 0, Choices* choices = nullptr,
-                              const GpuPasses& gpu = {});
+                              bool callsSolvers = false);
 
 /// Buffers, calls and arguments, one line each.
 std::string printPlan(const codegen::Schedule& schedule);

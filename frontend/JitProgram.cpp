@@ -75,9 +75,9 @@ void JitProgram::prepare(bool onDevice) {
       std::lock_guard lock(traceMutex());
       mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
       std::string why;
-      const GpuPasses gpu{onDevice, onDevice && contract && runtime::cuda::findSolver(why)};
-      schedule =
-          runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "", 0, 0, nullptr, gpu);
+      const bool solvers = onDevice && contract && runtime::cuda::findSolver(why);
+      schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "", 0, 0, nullptr,
+                             solvers);
       if (onDevice)
         schedule = codegen::schedule(
             copy->lookupSymbol<mlir::func::FuncOp>("main"),

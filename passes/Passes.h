@@ -32,10 +32,6 @@ void eraseBarriers(mlir::func::FuncOp function);
 /// Operators on bf16 and f16 become operators on f32 between conversions.
 void widenHalves(mlir::func::FuncOp function);
 
-/// Extrema and ranks of rolling windows become folds over views of the windows, with the same bits;
-/// true if anything was changed. For GPUs.
-bool expandWindows(mlir::func::FuncOp function);
-
 /// Operators of linear algebra become routines of a GPU's solver library, with what makes their
 /// results ours around them; true if anything was changed. Standard numerics only.
 bool callSolvers(mlir::func::FuncOp function);

@@ -46,19 +46,6 @@ def Differentiate : Diptych_NumericsPass<"diptych-differentiate", "::mlir::Modul
   }];
 }
 
-def ExpandWindows : Pass<"diptych-expand-windows", "::mlir::func::FuncOp"> {
-  let summary = "Fold over views of rolling windows for their extrema and ranks, as a GPU can";
-  let description = [{
-    ```mlir
-    %p = diptych.rolling_argmax %x {axis = 0 : i64, window = array<i64: 20>} : tensor<99xf64> -> tensor<99xi64>  // before
-
-    %w = diptych.windows %padded ... : tensor<118xf64> -> tensor<99x20xf64>                                     // after
-    %i = diptych.argmax %w {axis = 1 : i64} : tensor<99x20xf64> -> tensor<99xi64>
-    ```
-    Windows of more than 512 elements are left to the host.
-  }];
-}
-
 def CallSolvers : Pass<"diptych-call-solvers", "::mlir::func::FuncOp"> {
   let summary = "Call a GPU's solver library for operators of linear algebra";
   let description = [{

@@ -58,6 +58,12 @@
 //   range  outer
 // Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes
 // 0).
+//
+// Rolling extrema, ranks and choices, on GPUs only (contiguous; x is [outer, n, inner], k has m
+// values for each element of x): what runtime/library says of the same operators
+//   args   x, k if there is one, result
+//   params n, inner, window, m if there is k
+//   range  outer * inner
 #pragma once
 
 #include "ir/OpTable.h"

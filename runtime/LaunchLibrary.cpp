@@ -6,15 +6,20 @@
 #include "runtime/Library.h"
 #include "runtime/ThreadPool.h"
 #include "runtime/cuda/DeviceLaunch.h"
+#include "runtime/cuda/EagerTable.h"
 
 namespace diptych::runtime {
 
 void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& attrs,
                    const Strided& output) {
-  if (output.onDevice)
-    return cuda::runOnHost(info(code).name, inputs, output, [&](auto in, const Strided& out) {
-      launchLibrary(code, in, attrs, out);
-    });
+  const cuda::DeviceKernel* onDevice = nullptr;
+  if (output.onDevice) {
+    onDevice = cuda::findKernel(code, inputs[0].type->dtype, output.type->dtype, kContiguous);
+    if (!onDevice)
+      return cuda::runOnHost(info(code).name, inputs, output, [&](auto in, const Strided& out) {
+        launchLibrary(code, in, attrs, out);
+      });
+  }
   std::vector<TensorType> types;
   std::vector<Dense> dense;
   std::vector<void*> args;
@@ -25,8 +30,13 @@ void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& at
   }
   int64_t status = 0;
   args.push_back(output.data);
-  args.push_back(&status);
   const LibraryCall call = libraryCall({info(code), types, *output.type, attrs});
+  if (onDevice) {
+    if (call.range != 0)
+      cuda::launchEager(*onDevice, args, call.params, call.range);
+    return;
+  }
+  args.push_back(&status);
   ThreadPool::global().parallelFor(
       call.range, call.grain(kParallelGrain),
       [&](int64_t lo, int64_t hi) { call.kernel(args.data(), call.params.data(), lo, hi); });

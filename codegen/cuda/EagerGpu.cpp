@@ -25,9 +25,14 @@ GpuRequest eagerRequest(const EagerKernel& kernel) {
   case Family::ScatterAdd: params = 3; break;
   case Family::Creation:
   case Family::Pointwise: break;
+  case Family::Library:
+    if (isRolling(op)) {
+      params = 2 + op.operandCount;
+      break;
+    }
+    [[fallthrough]];
   case Family::Movement:
-  case Family::OverlapAdd:
-  case Family::Library: throw Error(std::string("internal: no eager kernel for ") + op.name);
+  case Family::OverlapAdd: throw Error(std::string("internal: no eager kernel for ") + op.name);
   }
   return {&kernel.spec, Size::param(params), params + 1};
 }

@@ -26,6 +26,7 @@ int argsOf(const MatmulSpec& spec) { return spec.bias ? 4 : 3; }
 int argsOf(const ConvolutionSpec&) { return 3; }
 int argsOf(const BlockSumSpec&) { return 2; }
 int argsOf(const IndexSpec&) { return 4; }
+int argsOf(const RollingSpec& spec) { return info(spec.code).operandCount + 1; }
 int argsOf(const RowsSpec& spec) { return spec.args; }
 
 // Descriptions of eager kernels leave the outermost extent open.
@@ -57,6 +58,12 @@ struct Emit {
   void operator()(const ConvolutionSpec& spec) { emitConvolution(emission, spec); }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(emission, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(emission, spec); }
+  void operator()(const RollingSpec& spec) {
+    RollingSpec closed = spec;
+    if (request.params)
+      closed.rows = request.range;
+    emitRolling(emission, closed);
+  }
   void operator()(const RowsSpec& spec) { emitRows(emission, spec); }
 };
 

@@ -45,6 +45,7 @@ void emitFolds(Emission& emission, const NestSpec& nest);
 void emitArg(Emission& emission, const ArgSpec& spec);
 void emitCumulative(Emission& emission, const CumulativeSpec& spec);
 void emitIndexed(Emission& emission, const IndexSpec& spec);
+void emitRolling(Emission& emission, const RollingSpec& spec);
 void emitRows(Emission& emission, const RowsSpec& spec);
 
 /// Blocks of one fold that a block of threads takes at a time.

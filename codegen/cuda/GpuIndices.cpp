@@ -232,22 +232,18 @@ private:
   // From the lowest to the highest.
   void overBits(Value bits, function_ref<void(Value)> body) {
     OpBuilder& b = k_.builder();
-    Type i32 = b.getI32Type();
-    auto loop = scf::WhileOp::create(b, k_.loc(), TypeRange{i32}, ValueRange{bits});
-    OpBuilder::InsertionGuard guard(b);
-    Block* before = b.createBlock(&loop.getBefore(), {}, {i32}, {k_.loc()});
-    Value zero = arith::ConstantOp::create(b, k_.loc(), b.getI32IntegerAttr(0));
-    Value some =
-        arith::CmpIOp::create(b, k_.loc(), arith::CmpIPredicate::ne, before->getArgument(0), zero);
-    scf::ConditionOp::create(b, k_.loc(), some, before->getArguments());
-    Block* after = b.createBlock(&loop.getAfter(), {}, {i32}, {k_.loc()});
-    Value left = after->getArgument(0);
-    Value bit = math::CountTrailingZerosOp::create(b, k_.loc(), left);
-    body(arith::ExtUIOp::create(b, k_.loc(), b.getI64Type(), bit));
-    Value one = arith::ConstantOp::create(b, k_.loc(), b.getI32IntegerAttr(1));
-    Value less = arith::SubIOp::create(b, k_.loc(), left, one);
-    Value rest = arith::AndIOp::create(b, k_.loc(), left, less);
-    scf::YieldOp::create(b, k_.loc(), rest);
+    const auto number = [&](int32_t value) -> Value {
+      return arith::ConstantOp::create(b, k_.loc(), b.getI32IntegerAttr(value));
+    };
+    const auto some = [&](ValueRange left) -> Value {
+      return arith::CmpIOp::create(b, k_.loc(), arith::CmpIPredicate::ne, left[0], number(0));
+    };
+    k_.repeat(bits, some, [&](ValueRange left) -> SmallVector<Value> {
+      Value bit = math::CountTrailingZerosOp::create(b, k_.loc(), left[0]);
+      body(arith::ExtUIOp::create(b, k_.loc(), b.getI64Type(), bit));
+      Value less = arith::SubIOp::create(b, k_.loc(), left[0], number(1));
+      return {arith::AndIOp::create(b, k_.loc(), left[0], less)};
+    });
   }
 
   Value rowOf(const Size& rows, Value j) {

@@ -62,6 +62,19 @@ SmallVector<Value> GpuKernel::unrolled(Value from, Value to, int64_t step, int64
   return loop(from, to, step, carried, body);
 }
 
+SmallVector<Value> GpuKernel::repeat(ValueRange init, function_ref<Value(ValueRange)> condition,
+                                     function_ref<SmallVector<Value>(ValueRange)> body) {
+  auto loop = scf::WhileOp::create(builder(), loc(), init.getTypes(), init);
+  OpBuilder::InsertionGuard guard(builder());
+  const SmallVector<Location> locations(init.size(), loc());
+  Block* before = builder().createBlock(&loop.getBefore(), {}, init.getTypes(), locations);
+  Value holds = condition(before->getArguments());
+  scf::ConditionOp::create(builder(), loc(), holds, before->getArguments());
+  Block* after = builder().createBlock(&loop.getAfter(), {}, init.getTypes(), locations);
+  scf::YieldOp::create(builder(), loc(), body(after->getArguments()));
+  return SmallVector<Value>(loop.getResults());
+}
+
 void GpuKernel::barrier() {
   meets_ = true;
   NVVM::Barrier0Op::create(builder(), loc());

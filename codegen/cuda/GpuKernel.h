@@ -41,6 +41,11 @@ public:
   unrolled(mlir::Value from, mlir::Value to, int64_t step, int64_t times, mlir::ValueRange init,
            llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
 
+  /// while (condition(carried)) carried = body(carried)
+  llvm::SmallVector<mlir::Value>
+  repeat(mlir::ValueRange init, llvm::function_ref<mlir::Value(mlir::ValueRange)> condition,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange)> body);
+
   void barrier();
   /// The value of the lane `offset` above; of scalars up to 64 bits. All lanes of the warp take
   /// part.

@@ -228,6 +228,12 @@ Tensor whileAndCond(const Tensor& x, const Tensor& y) {
       [](const Tensor& c) { return exp(-c); }, grown);
 }
 
+// Windows above 128 elements have launches of their own.
+Tensor rolled(const Tensor& x, const Tensor& y) {
+  return rolling_median(x, 20, 0, {.min_periods = 1}) +
+         rolling_max(y, 150, 0, {.min_periods = 1}) * rolling_rank(x, 9, 0, {.min_periods = 1});
+}
+
 struct Walk {
   const char* name;
   Binary of;
@@ -237,7 +243,7 @@ void PrintTo(const Walk& one, std::ostream* os) { *os << one.name; }
 
 class AotCudaWalks : public AotCuda, public testing::WithParamInterface<Walk> {};
 
-TEST_P(AotCudaWalks, LoopsAndBranchesGiveEagersBits) {
+TEST_P(AotCudaWalks, GivesEagersBits) {
   const Walk& one = GetParam();
   const auto filled = [](const Shape& shape, double first) {
     return reshape(sin(arange(static_cast<double>(TensorType{f64, shape}.numel())) + first), shape);
@@ -262,7 +268,8 @@ TEST_P(AotCudaWalks, LoopsAndBranchesGiveEagersBits) {
 INSTANTIATE_TEST_SUITE_P(All, AotCudaWalks,
                          testing::Values(Walk{"scan of odd rows", scanned, {5, 3}, {7}},
                                          Walk{"nested", nested, {2, 5}, {2, 5}},
-                                         Walk{"while and cond", whileAndCond, {4}, {4}}));
+                                         Walk{"while and cond", whileAndCond, {4}, {4}},
+                                         Walk{"rolling windows", rolled, {200}, {200}}));
 
 TEST_F(AotCuda, LargeProductsAreCublassWhereItIs) {
   const auto product = [](const Tensor& x, const Tensor& y) { return tanh(matmul(x, y)); };
