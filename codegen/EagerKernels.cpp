@@ -127,8 +127,9 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
   spec.pack = variant == kPackedRows || variant == kPackedColumns;
   spec.sweep = variant == kSweptRows;
-  if (spec.pack || spec.sweep)
-    variant = variant == kPackedColumns ? kColumns : kRows;
+  const bool narrow = variant == kNarrow;
+  if (spec.pack || spec.sweep || narrow)
+    variant = variant == kPackedColumns || narrow ? kColumns : kRows;
   spec.dtype = dtype;
   spec.k = Size::param(0);
   spec.v = Size::param(1);
@@ -140,9 +141,13 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
       dtype,
       {0, 0, variant == kRows ? unit : Size::param(5), variant == kColumns ? unit : Size::param(4)},
       0};
-  spec.result = {2, dtype, {0, Size::param(6), variant == kStrided ? Size::param(7) : unit, 0}, 0};
+  spec.result = {
+      2,
+      dtype,
+      {0, narrow ? unit : Size::param(6), variant == kStrided || narrow ? Size::param(7) : unit, 0},
+      0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.rows = vectorBytes == 64 ? 12 : 4;
+  spec.rows = vectorBytes != 64 ? 4 : narrow ? 8 : 12;
   return {spec};
 }
 
@@ -217,7 +222,8 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows})
+      for (uint8_t variant :
+           {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows, kNarrow})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {
@@ -293,8 +299,7 @@ std::vector<EagerKernel> eagerGpuKernels() {
   // Lanes and panels are the CPU's affair, but for convolution's panels, which params describe.
   std::vector<EagerKernel> kernels = eagerKernels(64);
   std::erase_if(kernels, [](const EagerKernel& kernel) {
-    auto* product = std::get_if<MatmulSpec>(&kernel.spec.what);
-    return (product && (product->pack || product->sweep)) ||
+    return (kernel.code == OpCode::Matmul && kernel.variant > kStrided) ||
            (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
   });
   for (const OpInfo& op : allOperators())

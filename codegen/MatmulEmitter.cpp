@@ -13,8 +13,8 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int kVectors = 2; // of a whole tile
-constexpr int kMiddleRows = 4;
+constexpr int kVectors = 2;             // of a whole tile
+constexpr int kFewerRows[] = {4, 2, 1}; // of tiles for what is left over, where that is not known
 // What one copy of a panel serves: as much of S as the last cache holds for all threads.
 constexpr int64_t kServedBytes = 8 << 20;
 } // namespace
@@ -174,13 +174,24 @@ void MatmulEmitter::overRows(Tile tile) {
       tiles(mainEnd, end, rest);
     return;
   }
-  // Rows in groups, the rest one by one.
-  Value groupedEnd = k_.add(mainEnd, k_.roundDown(k_.sub(end, mainEnd), kMiddleRows));
-  tiles(mainEnd, groupedEnd, kMiddleRows);
-  tiles(groupedEnd, end, 1);
+  Value done = mainEnd;
+  for (int fewer : kFewerRows) {
+    // Two only where V is turned for each tile.
+    if (fewer >= rows || (fewer == 2 && (!transposed() || spec_.pack)))
+      continue;
+    Value until = k_.add(done, k_.roundDown(k_.sub(end, done), fewer));
+    tiles(done, until, fewer);
+    done = until;
+  }
 }
 
-void MatmulEmitter::tile(const Tile& tile) { finish(tile, accumulate(tile)); }
+void MatmulEmitter::tile(Tile tile) {
+  // In front of the loops over k: LLVM would multiply in them.
+  tile.left = offset(spec_.left, tile.s0, nullptr, nullptr);
+  for (int i = 0; i < tile.rows; ++i)
+    tile.leftRows.push_back(k_.mul(k_.i64(i), k_.size(spec_.left.strides[1])));
+  finish(tile, accumulate(tile));
+}
 
 Value MatmulEmitter::zeros(int lanes) {
   Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), lanes);
@@ -204,7 +215,7 @@ Value MatmulEmitter::offset(const Access& access, Value s, Value v, Value k) {
   Value sum = k_.size(access.offset);
   const Value indices[] = {batch_, s, v, k};
   for (int loop = 0; loop < 4; ++loop)
-    if (!access.strides[loop].is(0))
+    if (indices[loop] && !access.strides[loop].is(0))
       sum = k_.add(sum, k_.mul(indices[loop], k_.size(access.strides[loop])));
   return sum;
 }
@@ -224,10 +235,10 @@ MatmulEmitter::Vectors MatmulEmitter::step(const Tile& tile, Value k, ValueRange
 MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, int from,
                                                ArrayRef<Value> right, ValueRange sums) {
   Vectors next(sums);
+  Value first = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
+                           k_.add(tile.left, k_.mul(k, k_.size(spec_.left.strides[3]))));
   for (int i = 0; i < tile.rows; ++i) {
-    Value s = k_.add(tile.s0, k_.i64(i));
-    Value address =
-        k_.address(k_.pointer(spec_.left.arg), spec_.dtype, offset(spec_.left, s, nullptr, k));
+    Value address = k_.address(first, spec_.dtype, tile.leftRows[i]);
     Value left = k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
     for (size_t j = 0; j < right.size(); ++j) {
       Value& sum = next[static_cast<size_t>(i * tile.vectors + from) + j];

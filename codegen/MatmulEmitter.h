@@ -18,8 +18,10 @@ private:
   struct Tile {
     mlir::Value s0, v0;
     int rows, vectors;
-    mlir::Value mask;     // of the last vector, in the tail of v
-    mlir::Value lastLane; // v index no lane may pass, in the tail
+    mlir::Value mask;                        // of the last vector, in the tail of v
+    mlir::Value lastLane;                    // v index no lane may pass, in the tail
+    mlir::Value left;                        // where the first row begins in S
+    llvm::SmallVector<mlir::Value> leftRows; // how far behind it the others do
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
 
@@ -31,7 +33,7 @@ private:
   int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   void overRows(Tile tile);
-  void tile(const Tile& tile);
+  void tile(Tile tile);
   Vectors accumulate(const Tile& tile);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, mlir::Value k, int from, llvm::ArrayRef<mlir::Value> right,
@@ -48,19 +50,31 @@ private:
   mlir::Value rightVector(mlir::Value v, mlir::Value k, Along along, int lanes, mlir::Value mask);
   mlir::Value loadVector(const Access& access, mlir::Value v, mlir::Value k, Along along, int lanes,
                          mlir::Value mask);
+  /// The rows of V that a vector's lanes are, found in front of the loops over k.
+  struct Lanes {
+    mlir::Value v0, base; // the first, and where it begins
+    Vectors lanes, apart; // the others' numbers and distances from it
+  };
+  Lanes lanesOf(const Tile& tile, mlir::Value vector);
   Vectors accumulateTurned(const Tile& tile);
-  Vectors transposedStep(const Tile& tile, mlir::Value k, mlir::ValueRange sums, int steps);
+  Vectors transposedStep(const Tile& tile, llvm::ArrayRef<Lanes> lanes, mlir::Value k,
+                         mlir::ValueRange sums, int steps);
+  int stepsAtOnce(const Tile& tile) const;
   /// The last steps of the block, where it is not known how many they are: first turned into
   /// memory.
-  void turnRest(const Tile& tile, mlir::Value k);
+  void turnRest(const Tile& tile, llvm::ArrayRef<Lanes> lanes, mlir::Value k);
   Vectors restStep(const Tile& tile, mlir::Value k, mlir::Value step, mlir::ValueRange sums);
   mlir::Value turnedAddress(const Tile& tile, mlir::Value step, int vector);
-  /// `steps` vectors along v, from k on; they lie along k. `count`: how many of them there are,
-  /// where that is not known.
-  Vectors transposeRight(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
-                         mlir::Value count = nullptr);
-  Vectors rightRows(const Tile& tile, mlir::Value vector, mlir::Value k, int steps,
-                    mlir::Value count);
+  /// Which steps of k are turned together, from the first on: they lie along k.
+  struct Steps {
+    mlir::Value k;
+    int all, wanted;             // 16 bytes of a row, 32 or a whole vector, and what is there of it
+    mlir::Value count = nullptr; // of what is there, where that is not known
+    bool fetches = false;        // rows some way ahead
+  };
+  Vectors transposeRight(const Lanes& lanes, const Steps& steps);
+  Vectors rightRows(const Lanes& lanes, const Steps& steps);
+  Vectors rightRow(const Lanes& lanes, int lane, const Steps& steps, int width);
   void pack(const Tile& tile);
   void fetchNextPanel(const Tile& tile);
   void packTurned(const Tile& tile);

@@ -12,7 +12,7 @@ using namespace mlir;
 
 namespace {
 // How far in front a row is fetched that is read a cache line at a time.
-constexpr int64_t kAheadBytes = 256;
+constexpr int64_t kAheadBytes = 128;
 } // namespace
 
 Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, int lanes,
@@ -53,27 +53,66 @@ Value MatmulEmitter::rightVector(Value v, Value k, Along along, int lanes, Value
   return values.back();
 }
 
-// Up to `lanes` steps of k at once: V is read along k, where it is contiguous, and turned in
-// registers.
-MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, Value k, ValueRange sums,
-                                                     int steps) {
+MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {
+  Lanes lanes;
+  lanes.v0 = k_.add(tile.v0, k_.mul(vector, k_.i64(spec_.lanes)));
+  lanes.base = offset(spec_.right, nullptr, lanes.v0, nullptr);
+  for (int i = 0; i < spec_.lanes; ++i) {
+    // Lanes past the end read the last row again; they are never stored.
+    Value lane = k_.i64(i);
+    if (tile.lastLane)
+      lane = k_.min(lane, k_.sub(tile.lastLane, lanes.v0));
+    lanes.lanes.push_back(lane);
+    lanes.apart.push_back(k_.mul(lane, k_.size(spec_.right.strides[2])));
+  }
+  return lanes;
+}
+
+// As many as registers hold beside the sums, of all vectors; or whole vectors, one after the other.
+int MatmulEmitter::stepsAtOnce(const Tile& tile) const {
+  const auto bytes = static_cast<int>(spec_.lanes * sizeOf(spec_.dtype));
+  const int registers = (bytes == 64 ? 32 : 16) - 2 - tile.rows * tile.vectors;
+  for (int steps = spec_.lanes; steps * sizeOf(spec_.dtype) >= kQuarterBytes; steps /= 2)
+    if (steps * tile.vectors <= registers)
+      return steps;
+  return 0;
+}
+
+// Up to `lanes` steps of k: V is read along k, where it is contiguous, and turned in registers.
+MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, ArrayRef<Lanes> lanes,
+                                                     Value k, ValueRange sums, int steps) {
   Vectors current(sums);
-  for (int j = 0; j < tile.vectors; ++j) {
-    const Vectors turned = transposeRight(tile, k_.i64(j), k, steps);
-    for (int step = 0; step < steps; ++step)
-      current = multiply(tile, k_.add(k, k_.i64(step)), j, turned[step], current);
+  const int fitting = stepsAtOnce(tile), all = fitting ? fitting : spec_.lanes;
+  for (int from = 0; from < steps; from += all) {
+    Value begin = k_.add(k, k_.i64(from));
+    const Steps at{begin, all, std::min(all, steps - from), nullptr, from == 0};
+    SmallVector<Vectors> turned;
+    for (int j = 0; j < tile.vectors; ++j) {
+      turned.push_back(transposeRight(lanes[j], at));
+      for (int step = 0; !fitting && step < at.wanted; ++step)
+        current = multiply(tile, k_.add(begin, k_.i64(step)), j, turned[j][step], current);
+    }
+    for (int step = 0; fitting && step < at.wanted; ++step) {
+      Vectors right;
+      for (const Vectors& vector : turned)
+        right.push_back(vector[step]);
+      current = multiply(tile, k_.add(begin, k_.i64(step)), 0, right, current);
+    }
   }
   return current;
 }
 
 MatmulEmitter::Vectors MatmulEmitter::accumulateTurned(const Tile& tile) {
   Vectors sums(static_cast<size_t>(tile.rows * tile.vectors), zeros(spec_.lanes));
+  SmallVector<Lanes> lanes;
+  for (int j = 0; j < tile.vectors; ++j)
+    lanes.push_back(lanesOf(tile, k_.i64(j)));
   Value end = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
   const bool known = !spec_.k.isDynamic() && spec_.k.value <= spec_.depth;
   if (!known) // before sums take the registers
-    turnRest(tile, end);
+    turnRest(tile, lanes, end);
   sums = k_.loop(k0_, end, spec_.lanes, sums, [&](Value k, ValueRange carried) {
-    return transposedStep(tile, k, carried, spec_.lanes);
+    return transposedStep(tile, lanes, k, carried, spec_.lanes);
   });
   if (!known)
     return k_.loop(end, k1_, 1, sums, [&](Value k, ValueRange carried) {
@@ -81,7 +120,7 @@ MatmulEmitter::Vectors MatmulEmitter::accumulateTurned(const Tile& tile) {
     });
   // Read under a mask and turned like the others.
   const auto rest = static_cast<int>(spec_.k.value % spec_.lanes);
-  return rest ? transposedStep(tile, end, sums, rest) : sums;
+  return rest ? transposedStep(tile, lanes, end, sums, rest) : sums;
 }
 
 Value MatmulEmitter::turnedAddress(const Tile& tile, Value step, int vector) {
@@ -89,12 +128,13 @@ Value MatmulEmitter::turnedAddress(const Tile& tile, Value step, int vector) {
   return k_.address(turned_, spec_.dtype, k_.mul(place, k_.i64(spec_.lanes)));
 }
 
-void MatmulEmitter::turnRest(const Tile& tile, Value k) {
+void MatmulEmitter::turnRest(const Tile& tile, ArrayRef<Lanes> lanes, Value k) {
   if (!turned_)
     turned_ = k_.stackSlots(spec_.dtype, spec_.lanes, vectorsOfPanel() * spec_.lanes);
   k_.when(k_.less(k, k1_), [&] {
     for (int j = 0; j < tile.vectors; ++j) {
-      const Vectors turned = transposeRight(tile, k_.i64(j), k, spec_.lanes, k_.sub(k1_, k));
+      const Vectors turned =
+          transposeRight(lanes[j], {k, spec_.lanes, spec_.lanes, k_.sub(k1_, k)});
       for (int step = 0; step < spec_.lanes; ++step)
         k_.storeVector(turned[step], turnedAddress(tile, k_.i64(step), j), spec_.dtype, nullptr,
                        alignment());
@@ -111,63 +151,73 @@ MatmulEmitter::Vectors MatmulEmitter::restStep(const Tile& tile, Value k, Value 
   return multiply(tile, k, 0, right, sums);
 }
 
-// V's rows as transposeQuarters takes them. They are read by halves of a register, both at once, so
-// that joining them costs no shuffle and a cache line is met once.
-MatmulEmitter::Vectors MatmulEmitter::rightRows(const Tile& tile, Value vector, Value k, int steps,
-                                                Value count) {
+// One row of them, in pieces of `width` steps.
+MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, const Steps& steps,
+                                               int width) {
+  const auto at = [&](int64_t ahead) {
+    Value first = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
+                             k_.add(lanes.base, k_.add(steps.k, k_.i64(ahead))));
+    return k_.address(first, spec_.dtype, lanes.apart[lane]);
+  };
+  if (steps.fetches && spec_.lines.empty())
+    k_.prefetch(at(kAheadBytes / sizeOf(spec_.dtype)));
+  Vectors pieces;
+  for (int from = 0; from < steps.all; from += width) {
+    Value mask;
+    if (steps.count)
+      mask = k_.maskBelow(k_.sub(steps.count, k_.i64(from)), width);
+    else if (steps.wanted < from + width)
+      mask = k_.maskBelow(k_.i64(std::max(0, steps.wanted - from)), width);
+    if (spec_.lines.empty())
+      pieces.push_back(k_.loadVector(at(from), spec_.dtype, width, mask));
+    else
+      pieces.push_back(rightVector(k_.add(lanes.v0, lanes.lanes[lane]),
+                                   k_.add(steps.k, k_.i64(from)), alongK, width, mask));
+  }
+  return pieces;
+}
+
+// V's rows as transposeQuarters takes them: `all` vectors of quarters of 16 bytes, each of another
+// row. A whole vector's are read by halves, both at once, so that joining them costs no shuffle and
+// a cache line is met once.
+MatmulEmitter::Vectors MatmulEmitter::rightRows(const Lanes& lanes, const Steps& steps) {
   const int64_t bytes = sizeOf(spec_.dtype);
   const int quarter = static_cast<int>(kQuarterBytes / bytes);
   const int quarters = spec_.lanes / quarter;
-  const int parts = quarters > 1 ? 2 : 1, width = spec_.lanes / parts;
-  Value v0 = k_.add(tile.v0, k_.mul(vector, k_.i64(spec_.lanes)));
-  const auto row = [&](int lane) {
-    Value v = k_.add(v0, k_.i64(lane));
-    // Lanes past the end read the last row again; they are never stored.
-    if (tile.lastLane)
-      v = k_.min(v, tile.lastLane);
-    if (!spec_.pack && !count && spec_.lines.empty()) {
-      Value ahead = k_.add(k, k_.i64(kAheadBytes / sizeOf(spec_.dtype)));
-      k_.prefetch(k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
-                             offset(spec_.right, nullptr, v, ahead)));
-    }
-    Vectors read;
-    for (int part = 0; part < parts; ++part) {
-      const int from = part * width;
-      Value mask;
-      if (count)
-        mask = k_.maskBelow(k_.sub(count, k_.i64(from)), width);
-      else if (steps < from + width)
-        mask = k_.maskBelow(k_.i64(std::max(0, steps - from)), width);
-      read.push_back(rightVector(v, k_.add(k, k_.i64(from)), alongK, width, mask));
-    }
-    return read;
-  };
-  Vectors rows(static_cast<size_t>(spec_.lanes));
+  const int width = std::min(steps.all, quarters == 4 ? 2 * quarter : quarter);
+  Vectors rows(static_cast<size_t>(steps.all));
   for (int t = 0; t < quarter; ++t) {
     SmallVector<Vectors> read;
     for (int q = 0; q < quarters; ++q)
-      read.push_back(row(t + q * quarter));
-    for (int part = 0; part < parts; ++part) {
+      read.push_back(rightRow(lanes, t + q * quarter, steps, width));
+    for (int part = 0; part < steps.all / width; ++part) {
+      Vectors pieces;
+      for (const Vectors& row : read)
+        pieces.push_back(row[part]);
+      const int place = part * width + t;
       if (quarters == 1) {
-        rows[t] = read[0][0];
+        rows[place] = pieces[0];
         continue;
       }
-      Value low = joined(k_, read[0][part], read[1][part]);
+      Value low = joined(k_, pieces[0], pieces[1]);
       if (quarters == 2) {
-        rows[part * quarter + t] = low;
+        rows[place] = low;
         continue;
       }
-      Value high = joined(k_, read[2][part], read[3][part]);
+      Value high = joined(k_, pieces[2], pieces[3]);
+      if (width == quarter) {
+        rows[place] = joined(k_, low, high);
+        continue;
+      }
       for (int odd = 0; odd < 2; ++odd)
-        rows[(2 * part + odd) * quarter + t] = everySecondQuarter(k_, low, high, bytes, odd);
+        rows[place + odd * quarter] = everySecondQuarter(k_, low, high, bytes, odd);
     }
   }
   return rows;
 }
 
-MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Tile& tile, Value vector, Value k,
-                                                     int steps, Value count) {
-  Vectors rows = rightRows(tile, vector, k, steps, count);
+MatmulEmitter::Vectors MatmulEmitter::transposeRight(const Lanes& lanes, const Steps& steps) {
+  Vectors rows = rightRows(lanes, steps);
   transposeQuarters(k_, rows, sizeOf(spec_.dtype));
   return rows;
 }
@@ -208,8 +258,9 @@ void MatmulEmitter::packTurned(const Tile& tile) {
   Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, spec_.lanes));
   const auto known = k_.known(depth);
   k_.loop(k_.i64(0), k_.i64(tile.vectors), 1, [&](Value vector) {
+    const Lanes lanes = lanesOf(tile, vector);
     const auto turn = [&](Value k, int steps, Value count) {
-      const Vectors turned = transposeRight(tile, vector, k, steps, count);
+      const Vectors turned = transposeRight(lanes, {k, spec_.lanes, steps, count});
       for (int step = 0; step < steps; ++step)
         k_.storeVector(turned[step], packedAddress(tile, k_.add(k, k_.i64(step)), vector),
                        spec_.dtype, nullptr, alignment());

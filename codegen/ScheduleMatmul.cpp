@@ -88,11 +88,6 @@ bool hasPartialSums(const MatmulSpec& spec, const ScheduleOptions& options) {
          (!right.strides[2].is(1) || spec.v.is(1)) && spec.k.value >= kLeastDepth;
 }
 
-// Fewer columns than half a vector has lanes, and sums long enough to pay for turning rows.
-bool isNarrow(int64_t m, int64_t n, int64_t k, int64_t lanes) {
-  return n > 1 && 2 * n <= lanes && m >= 8 * lanes && k >= 32;
-}
-
 runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
   const Access& right = spec.right;
   return {spec.s.value,           spec.v.value,       spec.k.value, right.strides[3].value,
@@ -148,9 +143,10 @@ void Scheduler::matmul(Operation* op) {
   // A matrix times a vector, or few, runs its vectors along the rows of the matrix.
   Operation* right = op->getOperand(1).getDefiningOp();
   const bool computed = right && isPrologue(right);
-  const bool exchange = (n == 1 && m != 1) ||
-                        (!computed && a.column == 1 &&
-                         choose(options_.choices, !options_.gpu && isNarrow(m, n, k, spec.lanes)));
+  const bool exchange =
+      (n == 1 && m != 1) ||
+      (!computed && a.column == 1 &&
+       choose(options_.choices, !options_.gpu && runtime::isNarrow(m, n, k, spec.lanes)));
   spec.s = exchange ? n : m, spec.v = exchange ? m : n;
   spec.left = a.access(0, a.row, 0, a.column);
   spec.result = c.access(2, c.row, c.column, 0);

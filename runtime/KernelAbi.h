@@ -35,6 +35,7 @@
 //   variant kStrided: any strides
 //   variants kPackedRows, kPackedColumns: the same as kRows and kColumns, for many s: panels of V
 //   are copied first; not on GPUs
+//   variant kNarrow: V's k stride and C's s stride are 1, for few s; not on GPUs
 //   variant kSweptRows: the same as kRows, for one s: V is read from end to end; not on GPUs
 //
 // Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
@@ -79,7 +80,8 @@ enum Variant : uint8_t {
   kStrided = 102,
   kPackedRows = 103,
   kPackedColumns = 104,
-  kSweptRows = 105
+  kSweptRows = 105,
+  kNarrow = 106
 };
 
 constexpr int kConvolutionLoops = 6;

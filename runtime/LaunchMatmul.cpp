@@ -1,6 +1,7 @@
 // Matrix products: which operand is walked along the vectors, what must be copied first, and how
 // batches are looped. fma(a, b, c) = fma(b, a, c): exchanging the operands keeps every bit.
 #include <algorithm>
+#include <string_view>
 
 #include "runtime/Buffer.h"
 #include "runtime/KernelRegistry.h"
@@ -29,7 +30,7 @@ struct Roles {
   // The variant that fits, kStrided where no vector does.
   uint8_t variant() const {
     if (cv != 1 && vExtent != 1)
-      return kStrided;
+      return cs == 1 && vector.contracted == 1 ? kNarrow : kStrided;
     if (vector.free == 1)
       return kRows;
     return vector.contracted == 1 ? kColumns : kStrided;
@@ -50,11 +51,22 @@ Roles assign(const Strided& x, const Strided& y, const Strided& out, bool exchan
   return {left, right, shape[m], shape[n], cs[m], cs[n], batchOf(cs)};
 }
 
-// Exchanged for matrix times vector: there the rows of the matrix are what a vector can run along.
-bool shouldExchange(const Strided& x, const Strided& y, const Strided& out) {
-  const int m = out.type->rank() - 2;
-  const bool column = out.type->shape[m + 1] == 1 && out.type->shape[m] != 1;
-  return column && assign(x, y, out, true).variant() != kStrided;
+int64_t lanesOf(DType dtype) {
+  static const int64_t bytes =
+      KernelRegistry::builtInLevel() == std::string_view("x86-64-v4") ? 64 : 32;
+  return bytes / sizeOf(dtype);
+}
+
+// Exchanged for matrix times vector, or times few: there the rows of the matrix are what a vector
+// can run along.
+bool shouldExchange(const Strided& x, const Strided& y, int64_t k, const Strided& out) {
+  const Shape& shape = out.type->shape;
+  const int64_t m = shape[shape.size() - 2], n = shape[shape.size() - 1];
+  const bool narrow = !out.onDevice && isNarrow(m, n, k, lanesOf(out.type->dtype));
+  if (n == 1 ? m == 1 : !narrow)
+    return false;
+  const uint8_t variant = assign(x, y, out, true).variant();
+  return narrow ? variant == kNarrow : variant != kStrided;
 }
 
 /// A contiguous copy of an operand that no variant takes as it lies.
@@ -152,7 +164,7 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
 }
 
 bool multiply(const Strided& x, const Strided& y, int64_t k, const Strided& output) {
-  const bool exchanged = shouldExchange(x, y, output);
+  const bool exchanged = shouldExchange(x, y, k, output);
   const Roles roles = assign(x, y, output, exchanged);
   if (roles.variant() != kStrided)
     return runMatmul(roles, k, output);

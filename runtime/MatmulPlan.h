@@ -23,6 +23,12 @@ struct MatmulShape {
   int64_t elementBytes, rows;
 };
 
+/// Fewer columns than half a vector has lanes, and sums long enough to pay for turning rows:
+/// vectors run along the rows of the left operand, which lie along k.
+inline bool isNarrow(int64_t m, int64_t n, int64_t k, int64_t lanes) {
+  return n > 1 && 2 * n <= lanes && m >= 8 * lanes && k >= 32;
+}
+
 /// Where V lies along k it has to be turned, once for all tiles instead of for each. Else where its
 /// panel leaves the cache between two tiles: it is large, or its rows share sets of the cache.
 inline bool packsRight(const MatmulShape& shape) {

@@ -91,6 +91,24 @@ TEST(KernelEdges, LargeColumnsStayAsTheyWere) {
     }
 }
 
+// Whole tiles, what is left of rows and columns, and few columns, whose tiles are stored turned.
+template <int64_t columns> dt::Tensor productWith(const dt::Tensor& x) {
+  return dt::matmul(x, dt::slice(dt::slice(x, 0, 0, x.shape(1)), 1, 0, columns));
+}
+
+TEST(ProductEdges, StayAsTheyWere) {
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const int64_t rows : {130, 131, 143})
+      for (const Function f : {productWith<1>, productWith<3>, productWith<7>, productWith<8>,
+                               productWith<17>, productWith<33>}) {
+        const dt::Tensor x = dt::randn({rows, 45}, dtype);
+        const dt::Tensor expected = f(x).contiguous();
+        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(expected.shape(1)) + " of " +
+                     dt::name(dtype));
+        checkGuarded(*programOf(f, {dtype, {rows, 45}}), x, expected);
+      }
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, KernelEdges, testing::ValuesIn(kCases), [](const auto& info) {
   std::string name = info.param.name;
   std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
