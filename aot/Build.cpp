@@ -271,7 +271,6 @@ private:
     }
     for (size_t v = 0; v < targets_.size(); ++v)
       checkHalves(kernels, "kernel." + std::to_string(v) + ".", *targets_[v]);
-    codegen::lowerToLLVM(kernels);
     built_.context = std::make_unique<llvm::LLVMContext>();
     built_.module = codegen::translate(kernels, *built_.context, *built_.target);
     built_.module->setModuleIdentifier(built_.model.options.name);

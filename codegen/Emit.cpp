@@ -6,7 +6,6 @@
 #include "codegen/NestEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -14,9 +13,9 @@
 namespace diptych::codegen {
 
 void loadKernelDialects(mlir::MLIRContext& context) {
-  context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
-                      mlir::scf::SCFDialect, mlir::cf::ControlFlowDialect,
-                      mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
+  context
+      .loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
+                   mlir::scf::SCFDialect, mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
 }
 
 namespace {

@@ -29,12 +29,10 @@ int compileThreads() { return static_cast<int>(std::min(4u, std::thread::hardwar
 // What one compile thread needs for itself. Making it takes milliseconds, so it is kept.
 struct Worker {
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
-  std::optional<LlvmLowering> lowering;
 
   Worker() {
     loadKernelDialects(context);
     prepareContext(context);
-    lowering.emplace(context);
   }
 
   mlir::OwningOpRef<mlir::ModuleOp> newModule() {
@@ -58,12 +56,10 @@ struct Part {
     auto module = (*worker)->newModule();
     for (const auto& [name, kernel] : kernels)
       emitKernel(*module, name, *kernel);
-    const double emitted = seconds();
-    (*worker)->lowering->run(*module);
-    times.emit = emitted - start;
-    times.lower = seconds() - emitted;
+    times.emit = seconds() - start;
     CodegenTimes stages;
     object = compileObject(*module, *machine, stages);
+    times.lower = stages.lower;
     times.translate = stages.translate;
     times.codegen = stages.codegen;
   }
@@ -219,7 +215,6 @@ std::string KernelCompiler::print(std::span<const KernelSpec* const> kernels,
     module->print(stream);
     return text;
   }
-  worker.lowering->run(*module);
   return stage == "llvm" ? printLLVM(*module, state_->target)
                          : printAssembly(*module, state_->target);
 }

@@ -2,11 +2,10 @@
 #include "codegen/Target.h"
 
 #include "codegen/MachineCode.h"
+#include "codegen/Translate.h"
 
 #include <diptych/Error.h>
 
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -101,8 +100,9 @@ llvm::TargetMachine& Target::machine(size_t worker) const {
 }
 
 void prepareContext(mlir::MLIRContext& context) {
-  mlir::registerBuiltinDialectTranslation(context);
-  mlir::registerLLVMDialectTranslation(context);
+  mlir::DialectRegistry registry;
+  registerKernelTranslation(registry);
+  context.appendDialectRegistry(registry);
 }
 
 static std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVMContext& context,
@@ -142,34 +142,41 @@ static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   });
 }
 
+std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::Module& module,
+                                                  llvm::TargetMachine& machine) {
+  optimize(module, machine);
+  return std::make_unique<llvm::SmallVectorMemoryBuffer>(
+      machineCode(module, machine, llvm::CodeGenFileType::ObjectFile, MachinePasses::forKernels),
+      "kernels", /*RequiresNullTerminator=*/false);
+}
+
 std::unique_ptr<llvm::MemoryBuffer>
 compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes& times) {
   const double start = seconds();
+  expandBfloat(module);
+  const double expanded = seconds();
   llvm::LLVMContext context;
   const auto translated = translate(module, context, machine);
   const double begun = seconds();
-  optimize(*translated, machine);
-  auto object = std::make_unique<llvm::SmallVectorMemoryBuffer>(
-      machineCode(*translated, machine, llvm::CodeGenFileType::ObjectFile,
-                  MachinePasses::forKernels),
-      "kernels", /*RequiresNullTerminator=*/false);
-  times.translate += begun - start;
+  auto object = compileObject(*translated, machine);
+  times.lower += expanded - start;
+  times.translate += begun - expanded;
   times.codegen += seconds() - begun;
   return object;
 }
 
-std::string printLLVM(mlir::ModuleOp lowered, const Target& target) {
-  llvm::LLVMContext context;
-  llvm::TargetMachine& machine = target.machine();
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  translate(lowered, context, machine)->print(stream, nullptr);
-  return text;
+std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVMContext& context,
+                                        const Target& target) {
+  expandBfloat(module);
+  return translate(module, context, target.machine());
 }
 
-std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContext& context,
-                                        const Target& target) {
-  return translate(lowered, context, target.machine());
+std::string printLLVM(mlir::ModuleOp module, const Target& target) {
+  llvm::LLVMContext context;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  translate(module, context, target)->print(stream, nullptr);
+  return text;
 }
 
 static std::string cleanCode(llvm::Module& module, llvm::TargetMachine& machine, bool assembly,
@@ -185,9 +192,9 @@ std::string machineCode(llvm::Module& module, const Target& target, bool assembl
   return cleanCode(module, target.machine(), assembly, MachinePasses::all);
 }
 
-std::string printAssembly(mlir::ModuleOp lowered, const Target& target) {
+std::string printAssembly(mlir::ModuleOp module, const Target& target) {
   llvm::LLVMContext context;
-  return cleanCode(*translate(lowered, context, target), target.machine(), true,
+  return cleanCode(*translate(module, context, target), target.machine(), true,
                    MachinePasses::forKernels);
 }
 

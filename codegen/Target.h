@@ -1,9 +1,7 @@
 // From a module of emitted kernels to machine code for one CPU. Knows LLVM; knows no kernel.
 #pragma once
 
-#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Rewrite/FrozenRewritePatternSet.h"
 #include "llvm/IR/PassManager.h"
 
 #include <memory>
@@ -22,7 +20,7 @@ namespace diptych::codegen {
 
 /// Seconds spent in each stage of code generation.
 struct CodegenTimes {
-  double translate = 0, codegen = 0;
+  double lower = 0, translate = 0, codegen = 0;
 };
 
 /// A CPU to generate code for: "native", a name LLVM knows for this machine's family
@@ -54,39 +52,24 @@ private:
 /// Registers what translation to LLVM IR needs; call once for each context.
 void prepareContext(mlir::MLIRContext& context);
 
-/// Lowers emitted kernels (scf, arith, math, vector, llvm) to the LLVM dialect, in place.
-class LlvmLowering {
-public:
-  /// Patterns are gathered once for a context. Conversions of bf16 become integer arithmetic
-  /// unless the machine has its own, which must round to nearest even and keep denormals: a GPU's
-  /// does, vcvtneps2bf16 of x86 does not.
-  explicit LlvmLowering(mlir::MLIRContext& context, bool convertsBfloat = false);
-  void run(mlir::ModuleOp module) const;
-
-private:
-  mlir::LLVMTypeConverter converter_;
-  mlir::FrozenRewritePatternSet bfloat_, all_;
-};
-
-/// The same for one module.
-void lowerToLLVM(mlir::ModuleOp module, bool convertsBfloat = false);
-
-/// An object file holding the functions of a lowered module.
+/// An object file holding the functions of a module of emitted kernels, or of LLVM IR.
 std::unique_ptr<llvm::MemoryBuffer>
 compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes& times);
+std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::Module& module,
+                                                  llvm::TargetMachine& machine);
 
 /// Runs what `pipeline` makes of a PassBuilder for this machine, or for none.
 void runPasses(llvm::Module& module, llvm::TargetMachine* machine,
                llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder&)> pipeline);
 
-/// LLVM IR of a lowered module.
-std::unique_ptr<llvm::Module> translate(mlir::ModuleOp lowered, llvm::LLVMContext& context,
+/// LLVM IR of a module of emitted kernels.
+std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVMContext& context,
                                         const Target& target);
 /// An object file, or assembly as text, of a module that is cleaned up on the way.
 std::string machineCode(llvm::Module& module, const Target& target, bool assembly);
 
-/// LLVM IR or assembly of a lowered module, as text.
-std::string printLLVM(mlir::ModuleOp lowered, const Target& target);
-std::string printAssembly(mlir::ModuleOp lowered, const Target& target);
+/// LLVM IR or assembly of emitted kernels, as text.
+std::string printLLVM(mlir::ModuleOp module, const Target& target);
+std::string printAssembly(mlir::ModuleOp module, const Target& target);
 
 } // namespace diptych::codegen

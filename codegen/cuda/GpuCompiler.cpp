@@ -149,7 +149,6 @@ private:
 
   void link(mlir::ModuleOp module, const std::vector<SimulatedKernel*>& fresh) {
     toSimulation(module);
-    lowerToLLVM(module);
     CodegenTimes times;
     orThrow(jit_->addObjectFile(compileObject(module, target_.machine(), times)));
     for (SimulatedKernel* kernel : fresh)

@@ -2,18 +2,16 @@
 #include "codegen/cuda/GpuModule.h"
 
 #include "codegen/Target.h"
+#include "codegen/Translate.h"
 
 #include <diptych/Error.h>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -38,10 +36,9 @@ namespace diptych::codegen::cuda {
 
 void registerGpuDialects(mlir::DialectRegistry& registry) {
   registry.insert<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
-                  mlir::scf::SCFDialect, mlir::cf::ControlFlowDialect, mlir::vector::VectorDialect,
-                  mlir::LLVM::LLVMDialect, mlir::NVVM::NVVMDialect>();
-  mlir::registerBuiltinDialectTranslation(registry);
-  mlir::registerLLVMDialectTranslation(registry);
+                  mlir::scf::SCFDialect, mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect,
+                  mlir::NVVM::NVVMDialect>();
+  registerKernelTranslation(registry);
   mlir::registerNVVMDialectTranslation(registry);
 }
 
@@ -99,20 +96,15 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   });
 }
 
-// Names for what translation to LLVM IR asks of a kernel.
-void markKernels(mlir::ModuleOp module) {
-  mlir::Builder b(module.getContext());
-  for (auto function : module.getOps<mlir::LLVM::LLVMFuncOp>())
+// What the emitter wrote beside its functions, as LLVM wants it of kernels.
+void markKernels(mlir::ModuleOp module, llvm::Module& translated) {
+  for (auto function : module.getOps<mlir::func::FuncOp>())
     if (auto threads = function->getAttrOfType<mlir::IntegerAttr>(kThreadsAttr)) {
-      function->removeAttr(kThreadsAttr);
-      function->setAttr("nvvm.kernel", b.getUnitAttr());
-      function->setAttr("nvvm.reqntid",
-                        b.getDenseI32ArrayAttr({static_cast<int32_t>(threads.getInt())}));
-      if (auto blocks = function->getAttrOfType<mlir::IntegerAttr>(kClusterAttr)) {
-        function->removeAttr(kClusterAttr);
-        function->setAttr("nvvm.cluster_dim",
-                          b.getDenseI32ArrayAttr({static_cast<int32_t>(blocks.getInt())}));
-      }
+      llvm::Function& kernel = *translated.getFunction(function.getName());
+      kernel.setCallingConv(llvm::CallingConv::PTX_Kernel);
+      kernel.addFnAttr("nvvm.reqntid", llvm::itostr(threads.getInt()));
+      if (auto blocks = function->getAttrOfType<mlir::IntegerAttr>(kClusterAttr))
+        kernel.addFnAttr("nvvm.cluster_dim", llvm::itostr(blocks.getInt()));
     }
 }
 
@@ -120,13 +112,12 @@ void markKernels(mlir::ModuleOp module) {
 
 std::string ptxOf(mlir::ModuleOp module, const std::string& architecture) {
   const auto machine = makeMachine(architecture);
-  lowerToLLVM(module, /*convertsBfloat=*/true);
-  markKernels(module);
   llvm::LLVMContext context;
   auto translated = mlir::translateModuleToLLVMIR(module, context, "kernels",
                                                   /*disableVerification=*/true);
   if (!translated)
     throw Error("internal: GPU kernels do not translate to LLVM IR");
+  markKernels(module, *translated);
   translated->setDataLayout(machine->createDataLayout());
   translated->setTargetTriple(machine->getTargetTriple());
   optimize(*translated, *machine);

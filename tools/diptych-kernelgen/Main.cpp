@@ -7,6 +7,9 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -25,38 +28,26 @@ static cl::opt<std::string> output("o", cl::desc("Object file to write"), cl::Re
 
 // The table: KernelEntry {u16 code, u8 in, u8 out, u8 variant, ptr function}[count], and its
 // length.
-static void emitTable(mlir::ModuleOp module, llvm::ArrayRef<EagerKernel> kernels) {
-  mlir::OpBuilder b(module.getContext());
-  mlir::Location loc = module.getLoc();
-  mlir::Type i8 = b.getI8Type(), i16 = b.getI16Type(), i64 = b.getI64Type();
-  auto pointer = mlir::LLVM::LLVMPointerType::get(b.getContext());
-  auto entry = mlir::LLVM::LLVMStructType::getLiteral(b.getContext(), {i16, i8, i8, i8, pointer});
-  auto table = mlir::LLVM::LLVMArrayType::get(entry, kernels.size());
-  b.setInsertionPointToEnd(module.getBody());
-  mlir::LLVM::GlobalOp::create(b, loc, i64, true, mlir::LLVM::Linkage::External,
-                               "diptych_kernel_count_" + suffix,
-                               b.getI64IntegerAttr(static_cast<int64_t>(kernels.size())));
-  auto global = mlir::LLVM::GlobalOp::create(b, loc, table, true, mlir::LLVM::Linkage::External,
-                                             "diptych_kernel_table_" + suffix, mlir::Attribute());
-  b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
-  mlir::Value value = mlir::LLVM::UndefOp::create(b, loc, table);
-  for (size_t i = 0; i < kernels.size(); ++i) {
-    const EagerKernel& kernel = kernels[i];
-    const auto row = static_cast<int64_t>(i);
-    const int64_t fields[] = {static_cast<int64_t>(kernel.code), static_cast<int64_t>(kernel.in),
-                              static_cast<int64_t>(kernel.out), kernel.variant};
-    for (int64_t f = 0; f < 4; ++f) {
-      mlir::Value field = mlir::LLVM::ConstantOp::create(
-          b, loc, f == 0 ? i16 : i8, b.getIntegerAttr(f == 0 ? i16 : i8, fields[f]));
-      value =
-          mlir::LLVM::InsertValueOp::create(b, loc, value, field, llvm::ArrayRef<int64_t>{row, f});
-    }
-    mlir::Value function =
-        mlir::LLVM::AddressOfOp::create(b, loc, pointer, kernel.name() + "_" + suffix);
-    value =
-        mlir::LLVM::InsertValueOp::create(b, loc, value, function, llvm::ArrayRef<int64_t>{row, 4});
-  }
-  mlir::LLVM::ReturnOp::create(b, loc, value);
+static void addTable(llvm::Module& module, llvm::ArrayRef<EagerKernel> kernels) {
+  llvm::LLVMContext& context = module.getContext();
+  llvm::Type *i8 = llvm::Type::getInt8Ty(context), *i16 = llvm::Type::getInt16Ty(context);
+  auto* entry =
+      llvm::StructType::get(context, {i16, i8, i8, i8, llvm::PointerType::get(context, 0)});
+  const auto number = [](llvm::Type* type, auto value) {
+    return llvm::ConstantInt::get(type, static_cast<uint64_t>(value));
+  };
+  llvm::SmallVector<llvm::Constant*> rows;
+  for (const EagerKernel& kernel : kernels)
+    rows.push_back(llvm::ConstantStruct::get(
+        entry, {number(i16, kernel.code), number(i8, kernel.in), number(i8, kernel.out),
+                number(i8, kernel.variant), module.getFunction(kernel.name() + "_" + suffix)}));
+  const auto add = [&](const std::string& name, llvm::Constant* value) {
+    new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                             llvm::GlobalValue::ExternalLinkage, value, name + suffix);
+  };
+  add("diptych_kernel_count_", number(llvm::Type::getInt64Ty(context), kernels.size()));
+  add("diptych_kernel_table_",
+      llvm::ConstantArray::get(llvm::ArrayType::get(entry, rows.size()), rows));
 }
 
 // diptych_eager_ptx[diptych_eager_ptx_bytes]: runtime/cuda/EagerPtx.h reads it.
@@ -73,14 +64,6 @@ static void emitPtx(mlir::ModuleOp module) {
                                "diptych_eager_ptx", b.getStringAttr(blob), /*alignment=*/8);
 }
 
-static void emitKernels(mlir::ModuleOp module, const Target& target) {
-  const std::vector<EagerKernel> kernels = eagerKernels(target.vectorBytes());
-  for (const EagerKernel& kernel : kernels)
-    emitKernel(module, kernel.name() + "_" + suffix, kernel.spec);
-  lowerToLLVM(module);
-  emitTable(module, kernels);
-}
-
 static void generate() {
   Target target(cpu);
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -88,9 +71,18 @@ static void generate() {
   prepareContext(context);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
-  gpu.empty() ? emitKernels(*module, target) : emitPtx(*module);
-  CodegenTimes times;
-  const auto object = compileObject(*module, target.machine(), times);
+  std::vector<EagerKernel> kernels;
+  if (gpu.empty())
+    kernels = eagerKernels(target.vectorBytes());
+  else
+    emitPtx(*module);
+  for (const EagerKernel& kernel : kernels)
+    emitKernel(*module, kernel.name() + "_" + suffix, kernel.spec);
+  llvm::LLVMContext llvmContext;
+  const auto translated = translate(*module, llvmContext, target);
+  if (gpu.empty())
+    addTable(*translated, kernels);
+  const auto object = compileObject(*translated, target.machine());
   std::error_code error;
   llvm::raw_fd_ostream file(output, error, llvm::sys::fs::OF_None);
   if (error)

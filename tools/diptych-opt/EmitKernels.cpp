@@ -5,7 +5,6 @@
 #include "codegen/Emit.h"
 #include "codegen/Schedule.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/Pass.h"
@@ -28,8 +27,7 @@ struct EmitKernels : mlir::PassWrapper<EmitKernels, mlir::OperationPass<mlir::Mo
   }
   void getDependentDialects(mlir::DialectRegistry& registry) const override {
     registry.insert<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
-                    mlir::scf::SCFDialect, mlir::cf::ControlFlowDialect,
-                    mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
+                    mlir::scf::SCFDialect, mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect>();
   }
 
   void runOnOperation() override {
