@@ -209,8 +209,12 @@ private:
 struct Region {
   int output = -1; // -1: the arena
   int64_t capacity = INT64_MAX;
-  int until = INT32_MAX;  // step at which the output itself begins
-  std::vector<int> taken; // places, by offset
+  int until = INT32_MAX; // step at which the output itself begins
+  struct Taken {
+    int64_t begin, end;
+    int first, last; // step
+  };
+  std::vector<Taken> taken; // by offset
 };
 
 class Packing {
@@ -255,27 +259,25 @@ private:
     for (Region& region : memory_) {
       if (region.output >= 0 && (pinned_[static_cast<size_t>(id)] || place.last >= region.until))
         continue;
+      const int64_t bytes = aligned(place.bytes);
       int64_t offset = 0;
-      for (int other : region.taken) {
-        const Place& there = places_[static_cast<size_t>(other)];
-        if (there.last < place.first || place.last < there.first)
+      for (const Region::Taken& other : region.taken) {
+        if (other.last < place.first || place.last < other.first)
           continue;
-        const int64_t begin = offsets_[static_cast<size_t>(other)];
-        if (begin - offset >= aligned(place.bytes))
+        if (other.begin - offset >= bytes)
           break;
-        offset = std::max(offset, begin + aligned(there.bytes));
+        offset = std::max(offset, other.end);
       }
       if (place.bytes > region.capacity - offset)
         continue;
       offsets_[static_cast<size_t>(id)] = offset;
       regions_[static_cast<size_t>(id)] = region.output;
-      const auto before = [&](int64_t at, int other) {
-        return at < offsets_[static_cast<size_t>(other)];
-      };
-      region.taken.insert(
-          std::upper_bound(region.taken.begin(), region.taken.end(), offset, before), id);
+      const auto after =
+          std::upper_bound(region.taken.begin(), region.taken.end(), offset,
+                           [](int64_t at, const Region::Taken& other) { return at < other.begin; });
+      region.taken.insert(after, {offset, offset + bytes, place.first, place.last});
       if (region.output < 0)
-        arenaBytes_ = std::max(arenaBytes_, offset + aligned(place.bytes));
+        arenaBytes_ = std::max(arenaBytes_, offset + bytes);
       return;
     }
   }

@@ -303,40 +303,36 @@ static int64_t estimatedPeak(Schedule& schedule) {
   return live.bytes[live.peak];
 }
 
-// Greedy steps, `most` or fewer; after how many the peak is lowest for what it costs. Memory is
-// planned anew only where an estimate promises something.
-static int cheapSteps(Schedule& schedule, bool gpu, const std::vector<bool>& donated, int most) {
+// Greedy steps; the schedule becomes what it is where the peak is lowest for what they cost. Memory
+// is planned anew only where an estimate promises something.
+static void takeCheapSteps(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
+  Schedule tried = schedule;
   double total = 0;
   for (const ScheduledCall& call : schedule.calls)
     total += call.flops + kByteCost * call.bytes;
   double spent = 0;
-  int best = 0, last = 0;
   const int64_t first = peakBytes(schedule);
-  int64_t least = first, lowest = estimatedPeak(schedule);
-  for (int count = 1; count <= most && count - last <= kMostIdleCheap; ++count) {
-    const auto cost = Rematerialiser(schedule).step(kBudget * total - spent, /*cheap=*/true);
+  int64_t least = first, lowest = estimatedPeak(tried);
+  for (int idle = 0; idle < kMostIdleCheap; ++idle) {
+    const auto cost = Rematerialiser(tried).step(kBudget * total - spent, /*cheap=*/true);
     if (!cost)
       break;
     spent += *cost;
-    if (estimatedPeak(schedule) > lowest - lowest / kWorthPlanning && count < most)
+    if (estimatedPeak(tried) > lowest - lowest / kWorthPlanning)
       continue;
-    planMemory(schedule, gpu, donated);
-    lowest = estimatedPeak(schedule), last = count;
-    const int64_t now = peakBytes(schedule);
+    planMemory(tried, gpu, donated);
+    lowest = estimatedPeak(tried), idle = -1;
+    const int64_t now = peakBytes(tried);
     const double won = static_cast<double>(first - now) / static_cast<double>(first);
     if (now < least && won >= 2 * spent / total)
-      least = now, best = count;
+      least = now, schedule = tried;
   }
-  return best;
 }
 
 void planWithoutLimit(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
   planMemory(schedule, gpu, donated);
-  if (schedule.arenaBytes < kLeastPeak)
-    return;
-  Schedule tried = schedule;
-  const int steps = cheapSteps(tried, gpu, donated, INT32_MAX);
-  cheapSteps(schedule, gpu, donated, steps);
+  if (schedule.arenaBytes >= kLeastPeak)
+    takeCheapSteps(schedule, gpu, donated);
 }
 
 void fitMemory(Schedule& schedule, int64_t limit, bool gpu, const std::vector<bool>& donated) {

@@ -83,12 +83,52 @@ bool mayWrite(const ScheduledCall& call, size_t arg) {
   return !call.isKernel() || writes(call.kernel, arg);
 }
 
-bool depends(const ScheduledCall& b, const ScheduledCall& a) {
-  for (size_t i = 0; i < a.buffers.size(); ++i)
-    for (size_t j = 0; j < b.buffers.size(); ++j)
-      if (a.buffers[i] == b.buffers[j] && (mayWrite(a, i) || mayWrite(b, j)))
-        return true;
-  return false;
+Touches touchesOf(const ScheduledCall& call) {
+  Touches touches;
+  for (size_t arg = 0; arg < call.buffers.size(); ++arg)
+    touches.emplace_back(call.buffers[arg], mayWrite(call, arg));
+  return touches;
+}
+
+void TouchedBuffers::add(const Touches& call) {
+  for (const auto& [buffer, writes] : call)
+    written_[buffer] |= writes;
+}
+
+bool TouchedBuffers::meet(const Touches& call) const {
+  return llvm::any_of(call, [&](const auto& touch) {
+    const auto found = written_.find(touch.first);
+    return found != written_.end() && (found->second || touch.second);
+  });
+}
+
+// Rows that stay apart, as stayApart says of two, are equally far apart.
+static int64_t strideOf(const RowFootprint& print) {
+  return print.low >= 0 && print.high < print.stride ? print.stride : 0;
+}
+
+bool RowPrints::isApart(const RowFootprint& print, const Rows& rows) {
+  if (!print.written && !rows.written)
+    return true;
+  const int64_t stride = print.written ? rows.stride : rows.writtenStride;
+  return stride > 0 && strideOf(print) == stride;
+}
+
+bool RowPrints::join(std::span<const RowFootprint> own) {
+  for (const RowFootprint& print : own)
+    if (const auto found = buffers_.find(print.buffer);
+        found != buffers_.end() && !isApart(print, found->second))
+      return false;
+  for (const RowFootprint& print : own) {
+    const int64_t stride = strideOf(print);
+    const auto found = buffers_.try_emplace(print.buffer, Rows{stride, 0, false}).first;
+    Rows& rows = found->second;
+    rows.stride = rows.stride == stride ? stride : 0;
+    if (print.written)
+      rows.writtenStride = !rows.written || rows.writtenStride == stride ? stride : 0;
+    rows.written |= print.written;
+  }
+  return true;
 }
 
 } // namespace diptych::codegen

@@ -5,7 +5,11 @@
 
 #include "codegen/Schedule.h"
 
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVector.h"
+
 #include <optional>
+#include <span>
 
 namespace diptych::codegen {
 
@@ -37,7 +41,36 @@ bool stayApart(const RowFootprint& a, const RowFootprint& b);
 /// Whether the call may write there: what is no kernel of ours may write everything it is given.
 bool mayWrite(const ScheduledCall& call, size_t arg);
 
-/// Whether call `b`, which comes later, has to wait for `a`.
-bool depends(const ScheduledCall& b, const ScheduledCall& a);
+/// The buffers of a call's arguments, and whether it may write there.
+using Touches = llvm::SmallVector<std::pair<int, bool>, 6>;
+Touches touchesOf(const ScheduledCall& call);
+
+/// What several calls touch.
+class TouchedBuffers {
+public:
+  void add(const Touches& call);
+  /// Whether the order of the call and of one of those added matters.
+  bool meet(const Touches& call) const;
+
+private:
+  llvm::DenseMap<int, bool> written_;
+};
+
+/// Footprints of calls that run together row by row. Of a buffer only how far its rows lie apart
+/// has to be remembered.
+class RowPrints {
+public:
+  /// False, and nothing added, where one of these does not stay apart from all that are there.
+  bool join(std::span<const RowFootprint> own);
+
+private:
+  struct Rows {
+    int64_t stride = 0;        // of all accesses; 0 where they differ or leave their rows
+    int64_t writtenStride = 0; // of those that write
+    bool written = false;
+  };
+  static bool isApart(const RowFootprint& print, const Rows& rows);
+  llvm::DenseMap<int, Rows> buffers_;
+};
 
 } // namespace diptych::codegen

@@ -40,15 +40,15 @@ private:
   std::vector<RowCandidate> startsOf(std::span<const size_t> window) const override {
     const ScheduledCall& first = call(window[0]);
     std::vector<RowCandidate> starts;
-    if (first.bytes < kWorthwhile / 2 || !rowLoopsOf(first))
+    if (first.bytes < kWorthwhile / 2 || !loopsOf(window[0]))
       return starts;
     for (size_t i : window) {
       const int64_t range = call(i).range;
       const bool known = std::any_of(starts.begin(), starts.end(), [&](const RowCandidate& start) {
         return start.rows == range;
       });
-      if (starts.size() < kMaxSizes && range > 1 && first.range % range == 0 &&
-          rowLoopsOf(call(i)) && !known)
+      if (starts.size() < kMaxSizes && range > 1 && first.range % range == 0 && loopsOf(i) &&
+          !known)
         starts.push_back({.rows = range});
     }
     return starts;
@@ -62,7 +62,7 @@ private:
     found.members = {left[0]};
     llvm::DenseSet<int> arrays;
     const auto take = [&](size_t i) {
-      const auto prints = footprintsOf(call(i), *rowLoopsOf(call(i)), found.rows);
+      const auto prints = footprintsOf(call(i), *loopsOf(i), found.rows);
       const auto isRows = [](const RowFootprint& print) { return print.stride != 0; };
       if (!arrays.empty() && std::none_of(prints.begin(), prints.end(), [&](const auto& print) {
             return isRows(print) && arrays.contains(print.buffer);
@@ -90,16 +90,14 @@ private:
   void settle(RowCandidate& found, std::span<const size_t> window) const override {
     const llvm::DenseSet<size_t> members(found.members.begin(), found.members.end());
     const llvm::DenseSet<size_t> after(found.after.begin(), found.after.end());
-    std::vector<size_t> wait; // members, and what stands before them
+    TouchedBuffers wait; // members, and what stands before them
     found.members.clear(), found.before.clear(), found.after.clear();
     for (size_t i : llvm::reverse(window)) {
-      const bool needed = !members.contains(i) && !after.contains(i) &&
-                          std::any_of(wait.begin(), wait.end(),
-                                      [&](size_t other) { return depends(call(other), call(i)); });
+      const bool needed = !members.contains(i) && !after.contains(i) && wait.meet(touches(i));
       auto& list = members.contains(i) ? found.members : needed ? found.before : found.after;
       list.push_back(i);
       if (&list != &found.after)
-        wait.push_back(i);
+        wait.add(touches(i));
     }
     for (auto* list : {&found.members, &found.before, &found.after})
       std::reverse(list->begin(), list->end());
@@ -217,10 +215,14 @@ std::vector<size_t> orderByRows(Schedule& schedule) {
 }
 
 bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group) {
-  std::vector<RowFootprint> prints;
-  for (size_t i = group.first; i < group.first + group.count; ++i)
-    if (!joinFootprints(schedule.calls[i], group.rows, prints))
+  RowPrints prints;
+  for (size_t i = group.first; i < group.first + group.count; ++i) {
+    const ScheduledCall& call = schedule.calls[i];
+    const std::optional<RowLoops> loops = rowLoopsOf(call);
+    if (!loops || call.range % group.rows != 0 ||
+        !prints.join(footprintsOf(call, *loops, group.rows)))
       return false;
+  }
   return true;
 }
 

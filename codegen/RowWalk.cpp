@@ -7,17 +7,11 @@ namespace diptych::codegen {
 
 static constexpr size_t kWindow = 64;
 
-bool joinFootprints(const ScheduledCall& call, int64_t rows, std::vector<RowFootprint>& prints) {
-  const std::optional<RowLoops> loops = rowLoopsOf(call);
-  if (!loops || call.range % rows != 0)
-    return false;
-  const std::vector<RowFootprint> own = footprintsOf(call, *loops, rows);
-  for (const RowFootprint& print : own)
-    if (!std::all_of(prints.begin(), prints.end(),
-                     [&](const RowFootprint& other) { return stayApart(print, other); }))
-      return false;
-  prints.insert(prints.end(), own.begin(), own.end());
-  return true;
+RowWalk::RowWalk(const Schedule& schedule) : schedule_(schedule) {
+  for (const ScheduledCall& call : schedule.calls) {
+    loops_.push_back(rowLoopsOf(call));
+    touches_.push_back(touchesOf(call));
+  }
 }
 
 void RowWalk::run() {
@@ -57,20 +51,28 @@ std::vector<size_t> RowWalk::step(const std::vector<size_t>& pending) {
 }
 
 void RowWalk::gather(RowCandidate& candidate, std::span<const size_t> window) const {
+  TouchedBuffers members, after;
   for (size_t i : window) {
-    const auto waitsFor = [&](size_t other) { return depends(call(i), call(other)); };
-    const bool late = std::any_of(candidate.after.begin(), candidate.after.end(), waitsFor);
-    if (!late && join(candidate, i))
+    const bool late = after.meet(touches(i));
+    if (!late && join(candidate, i)) {
+      members.add(touches(i));
       continue;
+    }
     if (candidate.members.empty())
       return; // they begin with the first call
-    const bool needs = std::any_of(candidate.members.begin(), candidate.members.end(), waitsFor);
-    (late || needs ? candidate.after : candidate.before).push_back(i);
+    if (late || members.meet(touches(i))) {
+      candidate.after.push_back(i);
+      after.add(touches(i));
+    } else {
+      candidate.before.push_back(i);
+    }
   }
 }
 
 bool RowWalk::join(RowCandidate& candidate, size_t i) const {
-  if (!mayJoin(candidate, i) || !joinFootprints(call(i), candidate.rows, candidate.prints))
+  const std::optional<RowLoops>& loops = loopsOf(i);
+  if (!loops || call(i).range % candidate.rows != 0 || !mayJoin(candidate, i) ||
+      !candidate.prints.join(footprintsOf(call(i), *loops, candidate.rows)))
     return false;
   candidate.members.push_back(i);
   return true;

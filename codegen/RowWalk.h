@@ -15,12 +15,13 @@ struct RowCandidate {
   int64_t rows = 0;
   bool products = true; // whether products of matrices may be members
   std::vector<size_t> members = {}, before = {}, after = {};
-  std::vector<RowFootprint> prints = {}; // of the members
+  RowPrints prints = {}; // of the members
 };
 
 class RowWalk {
 public:
-  explicit RowWalk(const Schedule& schedule) : schedule_(schedule) {}
+  /// The schedule's calls stay as they are until all are handed out.
+  explicit RowWalk(const Schedule& schedule);
   virtual ~RowWalk() = default;
 
   /// Hands every call of the schedule to `alone` or, with others, to `together`.
@@ -28,6 +29,8 @@ public:
 
 protected:
   const ScheduledCall& call(size_t i) const { return schedule_.calls[i]; }
+  const std::optional<RowLoops>& loopsOf(size_t i) const { return loops_[i]; }
+  const Touches& touches(size_t i) const { return touches_[i]; }
 
   /// Candidates to try, without members yet, for a window that begins with its first call.
   virtual std::vector<RowCandidate> startsOf(std::span<const size_t> window) const = 0;
@@ -48,10 +51,8 @@ private:
   bool join(RowCandidate& candidate, size_t i) const;
 
   const Schedule& schedule_;
+  std::vector<std::optional<RowLoops>> loops_; // by call
+  std::vector<Touches> touches_;
 };
-
-/// Appends the call's footprints to `prints` where its rows stay apart from those there; false, and
-/// nothing appended, where they do not, or it has no such rows.
-bool joinFootprints(const ScheduledCall& call, int64_t rows, std::vector<RowFootprint>& prints);
 
 } // namespace diptych::codegen

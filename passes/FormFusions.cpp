@@ -2,7 +2,6 @@
 #include "passes/FusionGroups.h"
 #include "passes/Passes.h"
 
-#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace diptych::passes {
@@ -80,6 +79,93 @@ static void fuse(Block& block) {
     build(*group);
 }
 
+namespace {
+
+/// Operators that stand in front of an operand move behind it, as sweeps over the block would have
+/// them that take whatever is ready, until all are taken; but without sweeping, since layer after
+/// layer may move.
+class Ordering {
+public:
+  explicit Ordering(Block& block) : block_(block) {
+    for (Operation& op : block.without_terminator())
+      place_[&op] = {static_cast<int>(place_.size())};
+  }
+
+  void run() {
+    SmallVector<Operation*> ops;
+    for (Operation& op : block_.without_terminator()) {
+      findSweep(&op);
+      ops.push_back(&op);
+    }
+    const auto bySweep = [&](Operation* a, Operation* b) {
+      return place_.find(a)->second.sweep < place_.find(b)->second.sweep;
+    };
+    if (llvm::is_sorted(ops, bySweep))
+      return;
+    llvm::stable_sort(ops, bySweep);
+    for (Operation* op : ops)
+      op->moveBefore(&block_, block_.getTerminator()->getIterator());
+  }
+
+private:
+  struct Place {
+    int position, sweep = -1;
+    bool begun = false;
+  };
+  struct Visit {
+    Operation* op;
+    SmallVector<Operation*> sources = {}; // not looked at yet
+    int sweep = 0;
+  };
+
+  void findSweep(Operation* first) {
+    SmallVector<Visit> path;
+    for (Operation* next = first; next || !path.empty();) {
+      if (next && place_.find(next)->second.sweep < 0)
+        path.push_back(begin(next));
+      next = nullptr;
+      if (path.empty())
+        return;
+      Visit& last = path.back();
+      if (last.sources.empty()) {
+        place_.find(last.op)->second.sweep = last.sweep;
+        path.pop_back();
+        continue;
+      }
+      const Place& source = place_.find(last.sources.back())->second;
+      if (source.sweep < 0) {
+        next = last.sources.back();
+        continue;
+      }
+      const bool behind = source.position > place_.find(last.op)->second.position;
+      last.sweep = std::max(last.sweep, source.sweep + behind);
+      last.sources.pop_back();
+    }
+  }
+
+  Visit begin(Operation* op) {
+    if (std::exchange(place_.find(op)->second.begun, true))
+      throw Error("internal: fused kernels depend on each other in a circle");
+    Visit visit{op};
+    const auto read = [&](Operation* reader) {
+      for (Value operand : reader->getOperands())
+        if (Operation* source = operand.getDefiningOp())
+          if (Operation* other = block_.findAncestorOpInBlock(*source); other && other != op)
+            visit.sources.push_back(other);
+    };
+    if (isa<ir::FusionOp>(op)) // whose body sees its arguments alone
+      read(op);
+    else
+      op->walk(read);
+    return visit;
+  }
+
+  Block& block_;
+  llvm::DenseMap<Operation*, Place> place_;
+};
+
+} // namespace
+
 void formFusions(func::FuncOp function) {
   eraseBarriers(function);
   widenHalves(function); // where nobody has: an axis at a time, sums would round at each
@@ -87,8 +173,8 @@ void formFusions(func::FuncOp function) {
   // Order first: liveness goes from the end of a block to its beginning.
   function.walk([](Operation* op) {
     for (Region& region : op->getRegions())
-      if (!isa<ir::FusionOp>(op) && !sortTopologically(&region.front()))
-        throw Error("internal: fused kernels depend on each other in a circle");
+      if (!isa<ir::FusionOp>(op))
+        Ordering(region.front()).run();
   });
   eraseDeadOperations(function);
 }

@@ -4,6 +4,8 @@
 
 #include "ir/DialectMovements.h"
 
+#include <map>
+
 namespace diptych::passes {
 
 using namespace mlir;
@@ -213,6 +215,8 @@ private:
     groupsOf_[op].push_back(&group);
     if (store)
       group.stored.insert(op);
+    if (store && group.stored.size() > 1)
+      addWayBack(group);
   }
 
   llvm::SetVector<FusionGroup*> userGroups(Operation* op) {
@@ -274,12 +278,20 @@ private:
   // first of them. What lies behind all such groups reaches no member: without this bound, grouping
   // is quadratic.
   int lastThatMayReturn(const FusionGroup& group) {
-    int last = position_.lookup(group.members[0]);
-    // Roots ascend from the back, so that one pass is enough.
-    for (const auto& other : llvm::reverse(groups_))
-      if (other->stored.size() >= 2 && position_.lookup(other->stored.back()) <= last)
-        last = std::max(last, position_.lookup(other->members[0]));
-    return last;
+    const int root = position_.lookup(group.members[0]);
+    const auto after = ways_.upper_bound(root);
+    return after == ways_.begin() ? root : std::max(root, std::prev(after)->second);
+  }
+
+  // Ways back that meet are one.
+  void addWayBack(const FusionGroup& group) {
+    int first = position_.lookup(group.stored.back()), last = position_.lookup(group.members[0]);
+    auto at = ways_.upper_bound(first);
+    if (at != ways_.begin() && std::prev(at)->second >= first)
+      first = (--at)->first;
+    for (; at != ways_.end() && at->first <= last; at = ways_.erase(at))
+      last = std::max(last, at->second);
+    ways_[first] = last;
   }
 
   void sortMembers(FusionGroup& group) {
@@ -295,6 +307,7 @@ private:
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;
   llvm::DenseMap<Operation*, int> position_; // in the block
+  std::map<int, int> ways_;                  // from first stored values to roots
 };
 
 } // namespace
