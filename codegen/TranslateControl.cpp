@@ -63,30 +63,20 @@ public:
   }
 
   mlir::LogicalResult loop(scf::ForOp op) {
-    llvm::Value* end = state_.lookupValue(op.getUpperBound());
-    const bool runs = isBelow(state_.lookupValue(op.getLowerBound()), end);
     llvm::BasicBlock* header = enter();
     llvm::SmallVector<mlir::Value> first{op.getLowerBound()};
     llvm::append_range(first, op.getInitArgs());
     const Values state = phis(first);
-    llvm::BranchInst* branch = nullptr;
-    if (!runs) {
-      branch = branchIf(b_.CreateICmpSLT(state.front(), end));
-      open(branch, 0);
-    }
+    llvm::BranchInst* branch =
+        branchIf(b_.CreateICmpSLT(state.front(), state_.lookupValue(op.getUpperBound())));
+    open(branch, 0);
     if (mlir::failed(run(*op.getBody(), state)))
       return mlir::failure();
     Values next{b_.CreateAdd(state.front(), state_.lookupValue(op.getStep()))};
     llvm::append_range(next, state_.lookupValues(op.getBody()->getTerminator()->getOperands()));
-    if (runs)
-      branch = branchIf(b_.CreateICmpSLT(next.front(), end));
-    again(state, next);
-    if (runs)
-      branch->setSuccessor(0, header);
-    else
-      b_.CreateBr(header);
+    again(header, state, next);
     open(branch, 1);
-    return give(op, llvm::ArrayRef(runs ? next : state).drop_front());
+    return give(op, llvm::ArrayRef(state).drop_front());
   }
 
   mlir::LogicalResult loop(scf::WhileOp op) {
@@ -100,8 +90,7 @@ public:
     open(branch, 0);
     if (mlir::failed(run(*op.getAfterBody(), carried)))
       return mlir::failure();
-    again(state, state_.lookupValues(op.getYieldOp().getOperands()));
-    b_.CreateBr(header);
+    again(header, state, state_.lookupValues(op.getYieldOp().getOperands()));
     open(branch, 1);
     return give(op, carried);
   }
@@ -167,16 +156,11 @@ private:
     return all;
   }
 
-  void again(llvm::ArrayRef<llvm::Value*> state, llvm::ArrayRef<llvm::Value*> next) {
+  void again(llvm::BasicBlock* header, llvm::ArrayRef<llvm::Value*> state,
+             llvm::ArrayRef<llvm::Value*> next) {
     for (auto [phi, value] : llvm::zip_equal(state, next))
       llvm::cast<llvm::PHINode>(phi)->addIncoming(value, b_.GetInsertBlock());
-  }
-
-  /// Known: then a loop runs at least once, asks at its end only, and has a block less.
-  static bool isBelow(llvm::Value* a, llvm::Value* b) {
-    auto* x = llvm::dyn_cast<llvm::ConstantInt>(a);
-    auto* y = llvm::dyn_cast<llvm::ConstantInt>(b);
-    return x && y && x->getValue().slt(y->getValue());
+    b_.CreateBr(header);
   }
 
   /// Blocks that a branch goes to are appended when they are opened, so that they stand in the
