@@ -110,8 +110,9 @@ public:
     access(spec.result);
     lines(spec.lines);
     for (int64_t value :
-         {int64_t{spec.rangeOverV}, int64_t{spec.rangeOverBlocks}, spec.depth, spec.partBlocks,
-          int64_t{spec.upper}, int64_t{spec.pack}, int64_t{spec.sweep}, int64_t{spec.partialSums}})
+         {int64_t{spec.rangeOverV}, int64_t{spec.byTiles}, int64_t{spec.rangeOverBlocks},
+          spec.depth, spec.partBlocks, int64_t{spec.upper}, int64_t{spec.pack}, int64_t{spec.sweep},
+          int64_t{spec.partialSums}})
       number(value);
     number(spec.lanes);
     number(spec.rows);

@@ -128,6 +128,8 @@ struct MatmulSpec {
   /// depends on s. `right` then is the load that has both k and v.
   std::vector<Line> lines;
   bool rangeOverV = false;
+  /// The range counts tiles instead: of `rows` rows, or two vectors of v.
+  bool byTiles = false;
   /// The range is over parts of k instead, each into a C of its own, stride(C, batch) apart: for
   /// long sums of few elements. A BlockSumSpec adds them in order.
   bool rangeOverBlocks = false;

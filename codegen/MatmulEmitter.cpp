@@ -33,9 +33,16 @@ void MatmulEmitter::emit() {
   else if (!spec_.batch.is(1))
     k_.loop(k_.lo(), k_.hi(), 1, [&](Value batch) { panels(batch, zero, s, zero, v); });
   else if (spec_.rangeOverV)
-    panels(zero, zero, s, k_.lo(), k_.hi());
+    panels(zero, zero, s, place(k_.lo(), v), place(k_.hi(), v));
   else
-    panels(zero, k_.lo(), k_.hi(), zero, v);
+    panels(zero, place(k_.lo(), s), place(k_.hi(), s), zero, v);
+}
+
+Value MatmulEmitter::place(Value index, Value extent) {
+  if (!spec_.byTiles)
+    return index;
+  const int64_t size = spec_.rangeOverV ? int64_t{kVectors} * spec_.lanes : spec_.rows;
+  return k_.min(k_.mul(index, k_.i64(size)), extent);
 }
 
 // Blocks of k stand outermost, so that a block of V stays in cache while s runs. A panel that is
@@ -57,6 +64,7 @@ void MatmulEmitter::panels(Value batch, Value s0, Value s1, Value v0, Value v1) 
     const int64_t tiles = (*allRows_ + rows_ - 1) / rows_;
     served = (tiles + parts - 1) / parts * rows_;
   }
+  served = std::max<int64_t>(1, served / rows_) * rows_;
   k_.loop(s0, s1, served, [&](Value s) { rows(s, k_.min(k_.add(s, k_.i64(served)), s1)); });
 }
 
@@ -108,37 +116,29 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   k_.loop(v0_, wideEnd, width,
           [&](Value v) { overRows({nullptr, v, 0, vectors, nullptr, nullptr}); });
   Value last = k_.sub(v1_, k_.i64(1));
-  if (const auto known = k_.known(count)) { // in one tile
+  const auto known =
+      spec_.byTiles && spec_.rangeOverV ? std::optional(spec_.v.value) : k_.known(count);
+  if (known) { // in one tile
     const auto rest = static_cast<int>(*known % width);
     if (rest == 0)
       return;
     Value mask =
         rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
-    return overRows({nullptr, wideEnd, 0, (rest + spec_.lanes - 1) / spec_.lanes, mask, last});
+    const int vectors = (rest + spec_.lanes - 1) / spec_.lanes;
+    k_.when(k_.known(count) ? k_.i64(1) : k_.less(wideEnd, v1_),
+            [&] { overRows({nullptr, wideEnd, 0, vectors, mask, last}); });
+    return;
   }
   k_.loop(wideEnd, v1_, spec_.lanes, [&](Value v) {
     overRows({nullptr, v, 0, 1, k_.maskBelow(k_.sub(v1_, v), spec_.lanes), last});
   });
 }
 
-// Rows of a tile, where their number is known: as few tiles as registers allow, of which the last
-// is not so small that its multipliers wait for each other.
-static int rowsFor(int64_t count, int most) {
-  int best = most;
-  int64_t least = INT64_MAX;
-  for (int rows = most; rows > most / 2; --rows) {
-    const int64_t rest = count % rows;
-    const int64_t cost =
-        count / rows * (4 * rows + 1) + (rest ? 4 * std::max<int64_t>(rest, 4) + 1 : 0);
-    if (cost <= least)
-      least = cost, best = rows;
-  }
-  return best;
-}
-
 void MatmulEmitter::chooseRows(Value from, Value to) {
   allRows_ = spec_.upper ? std::nullopt : k_.known(k_.sub(to, from));
-  rows_ = allRows_ ? rowsFor(*allRows_, spec_.rows + (spec_.lines.empty() ? 1 : 0)) : spec_.rows;
+  rows_ = allRows_ ? runtime::rowsOfTile(*allRows_, mostRows(spec_)) : spec_.rows;
+  const bool cut = spec_.byTiles && !spec_.rangeOverV; // between tiles
+  rest_ = allRows_ ? *allRows_ % rows_ : cut ? std::optional(spec_.s.value % rows_) : std::nullopt;
 }
 
 void MatmulEmitter::overRows(Tile tile) {
@@ -169,9 +169,9 @@ void MatmulEmitter::overRows(Tile tile) {
     });
   };
   tiles(s0_, mainEnd, rows);
-  if (allRows_) {
-    if (const auto rest = static_cast<int>(*allRows_ % rows))
-      tiles(mainEnd, end, rest);
+  if (rest_) {
+    if (*rest_)
+      tiles(mainEnd, end, static_cast<int>(*rest_));
     return;
   }
   Value done = mainEnd;

@@ -27,6 +27,8 @@ private:
 
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
   void blocks();
+  /// Where the range begins or ends.
+  mlir::Value place(mlir::Value index, mlir::Value extent);
   void overDepth(mlir::Value from, mlir::Value to);
   /// How many rows tiles have, for the range of s that is to come.
   void chooseRows(mlir::Value from, mlir::Value to);
@@ -111,9 +113,13 @@ private:
   mlir::Value turned_;             // the last steps of a block, turned
   mlir::Value sums_;               // of a sweep
   std::optional<int64_t> allRows_; // of S, where they are known
+  std::optional<int64_t> rest_;    // of them, behind whole tiles
   int rows_ = 0;                   // of a tile
   bool first_ = true;
 };
+
+/// Rows that a tile may have where their number is known: what is computed takes a register.
+inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }
 
 /// Adds the blocks of a product whose range was over blocks.
 void emitBlockSum(KernelBuilder& kernel, const BlockSumSpec& spec);

@@ -38,6 +38,7 @@ Schedule Scheduler::run() {
     cuda::readHalves(schedule_, options_.contract);
   } else {
     groupRows(schedule_);
+    cutByTiles();
   }
   schedule_.lanes = options_.lanes;
   planInBestOrder(schedule_, options_.gpu.has_value());

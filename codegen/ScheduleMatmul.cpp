@@ -1,6 +1,7 @@
 // Products of matrices: which operand is broadcast and which is a vector, what is computed where it
 // is read, and how long sums are cut.
 #include "codegen/Folds.h"
+#include "codegen/MatmulEmitter.h"
 #include "codegen/Scheduler.h"
 #include "runtime/MatmulPlan.h"
 
@@ -196,6 +197,28 @@ void Scheduler::matmul(Operation* op) {
   call.flops *= static_cast<double>(n + 2 * spec.lanes) / static_cast<double>(2 * n);
   splitOverBlocks(std::move(call), spec);
   mirror(half, c.storage);
+}
+
+// A product that no others run with, row by row, is cut between tiles: what is left behind the last
+// whole one is known then, and has a tile of its own.
+void Scheduler::cutByTiles() {
+  std::vector<bool> grouped(schedule_.calls.size());
+  for (const runtime::RowGroup& group : schedule_.rowGroups)
+    std::fill_n(grouped.begin() + static_cast<int64_t>(group.first), group.count, true);
+  for (size_t i = 0; i < grouped.size(); ++i) {
+    ScheduledCall& call = schedule_.calls[i];
+    auto* spec = std::get_if<MatmulSpec>(&call.kernel.what);
+    if (!spec || !call.isKernel() || grouped[i] || !spec->batch.is(1) || spec->rangeOverBlocks ||
+        spec->s.is(1))
+      continue;
+    spec->byTiles = true;
+    if (!spec->rangeOverV)
+      spec->rows = runtime::rowsOfTile(spec->s.value, mostRows(*spec));
+    const int64_t size = spec->rangeOverV ? 2 * spec->lanes : spec->rows;
+    call.range = (call.range + size - 1) / size;
+    call.grain = std::max<int64_t>(1, call.grain / size);
+    call.unit = 1;
+  }
 }
 
 void Scheduler::mirror(const Storage& upper, const Storage& whole) {

@@ -33,6 +33,7 @@ private:
   /// Makes `call` compute its right operand; the spec's accesses are numbered anew.
   void prologue(mlir::Operation* op, MatmulSpec& spec, ScheduledCall& call);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
+  void cutByTiles();
   /// The lower half of a square from the upper one.
   void mirror(const Storage& upper, const Storage& whole);
   void convolution(mlir::Operation* op);

@@ -2,6 +2,7 @@
 // panels, or from end to end. Numbers alone; no choice changes a bit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace diptych::runtime {
@@ -47,6 +48,23 @@ inline bool sweepsRight(const MatmulShape& shape) {
   return shape.s == 1 && shape.alongV == 1 && shape.alongK >= shape.v &&
          shape.v * shape.elementBytes > kLeastRowBytes &&
          shape.k * shape.alongK * shape.elementBytes >= kLargeBytes;
+}
+
+/// Rows of a tile, where their number is known: as few tiles as registers allow, of which the last
+/// is not so small that its multipliers wait for each other. One size is half the code of two.
+inline int rowsOfTile(int64_t count, int most) {
+  constexpr int64_t kSecondSize = 8;
+  int best = most;
+  int64_t least = INT64_MAX;
+  for (int rows = most; rows > most / 2; --rows) {
+    const int64_t rest = count % rows;
+    int64_t cost = count / rows * (4 * rows + 1);
+    if (rest != 0)
+      cost += 4 * std::max<int64_t>(rest, 4) + 1 + kSecondSize;
+    if (cost <= least)
+      least = cost, best = rows;
+  }
+  return best;
 }
 
 } // namespace diptych::runtime
