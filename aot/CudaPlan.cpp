@@ -2,7 +2,7 @@
 #include "aot/CudaPlan.h"
 
 #include "codegen/KernelCompiler.h"
-#include "frontend/JitDevice.h"
+#include "codegen/cuda/GpuLibrary.h"
 
 #include <diptych/Error.h>
 
@@ -139,8 +139,8 @@ private:
   /// The step of a product for cuBLAS; where it stands.
   size_t appendProduct(const ScheduledCall& call, const std::vector<CudaPlace>& args,
                        CudaProgram& made) {
-    const std::optional<runtime::cuda::Gemm> gemm = libraryProductOf(call.kernel);
-    if (!gemm || gemm->bias)
+    const auto gemm = codegen::cuda::libraryProductOf(call.kernel);
+    if (!gemm)
       return made.steps.size();
     CudaStep step;
     step.kind = CudaStep::Kind::product;

@@ -5,6 +5,7 @@
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
 #include "codegen/cuda/GpuBias.h"
+#include "codegen/cuda/GpuEpilogues.h"
 #include "codegen/cuda/GpuHalves.h"
 #include "codegen/cuda/GpuRowFusion.h"
 #include "ir/DialectMovements.h"
@@ -36,6 +37,8 @@ Schedule Scheduler::run() {
     cuda::fuseRows(schedule_, *options_.gpu);
     cuda::addBiases(schedule_, options_.contract);
     cuda::readHalves(schedule_, options_.contract);
+    if (options_.epilogues != ScheduleOptions::Epilogues::none)
+      cuda::joinEpilogues(schedule_, options_.epilogues == ScheduleOptions::Epilogues::approximate);
   } else {
     groupRows(schedule_);
     cutByTiles();

@@ -5,6 +5,7 @@
 #include "codegen/Storage.h"
 #include "ir/Choices.h"
 #include "runtime/Program.h"
+#include "runtime/cuda/Gemm.h"
 #include "runtime/cuda/SolverCall.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -32,6 +33,13 @@ struct PlannedBuffer {
 
 struct ScheduledControl;
 
+/// A product that a library does together with the call that was behind it, or in front of that.
+struct JoinedProduct {
+  runtime::cuda::Gemm gemm;
+  KernelSpec next;
+  size_t first = 0; // of next's buffers among the call's
+};
+
 struct ScheduledCall {
   KernelSpec kernel;
   runtime::KernelFn library = nullptr; // instead of `kernel`: a function of runtime/library
@@ -40,6 +48,7 @@ struct ScheduledCall {
   int64_t scratchBytes = 0; // of memory for each piece of it, in the last buffer; 0: from the heap
   std::shared_ptr<const ScheduledControl> control; // instead of a kernel: a loop or branch
   std::optional<runtime::cuda::SolverCall> solver; // instead of a kernel, on a GPU
+  std::optional<JoinedProduct> product;            // the same (codegen/cuda/GpuEpilogues)
   std::vector<int> buffers;                        // args, in order
   std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
   int64_t range = 1;                               // the outermost loop
@@ -52,7 +61,7 @@ struct ScheduledCall {
   std::string name; // for reports: "sum+exp+sub"
   SourceLocation where;
 
-  bool isKernel() const { return !library && !control && !solver; }
+  bool isKernel() const { return !library && !control && !solver && !product; }
 };
 
 struct Schedule {
@@ -86,6 +95,9 @@ struct ScheduleOptions {
   int vectorBytes = 64;
   bool contract = false;
   std::optional<GpuLimits> gpu; // for codegen/cuda: no panels, rows as kernels instead of groups
+  /// What a library may do with large products there as it stores them.
+  enum class Epilogues : uint8_t { none, exact, approximate };
+  Epilogues epilogues = Epilogues::none;
   /// Above 0: library kernels get their memory from the arena, for so many pieces at once, and a
   /// status, to say that it did not suffice.
   int scratchPieces = 0;

@@ -2,9 +2,9 @@
 #include "frontend/JitDevice.h"
 
 #include "codegen/cuda/DeviceCode.h"
-#include "codegen/cuda/GpuBias.h"
+#include "codegen/cuda/GpuLibrary.h"
 #include "frontend/JitPipeline.h"
-#include "runtime/cuda/BlasLt.h"
+#include "runtime/cuda/Blas.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/SimulatedDriver.h"
 
@@ -17,9 +17,7 @@ namespace diptych {
 namespace {
 
 using codegen::cuda::GpuRequest;
-using runtime::cuda::BlasMatrix;
 using runtime::cuda::DeviceKernel;
-using runtime::cuda::Gemm;
 using runtime::cuda::LoadedModule;
 using KernelPtr = std::shared_ptr<const DeviceKernel>;
 
@@ -110,69 +108,22 @@ private:
 
 namespace {
 
-/// Its two strides, `rows` by `columns`, where one of them is 1.
-std::optional<BlasMatrix> matrixOf(const codegen::Access& access, int64_t rows, int64_t rowStride,
-                                   int64_t columns, int64_t columnStride) {
-  BlasMatrix matrix;
-  matrix.batch = access.strides[0].value;
-  matrix.offset = access.offset.value;
-  const auto fits = [](int64_t stride, int64_t extent, int64_t across) {
-    return extent == 1 ? std::max<int64_t>(1, across) : stride >= across ? stride : 0;
-  };
-  if (columnStride == 1 || columns == 1) {
-    matrix.leading = fits(rowStride, rows, columns);
-  }
-  if (matrix.leading == 0 && (rowStride == 1 || rows == 1)) {
-    matrix.transposed = true;
-    matrix.leading = fits(columnStride, columns, rows);
-  }
-  return matrix.leading > 0 && matrix.leading < INT32_MAX ? std::optional(matrix) : std::nullopt;
-}
-
-// C = S V with rows along s, or C' = V' S' with rows along v.
-std::optional<Gemm> gemmWith(const codegen::MatmulSpec& p, bool exchanged) {
-  const size_t along = exchanged ? 2 : 1, across = exchanged ? 1 : 2;
-  const codegen::Access &a = exchanged ? p.right : p.left, &b = exchanged ? p.left : p.right;
-  Gemm gemm;
-  if (p.left.dtype != p.right.dtype ||
-      (p.result.dtype != p.left.dtype && p.result.dtype != DType::f32) ||
-      (p.bias && isHalf(p.left.dtype)))
-    return std::nullopt;
-  gemm.dtype = p.left.dtype;
-  gemm.result = p.result.dtype;
-  gemm.m = (exchanged ? p.v : p.s).value;
-  gemm.n = (exchanged ? p.s : p.v).value;
-  gemm.k = p.k.value;
-  gemm.count = p.batch.value;
-  const auto left = matrixOf(a, gemm.m, a.strides[along].value, gemm.k, a.strides[3].value);
-  const auto right = matrixOf(b, gemm.k, b.strides[3].value, gemm.n, b.strides[across].value);
-  const auto result = matrixOf(p.result, gemm.m, p.result.strides[along].value, gemm.n,
-                               p.result.strides[across].value);
-  if (!left || !right || !result || result->transposed)
-    return std::nullopt;
-  gemm.a = *left;
-  gemm.b = *right;
-  gemm.c = *result;
-  gemm.arg[0] = a.arg;
-  gemm.arg[1] = b.arg;
-  gemm.arg[2] = p.result.arg;
-  if (!p.bias)
-    return gemm;
-  if (exchanged || p.relu || !p.bias->strides[2].is(1) || gemm.count != 1)
-    return std::nullopt;
-  gemm.bias = p.bias->arg;
-  gemm.biasOffset = p.bias->offset.value;
-  return gemm;
-}
-
 KernelPtr blasKernel(const GpuRequest& request) {
-  const auto gemm = libraryProductOf(*request.spec);
-  std::string why;
-  if (!gemm || (gemm->bias && !runtime::cuda::findBlasLt(why)))
+  const auto gemm = codegen::cuda::libraryProductOf(*request.spec);
+  if (!gemm)
     return nullptr;
   auto kernel = std::make_shared<DeviceKernel>();
   kernel->gemm = gemm;
   kernel->spec.pointers = codegen::cuda::pointersOf(*request.spec);
+  return kernel;
+}
+
+KernelPtr joinedKernel(const codegen::ScheduledCall& call, KernelPtr next) {
+  auto kernel = std::make_shared<DeviceKernel>();
+  kernel->gemm = call.product->gemm;
+  kernel->otherwise = std::move(next);
+  kernel->firstOtherwise = call.product->first;
+  kernel->spec.pointers = static_cast<int>(call.buffers.size());
   return kernel;
 }
 
@@ -184,25 +135,6 @@ KernelPtr solverKernel(const codegen::ScheduledCall& call) {
 }
 
 } // namespace
-
-std::optional<Gemm> gemmOf(const codegen::MatmulSpec& product) {
-  const auto narrow = [](const codegen::Size& size) {
-    return !size.isDynamic() && size.value > 0 && size.value < INT32_MAX;
-  };
-  if (!narrow(product.batch) || !narrow(product.s) || !narrow(product.v) || !narrow(product.k) ||
-      product.rangeOverBlocks)
-    return std::nullopt;
-  const auto gemm = gemmWith(product, false);
-  return gemm ? gemm : gemmWith(product, true);
-}
-
-std::optional<Gemm> libraryProductOf(const codegen::KernelSpec& kernel) {
-  auto* product = std::get_if<codegen::MatmulSpec>(&kernel.what);
-  if (!product || product->batch.value * product->s.value * product->v.value * product->k.value <
-                      codegen::cuda::kLibraryProducts)
-    return std::nullopt;
-  return gemmOf(*product);
-}
 
 std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Schedule& schedule,
                                                                bool usesBlas, bool persistent,
@@ -229,6 +161,8 @@ std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Sc
         }
         const KernelPtr& call = *library++;
         step.device = call ? call : *next++;
+        if (scheduled.product)
+          step.device = joinedKernel(scheduled, step.device);
         step.range = step.grain = 1;
       });
   return std::make_unique<runtime::cuda::DeviceProgram>(program);

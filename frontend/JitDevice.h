@@ -4,8 +4,6 @@
 #include "codegen/KernelCompiler.h"
 #include "runtime/cuda/DeviceProgram.h"
 
-#include <optional>
-
 namespace diptych {
 
 /// The schedule, made with codegen::cuda::gpuScheduleOptions, on the device. Kernels are compiled
@@ -14,9 +12,5 @@ namespace diptych {
 std::unique_ptr<runtime::cuda::DeviceProgram> compileForDevice(const codegen::Schedule& schedule,
                                                                bool usesBlas, bool persistent,
                                                                codegen::KernelTimes& times);
-/// The product as cuBLAS takes it; nothing where its strides or sizes do not fit.
-std::optional<runtime::cuda::Gemm> gemmOf(const codegen::MatmulSpec& product);
-/// The same of a kernel that is a product large enough to be worth it.
-std::optional<runtime::cuda::Gemm> libraryProductOf(const codegen::KernelSpec& kernel);
 
 } // namespace diptych

@@ -10,6 +10,7 @@
 #include "frontend/TensorImpl.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
+#include "runtime/cuda/BlasLt.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/Solver.h"
 
@@ -65,6 +66,16 @@ void JitProgram::planAgain(codegen::Schedule& schedule, bool onDevice) const {
     codegen::planWithoutLimit(schedule, onDevice, donated_);
 }
 
+static codegen::ScheduleOptions deviceOptions(Numerics numerics) {
+  using Epilogues = codegen::ScheduleOptions::Epilogues;
+  codegen::ScheduleOptions options = codegen::cuda::gpuScheduleOptions(
+      numerics != Numerics::strict, runtime::cuda::context().capability);
+  std::string why;
+  if (numerics != Numerics::strict && runtime::cuda::findBlasLt(why))
+    options.epilogues = numerics == Numerics::fast ? Epilogues::approximate : Epilogues::exact;
+  return options;
+}
+
 void JitProgram::prepare(bool onDevice) {
   std::call_once(onDevice ? compiledForDevice_ : compiled_, [&] {
     JitStats own;
@@ -79,9 +90,8 @@ void JitProgram::prepare(bool onDevice) {
       schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "", 0, 0, nullptr,
                              solvers);
       if (onDevice)
-        schedule = codegen::schedule(
-            copy->lookupSymbol<mlir::func::FuncOp>("main"),
-            codegen::cuda::gpuScheduleOptions(contract, runtime::cuda::context().capability));
+        schedule = codegen::schedule(copy->lookupSymbol<mlir::func::FuncOp>("main"),
+                                     deviceOptions(options_.numerics));
       const double start = milliseconds();
       planAgain(schedule, onDevice);
       own.schedule += milliseconds() - start;

@@ -24,6 +24,7 @@ std::vector<Case> cases(bool tiny) {
   const Shape flat{n}, square{side, side};
   const Shape rows = tiny ? Shape{6, 128} : Shape{65536, 1024};
   const Shape wide = tiny ? Shape{2, 4500} : Shape{512, 131072};
+  const Shape series = tiny ? Shape{700, 3} : Shape{4096, 512}; // along time
   const auto softmaxOf = [](const Tensors& x) { return softmax(x[0], -1); };
   return {
       {"add f32", f32, flat, 2, 3, [](const Tensors& x) { return x[0] + x[1]; }},
@@ -49,6 +50,14 @@ std::vector<Case> cases(bool tiny) {
       {"softmax wide f32", f32, wide, 1, 2, softmaxOf},
       {"layer norm f32", f32, rows, 1, 2, [](const Tensors& x) { return layerNorm(x[0]); }},
       {"cumsum rows f32", f32, rows, 1, 2, [](const Tensors& x) { return cumsum(x[0], 1); }},
+      {"rolling max of 20 f64", f64, series, 1, 2,
+       [](const Tensors& x) { return rolling_max(x[0], 20, 0, {.min_periods = 1}); }},
+      {"rolling max of 500 f64", f64, series, 1, 2,
+       [](const Tensors& x) { return rolling_max(x[0], 500, 0, {.min_periods = 1}); }},
+      {"rolling rank of 60 f64", f64, series, 1, 2,
+       [](const Tensors& x) { return rolling_rank(x[0], 60, 0, {.min_periods = 1}); }},
+      {"rolling median of 60 f64", f64, series, 1, 2,
+       [](const Tensors& x) { return rolling_median(x[0], 60, 0, {.min_periods = 1}); }},
   };
 }
 

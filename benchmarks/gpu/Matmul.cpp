@@ -63,16 +63,20 @@ void addOwn(const Bench& bench, const Subject& subject, Json& row) {
     row["own_of_cublas"] = row["cublas_seconds"].get<double>() / seconds;
 }
 
-// A layer without activation: the bias is added where the product is stored.
-void layer(Bench& bench, DType dtype, int64_t n) {
+Tensors layer(const Tensors& x) { return {matmul(x[0], x[1]) + x[2]}; }
+Tensors gradients(const Tensors& x) { return {matmul(transpose(x[0]), x[1]), sum(x[1], 0)}; }
+
+// What cuBLASLt does beside the product: a bias, or the gradient of one.
+void withEpilogue(Bench& bench, const char* what, Tensors (*of)(const Tensors&), DType dtype) {
+  const int64_t n = bench.options().tiny ? 70 : 1024;
   const std::string name =
-      std::string("matmul with bias ") + (dtype == f32 ? "f32 " : "f64 ") + std::to_string(n);
+      std::string(what) + (dtype == f32 ? " f32 " : " f64 ") + std::to_string(n);
   if (!bench.wants(name))
     return;
   Subject subject;
   subject.name = name;
   subject.inputs = {numbers({n, n}, dtype, 1), numbers({n, n}, dtype, 2), numbers({n}, dtype, 3)};
-  subject.program = [](const Tensors& x) { return Tensors{matmul(x[0], x[1]) + x[2]}; };
+  subject.program = of;
   subject.flops = 2.0 * static_cast<double>(n * n * n);
   subject.tolerance = dtype == f32 ? 1e-4 : 1e-12;
   measure(bench, subject);
@@ -115,8 +119,10 @@ void benchMatmul(Bench& bench) {
       addOwn(bench, subject, row);
     });
   }
-  layer(bench, f32, bench.options().tiny ? 70 : 1024);
-  layer(bench, f64, bench.options().tiny ? 70 : 1024);
+  for (const DType dtype : {f32, f64}) {
+    withEpilogue(bench, "matmul with bias", layer, dtype);
+    withEpilogue(bench, "matmul and sums", gradients, dtype);
+  }
 }
 
 } // namespace diptych::bench

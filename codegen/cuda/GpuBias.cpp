@@ -1,6 +1,8 @@
 // Looks for products of two matrices and what reads them.
 #include "codegen/cuda/GpuBias.h"
 
+#include "codegen/cuda/GpuLibrary.h"
+
 #include <algorithm>
 
 namespace diptych::codegen::cuda {
@@ -103,8 +105,7 @@ private:
     const auto bufferOf = [&](const Access& access) {
       return user.buffers[static_cast<size_t>(access.arg)];
     };
-    const bool large = contract_ && m * n * product.k.value >= kLibraryProducts;
-    if (!nest->extents[0].is(m) || !nest->extents[1].is(n) || (large && lines->relu) ||
+    if (!nest->extents[0].is(m) || !nest->extents[1].is(n) || (contract_ && isLarge(product)) ||
         bufferOf(*lines->product) != result || lines->product->dtype != product.dtype ||
         lines->product->offset != product.result.offset || to.dtype != product.dtype ||
         !isRows(*lines->product, 0, 1, n) || !isRows(product.result, 1, 2, n) ||

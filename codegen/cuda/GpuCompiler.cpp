@@ -50,6 +50,8 @@ void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests)
     if (call.control) {
       appendRequests(call.control->body, requests);
       appendRequests(call.control->other, requests);
+    } else if (call.product) {
+      requests.push_back({&call.product->next});
     } else if (call.isKernel()) {
       requests.push_back(requestOf(call));
     }

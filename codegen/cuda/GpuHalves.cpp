@@ -1,7 +1,7 @@
 // Looks for conversions around products.
 #include "codegen/cuda/GpuHalves.h"
 
-#include "codegen/cuda/GpuBias.h"
+#include "codegen/cuda/GpuLibrary.h"
 
 #include <algorithm>
 
@@ -125,13 +125,9 @@ private:
 
   void readAndStore(size_t i, ScheduledCall& call, MatmulSpec& spec) {
     const std::optional<Source> left = sourceOf(i, spec.left), right = sourceOf(i, spec.right);
-    const std::vector<int64_t> extents = extentsOf(spec);
-    int64_t work = 1;
-    for (int64_t extent : extents)
-      work *= extent;
-    const bool large = contract_ && !spec.rangeOverBlocks && work >= kLibraryProducts;
+    const bool large = contract_ && !spec.rangeOverBlocks && isLarge(spec);
     const bool alike = left && right && left->access.dtype == right->access.dtype;
-    if (large && (!alike || spec.bias))
+    if (large && !alike)
       return;
     const auto take = [&](const std::optional<Source>& source, Access& access) {
       if (!source)

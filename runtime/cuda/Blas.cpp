@@ -18,46 +18,35 @@ namespace {
 
 constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
 
-struct Found {
-  Blas table;
-  const Blas* blas = nullptr;
-  std::string why;
-  std::mutex mutex; // of the handle: one thread at a time
+bool open(Blas& table, std::string& why) {
+  return openLibrary({"libcublas.so.13", "libcublas.so.12", "libcublas.so"},
+                     {{"cublasCreate_v2", table.create},
+                      {"cublasSetStream_v2", table.setStream},
+                      {"cublasSetWorkspace_v2", table.setWorkspace},
+                      {"cublasSetMathMode", table.setMathMode},
+                      {"cublasGemmStridedBatchedEx", table.gemm},
+                      {"cublasDtrsm_v2", table.trsm},
+                      {"cublasDtrsmBatched", table.trsmBatched},
+                      {"cublasDgetrfBatched", table.getrfBatched},
+                      {"cublasDgetrsBatched", table.getrsBatched}},
+                     "12", why);
+}
+
+struct Found : OpenedLibrary<Blas> {
+  Found() : OpenedLibrary(simulatedBlas(), open) {}
+
   BlasHandle* handle = nullptr;
   Buffer workspace;
 };
 
-void open(Found& found) {
-  Blas& table = found.table;
-  if (openLibrary({"libcublas.so.13", "libcublas.so.12", "libcublas.so"},
-                  {{"cublasCreate_v2", table.create},
-                   {"cublasSetStream_v2", table.setStream},
-                   {"cublasSetWorkspace_v2", table.setWorkspace},
-                   {"cublasSetMathMode", table.setMathMode},
-                   {"cublasGemmStridedBatchedEx", table.gemm},
-                   {"cublasDtrsm_v2", table.trsm},
-                   {"cublasDtrsmBatched", table.trsmBatched},
-                   {"cublasDgetrfBatched", table.getrfBatched},
-                   {"cublasDgetrsBatched", table.getrsBatched}},
-                  "12", found.why))
-    found.blas = &found.table;
-}
-
 Found& found() {
-  static auto* made = [] {
-    auto* result = new Found; // never destroyed, as the context
-    if (context().driver.isSimulated)
-      result->blas = &simulatedBlas();
-    else
-      open(*result);
-    return result;
-  }();
+  static auto* made = new Found; // never destroyed, as the context
   return *made;
 }
 
 // The stream first: setting it takes the workspace away.
 void prepare(Found& all) {
-  const Blas& blas = *all.blas;
+  const Blas& blas = *all.functions;
   if (!all.handle) {
     checkBlas(blas.create(&all.handle), "cublasCreate");
     all.workspace = allocateOnDevice(kWorkspaceBytes);
@@ -88,7 +77,7 @@ const Blas* findBlas(std::string& why) {
   if (isSwitchedOff("DIPTYCH_CUDA_BLAS", why))
     return nullptr;
   why = found().why;
-  return found().blas;
+  return found().functions;
 }
 
 void checkBlas(int status, const char* call) { checkLibrary(status, call, "DIPTYCH_CUDA_BLAS"); }
@@ -97,7 +86,7 @@ void withBlas(const std::function<void(const Blas& blas, BlasHandle* handle)>& u
   Found& all = found();
   const std::lock_guard lock(all.mutex);
   prepare(all);
-  use(*all.blas, all.handle);
+  use(*all.functions, all.handle);
 }
 
 int blasTypeOf(DType dtype) {
@@ -110,9 +99,9 @@ int blasTypeOf(DType dtype) {
 }
 int blasSumOf(DType dtype) { return dtype == DType::f64 ? blas::kCompute64 : blas::kCompute32; }
 
-void Gemm::enqueue(void* const* pointers) const {
-  if (bias)
-    return enqueueWithBias(*this, pointers);
+bool Gemm::enqueue(void* const* pointers) const {
+  if (epilogue && enqueueWithEpilogue(*this, pointers))
+    return true;
   ++counters().libraryCalls;
   const double one = 1, zero = 0;
   const float one32 = 1, zero32 = 0;
@@ -130,6 +119,7 @@ void Gemm::enqueue(void* const* pointers) const {
         narrow(c.leading), c.batch, narrow(count), blasSumOf(dtype), blas::kDefaultAlgorithm);
     checkBlas(status, "cublasGemmStridedBatchedEx");
   });
+  return !epilogue;
 }
 
 bool allowsTf32() { return tf32(); }

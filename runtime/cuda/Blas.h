@@ -4,12 +4,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 
-#include <diptych/Types.h>
-
 #include "runtime/cuda/Driver.h"
+#include "runtime/cuda/Gemm.h"
 
 namespace diptych::runtime::cuda {
 
@@ -24,6 +22,7 @@ constexpr int kWholeSums = 16;        // with either: parts of a sum are added a
 constexpr int kDefaultAlgorithm = -1; // cublasGemmAlgo_t
 constexpr int kRight = 1, kLower = 0, kUpper = 1;    // side, triangle
 constexpr int kAsIs = 0, kTransposed = 1, kUnit = 1; // operation, diagonal
+constexpr int kInvalidValue = 7, kNotSupported = 15; // cublasStatus_t
 } // namespace blas
 
 /// Functions of cuBLAS that we use; status 0 is success.
@@ -59,28 +58,6 @@ const Blas& simulatedBlas();
 void withBlas(const std::function<void(const Blas& blas, BlasHandle* handle)>& use);
 void checkBlas(int status, const char* call);
 
-/// A matrix as cuBLAS takes it: one of its two strides is 1.
-struct BlasMatrix {
-  bool transposed = false; // of row-major: the first stride is 1
-  int64_t leading = 0;     // the other stride
-  int64_t batch = 0;
-  int64_t offset = 0; // in elements
-};
-
-/// C[b] = A[b] B[b] for row-major C with rows `c.leading` apart; args are A, B and C. Sums of bf16
-/// and f16 are f32, rounded once where C is bf16 or f16 too.
-struct Gemm {
-  DType dtype = DType::f32;  // of A and B
-  DType result = DType::f32; // of C: the same, or f32
-  int64_t m = 0, n = 0, k = 0, count = 1;
-  BlasMatrix a, b, c;
-  int arg[3] = {0, 1, 2};
-  std::optional<int> bias; // arg of what is added to each row of C: cuBLASLt's (BlasLt.h)
-  int64_t biasOffset = 0;
-
-  /// Enqueues it. `pointers` are of the whole kernel.
-  void enqueue(void* const* pointers) const;
-};
 /// A float's cudaDataType, and the cublasComputeType_t of sums of its products.
 int blasTypeOf(DType dtype);
 int blasSumOf(DType dtype);

@@ -7,9 +7,10 @@
 #include "runtime/cuda/DeviceMemory.h"
 #include "runtime/cuda/OpenLibrary.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <map>
-#include <mutex>
-#include <tuple>
 
 namespace diptych::runtime::cuda {
 
@@ -17,49 +18,38 @@ namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 
-/// What cuBLASLt asks about: type and TF32, m, n, k, three leading sizes, two transpositions.
-using Shape =
-    std::tuple<DType, bool, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, bool>;
+/// All that its answer depends on.
+using Question = std::array<int64_t, 18>;
 struct Known {
   LtProduct* product = nullptr;
   LtLayout *a = nullptr, *b = nullptr, *c = nullptr;
   LtHeuristic chosen;
+  bool refused = false;
 };
 
-struct Found {
-  BlasLt table;
-  const BlasLt* blas = nullptr;
-  std::string why;
-  std::mutex mutex; // of what follows
-  LtHandle* handle = nullptr;
-  Buffer workspace;
-  std::map<Shape, Known> shapes;
-};
-
-void open(Found& found) {
-  BlasLt& table = found.table;
-  if (openLibrary({"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"},
-                  {{"cublasLtCreate", table.create},
-                   {"cublasLtMatmulDescCreate", table.productCreate},
-                   {"cublasLtMatmulDescSetAttribute", table.productSet},
-                   {"cublasLtMatrixLayoutCreate", table.layoutCreate},
-                   {"cublasLtMatmulPreferenceCreate", table.preferenceCreate},
-                   {"cublasLtMatmulPreferenceSetAttribute", table.preferenceSet},
-                   {"cublasLtMatmulAlgoGetHeuristic", table.heuristic},
-                   {"cublasLtMatmul", table.matmul}},
-                  "12", found.why))
-    found.blas = &found.table;
+bool open(BlasLt& table, std::string& why) {
+  return openLibrary({"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"},
+                     {{"cublasLtCreate", table.create},
+                      {"cublasLtMatmulDescCreate", table.productCreate},
+                      {"cublasLtMatmulDescSetAttribute", table.productSet},
+                      {"cublasLtMatrixLayoutCreate", table.layoutCreate},
+                      {"cublasLtMatmulPreferenceCreate", table.preferenceCreate},
+                      {"cublasLtMatmulPreferenceSetAttribute", table.preferenceSet},
+                      {"cublasLtMatmulAlgoGetHeuristic", table.heuristic},
+                      {"cublasLtMatmul", table.matmul}},
+                     "12", why);
 }
 
+struct Found : OpenedLibrary<BlasLt> {
+  Found() : OpenedLibrary(simulatedBlasLt(), open) {}
+
+  LtHandle* handle = nullptr;
+  Buffer workspace;
+  std::map<Question, Known> shapes;
+};
+
 Found& found() {
-  static auto* made = [] {
-    auto* result = new Found; // never destroyed, as the context
-    if (context().driver.isSimulated)
-      result->blas = &simulatedBlasLt();
-    else
-      open(*result);
-    return result;
-  }();
+  static auto* made = new Found; // never destroyed, as the context
   return *made;
 }
 
@@ -82,55 +72,118 @@ LtLayout* layoutOf(const BlasLt& blas, int type, const BlasMatrix& matrix, int64
   return layout;
 }
 
-Known describe(Found& all, const Gemm& gemm, const void* bias) {
-  const BlasLt& blas = *all.blas;
-  const bool wide = gemm.dtype == DType::f64;
-  const int type = wide ? lt::kReal64 : lt::kReal32;
-  const int compute = wide ? lt::kCompute64 : allowsTf32() ? lt::kCompute32Tf32 : lt::kCompute32;
+/// A product with its epilogue, and where its operands are.
+struct Call {
+  const Gemm& gemm;
+  const Epilogue& epilogue;
+  std::byte *a, *b, *c, *vector;
+
+  Call(const Gemm& gemm, void* const* pointers) : gemm(gemm), epilogue(*gemm.epilogue) {
+    const auto at = [&](int arg, DType dtype, int64_t offset) {
+      return static_cast<std::byte*>(pointers[arg]) + offset * sizeOf(dtype);
+    };
+    a = at(gemm.arg[0], gemm.dtype, gemm.a.offset);
+    b = at(gemm.arg[1], gemm.dtype, gemm.b.offset);
+    c = at(epilogue.resultArg, epilogue.result, epilogue.c.offset);
+    vector = at(epilogue.vectorArg, epilogue.result, epilogue.vectorOffset);
+    if (epilogue.vector == Epilogue::Vector::none)
+      vector = nullptr;
+  }
+
+  int compute() const {
+    return gemm.dtype == DType::f32 && allowsTf32() ? lt::kCompute32Tf32 : blasSumOf(gemm.dtype);
+  }
+  int scale() const { return gemm.dtype == DType::f64 ? blas::kReal64 : blas::kReal32; }
+  /// Our A, the left of row-major matrices, is its B.
+  int number() const {
+    constexpr int functions[] = {0, lt::kRelu, lt::kGelu};
+    constexpr int vectors[] = {0, lt::kBias, lt::kSumsOfB, lt::kSumsOfA};
+    return functions[static_cast<int>(epilogue.function)] |
+           vectors[static_cast<int>(epilogue.vector)];
+  }
+  /// Of an address, as far as it matters to cuBLASLt.
+  static int64_t alignment(const void* address) {
+    constexpr int most = 8; // 256 bytes
+    return int64_t{1} << std::min(most, std::countr_zero(reinterpret_cast<uintptr_t>(address)));
+  }
+  Question question() const {
+    return {static_cast<int64_t>(gemm.dtype),
+            static_cast<int64_t>(epilogue.result),
+            compute(),
+            number(),
+            gemm.m,
+            gemm.n,
+            gemm.k,
+            gemm.a.leading,
+            gemm.b.leading,
+            epilogue.c.leading,
+            gemm.a.transposed,
+            gemm.b.transposed,
+            alignment(a),
+            alignment(b),
+            alignment(c),
+            vector ? alignment(vector) : 0};
+  }
+};
+
+/// Whether it says that this is not among what it does.
+bool refuses(int status) { return status == blas::kNotSupported || status == blas::kInvalidValue; }
+
+Known describe(Found& all, const Call& call) {
+  const BlasLt& blas = *all.functions;
+  const Gemm& gemm = call.gemm;
   Known made;
-  checkLt(blas.productCreate(&made.product, compute, type), "cublasLtMatmulDescCreate");
+  checkLt(blas.productCreate(&made.product, call.compute(), call.scale()),
+          "cublasLtMatmulDescCreate");
   set<int32_t>(blas, made.product, lt::kTransposeA, gemm.b.transposed);
   set<int32_t>(blas, made.product, lt::kTransposeB, gemm.a.transposed);
-  set<int32_t>(blas, made.product, lt::kEpilogue, lt::kBias);
-  set(blas, made.product, lt::kBiasPointer, bias); // for its alignment
-  made.a = layoutOf(blas, type, gemm.b, gemm.k, gemm.n);
-  made.b = layoutOf(blas, type, gemm.a, gemm.m, gemm.k);
-  made.c = layoutOf(blas, type, gemm.c, gemm.m, gemm.n);
+  set<int32_t>(blas, made.product, lt::kEpilogue, call.number());
+  set<const void*>(blas, made.product, lt::kBiasPointer, call.vector); // for its alignment
+  made.a = layoutOf(blas, blasTypeOf(gemm.dtype), gemm.b, gemm.k, gemm.n);
+  made.b = layoutOf(blas, blasTypeOf(gemm.dtype), gemm.a, gemm.m, gemm.k);
+  made.c = layoutOf(blas, blasTypeOf(call.epilogue.result), call.epilogue.c, gemm.m, gemm.n);
   LtPreference* preference = nullptr;
   checkLt(blas.preferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
-  checkLt(
-      blas.preferenceSet(preference, lt::kMostWorkspace, &kWorkspaceBytes, sizeof kWorkspaceBytes),
-      "cublasLtMatmulPreferenceSetAttribute");
+  const auto prefer = [&](int attribute, auto value) {
+    checkLt(blas.preferenceSet(preference, attribute, &value, sizeof value),
+            "cublasLtMatmulPreferenceSetAttribute");
+  };
+  prefer(lt::kMostWorkspace, kWorkspaceBytes);
+  const std::byte* matrices[] = {call.b, call.a, call.c, call.c};
+  for (size_t i = 0; i < std::size(matrices); ++i)
+    prefer(lt::kLeastAlignments[i], static_cast<uint32_t>(Call::alignment(matrices[i])));
   int count = 0;
-  checkLt(blas.heuristic(all.handle, made.product, made.a, made.b, made.c, made.c, preference, 1,
-                         &made.chosen, &count),
-          "cublasLtMatmulAlgoGetHeuristic");
-  if (count == 0)
-    throw Error(std::string(currentOperator()) +
-                ": cuBLASLt has no algorithm for this product; DIPTYCH_CUDA_BLAS=0 in the "
-                "environment does without");
+  const int status = blas.heuristic(all.handle, made.product, made.a, made.b, made.c, made.c,
+                                    preference, 1, &made.chosen, &count);
+  if (!refuses(status))
+    checkLt(status, "cublasLtMatmulAlgoGetHeuristic");
+  made.refused = status != 0 || count == 0;
   return made;
 }
 
-template <class T> void multiply(Found& all, const Gemm& gemm, void* const* pointers) {
-  const T one = 1, zero = 0;
-  const auto* a = static_cast<const T*>(pointers[gemm.arg[0]]) + gemm.a.offset;
-  const auto* b = static_cast<const T*>(pointers[gemm.arg[1]]) + gemm.b.offset;
-  auto* c = static_cast<T*>(pointers[gemm.arg[2]]) + gemm.c.offset;
-  const void* bias = static_cast<const T*>(pointers[*gemm.bias]) + gemm.biasOffset;
-  const Shape shape{gemm.dtype,       allowsTf32(),   gemm.m,
-                    gemm.n,           gemm.k,         gemm.a.leading,
-                    gemm.b.leading,   gemm.c.leading, gemm.a.transposed,
-                    gemm.b.transposed};
-  auto at = all.shapes.find(shape);
+bool multiply(Found& all, const Call& call) {
+  const Question question = call.question();
+  auto at = all.shapes.find(question);
   if (at == all.shapes.end())
-    at = all.shapes.emplace(shape, describe(all, gemm, bias)).first;
-  const Known& known = at->second;
-  set(*all.blas, known.product, lt::kBiasPointer, bias);
-  checkLt(all.blas->matmul(all.handle, known.product, &one, b, known.a, a, known.b, &zero, c,
-                           known.c, c, known.c, known.chosen.algorithm, all.workspace.data(),
-                           kWorkspaceBytes, currentStream()),
-          "cublasLtMatmul");
+    at = all.shapes.emplace(question, describe(all, call)).first;
+  Known& known = at->second;
+  if (known.refused)
+    return false;
+  set<const void*>(*all.functions, known.product, lt::kBiasPointer, call.vector);
+  const double one = 1, zero = 0;
+  const float one32 = 1, zero32 = 0;
+  const bool wide = call.gemm.dtype == DType::f64;
+  const void *alpha = &one32, *beta = &zero32;
+  if (wide)
+    alpha = &one, beta = &zero;
+  const int status =
+      all.functions->matmul(all.handle, known.product, alpha, call.b, known.a, call.a, known.b,
+                            beta, call.c, known.c, call.c, known.c, known.chosen.algorithm,
+                            all.workspace.data(), kWorkspaceBytes, currentStream());
+  if (!refuses(status))
+    checkLt(status, "cublasLtMatmul");
+  known.refused = status != 0;
+  return !known.refused;
 }
 
 } // namespace
@@ -139,21 +192,21 @@ const BlasLt* findBlasLt(std::string& why) {
   if (!findBlas(why))
     return nullptr;
   why = found().why;
-  return found().blas;
+  return found().functions;
 }
 
-void enqueueWithBias(const Gemm& gemm, void* const* pointers) {
+bool enqueueWithEpilogue(const Gemm& gemm, void* const* pointers) {
   Found& all = found();
+  if (!all.functions)
+    return false;
   const std::lock_guard lock(all.mutex);
   if (!all.handle) {
-    checkLt(all.blas->create(&all.handle), "cublasLtCreate");
+    checkLt(all.functions->create(&all.handle), "cublasLtCreate");
     all.workspace = allocateOnDevice(static_cast<int64_t>(kWorkspaceBytes));
   }
-  ++counters().libraryCalls;
-  if (gemm.dtype == DType::f32)
-    multiply<float>(all, gemm, pointers);
-  else
-    multiply<double>(all, gemm, pointers);
+  const bool done = multiply(all, Call(gemm, pointers));
+  counters().libraryCalls += done;
+  return done;
 }
 
 int64_t knownLtShapes() {

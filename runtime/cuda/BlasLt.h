@@ -1,5 +1,5 @@
-// cuBLASLt, opened at run time: products whose results get a bias before they are stored. Which
-// algorithm it takes is asked once for each shape.
+// cuBLASLt, opened at run time: products with what it can do beside them. Which algorithm it takes,
+// or that it has none, is asked once for each shape.
 #pragma once
 
 #include "runtime/cuda/Blas.h"
@@ -22,11 +22,11 @@ struct LtHeuristic {
 
 // Values of the API that we name; tests/cuda compares them with the toolkit's header.
 namespace lt {
-constexpr int kReal32 = 0, kReal64 = 1;                                          // cudaDataType
-constexpr int kCompute32 = 68, kCompute32Tf32 = 77, kCompute64 = 70;             // compute types
+constexpr int kCompute32Tf32 = 77;                                               // compute type
 constexpr int kTransposeA = 3, kTransposeB = 4, kEpilogue = 7, kBiasPointer = 8; // of a product
-constexpr int kBias = 4;                                                         // epilogue
+constexpr int kRelu = 2, kBias = 4, kGelu = 32, kSumsOfA = 256, kSumsOfB = 512;  // epilogues
 constexpr int kMostWorkspace = 1;                                                // preference
+constexpr int kLeastAlignments[] = {5, 6, 7, 8}; // the same, of A, B, C and D
 } // namespace lt
 
 /// Functions of cuBLASLt that we use; status 0 is success.
@@ -54,9 +54,17 @@ const BlasLt* findBlasLt(std::string& why);
 
 const BlasLt& simulatedBlasLt();
 
-/// Enqueues a product with a bias.
-void enqueueWithBias(const Gemm& gemm, void* const* pointers);
+/// Enqueues a product with its epilogue. False, and nothing was done, where cuBLASLt is not there
+/// or does not do it.
+bool enqueueWithEpilogue(const Gemm& gemm, void* const* pointers);
 /// Shapes whose algorithm has been asked for.
 int64_t knownLtShapes();
+
+namespace simulated {
+/// What the simulated cuBLASLt refuses: nothing; any shape that it has not been asked about; every
+/// product, when it is to be run.
+enum class LtRefuses : uint8_t { nothing, shapes, products };
+void setLtRefuses(LtRefuses what);
+} // namespace simulated
 
 } // namespace diptych::runtime::cuda

@@ -44,6 +44,12 @@ DeviceKernel::DeviceKernel(LaunchSpec spec, std::shared_ptr<const LoadedModule> 
   }
 }
 
+int64_t DeviceKernel::scratchBytes(std::span<const int64_t> params) const {
+  return solver      ? solver->workspaceBytes()
+         : otherwise ? otherwise->scratchBytes(params)
+                     : spec.scratchBytes(params);
+}
+
 void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int64_t> params,
                            void* scratch) const {
   const Context& device = context();
@@ -52,10 +58,13 @@ void DeviceKernel::enqueue(std::span<void* const> pointers, std::span<const int6
     throw Error("internal: a kernel of the device takes " + std::to_string(spec.pointers) +
                 " pointers and " + std::to_string(spec.params) + " params, got " +
                 std::to_string(pointers.size()) + " and " + std::to_string(params.size()));
-  if (gemm)
-    return gemm->enqueue(pointers.data());
+  if (gemm) {
+    if (!gemm->enqueue(pointers.data()) && otherwise)
+      otherwise->enqueue(pointers.subspan(firstOtherwise), params, scratch);
+    return;
+  }
   if (solver)
-    return solver->enqueue(pointers.data());
+    return solver->enqueue(pointers.data(), scratch);
   std::vector<void*> addresses(pointers.begin(), pointers.end());
   if (spec.takesScratch())
     addresses.push_back(scratch);

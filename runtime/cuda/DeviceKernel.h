@@ -33,6 +33,10 @@ struct DeviceKernel {
   std::shared_ptr<const LoadedModule> module;
   std::optional<Gemm> gemm;         // instead of launches
   std::optional<SolverCall> solver; // instead of launches
+  /// Of a product with an epilogue: what does that where the library does not, and its first
+  /// pointer among those of the whole.
+  std::shared_ptr<const DeviceKernel> otherwise;
+  size_t firstOtherwise = 0;
 
   DeviceKernel() = default;
   /// Finds the functions of `spec` in the module.
@@ -42,7 +46,9 @@ struct DeviceKernel {
   static bool isAligned(const void* address) {
     return reinterpret_cast<uintptr_t>(address) % kPointerAlignment == 0;
   }
-  /// Enqueues all launches. `scratch`: of spec.scratchBytes(params), or null where that is 0.
+  /// Memory of the device beside its pointers.
+  int64_t scratchBytes(std::span<const int64_t> params) const;
+  /// Enqueues all launches. `scratch`: of scratchBytes(params), or null where that is 0.
   void enqueue(std::span<void* const> pointers, std::span<const int64_t> params,
                void* scratch) const;
 };

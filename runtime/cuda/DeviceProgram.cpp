@@ -79,8 +79,7 @@ struct StatusRoom {
 
 void setAllowsGraphs(bool on) { graphsAllowed() = on; }
 
-DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
-    : program_(std::move(program)) {
+DeviceProgram::DeviceProgram(const std::shared_ptr<Program>& program) : program_(program) {
   place(*program_);
   int64_t statusBytes = 0;
   eachStep(*program_, [&](const ProgramStep& step, int64_t runs) {
@@ -90,10 +89,11 @@ DeviceProgram::DeviceProgram(std::shared_ptr<const Program> program)
     if (!step.device)
       return;
     captures_ &= !step.device->solver;
-    scratchBytes_ = std::max(scratchBytes_, step.device->spec.scratchBytes({}));
+    scratchBytes_ = std::max(scratchBytes_, step.device->scratchBytes({}));
     if (step.status)
       statusBytes += StatusRoom(step, runs).bytes;
   });
+  program->peakBytes += scratchBytes_ + statusBytes;
   if (statusBytes == 0)
     return;
   statuses_ = allocateOnDevice(statusBytes);

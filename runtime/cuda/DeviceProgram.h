@@ -14,8 +14,8 @@ struct DeviceGraph;
 
 class DeviceProgram {
 public:
-  /// Constants go to the device now.
-  explicit DeviceProgram(std::shared_ptr<const Program> program);
+  /// Constants go to the device now. The program's peak grows by what its steps need there.
+  explicit DeviceProgram(const std::shared_ptr<Program>& program);
   ~DeviceProgram();
   DeviceProgram(const DeviceProgram&) = delete;
   DeviceProgram& operator=(const DeviceProgram&) = delete;

@@ -1,8 +1,6 @@
 // dlopen, dlsym, and one text for each way to fail.
 #include "runtime/cuda/OpenLibrary.h"
 
-#include "runtime/cuda/Context.h"
-
 #include <dlfcn.h>
 
 #include <cstdlib>

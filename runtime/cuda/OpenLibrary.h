@@ -2,8 +2,11 @@
 // status that is not 0 becomes.
 #pragma once
 
+#include "runtime/cuda/Context.h"
+
 #include <cstring>
 #include <initializer_list>
+#include <mutex>
 #include <string>
 
 namespace diptych::runtime::cuda {
@@ -22,6 +25,22 @@ struct Symbol {
 /// is the one that has them.
 bool openLibrary(std::initializer_list<const char*> names, std::initializer_list<Symbol> symbols,
                  const char* version, std::string& why);
+
+/// The functions of a library: the machine's, or simulated ones on the simulated device. Null, with
+/// why, where there are none.
+template <class Table> struct OpenedLibrary {
+  OpenedLibrary(const Table& simulated, bool (*open)(Table& table, std::string& why)) {
+    if (context().driver.isSimulated)
+      functions = &simulated;
+    else if (open(table, why))
+      functions = &table;
+  }
+
+  Table table;
+  const Table* functions = nullptr;
+  std::string why;
+  std::mutex mutex; // of what is made with them: one thread at a time
+};
 
 /// Throws Error unless `status` is 0: "matmul: cublasCreate failed with status 1;
 /// DIPTYCH_CUDA_BLAS=0 in the environment does without".

@@ -51,7 +51,7 @@ struct Given {
   template <class Half> int startHalf(int type, int typeC) const {
     if (typeC == type)
       return start<float, Half, Half>();
-    return typeC == blas::kReal32 ? start<float, Half, float>() : simulated::kNotSupported;
+    return typeC == blas::kReal32 ? start<float, Half, float>() : blas::kNotSupported;
   }
 };
 
@@ -62,14 +62,14 @@ int gemm(BlasHandle* handle, int transA, int transB, int m, int n, int k, const 
   const Product product{transA, transB, m, n, k, lda, ldb, ldc, strideA, strideB, strideC, count};
   if (!product.isValid() || !handle->hasWorkspace || typeA != typeB ||
       compute != (typeC == blas::kReal64 ? blas::kCompute64 : blas::kCompute32))
-    return simulated::kInvalidValue;
+    return blas::kInvalidValue;
   const Given given{handle, product, alpha, a, b, beta, c};
   if (typeA == blas::kBrain16)
     return given.startHalf<bfloat16>(typeA, typeC);
   if (typeA == blas::kReal16)
     return given.startHalf<float16>(typeA, typeC);
   if (typeA != typeC)
-    return simulated::kNotSupported;
+    return blas::kNotSupported;
   return typeC == blas::kReal64 ? given.start<double, double, double>()
                                 : given.start<float, float, float>();
 }
@@ -91,7 +91,7 @@ const Blas& simulatedBlas() {
       return 0;
     };
     blas.setMathMode = [](BlasHandle*, int mode) {
-      return mode & blas::kWholeSums ? 0 : simulated::kInvalidValue;
+      return mode & blas::kWholeSums ? 0 : blas::kInvalidValue;
     };
     blas.gemm = gemm;
     simulated::addSolvers(blas);

@@ -13,8 +13,6 @@ struct BlasHandle {
 
 namespace simulated {
 
-constexpr int kInvalidValue = 7, kNotSupported = 15; // cublasStatus_t
-
 /// The part of cuBLAS that solves.
 void addSolvers(Blas& blas);
 

@@ -36,24 +36,15 @@ bool openSolver(Solver& table, std::string& why) {
 
 namespace {
 
-struct Found {
-  Solver table;
-  const Solver* solver = nullptr;
-  std::string why;
-  std::mutex mutex; // of what follows
+struct Found : OpenedLibrary<Solver> {
+  Found() : OpenedLibrary(simulatedSolver(), openSolver) {}
+
   SolverHandle* handle = nullptr;
   JacobiInfo* jacobi = nullptr;
 };
 
 Found& found() {
-  static auto* made = [] {
-    auto* result = new Found; // never destroyed, as the context
-    if (context().driver.isSimulated)
-      result->solver = &simulatedSolver();
-    else if (openSolver(result->table, result->why))
-      result->solver = &result->table;
-    return result;
-  }();
+  static auto* made = new Found; // never destroyed, as the context
   return *made;
 }
 
@@ -63,14 +54,14 @@ const Solver* findSolver(std::string& why) {
   if (isSwitchedOff("DIPTYCH_CUDA_SOLVER", why) || !findBlas(why))
     return nullptr;
   why = found().why;
-  return found().solver;
+  return found().functions;
 }
 
 void checkSolver(int status, const char* call) {
   checkLibrary(status, call, "DIPTYCH_CUDA_SOLVER");
 }
 
-SolverSession::SolverSession() : lock_(found().mutex), solver(*found().solver) {
+SolverSession::SolverSession() : lock_(found().mutex), solver(*found().functions) {
   Found& all = found();
   if (!all.handle) {
     checkSolver(solver.create(&all.handle), "cusolverDnCreate");

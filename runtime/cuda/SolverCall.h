@@ -21,8 +21,10 @@ struct SolverCall {
   bool batched = false;       // one call for all matrices, for routines that can
   std::optional<size_t> info; // the pointer to an i32 for each matrix
 
+  /// Memory of the device that it needs beside its pointers, as the libraries say.
+  int64_t workspaceBytes() const;
   /// Enqueues it; not to be captured, since cuSOLVER may wait.
-  void enqueue(void* const* pointers) const;
+  void enqueue(void* const* pointers, void* workspace) const;
   int64_t infoBytes() const { return count * 4; }
 };
 

@@ -283,7 +283,7 @@ void simulated::addSolvers(Blas& table) {
                   const double* alpha, const double* a, int lda, double* b, int ldb) {
     const RightTriangle right{triangle, trans, diagonal, m, n, *alpha, lda, ldb};
     if (!right.isValid(side))
-      return kInvalidValue;
+      return blas::kInvalidValue;
     enqueue(handle->stream, [=] { right.solve(a, b); });
     return 0;
   };
@@ -292,7 +292,7 @@ void simulated::addSolvers(Blas& table) {
                          double* const* b, int ldb, int count) {
     const RightTriangle right{triangle, trans, diagonal, m, n, *alpha, lda, ldb};
     if (!right.isValid(side))
-      return kInvalidValue;
+      return blas::kInvalidValue;
     enqueue(handle->stream, [=] {
       for (int i = 0; i < count; ++i)
         right.solve(a[i], b[i]);
@@ -302,7 +302,7 @@ void simulated::addSolvers(Blas& table) {
   table.getrfBatched = [](BlasHandle* handle, int n, double* const* a, int lda, int* pivots,
                           int* info, int count) {
     if (lda < n)
-      return kInvalidValue;
+      return blas::kInvalidValue;
     enqueue(handle->stream, [=] {
       for (int i = 0; i < count; ++i)
         factorLu(a[i], n, lda, pivots + int64_t{i} * n, info + i);
@@ -314,7 +314,7 @@ void simulated::addSolvers(Blas& table) {
                           int count) {
     *info = 0; // of the host, at once
     if (lda < n || ldb < n)
-      return kInvalidValue;
+      return blas::kInvalidValue;
     enqueue(handle->stream, [=] {
       for (int i = 0; i < count; ++i)
         solveLu(trans == blas::kTransposed, n, columns, a[i], lda, pivots + int64_t{i} * n, b[i],

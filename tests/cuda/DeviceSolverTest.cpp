@@ -224,4 +224,15 @@ TEST_F(DeviceSolver, UncheckedFailuresAndWhatIsNotFiniteBecomeNan) {
   expectAlike(models[0], withBad(good, 13, INFINITY));
 }
 
+// The peak has what routines need beside the arrays of the plan: a copy to factor, at least.
+TEST_F(DeviceSolver, WorkspacesCount) {
+  const auto f = jit([](const Tensor& x) { return la::solve(x, x + 1); });
+  const Tensor x = matrices({2}, 40);
+  f(x);
+  const int64_t here = f.stats().peakBytes;
+  const Tensor there = x.to("cuda");
+  f(there);
+  EXPECT_GE(f.stats().peakBytes, here + x.type().bytes());
+}
+
 } // namespace
