@@ -184,6 +184,31 @@ KernelSpec indexSpec(const OpInfo& op, DType dtype) {
   return {IndexSpec{op.code, dtype, Size::param(0), Size::param(1), Size::param(2)}};
 }
 
+KernelSpec manyAxesSpec(DType dtype) {
+  NestSpec nest;
+  Access from{0, dtype, {}}, to{1, dtype, {}};
+  for (int loop = 0; loop < kMaxRank; ++loop) {
+    nest.extents.push_back(loop == 0 ? Size(0) : Size::param(loop - 1));
+    from.strides.push_back(Size::param(kMaxRank - 1 + loop));
+    to.strides.push_back(Size::param(2 * kMaxRank - 1 + loop));
+  }
+  nest.lines.push_back({Line::Load{from}, dtype});
+  nest.stores.push_back({0, to});
+  return {nest};
+}
+
+KernelSpec batchesSpec(DType dtype) {
+  MatmulSpec spec;
+  spec.dtype = dtype;
+  spec.batch = Size(0);
+  spec.k = Size::param(0), spec.v = Size::param(1), spec.s = Size::param(2);
+  const auto at = [](int slot) { return Size::param(slot); };
+  spec.left = {0, dtype, {at(3), at(4), 0, at(5)}, 0};
+  spec.right = {1, dtype, {at(6), 0, at(8), at(7)}, 0};
+  spec.result = {2, dtype, {at(9), at(10), at(11), 0}, 0};
+  return {spec};
+}
+
 // The range is over rows.
 KernelSpec rollingSpec(const OpInfo& op, DType dtype) {
   const bool picks = op.operandCount == 2;
@@ -302,6 +327,12 @@ std::vector<EagerKernel> eagerGpuKernels() {
     return (kernel.code == OpCode::Matmul && kernel.variant > kStrided) ||
            (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
   });
+  const auto add = [&](OpCode code, uint8_t variant, KernelSpec (*spec)(DType dtype)) {
+    for (DType dtype : dtypesOf(info(code)))
+      kernels.push_back({code, dtype, dtype, variant, spec(dtype)});
+  };
+  add(OpCode::StopGradient, kManyAxes, manyAxesSpec);
+  add(OpCode::Matmul, kBatches, batchesSpec);
   for (const OpInfo& op : allOperators())
     if (isRolling(op))
       for (DType dtype : dtypesOf(op)) {

@@ -18,7 +18,8 @@ struct EagerKernel {
 
 /// Every kernel that eager mode can ask for, for vector registers of `vectorBytes`.
 std::vector<EagerKernel> eagerKernels(int vectorBytes);
-/// Those that a device has: without what is for caches, and with some of runtime/library.
+/// Those that a device has: without what is for caches, with what saves launches, and some of
+/// runtime/library.
 std::vector<EagerKernel> eagerGpuKernels();
 
 } // namespace diptych::codegen

@@ -138,6 +138,13 @@ public:
     number(spec.rows);
     number(spec.panelRows);
     number(spec.panelWidth);
+    memoryType("left", spec.leftType);
+    memoryType("right", spec.rightType);
+    memoryType("result", spec.resultType);
+  }
+  void memoryType(const char* of, std::optional<DType> type) {
+    if (type)
+      text += std::string(of) + ' ' + name(*type) + ' ';
   }
   void operator()(const BlockSumSpec& spec) {
     text += "block_sum ";

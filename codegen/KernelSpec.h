@@ -165,6 +165,8 @@ struct ConvolutionSpec {
   Size v, vResult; // V's stride along v is 1
   std::vector<Depth> depth;
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
+  /// In memory, if 16 bits. For GPUs only (codegen/cuda/GpuHalves).
+  std::optional<DType> leftType, rightType, resultType;
   /// The range is over blocks of k instead, each into a C of its own, so far apart.
   bool rangeOverBlocks = false;
   int64_t blockStride = 0;

@@ -60,6 +60,16 @@
 // Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes
 // 0).
 //
+// On GPUs only, in one launch what would be many:
+// StopGradient, which copies, of kMaxRank loops
+//   args   input, output
+//   params extents of all loops but the outermost; strides of the input, of the output
+//   range  the outermost loop; variant kManyAxes
+// Matmul of many matrices
+//   args   S, V, C
+//   params k, v and s extent; strides S(batch,s,k), V(batch,k,v), C(batch,s,v)
+//   range  the batch; variant kBatches
+//
 // Rolling extrema, ranks and choices, on GPUs only (contiguous; x is [outer, n, inner], k has m
 // values for each element of x): what runtime/library says of the same operators
 //   args   x, k if there is one, result
@@ -81,7 +91,9 @@ enum Variant : uint8_t {
   kPackedRows = 103,
   kPackedColumns = 104,
   kSweptRows = 105,
-  kNarrow = 106
+  kNarrow = 106,
+  kManyAxes = 107,
+  kBatches = 108
 };
 
 constexpr int kConvolutionLoops = 6;

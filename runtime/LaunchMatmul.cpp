@@ -119,6 +119,36 @@ void mergeIntoVector(Roles& roles, Shape& shape) {
   }
 }
 
+// All matrices in one launch, where they are one axis.
+bool runBatches(const Roles& roles, const Shape& shape, int64_t k, const Strided& output) {
+  NestCall call;
+  call.setOperand(0, *roles.scalar.array);
+  call.setOperand(1, *roles.vector.array);
+  call.setOperand(2, output);
+  call.rows.operands = 3;
+  for (int a = 0; a < roles.cBatch.size(); ++a) {
+    const int64_t strides[] = {roles.scalar.batch[a], roles.vector.batch[a], roles.cBatch[a]};
+    call.rows.push(shape[a], strides);
+  }
+  call.rows.coalesce();
+  const int64_t params[] = {k,
+                            roles.vExtent,
+                            roles.sExtent,
+                            call.rangeStride(0),
+                            roles.scalar.free,
+                            roles.scalar.contracted,
+                            call.rangeStride(1),
+                            roles.vector.contracted,
+                            roles.vector.free,
+                            call.rangeStride(2),
+                            roles.cs,
+                            roles.cv};
+  std::copy(std::begin(params), std::end(params), call.params);
+  const DType dtype = output.type->dtype;
+  call.kernel = kernelOf(/*onDevice=*/true, OpCode::Matmul, dtype, dtype, kBatches);
+  return call.run();
+}
+
 bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   Shape shape = output.type->shape;
   mergeIntoVector(roles, shape);
@@ -127,6 +157,8 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   call.setOperand(1, *roles.vector.array);
   call.setOperand(2, output);
   call.rows = rowAxes(roles, shape);
+  if (output.onDevice && call.rows.rank > 1)
+    return runBatches(roles, shape, k, output);
   call.innerExtent = roles.vExtent;
   call.innerStride[1] = roles.vector.free;
   call.innerStride[2] = roles.cv;

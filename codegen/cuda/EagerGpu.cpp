@@ -17,14 +17,17 @@ GpuRequest eagerRequest(const EagerKernel& kernel) {
   case Family::Reduction:
   case Family::ArgReduction: params = 7; break;
   case Family::Cumulative: params = 2 + 3 * args; break;
-  case Family::Matmul: params = 8; break;
+  case Family::Matmul: params = kernel.variant == runtime::kBatches ? 12 : 8; break;
   case Family::Convolution:
     params = 6 * runtime::kConvolutionLoops + 5 + 4 * runtime::kConvolutionDepth;
     break;
   case Family::Gather:
   case Family::ScatterAdd: params = 3; break;
-  case Family::Creation:
-  case Family::Pointwise: break;
+  case Family::Creation: break;
+  case Family::Pointwise:
+    if (kernel.variant == runtime::kManyAxes)
+      params = 3 * kMaxRank - 1;
+    break;
   case Family::Library:
     if (isRolling(op)) {
       params = 2 + op.operandCount;

@@ -52,7 +52,7 @@ struct Emit {
   void operator()(const MatmulSpec& spec) {
     MatmulSpec closed = spec;
     if (request.params)
-      closed.s = request.range;
+      (spec.batch.is(0) ? closed.batch : closed.s) = request.range;
     emitMatmul(emission, closed);
   }
   void operator()(const ConvolutionSpec& spec) { emitConvolution(emission, spec); }

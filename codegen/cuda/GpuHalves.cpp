@@ -1,4 +1,4 @@
-// Looks for conversions around products.
+// Looks for conversions around products, convolutions and what goes along an axis.
 #include "codegen/cuda/GpuHalves.h"
 
 #include "codegen/cuda/GpuLibrary.h"
@@ -58,26 +58,35 @@ std::optional<Access> through(const NestSpec& nest, const Access& inner, const A
   return seen;
 }
 
+/// What a call reads and stores, over loops of such extents; without extents, memory is walked in a
+/// way that an Access does not tell.
+struct Uses {
+  std::vector<int64_t> extents;
+  std::vector<Access*> operands;
+  Access* result = nullptr;
+  int64_t elements = 0; // of the result; 0: it stays as it is
+};
+
 class Halves {
 public:
   Halves(Schedule& schedule, bool contract) : schedule_(schedule), contract_(contract) {}
 
   void run() {
-    for (size_t i = 0; i < schedule_.calls.size(); ++i)
-      if (ScheduledCall& call = schedule_.calls[i]; isProduct(call))
-        readAndStore(i, call, std::get<MatmulSpec>(call.kernel.what));
+    for (size_t i = 0; i < schedule_.calls.size(); ++i) {
+      ScheduledCall& call = schedule_.calls[i];
+      if (!call.isKernel() || !call.offsets.empty())
+        continue;
+      if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what))
+        read(i, *product);
+      else if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what))
+        read(i, *convolution);
+      else if (auto* cumulative = std::get_if<CumulativeSpec>(&call.kernel.what))
+        read(i, *cumulative);
+    }
     dropCopies();
   }
 
 private:
-  static bool isProduct(const ScheduledCall& call) {
-    auto* product = call.isKernel() ? std::get_if<MatmulSpec>(&call.kernel.what) : nullptr;
-    return product && product->dtype == DType::f32 && product->lines.empty() &&
-           call.offsets.empty();
-  }
-  static std::vector<int64_t> extentsOf(const MatmulSpec& spec) {
-    return {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
-  }
   static bool mayWrite(const ScheduledCall& call, size_t arg) {
     return !call.isKernel() || writes(call.kernel, arg);
   }
@@ -98,16 +107,69 @@ private:
     return false;
   }
 
-  /// The array of 16 bits whose copy a product reads.
+  //===-- What reads
+  //----------------------------------------------------------------------------===//
+
+  void read(size_t i, MatmulSpec& spec) {
+    if (spec.dtype != DType::f32 || !spec.lines.empty())
+      return;
+    Uses uses{{spec.batch.value, spec.s.value, spec.v.value, spec.k.value},
+              {&spec.left, &spec.right},
+              &spec.result};
+    if (!spec.rangeOverBlocks)
+      uses.elements = spec.batch.value * spec.s.value * spec.v.value;
+    const bool large = contract_ && !spec.rangeOverBlocks && isLarge(spec);
+    if (!large)
+      return readAndStore(i, uses);
+    const auto left = sourceOf(i, spec.left, uses), right = sourceOf(i, spec.right, uses);
+    if (left && right && left->access.dtype == right->access.dtype)
+      readAndStore(i, uses, left->access.dtype);
+  }
+
+  void read(size_t i, ConvolutionSpec& spec) {
+    if (spec.dtype != DType::f32)
+      return;
+    Access left{0, spec.dtype, {}}, right{1, spec.dtype, {}}, result{2, spec.dtype, {}};
+    Uses uses{{}, {&left, &right}, &result};
+    if (!spec.rangeOverBlocks)
+      uses.elements = planned(bufferOf(i, result)).bytes / sizeOf(spec.dtype);
+    readAndStore(i, uses);
+    const auto set = [](std::optional<DType>& type, const Access& access) {
+      if (isHalf(access.dtype))
+        type = access.dtype;
+    };
+    set(spec.leftType, left);
+    set(spec.rightType, right);
+    set(spec.resultType, result);
+  }
+
+  void read(size_t i, CumulativeSpec& spec) {
+    if (spec.from[0].dtype != DType::f32)
+      return;
+    Uses uses;
+    uses.elements = spec.to.dtype == DType::f32;
+    for (const Size& extent : spec.extents) {
+      uses.extents.push_back(extent.value);
+      uses.elements *= extent.value;
+    }
+    for (Access& from : spec.from)
+      uses.operands.push_back(&from);
+    uses.result = &spec.to;
+    readAndStore(i, uses);
+  }
+
+  //===-- What it reads
+  //-------------------------------------------------------------------------===//
+
+  /// The array of 16 bits whose copy a call reads.
   struct Source {
     int buffer;
     Access access;
   };
-  std::optional<Source> sourceOf(size_t product, const Access& use) const {
-    const auto& spec = std::get<MatmulSpec>(schedule_.calls[product].kernel.what);
-    const int copy = bufferOf(product, use);
+  std::optional<Source> sourceOf(size_t reader, const Access& use, const Uses& uses) const {
+    const int copy = bufferOf(reader, use);
     std::optional<size_t> writer;
-    for (size_t i = 0; i < product; ++i)
+    for (size_t i = 0; i < reader; ++i)
       if (isTouched(copy, i, i + 1, true)) {
         if (writer)
           return std::nullopt;
@@ -115,38 +177,42 @@ private:
       }
     const auto made = writer ? conversionOf(schedule_.calls[*writer]) : std::nullopt;
     if (!made || !isHalf(made->from->dtype) || made->to->dtype != DType::f32 ||
-        isTouched(bufferOf(*writer, *made->from), *writer, product, true))
+        isTouched(bufferOf(*writer, *made->from), *writer, reader, true))
       return std::nullopt;
-    const auto seen = through(*made->nest, *made->to, *made->from, use, extentsOf(spec));
+    const auto seen = seenThrough(*made, *made->to, *made->from, use, uses);
     if (!seen)
       return std::nullopt;
     return Source{bufferOf(*writer, *made->from), *seen};
   }
 
-  void readAndStore(size_t i, ScheduledCall& call, MatmulSpec& spec) {
-    const std::optional<Source> left = sourceOf(i, spec.left), right = sourceOf(i, spec.right);
-    const bool large = contract_ && !spec.rangeOverBlocks && isLarge(spec);
-    const bool alike = left && right && left->access.dtype == right->access.dtype;
-    if (large && !alike)
-      return;
-    const auto take = [&](const std::optional<Source>& source, Access& access) {
-      if (!source)
-        return;
-      access = source->access;
-      call.buffers[static_cast<size_t>(access.arg)] = source->buffer;
-    };
-    take(left, spec.left);
-    take(right, spec.right);
-    if (!spec.rangeOverBlocks)
-      storeRounded(i, call, spec, large ? std::optional(left->access.dtype) : std::nullopt);
+  static std::optional<Access> seenThrough(const Conversion& conversion, const Access& inner,
+                                           const Access& outer, const Access& use,
+                                           const Uses& uses) {
+    if (uses.extents.empty() && !sameStrides(inner, outer))
+      return std::nullopt;
+    return through(*conversion.nest, inner, outer, use, uses.extents);
+  }
+
+  void readAndStore(size_t i, Uses& uses, std::optional<DType> wanted = std::nullopt) {
+    ScheduledCall& call = schedule_.calls[i];
+    std::vector<std::optional<Source>> sources;
+    for (const Access* operand : uses.operands)
+      sources.push_back(sourceOf(i, *operand, uses));
+    for (size_t k = 0; k < sources.size(); ++k)
+      if (sources[k]) {
+        *uses.operands[k] = sources[k]->access;
+        call.buffers[static_cast<size_t>(sources[k]->access.arg)] = sources[k]->buffer;
+      }
+    if (uses.elements != 0)
+      storeRounded(i, uses, wanted);
     call.bytes = 0;
     for (int buffer : call.buffers)
       call.bytes += static_cast<double>(planned(buffer).bytes);
   }
 
   /// `wanted`: no other type will do.
-  void storeRounded(size_t i, ScheduledCall& call, MatmulSpec& spec, std::optional<DType> wanted) {
-    const int result = bufferOf(i, spec.result);
+  void storeRounded(size_t i, Uses& uses, std::optional<DType> wanted) {
+    const int result = bufferOf(i, *uses.result);
     std::optional<size_t> user;
     for (size_t other = 0; other < schedule_.calls.size(); ++other) {
       if (other == i || !isTouched(result, other, other + 1, false))
@@ -163,13 +229,11 @@ private:
     int64_t elements = 1;
     for (const Size& extent : rounds->nest->extents)
       elements *= extent.value;
-    const auto seen =
-        through(*rounds->nest, *rounds->from, *rounds->to, spec.result, extentsOf(spec));
-    if (!seen || elements != spec.batch.value * spec.s.value * spec.v.value ||
-        isTouched(to, i, *user, false))
+    const auto seen = seenThrough(*rounds, *rounds->from, *rounds->to, *uses.result, uses);
+    if (!seen || elements != uses.elements || isTouched(to, i, *user, false))
       return;
-    spec.result = *seen;
-    call.buffers[static_cast<size_t>(seen->arg)] = to;
+    *uses.result = *seen;
+    schedule_.calls[i].buffers[static_cast<size_t>(seen->arg)] = to;
     gone_.push_back(*user);
   }
 

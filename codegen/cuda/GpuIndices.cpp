@@ -90,7 +90,7 @@ class Chain {
 public:
   Chain(GpuKernel& k, const CumulativeSpec& spec, SmallVector<Value> around)
       : k_(k), spec_(spec), around_(std::move(around)),
-        b_(k.builder(), k.loc(), spec.from[0].dtype) {}
+        b_(k.builder(), k.loc(), isHalf(spec.from[0].dtype) ? DType::f32 : spec.from[0].dtype) {}
 
   void emit() {
     Value zero = k_.i64(0);
@@ -106,8 +106,8 @@ private:
   using Kind = CumulativeSpec::Kind;
 
   bool isExtremum() const { return spec_.kind == Kind::greatest || spec_.kind == Kind::least; }
-  // f32 is carried in f64 and rounded where it is stored.
-  bool widens() const { return spec_.from[0].dtype == DType::f32 && !isExtremum(); }
+  // f32 is carried in f64 and rounded where it is stored; what has 16 bits in memory is f32.
+  bool widens() const { return b_.result() == DType::f32 && !isExtremum(); }
 
   SmallVector<Value> step(Value i, ValueRange so) {
     Value x = load(spec_.from[0], i);

@@ -34,6 +34,9 @@ void emitMatmul(Emission& emission, const MatmulSpec& spec) {
 // side of an implicit product.
 void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
   Contraction c(spec.dtype);
+  c.leftType = spec.leftType.value_or(spec.dtype);
+  c.rightType = spec.rightType.value_or(spec.dtype);
+  c.resultType = spec.resultType.value_or(spec.dtype);
   c.leftOffset = spec.leftOffset, c.rightOffset = spec.rightOffset;
   c.resultOffset = spec.resultOffset;
   c.overBlocks = spec.rangeOverBlocks;

@@ -2,10 +2,13 @@
 #include "runtime/cuda/DeviceLaunch.h"
 
 #include "ir/Emitter.h"
+#include "runtime/Dense.h"
+#include "runtime/LaunchNest.h"
 #include "runtime/cuda/Context.h"
 #include "runtime/cuda/Counters.h"
 #include "runtime/cuda/DeviceMemory.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -70,6 +73,31 @@ bool isSplat(const Strided& array) {
   return true;
 }
 
+/// One launch, where the kernel of two loops would need several. False where there is no kernel.
+bool copyAlongAxes(const Strided& input, const Strided& output) {
+  const DType dtype = output.type->dtype;
+  const Dims* strides[] = {input.strides, output.strides};
+  Axes axes(output.type->shape, strides);
+  axes.coalesce();
+  const DeviceKernel* kernel =
+      axes.rank > 2 ? findKernel(OpCode::StopGradient, dtype, dtype, kManyAxes) : nullptr;
+  if (!kernel)
+    return false;
+  std::vector<int64_t> params(3 * kMaxRank - 1, 0);
+  const auto first = static_cast<size_t>(kMaxRank - axes.rank);
+  std::fill_n(params.begin(), kMaxRank - 1, 1);
+  int64_t range = 1;
+  for (size_t a = 0; a < static_cast<size_t>(axes.rank); ++a) {
+    const size_t loop = first + a;
+    (loop == 0 ? range : params[loop - 1]) = axes.extent[a];
+    params[kMaxRank - 1 + loop] = axes.stride[0][a];
+    params[2 * kMaxRank - 1 + loop] = axes.stride[1][a];
+  }
+  void* const pointers[] = {input.data, output.data};
+  launchEager(*kernel, pointers, params, range);
+  return true;
+}
+
 bool copyDirectly(const Strided& input, const Strided& output) {
   const int64_t bytes = output.type->bytes();
   if (!output.contiguous)
@@ -87,10 +115,40 @@ bool copyDirectly(const Strided& input, const Strided& output) {
          fillOnDevice(output.data, input.data, sizeOf(output.type->dtype), output.type->numel());
 }
 
+/// The same launch on the device with operands that have no gaps, which may have a kernel. False
+/// where they have none, or cannot be copied there.
+bool runDense(std::span<const Strided> inputs, const Strided& output, const HostLaunch& launch) {
+  const auto isThere = [](const Strided& array) { return array.onDevice; };
+  const auto isDense = [](const Strided& array) { return array.contiguous; };
+  const DType dtype = output.type->dtype;
+  if (!std::all_of(inputs.begin(), inputs.end(), isThere) ||
+      (output.contiguous && std::all_of(inputs.begin(), inputs.end(), isDense)) ||
+      !findKernel(OpCode::StopGradient, dtype, dtype, kManyAxes))
+    return false;
+  std::vector<Dense> dense;
+  std::vector<Dims> strides(inputs.size() + 1);
+  std::vector<Strided> operands;
+  for (const Strided& input : inputs) {
+    dense.emplace_back(input);
+    strides[operands.size()] = contiguousStrides(input.type->shape);
+    operands.push_back({dense.back().data(), input.type, &strides[operands.size()], true, true});
+  }
+  if (output.contiguous)
+    return launch(operands, output), true;
+  const Buffer result = allocateOnDevice(output.type->bytes());
+  strides.back() = contiguousStrides(output.type->shape);
+  const Strided whole{result.data(), output.type, &strides.back(), true, true};
+  launch(operands, whole);
+  copyArray(whole, output);
+  return true;
+}
+
 } // namespace
 
 void runOnHost(const char* name, std::span<const Strided> inputs, const Strided& output,
                const HostLaunch& launch) {
+  if (output.onDevice && runDense(inputs, output, launch))
+    return;
   const OperatorScope scope(name);
   noteHostRun(name);
   std::vector<HostCopy> copies;
@@ -108,6 +166,8 @@ void runOnHost(const char* name, std::span<const Strided> inputs, const Strided&
 void copyArray(const Strided& input, const Strided& output) {
   const OperatorScope scope("copy");
   if (output.type->numel() == 0 || copyDirectly(input, output))
+    return;
+  if (input.onDevice && output.onDevice && copyAlongAxes(input, output))
     return;
   if (input.onDevice && output.onDevice)
     return launchPointwise(OpCode::StopGradient, {&input, 1}, output);

@@ -12,8 +12,9 @@ namespace diptych::runtime::cuda {
 
 using HostLaunch = std::function<void(std::span<const Strided> inputs, const Strided& output)>;
 
-/// Runs `launch` on host memory: operands of the device are copied, and so is the output, back.
-/// `name` is counted (hostOperators()).
+/// Runs `launch` again on operands without gaps, which the device may have a kernel for; where
+/// they have none, on host memory: operands of the device are copied, and so is the output, back,
+/// and `name` is counted (hostOperators()).
 void runOnHost(const char* name, std::span<const Strided> inputs, const Strided& output,
                const HostLaunch& launch);
 

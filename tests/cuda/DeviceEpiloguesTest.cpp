@@ -74,17 +74,11 @@ double nearOf(DType dtype) {
 Tensors withBias(const Tensors& in) { return {matmul(in[0], in[1]) + in[2]}; }
 Tensors withRelu(const Tensors& in) { return {relu(in[2] + matmul(in[0], in[1]))}; }
 Tensors reluAlone(const Tensors& in) { return {relu(matmul(in[0], in[1]))}; }
-Tensors withGelu(const Tensors& in) {
-  return {gelu(matmul(in[0], in[1]) + in[2], Gelu::tanh)};
-}
+Tensors withGelu(const Tensors& in) { return {gelu(matmul(in[0], in[1]) + in[2], Gelu::tanh)}; }
 Tensors geluAlone(const Tensors& in) { return {gelu(matmul(in[0], in[1]), Gelu::tanh)}; }
 Tensors exactGelu(const Tensors& in) { return {gelu(matmul(in[0], in[1]) + in[2])}; }
-Tensors sumsOfRight(const Tensors& in) {
-  return {matmul(transpose(in[0]), in[3]), sum(in[3], 0)};
-}
-Tensors sumsOfLeft(const Tensors& in) {
-  return {sum(in[3], 0), matmul(transpose(in[3]), in[0])};
-}
+Tensors sumsOfRight(const Tensors& in) { return {matmul(transpose(in[0]), in[3]), sum(in[3], 0)}; }
+Tensors sumsOfLeft(const Tensors& in) { return {sum(in[3], 0), matmul(transpose(in[3]), in[0])}; }
 
 /// And a gradient with as many rows as x.
 Tensors withGradient(DType dtype) {

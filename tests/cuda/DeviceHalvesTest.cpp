@@ -137,4 +137,41 @@ TEST_F(DeviceHalves, LayersKeepTheCpusBits) {
             numbers(layer(x, y, b)));
 }
 
+// Images and kernels that are read as they lie. The kernel is packed in f32 if it is packed.
+TEST_F(DeviceHalves, Convolutions) {
+  const auto padded = [](const Tensor& x, const Tensor& w) { return conv2d(x, w, {.padding = 1}); };
+  const auto plain = [](const Tensor& x, const Tensor& w) { return conv2d(x, w); };
+  for (const DType dtype : {bf16, f16}) {
+    const Tensor x = noise({2, 3, 9, 8}, dtype, 1), w = noise({4, 3, 3, 3}, dtype, 2);
+    const Tensor xThere = x.to("cuda"), wThere = w.to("cuda");
+    const auto expectAlike = [&](const auto& f) {
+      const auto compiled = jit(f, strict());
+      EXPECT_EQ(numbers(compiled(xThere, wThere).to("cpu")), numbers(f(x, w)));
+      // No launch more than with f32, but one for the kernel's numbers.
+      const Work own = workOf(jit(f, strict()), xThere, wThere);
+      const Work wide = workOf(jit(f, strict()), xThere.astype(f32), wThere.astype(f32));
+      EXPECT_LE(own.launches, wide.launches + 1);
+    };
+    expectAlike(plain);
+    expectAlike(padded);
+  }
+}
+
+TEST_F(DeviceHalves, AlongAnAxis) {
+  for (const DType dtype : {bf16, f16}) {
+    const Tensor x = noise({5, 70}, dtype, 1) * 3, there = x.to("cuda");
+    const auto expectAlone = [&](const auto& f) {
+      const auto compiled = jit(f, strict());
+      EXPECT_EQ(numbers(compiled(there, there).to("cpu")), numbers(f(x, x)));
+      EXPECT_EQ(workOf(jit(f, strict()), there, there), (Work{1, 0}));
+    };
+    for (const int64_t axis : {0, 1}) {
+      expectAlone([=](const Tensor& a, const Tensor&) { return cumsum(a, axis); });
+      expectAlone([=](const Tensor& a, const Tensor& b) { return linear_recurrence(a, b, axis); });
+      expectAlone([=](const Tensor& a, const Tensor&) { return argcummax(a, axis); });
+    }
+    expectAlone([](const Tensor& a, const Tensor&) { return cumsum(a.astype(f32), 0); });
+  }
+}
+
 } // namespace

@@ -29,7 +29,7 @@ struct Window {
 };
 void PrintTo(const Window& one, std::ostream* os) { *os << one.length << " along " << one.axis; }
 
-class DeviceRolling : public test::WithDeviceKernels<test::OnSimulatedDevice>,
+class DeviceRolling : public test::WithDeviceKernels<test::OnDevice>,
                       public testing::WithParamInterface<Window> {
 protected:
   void expectSame(Tensor (*f)(const Tensor& x, Window window)) {

@@ -62,6 +62,52 @@ TEST_F(DeviceKernels, CopiesOfViews) {
   expectNothingOnTheHost();
 }
 
+// A launch each, however many rows their loops have.
+TEST_F(DeviceKernels, ViewsOfManyAxes) {
+  const Tensor x = data({9, 10, 11, 3, 2});
+  const auto turned = [](const Tensor& a) { return transpose(a, {3, 1, 4, 0, 2}); };
+  const auto launchesOf = [&](const auto& f) {
+    const Tensor there = x.to("cuda");
+    const int64_t before = device_stats().launches;
+    f(there);
+    return device_stats().launches - before;
+  };
+  const auto copied = [&](const Tensor& a) { return turned(a).contiguous(); };
+  expectSame(copied, x);
+  EXPECT_EQ(launchesOf(copied), 1);
+  for (const DType dtype : {f32, i64})
+    expectSame(copied, x.astype(dtype));
+  expectSame([&](const Tensor& a) { return exp(turned(a)) * 2; }, x);
+  expectSame([&](const Tensor& a) { return turned(a) + slice(turned(a), 4, 0, 1); }, x);
+  for (const int64_t axis : {0, 2, 4}) {
+    expectSame([&](const Tensor& a) { return sum(turned(a), axis); }, x);
+    expectSame([&](const Tensor& a) { return argmax(turned(a), axis); }, x);
+    expectSame([&](const Tensor& a) { return cumsum(turned(a), axis); }, x);
+    expectSame([&](const Tensor& a) { return flip(turned(a), axis).contiguous(); }, x);
+  }
+  expectSame([&](const Tensor& a) { return concatenate({turned(a), turned(a)}, 3); }, x);
+  expectNothingOnTheHost();
+}
+
+TEST_F(DeviceKernels, ManyMatrices) {
+  const auto product = [](const Tensor& a, const Tensor& b) { return matmul(a, b); };
+  const Tensor x = data({100, 7, 5}), y = data({100, 5, 9});
+  expectSame(product, x, y);
+  const Tensor xThere = x.to("cuda"), yThere = y.to("cuda");
+  const int64_t before = device_stats().launches;
+  product(xThere, yThere);
+  EXPECT_EQ(device_stats().launches, before + 1);
+  expectSame([](const Tensor& a, const Tensor& b) { return matmul(transpose(b), transpose(a)); }, x,
+             y);
+  expectSame(product, data({70, 2, 4, 5}, f32), data({70, 1, 5, 3}, f32));
+  // As heads of attention lie: [b, t, h, d] by [b, t, h, d]'.
+  const auto scores = [](const Tensor& a, const Tensor& b) {
+    return matmul(transpose(a, {0, 2, 1, 3}), transpose(b, {0, 2, 3, 1}));
+  };
+  expectSame(scores, data({20, 6, 4, 5}), data({20, 6, 4, 5}));
+  expectNothingOnTheHost();
+}
+
 TEST_F(DeviceKernels, Reductions) {
   const Tensor x = data({9, 37, 11});
   for (int64_t axis : {0, 1, 2}) {
