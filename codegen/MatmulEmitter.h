@@ -21,7 +21,7 @@ private:
     mlir::Value mask;                        // of the last vector, in the tail of v
     mlir::Value lastLane;                    // v index no lane may pass, in the tail
     mlir::Value left;                        // where the first row begins in S
-    llvm::SmallVector<mlir::Value> leftRows; // how far behind it the others do
+    llvm::SmallVector<mlir::Value> leftRows; // how many bytes behind it the others do
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
 
@@ -38,6 +38,9 @@ private:
   void tile(Tile tile);
   Vectors accumulate(const Tile& tile);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
+  /// `rows`: how many bytes rows 0, 1, 2, ... lie behind the first.
+  mlir::Value rowAddress(mlir::Value first, llvm::ArrayRef<mlir::Value> rows, int i);
+  mlir::Value byteAddress(mlir::Value first, mlir::Value bytes);
   Vectors multiply(const Tile& tile, mlir::Value k, int from, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
   void finish(const Tile& tile, const Vectors& sums);
@@ -55,7 +58,8 @@ private:
   /// The rows of V that a vector's lanes are, found in front of the loops over k.
   struct Lanes {
     mlir::Value v0, base; // the first, and where it begins
-    Vectors lanes, apart; // the others' numbers and distances from it
+    Vectors lanes, apart; // the others' numbers and distances from it, in bytes
+    bool even = true;     // these are multiples of one
   };
   Lanes lanesOf(const Tile& tile, mlir::Value vector);
   Vectors accumulateTurned(const Tile& tile);

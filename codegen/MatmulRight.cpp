@@ -56,6 +56,7 @@ Value MatmulEmitter::rightVector(Value v, Value k, Along along, int lanes, Value
 MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {
   Lanes lanes;
   lanes.v0 = k_.add(tile.v0, k_.mul(vector, k_.i64(spec_.lanes)));
+  lanes.even = !tile.lastLane;
   lanes.base = offset(spec_.right, nullptr, lanes.v0, nullptr);
   for (int i = 0; i < spec_.lanes; ++i) {
     // Lanes past the end read the last row again; they are never stored.
@@ -63,7 +64,8 @@ MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {
     if (tile.lastLane)
       lane = k_.min(lane, k_.sub(tile.lastLane, lanes.v0));
     lanes.lanes.push_back(lane);
-    lanes.apart.push_back(k_.mul(lane, k_.size(spec_.right.strides[2])));
+    lanes.apart.push_back(
+        k_.mul(k_.mul(lane, k_.i64(sizeOf(spec_.right.dtype))), k_.size(spec_.right.strides[2])));
   }
   return lanes;
 }
@@ -157,7 +159,8 @@ MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, con
   const auto at = [&](int64_t ahead) {
     Value first = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                              k_.add(lanes.base, k_.add(steps.k, k_.i64(ahead))));
-    return k_.address(first, spec_.dtype, lanes.apart[lane]);
+    return lanes.even ? rowAddress(first, lanes.apart, lane)
+                      : byteAddress(first, lanes.apart[lane]);
   };
   if (steps.fetches && spec_.lines.empty())
     k_.prefetch(at(kAheadBytes / sizeOf(spec_.dtype)));
