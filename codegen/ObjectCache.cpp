@@ -9,6 +9,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <algorithm>
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -127,7 +128,7 @@ std::optional<Objects> ObjectCache::find(const std::string& key) const {
       header.objects > rest.size() / sizeof(uint64_t))
     return std::nullopt;
   std::vector<uint64_t> sizes(header.objects);
-  std::memcpy(sizes.data(), rest.data(), sizes.size() * sizeof(uint64_t));
+  std::copy_n(rest.data(), sizes.size() * sizeof(uint64_t), reinterpret_cast<char*>(sizes.data()));
   rest = rest.drop_front(sizes.size() * sizeof(uint64_t));
   Objects objects;
   for (uint64_t size : sizes) {
