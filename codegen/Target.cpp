@@ -157,6 +157,9 @@ compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes&
   const double expanded = seconds();
   llvm::LLVMContext context;
   const auto translated = translate(module, context, machine);
+  // Nobody unwinds through code that no loader knows, so it needs no tables for that.
+  for (llvm::Function& function : *translated)
+    function.setDoesNotThrow();
   const double begun = seconds();
   auto object = compileObject(*translated, machine);
   times.lower += expanded - start;
