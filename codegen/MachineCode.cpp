@@ -58,7 +58,6 @@ constexpr llvm::StringLiteral kWithoutWork[] = {
     "Expand memcmp() to load/stores",
     "Fixup Statepoint Caller Saved",
     "Implement the 'patchable-function' attribute",
-    "Init Undef Pass",
     "Insert fentry calls",
     "Insert KCFI indirect call checks",
     "Insert stack protectors",

@@ -90,10 +90,10 @@ llvm::Value* trailingZeros(const Line& line) {
 }
 
 llvm::Value* broadcast(const Line& line) {
-  auto type = llvm::dyn_cast<llvm::FixedVectorType>(line.type);
-  if (!type || line.x[0]->getType()->isVectorTy())
+  const mlir::VectorType type = mlir::cast<vector::BroadcastOp>(line.op).getResultVectorType();
+  if (type.getRank() != 1 || line.x[0]->getType()->isVectorTy())
     return nullptr;
-  return line.b.CreateVectorSplat(type->getNumElements(), line.x[0]);
+  return line.b.CreateVectorSplat(static_cast<unsigned>(type.getDimSize(0)), line.x[0]);
 }
 
 llvm::Value* shuffle(const Line& line) {
