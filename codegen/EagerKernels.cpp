@@ -147,7 +147,9 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
       {0, narrow ? unit : Size::param(6), variant == kStrided || narrow ? Size::param(7) : unit, 0},
       0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.rows = vectorBytes != 64 ? 4 : narrow ? 8 : 12;
+  // Of tiles that turn V: registers hold some steps of it too.
+  const bool turns = narrow || (variant == kColumns && !spec.pack && dtype == DType::f32);
+  spec.rows = vectorBytes != 64 ? 4 : turns ? 8 : 12;
   return {spec};
 }
 
