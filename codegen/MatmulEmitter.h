@@ -66,8 +66,9 @@ private:
   Vectors transposedStep(const Tile& tile, llvm::ArrayRef<Lanes> lanes, mlir::Value k,
                          mlir::ValueRange sums, int steps);
   int stepsAtOnce(const Tile& tile) const;
-  /// The last steps of the block, where it is not known how many they are: first turned into
-  /// memory.
+  int quarter() const; // elements in 16 bytes
+  /// The last steps of the block, fewer than a quarter, where it is not known how many they are:
+  /// first turned into memory.
   void turnRest(const Tile& tile, llvm::ArrayRef<Lanes> lanes, mlir::Value k);
   Vectors restStep(const Tile& tile, mlir::Value k, mlir::Value step, mlir::ValueRange sums);
   mlir::Value turnedAddress(const Tile& tile, mlir::Value step, int vector);

@@ -5,6 +5,7 @@
 #include "codegen/Transpose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace diptych::codegen {
 
@@ -84,7 +85,9 @@ int MatmulEmitter::stepsAtOnce(const Tile& tile) const {
 MatmulEmitter::Vectors MatmulEmitter::transposedStep(const Tile& tile, ArrayRef<Lanes> lanes,
                                                      Value k, ValueRange sums, int steps) {
   Vectors current(sums);
-  const int fitting = stepsAtOnce(tile), all = fitting ? fitting : spec_.lanes;
+  const int fitting = stepsAtOnce(tile);
+  const int all = std::min(fitting ? fitting : spec_.lanes,
+                           static_cast<int>(llvm::PowerOf2Ceil(std::max(quarter(), steps))));
   for (int from = 0; from < steps; from += all) {
     Value begin = k_.add(k, k_.i64(from));
     const Steps at{begin, all, std::min(all, steps - from), nullptr, from == 0};
@@ -109,21 +112,28 @@ MatmulEmitter::Vectors MatmulEmitter::accumulateTurned(const Tile& tile) {
   SmallVector<Lanes> lanes;
   for (int j = 0; j < tile.vectors; ++j)
     lanes.push_back(lanesOf(tile, k_.i64(j)));
-  Value end = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), spec_.lanes));
+  const auto upTo = [&](int steps) { return k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), steps)); };
+  Value end = upTo(spec_.lanes), quarters = upTo(quarter());
   const bool known = !spec_.k.isDynamic() && spec_.k.value <= spec_.depth;
   if (!known) // before sums take the registers
-    turnRest(tile, lanes, end);
+    turnRest(tile, lanes, quarters);
   sums = k_.loop(k0_, end, spec_.lanes, sums, [&](Value k, ValueRange carried) {
     return transposedStep(tile, lanes, k, carried, spec_.lanes);
   });
-  if (!known)
-    return k_.loop(end, k1_, 1, sums, [&](Value k, ValueRange carried) {
-      return restStep(tile, k, k_.sub(k, end), carried);
+  if (!known) {
+    sums = k_.loop(end, quarters, quarter(), sums, [&](Value k, ValueRange carried) {
+      return transposedStep(tile, lanes, k, carried, quarter());
     });
+    return k_.loop(quarters, k1_, 1, sums, [&](Value k, ValueRange carried) {
+      return restStep(tile, k, k_.sub(k, quarters), carried);
+    });
+  }
   // Read under a mask and turned like the others.
   const auto rest = static_cast<int>(spec_.k.value % spec_.lanes);
   return rest ? transposedStep(tile, lanes, end, sums, rest) : sums;
 }
+
+int MatmulEmitter::quarter() const { return static_cast<int>(kQuarterBytes / sizeOf(spec_.dtype)); }
 
 Value MatmulEmitter::turnedAddress(const Tile& tile, Value step, int vector) {
   Value place = k_.add(k_.mul(step, k_.i64(tile.vectors)), k_.i64(vector));
@@ -132,12 +142,11 @@ Value MatmulEmitter::turnedAddress(const Tile& tile, Value step, int vector) {
 
 void MatmulEmitter::turnRest(const Tile& tile, ArrayRef<Lanes> lanes, Value k) {
   if (!turned_)
-    turned_ = k_.stackSlots(spec_.dtype, spec_.lanes, vectorsOfPanel() * spec_.lanes);
+    turned_ = k_.stackSlots(spec_.dtype, spec_.lanes, vectorsOfPanel() * quarter());
   k_.when(k_.less(k, k1_), [&] {
     for (int j = 0; j < tile.vectors; ++j) {
-      const Vectors turned =
-          transposeRight(lanes[j], {k, spec_.lanes, spec_.lanes, k_.sub(k1_, k)});
-      for (int step = 0; step < spec_.lanes; ++step)
+      const Vectors turned = transposeRight(lanes[j], {k, quarter(), quarter(), k_.sub(k1_, k)});
+      for (int step = 0; step < quarter(); ++step)
         k_.storeVector(turned[step], turnedAddress(tile, k_.i64(step), j), spec_.dtype, nullptr,
                        alignment());
     }
@@ -185,14 +194,13 @@ MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, con
 // a cache line is met once.
 MatmulEmitter::Vectors MatmulEmitter::rightRows(const Lanes& lanes, const Steps& steps) {
   const int64_t bytes = sizeOf(spec_.dtype);
-  const int quarter = static_cast<int>(kQuarterBytes / bytes);
-  const int quarters = spec_.lanes / quarter;
-  const int width = std::min(steps.all, quarters == 4 ? 2 * quarter : quarter);
+  const int quarters = spec_.lanes / quarter();
+  const int width = std::min(steps.all, quarters == 4 ? 2 * quarter() : quarter());
   Vectors rows(static_cast<size_t>(steps.all));
-  for (int t = 0; t < quarter; ++t) {
+  for (int t = 0; t < quarter(); ++t) {
     SmallVector<Vectors> read;
     for (int q = 0; q < quarters; ++q)
-      read.push_back(rightRow(lanes, t + q * quarter, steps, width));
+      read.push_back(rightRow(lanes, t + q * quarter(), steps, width));
     for (int part = 0; part < steps.all / width; ++part) {
       Vectors pieces;
       for (const Vectors& row : read)
@@ -208,12 +216,12 @@ MatmulEmitter::Vectors MatmulEmitter::rightRows(const Lanes& lanes, const Steps&
         continue;
       }
       Value high = joined(k_, pieces[2], pieces[3]);
-      if (width == quarter) {
+      if (width == quarter()) {
         rows[place] = joined(k_, low, high);
         continue;
       }
       for (int odd = 0; odd < 2; ++odd)
-        rows[place + odd * quarter] = everySecondQuarter(k_, low, high, bytes, odd);
+        rows[place + odd * quarter()] = everySecondQuarter(k_, low, high, bytes, odd);
     }
   }
   return rows;
