@@ -37,8 +37,6 @@ public:
     firstPiece_ = k.add(k.mul(k.mul(outer, pieces()), inner), within);
   }
 
-  Value own() const { return own_; }
-
   /// The extremum of piece own().
   Value ofPiece() {
     Value from = k_.mul(own_, k_.i64(kPiece));
@@ -121,7 +119,8 @@ private:
   }
 
   SmallVector<Value> nothing(Value place) {
-    return {k_.constant(at(place).getType(), std::numeric_limits<double>::quiet_NaN()), place};
+    Type type = computeType(k_.builder().getContext(), spec_.dtype);
+    return {k_.constant(type, std::numeric_limits<double>::quiet_NaN()), place};
   }
   // The first of the best at positions number `from` to `to`, and where it is.
   SmallVector<Value> best(Value from, Value to, ValueRange init,
