@@ -85,15 +85,15 @@ using KernelFn = void (*)(void* const* args, const int64_t* params, int64_t lo, 
 
 enum Variant : uint8_t {
   kContiguous = 0,
+  kManyAxes = 98,
+  kBatches = 99,
   kRows = 100,
   kColumns = 101,
   kStrided = 102,
   kPackedRows = 103,
   kPackedColumns = 104,
   kSweptRows = 105,
-  kNarrow = 106,
-  kManyAxes = 107,
-  kBatches = 108
+  kNarrow = 106
 };
 
 constexpr int kConvolutionLoops = 6;
