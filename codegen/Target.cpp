@@ -157,7 +157,7 @@ compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes&
   const double expanded = seconds();
   llvm::LLVMContext context;
   const auto translated = translate(module, context, machine);
-  // Nobody unwinds through code that no loader knows, so it needs no tables for that.
+  // Kernels call nothing, so nobody unwinds through them, and they need no tables for that.
   for (llvm::Function& function : *translated)
     function.setDoesNotThrow();
   const double begun = seconds();

@@ -52,7 +52,7 @@ private:
 /// Registers what translation to LLVM IR needs; call once for each context.
 void prepareContext(mlir::MLIRContext& context);
 
-/// An object file holding the functions of a module of emitted kernels, or of LLVM IR.
+/// An object file of emitted kernels, through which nothing is thrown; or of LLVM IR.
 std::unique_ptr<llvm::MemoryBuffer>
 compileObject(mlir::ModuleOp module, llvm::TargetMachine& machine, CodegenTimes& times);
 std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::Module& module,

@@ -7,6 +7,8 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <map>
@@ -151,8 +153,9 @@ private:
 
   void link(mlir::ModuleOp module, const std::vector<SimulatedKernel*>& fresh) {
     toSimulation(module);
-    CodegenTimes times;
-    orThrow(jit_->addObjectFile(compileObject(module, target_.machine(), times)));
+    llvm::LLVMContext context;
+    const auto translated = translate(module, context, target_);
+    orThrow(jit_->addObjectFile(compileObject(*translated, target_.machine())));
     for (SimulatedKernel* kernel : fresh)
       for (const auto& launch : kernel->spec.launches)
         kernel->functions.push_back(
