@@ -48,6 +48,7 @@ void shapes(benchmark::internal::Benchmark* b) {
                                                                             {256, 256, 256},
                                                                             {509, 511, 513},
                                                                             {1024, 1024, 1024},
+                                                                            {512, 256, 8},
                                                                             {4096, 256, 8},
                                                                             {2048, 2048, 1},
                                                                             {2500, 158, 1}})
@@ -64,7 +65,8 @@ BENCHMARK_CAPTURE(product, eager32, Form::plain, dt::f32, false)
     ->Apply(shapes);
 
 void turnedShapes(benchmark::internal::Benchmark* b) {
-  b->Args({512, 512, 512})->Args({100, 300, 77})->Args({2048, 2048, 1})->UseRealTime();
+  b->Args({512, 512, 512})->Args({100, 300, 77})->Args({20, 200, 200})->Args({2048, 2048, 1});
+  b->UseRealTime();
 }
 BENCHMARK_CAPTURE(product, xt, Form::leftTurned, dt::f64, true)
     ->Name("one_thread/left_turned_f64")
@@ -80,6 +82,9 @@ BENCHMARK_CAPTURE(product, yt32, Form::rightTurned, dt::f32, true)
     ->Apply(turnedShapes);
 BENCHMARK_CAPTURE(product, yte, Form::rightTurned, dt::f64, false)
     ->Name("one_thread/right_turned_eager_f64")
+    ->Apply(turnedShapes);
+BENCHMARK_CAPTURE(product, yte32, Form::rightTurned, dt::f32, false)
+    ->Name("one_thread/right_turned_eager_f32")
     ->Apply(turnedShapes);
 
 } // namespace
