@@ -48,11 +48,21 @@ Value keyIdentity(KernelBuilder& k, OpCode combiner, DType dtype, int lanes) {
   return arith::ConstantOp::create(k.builder(), k.loc(), attr);
 }
 
+static DType floatType(Value x) {
+  return getElementTypeOrSelf(x.getType()).isF64() ? DType::f64 : DType::f32;
+}
+
+Value orderedBits(KernelBuilder& k, Value x) {
+  const DType dtype = keyType(floatType(x));
+  ScalarBuilder b(k.builder(), k.loc(), dtype);
+  Type type = withElement(x, computeType(k.builder().getContext(), dtype));
+  return withSignKept(b, b.create<arith::BitcastOp>(type, x));
+}
+
 Value keyOf(KernelBuilder& k, OpCode combiner, Value x) {
-  const DType dtype = getElementTypeOrSelf(x.getType()).isF64() ? DType::f64 : DType::f32;
+  const DType dtype = floatType(x);
   ScalarBuilder b(k.builder(), k.loc(), keyType(dtype));
-  Type type = withElement(x, computeType(k.builder().getContext(), keyType(dtype)));
-  Value key = withSignKept(b, b.create<arith::BitcastOp>(type, x));
+  Value key = orderedBits(k, x);
   const double nan = std::copysign(std::numeric_limits<double>::quiet_NaN(),
                                    combiner == OpCode::Maximum ? 1.0 : -1.0);
   Value isNan = b.create<arith::CmpFOp>(arith::CmpFPredicate::UNO, x, x);

@@ -7,6 +7,10 @@
 
 namespace diptych::codegen {
 
+/// A number's bits, or a vector's, as integers in the numbers' order; NaN lies beyond the infinity
+/// of its sign.
+mlir::Value orderedBits(KernelBuilder& kernel, mlir::Value x);
+
 /// Whether a fold of this dtype carries keys: a maximum or minimum of f32 or f64 (halves are f32).
 bool foldsKeys(OpCode combiner, DType dtype);
 /// The integer dtype of keys.

@@ -4,6 +4,7 @@
 // are exact, so results are the same. NaN counts as missing.
 #include "codegen/cuda/GpuEmitters.h"
 
+#include "codegen/ExtremumKeys.h"
 #include "codegen/Lowerings.h"
 
 #include <limits>
@@ -154,13 +155,9 @@ private:
 
   // An integer in the order of the numbers, 0 and -0 being one; and whether there is a number.
   std::pair<Value, Value> keyAt(Value i) {
-    Value x = at(i), there = is(Float::ORD, x, x);
-    Type type = k_.builder().getIntegerType(width());
-    Value bits = b_.create<arith::BitcastOp>(
-        type, b_.create<arith::AddFOp>(x, k_.constant(x.getType(), 0.0)));
-    Value sign = b_.create<arith::ShRSIOp>(bits, b_.integer(bits, width() - 1));
-    Value turned = b_.create<arith::AndIOp>(sign, limit(type, APInt::getSignedMaxValue(width())));
-    return {b_.create<arith::XOrIOp>(bits, turned), there};
+    Value x = at(i);
+    Value oneZero = b_.create<arith::AddFOp>(x, k_.constant(x.getType(), 0.0));
+    return {orderedBits(k_, oneZero), is(Float::ORD, x, x)};
   }
   unsigned width() const { return spec_.dtype == DType::f32 ? 32 : 64; }
 
