@@ -19,7 +19,8 @@ static Shape resolved(const Shape& wanted, const Value& x) {
   int64_t known = 1;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] >= 0) {
-      known *= shape[i];
+      if (__builtin_mul_overflow(known, shape[i], &known))
+        known = 0; // more than any tensor has
       continue;
     }
     if (shape[i] != -1 || unknown >= 0)

@@ -63,6 +63,7 @@ TEST(ShapeErrors, ExtentsDoNotOverflow) {
   const dt::Tensor column = dt::broadcast_to(dt::tensor(1.0), {int64_t{1} << 40, 1});
   const dt::Tensor row = dt::broadcast_to(dt::tensor(1.0), {int64_t{1} << 47});
   EXPECT_ERROR_HERE(dt::reshape(none, {int64_t{1} << 32, int64_t{1} << 32}), "reshape:", "2^48");
+  EXPECT_ERROR_HERE(dt::reshape(a, {int64_t{1} << 62, 5, -1}), "reshape:", "in the place of -1");
   EXPECT_ERROR_HERE(dt::broadcast_to(none, {int64_t{1} << 62, 0}), "2^48");
   EXPECT_ERROR_HERE(dt::matmul(column, dt::transpose(column)), "matmul:", "2^48");
   EXPECT_ERROR_HERE(dt::pad(a, {{INT64_MAX, 0}, {0, 0}}), "pad:", "2^48");
