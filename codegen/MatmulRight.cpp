@@ -18,16 +18,12 @@ constexpr int64_t kAheadBytes = 128;
 
 Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, int lanes,
                                 Value mask) {
-  Value place = offset(access, nullptr, v, k);
-  Value address = k_.address(k_.pointer(access.arg), access.dtype, place);
+  Value address = k_.address(k_.pointer(access.arg), access.dtype, offset(access, nullptr, v, k));
   const Size& stride = access.strides[along];
   if (stride.is(0))
     return k_.broadcast(k_.loadScalar(address, access.dtype), lanes);
-  if (stride.is(1)) {
-    if (!mask)
-      k_.prefetchNext(access, access.strides[0], place, lanes);
+  if (stride.is(1))
     return k_.loadVector(address, access.dtype, lanes, mask);
-  }
   return k_.gatherVector(address, access.dtype, lanes, k_.size(stride), mask);
 }
 

@@ -16,6 +16,8 @@ constexpr double kLargestRow = 768 * 1024;
 constexpr size_t kMaxSizes = 4;
 // An array that no cache keeps from one run to the next.
 constexpr int64_t kBeyondCaches = 8 << 20;
+// Operations of an operator that leaves memory idle while it reads from cache.
+constexpr int kHeavy = 16;
 
 class RowGrouping : public RowWalk {
 public:
@@ -167,24 +169,29 @@ private:
 
 void groupRows(Schedule& schedule) { RowGrouping(schedule).group(); }
 
-// The load of rows of `buffer` that the call's vectors read where it computes anyway.
+static bool isHeavy(const Line& line) {
+  auto* apply = std::get_if<Line::Apply>(&line.what);
+  return apply && info(apply->code).cost >= kHeavy;
+}
+
+// The load of rows of `buffer` by vectors of a call that has time for it.
 static Access* loadAhead(ScheduledCall& call, int buffer) {
-  const auto fits = [&](const Access& access) {
-    return call.buffers[static_cast<size_t>(access.arg)] == buffer && access.strides[0].value > 0;
-  };
-  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what); nest && nest->vectorLoop > 0)
-    for (Line& line : nest->lines)
-      if (auto* load = std::get_if<Line::Load>(&line.what);
-          load && fits(load->from) &&
-          load->from.strides[static_cast<size_t>(nest->vectorLoop)].is(1))
-        return &load->from;
-  if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what);
-      product && !product->batch.is(1) && product->lines.empty() && fits(product->right))
-    return &product->right;
+  auto* nest = std::get_if<NestSpec>(&call.kernel.what);
+  if (!nest || nest->vectorLoop <= 0 || llvm::none_of(nest->lines, isHeavy))
+    return nullptr;
+  for (Line& line : nest->lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what);
+        load && call.buffers[static_cast<size_t>(load->from.arg)] == buffer &&
+        load->from.strides[0].value > 0 &&
+        load->from.strides[static_cast<size_t>(nest->vectorLoop)].is(1))
+      return &load->from;
   return nullptr;
 }
 
 static void readAhead(Schedule& schedule, const runtime::RowGroup& group) {
+  // A large row: the second cache may not hold two.
+  if (group.chunk == 1)
+    return;
   llvm::DenseMap<int, size_t> firstReader; // of what nobody writes
   llvm::DenseSet<int> settled;
   for (size_t i = group.first; i < group.first + group.count; ++i)

@@ -11,8 +11,8 @@ namespace diptych::codegen {
 /// called before memory is planned.
 void groupRows(Schedule& schedule);
 
-/// Of big arrays that several calls of a group read: the last of them also asks for the rows that
-/// the group's next chunk reads, so that memory is not idle while calls work in cache. To be called
+/// Of big arrays that several calls of a group read: a later one that computes much also asks for
+/// the rows that the group's next chunk reads, so that memory is not idle meanwhile. To be called
 /// when groups are final.
 void readAhead(Schedule& schedule);
 
