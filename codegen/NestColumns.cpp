@@ -173,9 +173,9 @@ static int64_t rowBytes(const NestSpec& nest) {
 }
 
 bool leavesCache(const NestSpec& nest) {
-  constexpr int64_t kSecondCache = 1 << 20;
+  constexpr int64_t kCaches = 4 << 20; // the second ones of two cores, and some of the last
   const Size &columns = nest.extents[nest.vectorLoop], &rows = nest.extents.back();
-  return !columns.isDynamic() && !rows.isDynamic() && rowBytes(nest) * rows.value > kSecondCache;
+  return !columns.isDynamic() && !rows.isDynamic() && rowBytes(nest) * rows.value > kCaches;
 }
 
 bool foldsTiles(const NestSpec& nest) {
@@ -185,6 +185,15 @@ bool foldsTiles(const NestSpec& nest) {
   return nest.folds.size() == 1 && nest.stores.empty() && leavesCache(nest) &&
          rowBytes(nest) % kSameSet != 0 && nest.extents.back().value > kTileRows &&
          nest.extents[nest.vectorLoop].value * size > kRegisterBytes && size >= 4;
+}
+
+// 1 KB of a row, where two threads find as much.
+int64_t columnsAtLeast(const NestSpec& nest) {
+  constexpr int64_t kStretchBytes = 1024;
+  if (!foldsTiles(nest))
+    return nest.lanes;
+  const int64_t half = (nest.extents[0].value / 2 + nest.lanes - 1) / nest.lanes * nest.lanes;
+  return std::min(half, kStretchBytes / sizeOf(nest.lines[nest.folds[0].line].dtype));
 }
 
 /// Sums of a tile's columns in memory: by number of a sum, then by column.

@@ -15,6 +15,8 @@ bool leavesCache(const NestSpec& nest);
 /// Whether it should be done tile by tile, if its partials fit the registers: lanes are a register
 /// then.
 bool foldsTiles(const NestSpec& nest);
+/// How many columns a thread should have of a fold across the columns of the outermost loop.
+int64_t columnsAtLeast(const NestSpec& nest);
 
 class NestEmitter {
 public:

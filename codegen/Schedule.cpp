@@ -2,6 +2,7 @@
 #include "codegen/Schedule.h"
 
 #include "codegen/CallOrder.h"
+#include "codegen/NestEmitter.h"
 #include "codegen/RowGroups.h"
 #include "codegen/Scheduler.h"
 #include "codegen/cuda/GpuBias.h"
@@ -173,7 +174,7 @@ void Scheduler::call(LoweredNest nest) {
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
   // A piece of fewer columns takes as long as one of all lanes.
   if (!nest.nest.folds.empty() && nest.nest.vectorLoop == 0 && !oneRow)
-    call.grain = std::max<int64_t>(call.grain, nest.nest.lanes);
+    call.grain = std::max(call.grain, columnsAtLeast(nest.nest));
   call.kernel = {std::move(nest.nest), options_.contract};
   this->call(std::move(call));
 }

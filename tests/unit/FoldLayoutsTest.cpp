@@ -100,12 +100,12 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
   };
   const auto total = [](const dt::Tensor& x) { return dt::sum(x, 0); };
   const auto least = [](const dt::Tensor& x) { return dt::min(x, 0); };
-  for (const dt::Shape& shape : {dt::Shape{9000, 40},
-                                 {4097, 70},
-                                 {300, 1100},
-                                 {129, 1111},
+  for (const dt::Shape& shape : {dt::Shape{30000, 40},
+                                 {16500, 70},
+                                 {1000, 1100},
+                                 {129, 9000},
                                  {70000, 17},
-                                 {1000, 512},
+                                 {2100, 512},
                                  {270000, 9}})
     for (const dt::DType dtype : {dt::f64, dt::f32, dt::i64}) {
       const auto x = (100.0 * dt::randn(shape)).to(dtype);
@@ -119,7 +119,7 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
       const auto part = [&](const dt::Tensor& x) { return dt::sum(dt::slice(x, 1, 1, 8), 0); };
       EXPECT_TRUE(sameBits(strictJit(part)(x), part(x)));
     }
-  const auto x = dt::randn({2, 3000, 50});
+  const auto x = dt::randn({2, 13000, 50});
   const auto inside = [](const dt::Tensor& x) { return dt::sum(x, 1); };
   EXPECT_TRUE(sameBits(strictJit(inside)(x), inside(x)));
 }
