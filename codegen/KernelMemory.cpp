@@ -95,7 +95,6 @@ void KernelBuilder::prefetchNext(const Access& access, const Size& stride, Value
   constexpr int64_t kLine = 64;
   if (!access.ahead)
     return;
-  pointer(access.arg);
   Value next = once(nextPointers_[access.arg], [&] {
     return address(pointer(access.arg), access.dtype, mul(sub(hi_, lo_), size(stride)));
   });

@@ -138,8 +138,7 @@ private:
     return std::find(call.buffers.begin(), call.buffers.end(), buffer) != call.buffers.end();
   }
 
-  //===-- What becomes of the result
-  //------------------------------------------------------------===//
+  //===-- What becomes of the result ------------------------------------------------------===//
 
   /// The one call that reads the result, which is read by nobody else.
   std::optional<size_t> onlyUser(size_t i, int result) const {
@@ -244,8 +243,7 @@ private:
     return true;
   }
 
-  //===-- Sums of an operand over k
-  //-------------------------------------------------------------===//
+  //===-- Sums of an operand over k -------------------------------------------------------===//
 
   /// Whether the nest sums `operand`, whose strides along k and along the result are given, over k.
   static bool sums(const NestSpec& nest, const Access& operand, size_t along, int64_t length,
