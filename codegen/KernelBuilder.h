@@ -65,6 +65,8 @@ public:
   /// Asks for the cache line; the address may lie behind the array.
   enum class Near : uint8_t { second = 2, first = 3 }; // cache, as LLVM counts
   void prefetch(mlir::Value address, Near cache = Near::first);
+  /// The lines of a vector at base[offset].
+  void prefetchVector(mlir::Value base, DType dtype, mlir::Value offset, int lanes, Near cache);
   /// Where the access is read ahead: asks for what a call that continues this one would read there.
   /// `stride`: of the loop that the range cuts.
   void prefetchNext(const Access& access, const Size& stride, mlir::Value offset, int lanes);

@@ -90,16 +90,20 @@ void KernelBuilder::prefetch(Value address, Near cache) {
   LLVM::Prefetch::create(builder_, loc_, address, kRead, static_cast<unsigned>(cache), kData);
 }
 
+void KernelBuilder::prefetchVector(Value base, DType dtype, Value offset, int lanes, Near cache) {
+  constexpr int64_t kLine = 64;
+  for (int64_t lane = 0; lane < lanes; lane += kLine / sizeOf(dtype))
+    prefetch(address(base, dtype, add(offset, i64(lane))), cache);
+}
+
 void KernelBuilder::prefetchNext(const Access& access, const Size& stride, Value offset,
                                  int lanes) {
-  constexpr int64_t kLine = 64;
   if (!access.ahead)
     return;
   Value next = once(nextPointers_[access.arg], [&] {
     return address(pointer(access.arg), access.dtype, mul(sub(hi_, lo_), size(stride)));
   });
-  for (int64_t lane = 0; lane < lanes; lane += kLine / sizeOf(access.dtype))
-    prefetch(address(next, access.dtype, add(offset, i64(lane))), Near::second);
+  prefetchVector(next, access.dtype, offset, lanes, Near::second);
 }
 
 Value KernelBuilder::laneAddresses(Value address, DType dtype, int lanes, Value stride) {

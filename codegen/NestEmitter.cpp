@@ -346,13 +346,13 @@ Value NestEmitter::load(const Access& access, bool vector) {
 }
 
 void NestEmitter::fetch(const Access& access, Value offset) {
-  constexpr int64_t kRowsAhead = 8, kLine = 64;
+  constexpr int64_t kRowsAhead = 8;
   k_.prefetchNext(access, access.strides[0], offset, lanes_);
   if (!fetchesRows_)
     return;
   Value below = k_.add(offset, k_.i64(kRowsAhead * access.strides[last_].value));
-  for (int64_t lane = 0; lane < lanes_; lane += kLine / sizeOf(access.dtype))
-    k_.prefetch(k_.address(k_.pointer(access.arg), access.dtype, k_.add(below, k_.i64(lane))));
+  k_.prefetchVector(k_.pointer(access.arg), access.dtype, below, lanes_,
+                    KernelBuilder::Near::first);
 }
 
 void NestEmitter::store(Value value, const Access& access, bool vector) {

@@ -1,6 +1,7 @@
 // Looks for products of two matrices and what reads them.
 #include "codegen/cuda/GpuBias.h"
 
+#include "codegen/cuda/GpuCalls.h"
 #include "codegen/cuda/GpuLibrary.h"
 
 #include <algorithm>
@@ -53,13 +54,9 @@ public:
   void run() {
     std::vector<bool> gone(schedule_.calls.size());
     for (size_t i = 0; i < schedule_.calls.size(); ++i)
-      if (const std::optional<size_t> user = onlyUser(i))
+      if (const std::optional<size_t> user = onlyUser(i, gone))
         gone[i] = join(schedule_.calls[i], schedule_.calls[*user]);
-    std::vector<ScheduledCall> left;
-    for (size_t i = 0; i < gone.size(); ++i)
-      if (!gone[i])
-        left.push_back(std::move(schedule_.calls[i]));
-    schedule_.calls = std::move(left);
+    dropCalls(schedule_, gone);
   }
 
 private:
@@ -71,25 +68,12 @@ private:
                : nullptr;
   }
 
-  /// The one call that touches the product's result.
-  std::optional<size_t> onlyUser(size_t i) const {
+  std::optional<size_t> onlyUser(size_t i, const std::vector<bool>& gone) const {
     const MatmulSpec* product = productOf(schedule_.calls[i]);
     if (!product)
       return std::nullopt;
     const int result = schedule_.calls[i].buffers[static_cast<size_t>(product->result.arg)];
-    if (schedule_.buffers[static_cast<size_t>(result)].kind != PlannedBuffer::Kind::Temporary)
-      return std::nullopt;
-    std::optional<size_t> user;
-    for (size_t other = 0; other < schedule_.calls.size(); ++other) {
-      const auto& buffers = schedule_.calls[other].buffers;
-      const auto uses = std::count(buffers.begin(), buffers.end(), result);
-      if (other == i || uses == 0)
-        continue;
-      if (user || uses > 1 || other < i)
-        return std::nullopt;
-      user = other;
-    }
-    return user;
+    return onlyUserOf(schedule_, i, result, gone);
   }
 
   /// Makes `user` the product with its bias.

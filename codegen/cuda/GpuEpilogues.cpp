@@ -1,6 +1,7 @@
 // Looks for products of a library, what reads them, and what reads the same.
 #include "codegen/cuda/GpuEpilogues.h"
 
+#include "codegen/cuda/GpuCalls.h"
 #include "codegen/cuda/GpuLibrary.h"
 
 #include <algorithm>
@@ -114,11 +115,7 @@ public:
       if (std::optional<Gemm> gemm = productOf(schedule_.calls[i]))
         if (!joinUser(i, *gemm))
           joinSums(i, *gemm);
-    std::vector<ScheduledCall> left;
-    for (size_t i = 0; i < gone_.size(); ++i)
-      if (!gone_[i])
-        left.push_back(std::move(schedule_.calls[i]));
-    schedule_.calls = std::move(left);
+    dropCalls(schedule_, gone_);
   }
 
 private:
@@ -139,22 +136,6 @@ private:
   }
 
   //===-- What becomes of the result ------------------------------------------------------===//
-
-  /// The one call that reads the result, which is read by nobody else.
-  std::optional<size_t> onlyUser(size_t i, int result) const {
-    using Kind = PlannedBuffer::Kind;
-    if (schedule_.buffers[static_cast<size_t>(result)].kind != Kind::Temporary)
-      return std::nullopt;
-    std::optional<size_t> user;
-    for (size_t other = 0; other < schedule_.calls.size(); ++other) {
-      if (other == i || gone_[other] || !touches(schedule_.calls[other], result))
-        continue;
-      if (user || other < i)
-        return std::nullopt;
-      user = other;
-    }
-    return user;
-  }
 
   std::optional<OfResult> ofResult(const ScheduledCall& call, int result) const {
     const NestSpec* nest = nestOf(call);
@@ -213,7 +194,7 @@ private:
   bool joinUser(size_t i, Gemm& gemm) {
     ScheduledCall& product = schedule_.calls[i];
     const int result = bufferOf(product, gemm.arg[2]);
-    const std::optional<size_t> at = onlyUser(i, result);
+    const std::optional<size_t> at = onlyUserOf(schedule_, i, result, gone_);
     const auto of = at ? ofResult(schedule_.calls[*at], result) : std::nullopt;
     if (!of || (of->function != Epilogue::Function::none && !approximate_))
       return false;
