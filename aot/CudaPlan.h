@@ -35,7 +35,7 @@ struct CudaControl {
   size_t body = 0, other = 0;
   /// Of each xs and ys of a scan: where in the workspace its row lies during a step, since kernels
   /// want their arrays at multiples of 16; -1: it always does.
-  std::vector<int64_t> staged;
+  std::vector<int64_t> staged = {};
 };
 
 struct CudaProgram {

@@ -40,10 +40,10 @@ struct Node {
   const Attrs* attributes = nullptr; // null: none
   std::shared_ptr<Callee> callee;    // null: an operator of the table
   SourceLocation where;
-  std::shared_ptr<const CustomFunction> custom; // its inputs are the first operands;
-  size_t inputCount = 0;                        // so many; others are what it captured
-  std::shared_ptr<const Replayable> replayable;
-  std::shared_ptr<const ControlFlow> control;
+  std::shared_ptr<const CustomFunction> custom = {}; // its inputs are the first operands;
+  size_t inputCount = 0;                             // so many; others are what it captured
+  std::shared_ptr<const Replayable> replayable = {};
+  std::shared_ptr<const ControlFlow> control = {};
 
   const Attrs& attrs() const;
 };

@@ -29,7 +29,8 @@ list(TRANSFORM DIPTYCH_LLVM_DEFINITIONS REPLACE "^-D" "")
 # No contraction: in strict mode a fused multiply-add is only ever one that was asked for.
 add_compile_options(-Wall -Wextra -fPIC -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_compile_options(-Wno-unused-parameter "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+  # Deprecation: libstdc++'s own std::stable_sort calls what it deprecates.
+  add_compile_options(-Wno-unused-parameter -Wno-deprecated-declarations "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
   find_program(DIPTYCH_LLD NAMES ld.lld-22 ld.lld HINTS "${LLVM_TOOLS_BINARY_DIR}")
   if(DIPTYCH_LLD)
     add_link_options("--ld-path=${DIPTYCH_LLD}")

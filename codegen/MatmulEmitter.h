@@ -18,10 +18,10 @@ private:
   struct Tile {
     mlir::Value s0, v0;
     int rows, vectors;
-    mlir::Value mask;                        // of the last vector, in the tail of v
-    mlir::Value lastLane;                    // v index no lane may pass, in the tail
-    mlir::Value left;                        // where the first row begins in S
-    llvm::SmallVector<mlir::Value> leftRows; // how many bytes behind it the others do
+    mlir::Value mask;                             // of the last vector, in the tail of v
+    mlir::Value lastLane;                         // v index no lane may pass, in the tail
+    mlir::Value left = {};                        // where the first row begins in S
+    llvm::SmallVector<mlir::Value> leftRows = {}; // how many bytes behind it the others do
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
 

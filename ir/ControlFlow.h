@@ -22,7 +22,7 @@ struct ClosedFunction {
 struct ControlFlow {
   enum class Kind : uint8_t { scan, whileLoop, cond };
   Kind kind;
-  ClosedFunction body, other;
+  ClosedFunction body = {}, other = {};
   size_t consts = 0, carry = 0;
   /// Of a scan: its steps. Of a while loop: the most steps it may take; -1: no limit.
   int64_t length = -1;
