@@ -31,11 +31,26 @@ void MatmulEmitter::emit() {
   if (spec_.rangeOverBlocks)
     blocks();
   else if (!spec_.batch.is(1))
-    k_.loop(k_.lo(), k_.hi(), 1, [&](Value batch) { panels(batch, zero, s, zero, v); });
+    overBatches();
   else if (spec_.rangeOverV)
     panels(zero, zero, s, place(k_.lo(), v), place(k_.hi(), v));
   else
     panels(zero, place(k_.lo(), s), place(k_.hi(), s), zero, v);
+}
+
+void MatmulEmitter::overBatches() {
+  Value zero = k_.i64(0), s = k_.size(spec_.s), v = k_.size(spec_.v);
+  const int together = batchesAtOnce();
+  const auto run = [&](Value from, Value to, int batches) {
+    batches_ = batches;
+    k_.loop(from, to, batches, [&](Value batch) { panels(batch, zero, s, zero, v); });
+  };
+  Value single = k_.lo();
+  if (together > 1) {
+    single = k_.add(k_.lo(), k_.roundDown(k_.sub(k_.hi(), k_.lo()), together));
+    run(k_.lo(), single, together);
+  }
+  run(single, k_.hi(), 1);
 }
 
 Value MatmulEmitter::place(Value index, Value extent) {
@@ -108,6 +123,8 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
     return partialSums();
   if (spec_.sweep)
     return sweep();
+  if (const auto columns = k_.known(k_.sub(v1_, v0_)); columns && isOneRow())
+    return rowPanels(*columns);
   const int vectors = vectorsOfPanel();
   const int64_t width = int64_t{vectors} * spec_.lanes;
   Value count = k_.sub(v1_, v0_);

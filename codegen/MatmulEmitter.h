@@ -26,6 +26,7 @@ private:
   using Vectors = llvm::SmallVector<mlir::Value>;
 
   void panels(mlir::Value batch, mlir::Value s0, mlir::Value s1, mlir::Value v0, mlir::Value v1);
+  void overBatches();
   void blocks();
   /// Where the range begins or ends.
   mlir::Value place(mlir::Value index, mlir::Value extent);
@@ -93,6 +94,13 @@ private:
   Vectors partialStep(mlir::Value v0, int rows, mlir::Value k, mlir::Value count,
                       mlir::ValueRange sums);
 
+  // MatmulOneRow.cpp: one row of S, all columns of V at once, perhaps of several batches.
+  bool isOneRow() const;
+  int batchesAtOnce() const;
+  void rowPanels(int64_t columns);
+  void rowPanel(mlir::Value v, int vectors, mlir::Value mask);
+  mlir::Value startOfRow(const Access& access, mlir::Value batch, mlir::Value v);
+
   // MatmulSweep.cpp: one row of S, rows of V from end to end.
   void sweep();
   void sweepRow(mlir::Value s);
@@ -120,6 +128,7 @@ private:
   std::optional<int64_t> allRows_; // of S, where they are known
   std::optional<int64_t> rest_;    // of them, behind whole tiles
   int rows_ = 0;                   // of a tile
+  int batches_ = 1;                // whose rows go together
   bool first_ = true;
 };
 

@@ -110,6 +110,39 @@ INSTANTIATE_TEST_SUITE_P(
       return std::to_string(p.m) + "x" + std::to_string(p.k) + "x" + std::to_string(p.n);
     });
 
+// One row in each batch: all columns at once, of several batches where they are few.
+template <class T> void expectRows(int64_t batches, int64_t k, int64_t n, dt::DType dtype) {
+  SCOPED_TRACE(std::to_string(batches) + " times 1 x " + std::to_string(k) + " x " +
+               std::to_string(n) + " of " + dt::name(dtype));
+  const auto x = dt::randn({batches, 1, k}, dtype), y = dt::randn({batches, k, n}, dtype);
+  std::vector<dt::Tensor> rows;
+  for (int64_t i = 0; i < batches; ++i)
+    rows.push_back(byLoops<T>(dt::select(x, 0, i), dt::select(y, 0, i), inOrder<T>));
+  const dt::Tensor expected = dt::stack(rows);
+  const auto f = [](const dt::Tensor& x, const dt::Tensor& y) { return dt::matmul(x, y); };
+  const auto reversed = [](const dt::Tensor& x, const dt::Tensor& y) {
+    return dt::transpose(dt::transpose(dt::matmul(x, y), 0, 2).contiguous(), 0, 2);
+  };
+  const auto compiled = strictJit(f);
+  const auto strided = strictJit(reversed);
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    EXPECT_TRUE(sameBits(f(x, y), expected));
+    EXPECT_TRUE(sameBits(compiled(x, y), expected));
+    EXPECT_TRUE(sameBits(strided(x, y), expected));
+  }
+}
+
+TEST(ProductLayouts, BatchesOfOneRow) {
+  for (const int64_t batches : {1, 2, 5, 11})
+    for (const int64_t n : {1, 3, 8, 13, 24, 47, 158, 449}) {
+      expectRows<double>(batches, 9, n, dt::f64);
+      expectRows<float>(batches, 9, n, dt::f32);
+    }
+  expectRows<double>(6, 2100, 5, dt::f64);
+  expectRows<float>(3, 1030, 40, dt::f32);
+}
+
 // In standard numerics a row along k is summed as an axis is.
 template <class T> void expectParts(const Product& size, dt::DType dtype) {
   const auto x = dt::randn({size.m, size.k}, dtype), y = dt::randn({size.k, size.n}, dtype);
