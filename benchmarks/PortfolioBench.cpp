@@ -1,7 +1,7 @@
 // W1, the softmax factor portfolio: one step of an optimiser, eager and jitted, at its real size;
 // its gradient at the large size against one plain read of X.
 #include "benchmarks/Machine.h"
-#include "benchmarks/Portfolio.h"
+#include "benchmarks/PortfolioByHand.h"
 
 namespace dt = diptych;
 using namespace dt::bench;
@@ -49,16 +49,11 @@ void largeRead(benchmark::State& state) {
 }
 
 // Calls and reads of X take turns; `reads` is the best call over the best read.
-void largeGradient(benchmark::State& state, bool jitted, dt::Numerics numerics) {
-  const Portfolio p(large);
-  auto eager = dt::value_and_grad(objective);
-  auto f = dt::jit(eager, {.numerics = numerics});
-  if (!agree(state, f(p.w, p.X, p.r).second, eager(p.w, p.X, p.r).second))
-    return;
+template <class F> void againstReads(benchmark::State& state, const Portfolio& p, F run) {
   double call = 1e300, read = 1e300;
   for (auto _ : state) {
     const double begin = now();
-    benchmark::DoNotOptimize(jitted ? f(p.w, p.X, p.r) : eager(p.w, p.X, p.r));
+    benchmark::DoNotOptimize(run());
     const double between = now();
     call = std::min(call, between - begin);
     state.PauseTiming();
@@ -67,6 +62,30 @@ void largeGradient(benchmark::State& state, bool jitted, dt::Numerics numerics) 
     state.ResumeTiming();
   }
   state.counters["reads"] = call / read;
+}
+
+void largeGradient(benchmark::State& state, bool jitted, dt::Numerics numerics) {
+  const Portfolio p(large);
+  auto eager = dt::value_and_grad(objective);
+  auto f = dt::jit(eager, {.numerics = numerics});
+  if (agree(state, f(p.w, p.X, p.r).second, eager(p.w, p.X, p.r).second))
+    againstReads(state, p, [&] { return jitted ? f(p.w, p.X, p.r) : eager(p.w, p.X, p.r); });
+}
+
+void largeByHand(benchmark::State& state) {
+  if (!hasByHand())
+    return state.SkipWithError("by hand it is written in AVX-512, which this CPU lacks");
+  const Portfolio p(large);
+  if (agree(state, gradientByHand(p), dt::grad(objective)(p.w, p.X, p.r)))
+    againstReads(state, p, [&] { return gradientByHand(p); });
+}
+
+void largeOneThread(benchmark::State& state, bool byHand) {
+  const OneThread scope;
+  if (byHand)
+    largeByHand(state);
+  else
+    largeGradient(state, true, dt::Numerics::standard);
 }
 
 void hessian(benchmark::State& state, bool jitted) {
@@ -98,6 +117,11 @@ BENCHMARK_CAPTURE(largeGradient, eager, false, standard)
     ->Apply(milliseconds);
 BENCHMARK_CAPTURE(largeGradient, jit, true, standard)
     ->Name("w1/large/gradient/jit")
+    ->Apply(milliseconds);
+BENCHMARK(largeByHand)->Name("w1/large/gradient/by_hand")->Apply(milliseconds);
+BENCHMARK_CAPTURE(largeOneThread, jit, false)->Name("w1/large/one_thread/jit")->Apply(milliseconds);
+BENCHMARK_CAPTURE(largeOneThread, by_hand, true)
+    ->Name("w1/large/one_thread/by_hand")
     ->Apply(milliseconds);
 BENCHMARK_CAPTURE(largeGradient, strict, true, strict)
     ->Name("w1/large/gradient/strict")
