@@ -101,7 +101,11 @@ BENCHMARK_CAPTURE(columnSums, f64, dt::f64)->Name("one_thread/column_sums/f64")-
 BENCHMARK_CAPTURE(columnSums, f32, dt::f32)->Name("one_thread/column_sums/f32")->Apply(matrices);
 
 void sizes(benchmark::internal::Benchmark* b) {
-  b->Args({170, 300, 8})->Args({1000, 300, 8})->Args({200, 468, 158})->UseRealTime();
+  b->Args({170, 300, 8})
+      ->Args({1000, 300, 8})
+      ->Args({17, 300, 158})
+      ->Args({200, 468, 158})
+      ->UseRealTime();
 }
 BENCHMARK_CAPTURE(fusedRows, f64, dt::f64)->Name("one_thread/returns/f64")->Apply(sizes);
 BENCHMARK_CAPTURE(fusedRows, f32, dt::f32)->Name("one_thread/returns/f32")->Apply(sizes);

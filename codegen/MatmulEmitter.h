@@ -90,7 +90,10 @@ private:
 
   // MatmulPartials.cpp: one row of S, 16 partial sums to an element.
   void partialSums();
+  void holdLeft();
   void partialRows(mlir::Value v0, int rows);
+  Vectors heldRows(mlir::Value v0, int rows);
+  Vectors longRows(mlir::Value v0, int rows);
   Vectors partialStep(mlir::Value v0, int rows, mlir::Value k, mlir::Value count,
                       mlir::ValueRange sums);
 
@@ -125,6 +128,8 @@ private:
   mlir::Value packed_;             // a block's panel of V: lanes of its vectors for each k
   mlir::Value turned_;             // the last steps of a block, turned
   mlir::Value sums_;               // of a sweep
+  Vectors held_;                   // S, where registers hold it
+  mlir::Value heldMask_;           // of the last of these
   std::optional<int64_t> allRows_; // of S, where they are known
   std::optional<int64_t> rest_;    // of them, behind whole tiles
   int rows_ = 0;                   // of a tile

@@ -14,9 +14,60 @@ namespace {
 constexpr int kPartials = 16;
 // Chains of sums that keep both multipliers busy.
 constexpr int kChains = 8;
+// Of S that registers hold; how far in front rows are fetched.
+constexpr int64_t kHeldVectors = 20;
+constexpr int64_t kAheadBytes = 4096;
 } // namespace
 
+// S as it is for every row, where k is so short that 32 registers hold it.
+void MatmulEmitter::holdLeft() {
+  held_.clear();
+  const auto depth = k_.known(k_.sub(k1_, k0_));
+  if (!depth || spec_.lanes * sizeOf(spec_.dtype) != 64 || *depth > kHeldVectors * spec_.lanes)
+    return;
+  for (int64_t at = 0; at < *depth; at += spec_.lanes) {
+    Value mask =
+        *depth < at + spec_.lanes ? k_.maskBelow(k_.i64(*depth - at), spec_.lanes) : nullptr;
+    Value k = k_.add(k0_, k_.i64(at));
+    Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
+                               offset(spec_.left, k_.i64(0), nullptr, k));
+    held_.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, mask));
+    heldMask_ = mask;
+  }
+}
+
+// Where the hardware does not run far enough ahead by itself: in the last cache, and along short
+// rows.
+static bool isFetchedAhead(const MatmulSpec& spec) {
+  constexpr int64_t kLastCache = 16 << 20, kLongRow = 1024;
+  const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
+  return spec.right.strides[2].isDynamic() || spec.v.isDynamic() || apart < kLongRow ||
+         apart * spec.v.value <= kLastCache;
+}
+
+// Row after row from end to end, as memory likes it best.
+MatmulEmitter::Vectors MatmulEmitter::heldRows(Value v0, int rows) {
+  const int vectors = kPartials / spec_.lanes;
+  Vectors sums(static_cast<size_t>(rows * vectors), zeros(spec_.lanes));
+  const bool ahead = isFetchedAhead(spec_);
+  for (int i = 0; i < rows; ++i)
+    for (size_t at = 0; at < held_.size(); ++at) {
+      Value mask = at + 1 == held_.size() ? heldMask_ : nullptr;
+      Value k = k_.add(k0_, k_.i64(static_cast<int64_t>(at) * spec_.lanes));
+      Value row = k_.add(v0, k_.i64(i));
+      if (ahead)
+        k_.prefetch(k_.address(k_.pointer(spec_.right.arg), spec_.right.dtype,
+                               offset(spec_.right, nullptr, row,
+                                      k_.add(k, k_.i64(kAheadBytes / sizeOf(spec_.dtype))))));
+      Value right = rightVector(row, k, alongK, spec_.lanes, mask);
+      Value& sum = sums[static_cast<size_t>(i * vectors) + at % static_cast<size_t>(vectors)];
+      sum = math::FmaOp::create(k_.builder(), k_.loc(), right, held_[at], sum);
+    }
+  return sums;
+}
+
 void MatmulEmitter::partialSums() {
+  holdLeft();
   const int rows = std::max(1, kChains * spec_.lanes / kPartials);
   Value wholeEnd = k_.add(v0_, k_.roundDown(k_.sub(v1_, v0_), rows));
   k_.loop(v0_, wholeEnd, rows, [&](Value v) { partialRows(v, rows); });
@@ -49,6 +100,18 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value v0, int rows, Value k, V
   return next;
 }
 
+MatmulEmitter::Vectors MatmulEmitter::longRows(Value v0, int rows) {
+  Vectors sums(static_cast<size_t>(rows * kPartials / spec_.lanes), zeros(spec_.lanes));
+  Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, kPartials));
+  sums = k_.loop(k0_, whole, kPartials, sums, [&](Value k, ValueRange carried) {
+    return partialStep(v0, rows, k, nullptr, carried);
+  });
+  const auto known = k_.known(depth);
+  if (!known || *known % kPartials)
+    sums = partialStep(v0, rows, whole, k_.sub(k1_, whole), sums);
+  return sums;
+}
+
 // Of vectors that hold `width` partial sums of some rows each: i is added to i + width / 2. Two
 // vectors become one that has the rows of both.
 static Value halved(KernelBuilder& k, Value a, Value b, int64_t width) {
@@ -78,14 +141,7 @@ static Value totals(KernelBuilder& k, SmallVector<Value> rows, int64_t width) {
 
 void MatmulEmitter::partialRows(Value v0, int rows) {
   const int vectors = kPartials / spec_.lanes;
-  Vectors sums(static_cast<size_t>(rows * vectors), zeros(spec_.lanes));
-  Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, kPartials));
-  sums = k_.loop(k0_, whole, kPartials, sums, [&](Value k, ValueRange carried) {
-    return partialStep(v0, rows, k, nullptr, carried);
-  });
-  const auto known = k_.known(depth);
-  if (!known || *known % kPartials)
-    sums = partialStep(v0, rows, whole, k_.sub(k1_, whole), sums);
+  const Vectors sums = held_.empty() ? longRows(v0, rows) : heldRows(v0, rows);
   Vectors first;
   for (int i = 0; i < rows; ++i) {
     Vectors row(sums.begin() + i * vectors, sums.begin() + (i + 1) * vectors);

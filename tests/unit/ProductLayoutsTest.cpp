@@ -155,8 +155,10 @@ template <class T> void expectParts(const Product& size, dt::DType dtype) {
 }
 
 TEST(ProductLayouts, MatrixTimesVectorIsSummedInParts) {
-  for (const Product& size : {Product{37, 64, 1}, Product{150, 1111, 1}, Product{9, 5000, 1},
-                              Product{5, 9001, 1}, Product{1, 300, 1}, Product{3000, 158, 1}}) {
+  for (const Product& size :
+       {Product{37, 64, 1}, Product{150, 1111, 1}, Product{9, 5000, 1}, Product{5, 9001, 1},
+        Product{1, 300, 1}, Product{3000, 158, 1}, Product{37, 65, 1}, Product{10, 160, 1},
+        Product{11, 161, 1}, Product{9, 319, 1}, Product{13, 321, 1}}) {
     expectParts<double>(size, dt::f64);
     expectParts<float>(size, dt::f32);
   }
