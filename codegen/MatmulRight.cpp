@@ -12,8 +12,17 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-// How far in front a row is fetched that is read a cache line at a time.
-constexpr int64_t kAheadBytes = 128;
+// How far in front rows are fetched that are read a cache line at a time: along the row; where it
+// is no longer than that, some rows ahead. Measured: from the last cache 0.8 of a plain read
+// becomes 0.95, from memory 0.7 becomes 0.76.
+int64_t aheadBytes(const MatmulSpec& spec) {
+  constexpr int64_t kAlong = 128, kShortRows = 1024, kFromMemory = 16384, kLastCache = 16 << 20;
+  const Size& stride = spec.right.strides[2];
+  const int64_t apart = stride.value * sizeOf(spec.dtype);
+  if (stride.isDynamic() || apart > kAlong)
+    return kAlong;
+  return !spec.v.isDynamic() && apart * spec.v.value <= kLastCache ? kShortRows : kFromMemory;
+}
 } // namespace
 
 Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, int lanes,
@@ -168,7 +177,7 @@ MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, con
                       : byteAddress(first, lanes.apart[lane]);
   };
   if (steps.fetches && spec_.lines.empty())
-    k_.prefetch(at(kAheadBytes / sizeOf(spec_.dtype)));
+    k_.prefetch(at(aheadBytes(spec_) / sizeOf(spec_.dtype)));
   Vectors pieces;
   for (int from = 0; from < steps.all; from += width) {
     Value mask;
