@@ -88,8 +88,11 @@ struct ReductionLayout {
 };
 
 KernelSpec reductionSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
-  ReductionLayout layout(dtype, dtype, variant);
   NestSpec nest;
+  nest.tiles = variant == kTiledColumns;
+  if (nest.tiles)
+    variant = kColumns;
+  ReductionLayout layout(dtype, dtype, variant);
   nest.extents = layout.extents;
   nest.lines.push_back({Line::Load{layout.from}, dtype});
   nest.folds.push_back({op.combiner, 0, layout.to});
@@ -236,8 +239,9 @@ public:
   }
   void reduction(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided})
-        add(op, dtype, dtype, variant, reductionSpec(op, dtype, variant, lanesFor(dtype)));
+      for (uint8_t variant : {kRows, kColumns, kStrided, kTiledColumns})
+        if (variant != kTiledColumns || sizeOf(dtype) >= 4)
+          add(op, dtype, dtype, variant, reductionSpec(op, dtype, variant, lanesFor(dtype)));
   }
   void cumulative(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
@@ -327,7 +331,8 @@ std::vector<EagerKernel> eagerGpuKernels() {
   std::vector<EagerKernel> kernels = eagerKernels(64);
   std::erase_if(kernels, [](const EagerKernel& kernel) {
     return (kernel.code == OpCode::Matmul && kernel.variant > kStrided) ||
-           (kernel.code == OpCode::Convolution && kernel.variant == kColumns);
+           (kernel.code == OpCode::Convolution && kernel.variant == kColumns) ||
+           kernel.variant == kTiledColumns;
   });
   const auto add = [&](OpCode code, uint8_t variant, KernelSpec (*spec)(DType dtype)) {
     for (DType dtype : dtypesOf(info(code)))

@@ -82,6 +82,8 @@ public:
     }
     number(nest.vectorLoop);
     number(nest.lanes);
+    if (nest.tiles)
+      text += "tiles ";
   }
   void operator()(const ArgSpec& spec) {
     text += spec.greatest ? "argmax " : "argmin ";

@@ -81,6 +81,7 @@ struct NestSpec {
   std::vector<Fold> folds;
   int vectorLoop = -1; // -1: scalar code
   int lanes = 1;
+  bool tiles = false; // columns are folded in tiles, where sizes do not tell
 
   /// Operations of its lines for one element, by the operators' table.
   int cost() const;

@@ -108,11 +108,14 @@ NestEmitter::Values NestEmitter::sixteenAtOnce(Value begin, Value end, const Val
   const Fold& fold = spec_.folds[0];
   return k_.loop(begin, end, kPartials, partials, [&](Value r, ValueRange carried) {
     Values next;
+    llvm::DenseMap<const Access*, Value> steps;
+    steps_ = &steps;
     for (int p = 0; p < kPartials; ++p) {
       index_[last_] = k_.add(r, k_.i64(p));
       emitLines(last_);
       next.push_back(combine(fold, carried[p], elementOf(fold, spec_.lanes > 1)));
     }
+    steps_ = nullptr;
     return next;
   });
 }
@@ -182,6 +185,8 @@ bool foldsTiles(const NestSpec& nest) {
   const int64_t size = nest.folds.empty() ? 0 : sizeOf(nest.lines[nest.folds[0].line].dtype);
   constexpr int64_t kSameSet =
       2048; // rows so far apart, or a multiple, share sets of the nearest cache
+  if (nest.tiles)
+    return true;
   return nest.folds.size() == 1 && nest.stores.empty() && leavesCache(nest) &&
          rowBytes(nest) % kSameSet != 0 && nest.extents.back().value > kTileRows &&
          nest.extents[nest.vectorLoop].value * size > kRegisterBytes && size >= 4;

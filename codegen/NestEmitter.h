@@ -53,6 +53,7 @@ private:
   mlir::Value operandOf(int line, bool vector);
   void store(mlir::Value value, const Access& access, bool vector);
   mlir::Value offsetOf(const Access& access);
+  mlir::Value steppedOffset(const Access& access);
   mlir::Value apply(OpCode code, DType result, llvm::ArrayRef<mlir::Value> operands);
 
   // Folds (NestFolds.cpp) and those across columns (NestColumns.cpp).
@@ -105,7 +106,8 @@ private:
   mlir::Value mask_;         // lanes that are on, where not all are
   mlir::Value rest_, full_;  // in a loop with one body: elements left, and whether all lanes are on
   bool fetchesRows_ = false; // loads ask for rows further down
-  int turned_ = -1;          // line that is read by square blocks and turned
+  llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
+  int turned_ = -1; // line that is read by square blocks and turned
 };
 
 } // namespace diptych::codegen

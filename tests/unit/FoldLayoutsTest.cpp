@@ -29,6 +29,23 @@ TEST_P(FoldLayouts, HaveTheSameBits) {
       EXPECT_TRUE(sameBits(strictJit(largest)(x), largest(x)));
     }
 }
+// What no cache holds is folded in tiles, eager too.
+TEST(FoldLayouts, LargeColumnsHaveTheBitsOfRows) {
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const dt::Shape& shape : std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {1100, 1024}}) {
+      SCOPED_TRACE(std::to_string(shape[0]) + " x " + std::to_string(shape[1]) + " of " +
+                   dt::name(dtype));
+      const dt::Tensor x = dt::randn(shape, dtype);
+      const dt::Tensor views[] = {x, dt::flip(x, {0}), dt::slice(x, 1, 1, shape[1] - 2)};
+      for (const dt::Tensor& view : views) {
+        const dt::Tensor rows = dt::transpose(view).contiguous();
+        EXPECT_TRUE(sameBits(dt::sum(view, 0), dt::sum(rows, 1)));
+        EXPECT_TRUE(sameBits(dt::max(view, 0), dt::max(rows, 1)));
+      }
+      const auto across = [](const dt::Tensor& x) { return dt::sum(x, 0); };
+      EXPECT_TRUE(sameBits(strictJit(across)(x), across(x)));
+    }
+}
 // By definition: NaN if there is one, -0 below +0.
 double extremum(const std::vector<double>& x, bool largest) {
   double found = largest ? -INFINITY : INFINITY;
