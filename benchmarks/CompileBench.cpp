@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,8 +103,7 @@ dt::Tensor distinct(const dt::Tensor& x, int operators, double c) {
   return total;
 }
 
-void compileDistinct(benchmark::State& state) {
-  const int operators = static_cast<int>(state.range(0));
+void compileDistinct(benchmark::State& state, int operators) {
   compileEach(
       state,
       [=](double c) {
@@ -111,9 +111,27 @@ void compileDistinct(benchmark::State& state) {
       },
       0.001 * dt::rand({int64_t{30} + operators}));
 }
-BENCHMARK(compileDistinct)
+void compileDistinctOnAll(benchmark::State& state) {
+  compileDistinct(state, static_cast<int>(state.range(0)));
+}
+BENCHMARK(compileDistinctOnAll)
     ->Name("compile/distinct")
     ->Arg(100)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+
+// By a thread that is bound to one CPU, and so compiles alone.
+void compileDistinctAlone(benchmark::State& state) {
+  cpu_set_t all, one;
+  sched_getaffinity(0, sizeof all, &all);
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+  compileDistinct(state, static_cast<int>(state.range(0)));
+  sched_setaffinity(0, sizeof all, &all);
+}
+BENCHMARK(compileDistinctAlone)
+    ->Name("compile/one_thread/distinct")
     ->Arg(1000)
     ->Unit(benchmark::kMillisecond);
 

@@ -160,6 +160,7 @@ int nativeLanes(const NestSpec& nest, int vectorBytes) {
 
 void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   simplifyLoops(nest);
+  nest.maskRegisters = !options.gpu && options.vectorBytes == 64;
   const int last = static_cast<int>(nest.extents.size()) - 1;
   if (nest.folds.empty()) {
     orderLoops(nest);

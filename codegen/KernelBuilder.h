@@ -86,6 +86,8 @@ public:
   mlir::Value laneIndex(int lanes);
   /// Lane i is on where i < count.
   mlir::Value maskBelow(mlir::Value count, int lanes);
+  /// The mask, or where there is none one with all lanes on.
+  mlir::Value fullMask(mlir::Value mask, int lanes);
   mlir::VectorType vectorOf(mlir::Type element, int lanes) {
     return mlir::VectorType::get({lanes}, element);
   }
@@ -99,7 +101,6 @@ private:
   void start(mlir::ModuleOp module, llvm::StringRef name, llvm::ArrayRef<mlir::Type> arguments);
   mlir::Value once(mlir::Value& slot, llvm::function_ref<mlir::Value()> make);
   mlir::Value laneAddresses(mlir::Value address, DType dtype, int lanes, mlir::Value stride);
-  mlir::Value fullMask(mlir::Value mask, int lanes);
   mlir::Value fromMemory(mlir::Value value, DType dtype);
   mlir::Value toMemory(mlir::Value value, DType dtype);
 

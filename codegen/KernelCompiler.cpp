@@ -12,6 +12,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <sched.h>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,7 +25,15 @@ double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-int compileThreads() { return static_cast<int>(std::min(4u, std::thread::hardware_concurrency())); }
+constexpr size_t kMostThreads = 4;
+
+// As many as the calling thread has CPUs: one that is bound to a single CPU compiles alone.
+size_t compileThreads() {
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0)
+    return 1;
+  return std::min(kMostThreads, static_cast<size_t>(CPU_COUNT(&cpus)));
+}
 
 // What one compile thread needs for itself. Making it takes milliseconds, so it is kept.
 struct Worker {
@@ -82,9 +91,7 @@ struct KernelCompiler::State {
   Orc linker;
   std::unordered_map<std::string, runtime::KernelFn> known;
 
-  State() : workers(static_cast<size_t>(compileThreads())) {
-    workers[0] = std::make_unique<Worker>();
-  }
+  State() : workers(kMostThreads) { workers[0] = std::make_unique<Worker>(); }
 
   Objects compile(std::vector<Part>& parts, KernelTimes& times);
 };
@@ -154,7 +161,7 @@ Objects KernelCompiler::objectsOf(std::span<const KernelSpec* const> kernels,
     times.loaded += static_cast<int64_t>(kernels.size());
     return std::move(*found);
   }
-  std::vector<Part> parts(std::min(state_->workers.size(), kernels.size()));
+  std::vector<Part> parts(std::min(compileThreads(), kernels.size()));
   for (size_t i = 0; i < kernels.size(); ++i)
     parts[i % parts.size()].kernels.emplace_back(nameOf(texts[i]), kernels[i]);
   Objects objects = state_->compile(parts, times);

@@ -84,6 +84,7 @@ public:
     number(nest.lanes);
     if (nest.tiles)
       text += "tiles ";
+    number(nest.maskRegisters);
   }
   void operator()(const ArgSpec& spec) {
     text += spec.greatest ? "argmax " : "argmin ";

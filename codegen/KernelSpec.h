@@ -81,7 +81,8 @@ struct NestSpec {
   std::vector<Fold> folds;
   int vectorLoop = -1; // -1: scalar code
   int lanes = 1;
-  bool tiles = false; // columns are folded in tiles, where sizes do not tell
+  bool tiles = false;         // columns are folded in tiles, where sizes do not tell
+  bool maskRegisters = false; // whether masks have registers of their own
 
   /// Operations of its lines for one element, by the operators' table.
   int cost() const;

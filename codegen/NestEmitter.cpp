@@ -174,9 +174,9 @@ NestEmitter::Values NestEmitter::forVectors(Value from, Value to, const Values& 
   });
 }
 
-// What `inner` gives where only the lanes of the rest are on.
-NestEmitter::Values NestEmitter::masked(function_ref<Values()> inner) {
-  mask_ = k_.maskBelow(rest_, spec_.lanes);
+// What `inner` gives where only the lanes of the rest are on: `on`, if that is known.
+NestEmitter::Values NestEmitter::masked(function_ref<Values()> inner, Value on) {
+  mask_ = on ? on : k_.maskBelow(rest_, spec_.lanes);
   Values values = inner();
   mask_ = nullptr;
   return values;
@@ -230,6 +230,7 @@ void NestEmitter::turnedTile(Value row, Value column) {
 
 void NestEmitter::emitLines(int depth, int except) {
   SmallVector<int> loads, others;
+  on_ = nullptr;
   for (int i = 0; i < static_cast<int>(spec_.lines.size()); ++i) {
     const bool isLoad = std::holds_alternative<Line::Load>(spec_.lines[i].what);
     if (depth_[i] == depth && i != except)
@@ -241,16 +242,30 @@ void NestEmitter::emitLines(int depth, int except) {
     values_[i] = evaluate(spec_.lines[i]);
 }
 
+// Which lanes are on comes out of the branch too, for what is behind. Without registers for masks
+// that would take those of vectors.
 void NestEmitter::emitLoads(ArrayRef<int> lines) {
   auto loaded = [&] {
     Values values;
     for (int i : lines)
       values.push_back(evaluate(spec_.lines[i]));
+    if (spec_.maskRegisters)
+      values.push_back(k_.fullMask(mask_, lanes_));
     return values;
   };
-  const Values values = k_.choose(full_, loaded, [&] { return masked(loaded); });
+  Values values = k_.choose(full_, loaded, [&] { return masked(loaded); });
+  if (spec_.maskRegisters)
+    on_ = values.pop_back_val();
   for (size_t i = 0; i < lines.size(); ++i)
     values_[lines[i]] = values[i];
+}
+
+// In a loop with one body: the mask of this turn.
+Value NestEmitter::lanesOn() {
+  auto lanes = [&] { return Values{k_.fullMask(mask_, lanes_)}; };
+  if (!on_)
+    on_ = k_.choose(full_, lanes, [&] { return masked(lanes); })[0];
+  return on_;
 }
 
 void NestEmitter::emitStores() {
@@ -260,17 +275,18 @@ void NestEmitter::emitStores() {
     values.push_back(operandOf(store.line, isVectorNest()));
     to.push_back(&store.to);
   }
-  storeAll(values, to, isVectorNest());
+  storeAll(values, to, isVectorNest(), on_);
 }
 
-void NestEmitter::storeAll(const Values& values, ArrayRef<const Access*> to, bool vector) {
+void NestEmitter::storeAll(const Values& values, ArrayRef<const Access*> to, bool vector,
+                           Value on) {
   auto stored = [&] {
     for (size_t i = 0; i < values.size(); ++i)
       store(values[i], *to[i], vector);
     return Values();
   };
   if (full_ && vector && !values.empty())
-    k_.choose(full_, stored, [&] { return masked(stored); });
+    k_.choose(full_, stored, [&] { return masked(stored, on); });
   else
     stored();
 }

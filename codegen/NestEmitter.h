@@ -40,11 +40,12 @@ private:
                     llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
   bool isShortRow(int64_t count) const;
   void inPieces(int64_t count, llvm::function_ref<void(mlir::Value)> run);
-  Values masked(llvm::function_ref<Values()> inner);
+  Values masked(llvm::function_ref<Values()> inner, mlir::Value on = {});
   void emitLines(int depth, int except = -1);
   void emitLoads(llvm::ArrayRef<int> lines);
   void emitStores();
-  void storeAll(const Values& values, llvm::ArrayRef<const Access*> to, bool vector);
+  void storeAll(const Values& values, llvm::ArrayRef<const Access*> to, bool vector,
+                mlir::Value on = {});
   bool isVectorNest() const { return spec_.vectorLoop >= 0 && spec_.lanes > 1; }
 
   mlir::Value evaluate(const Line& line);
@@ -61,7 +62,8 @@ private:
   void foldColumns();
   Values emptyPartials();
   Values foldStep(mlir::Value r, mlir::ValueRange carried);
-  mlir::Value lanesOn(const Fold& fold, mlir::Value x);
+  mlir::Value joined(const Fold& fold, mlir::Value partials);
+  mlir::Value lanesOn();
   Values shortRow(mlir::Value extent);
   Values rowBlock(mlir::Value begin, mlir::Value end);
   Values columnBlock(mlir::Value begin, mlir::Value end);
@@ -105,6 +107,7 @@ private:
   std::vector<mlir::Value> values_, index_;
   mlir::Value mask_;         // lanes that are on, where not all are
   mlir::Value rest_, full_;  // in a loop with one body: elements left, and whether all lanes are on
+  mlir::Value on_;           // and which, behind loads
   bool fetchesRows_ = false; // loads ask for rows further down
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
   int turned_ = -1; // line that is read by square blocks and turned

@@ -53,17 +53,20 @@ void NestEmitter::storeTotals(Values totals, bool vector) {
 }
 
 Value NestEmitter::combineTree(const Fold& fold, Value partials) {
-  for (int64_t width = kPartials / 2; width >= 1; width /= 2) {
+  OpBuilder& b = k_.builder();
+  for (int64_t width = kPartials / 2; width > 1; width /= 2) {
     SmallVector<int64_t> low, high;
     for (int64_t i = 0; i < width; ++i) {
       low.push_back(i);
       high.push_back(i + width);
     }
-    Value x = vector::ShuffleOp::create(k_.builder(), k_.loc(), partials, partials, low);
-    Value y = vector::ShuffleOp::create(k_.builder(), k_.loc(), partials, partials, high);
+    Value x = vector::ShuffleOp::create(b, k_.loc(), partials, partials, low);
+    Value y = vector::ShuffleOp::create(b, k_.loc(), partials, partials, high);
     partials = combine(fold, x, y);
   }
-  return vector::ExtractOp::create(k_.builder(), k_.loc(), partials, ArrayRef<int64_t>{0});
+  Value x = vector::ExtractOp::create(b, k_.loc(), partials, int64_t{0});
+  Value y = vector::ExtractOp::create(b, k_.loc(), partials, int64_t{1});
+  return combine(fold, x, y);
 }
 
 // total = identity; for each piece of `step` elements: total = total op piece
@@ -127,25 +130,25 @@ NestEmitter::Values NestEmitter::foldStep(Value r, ValueRange carried) {
   emitLines(last_);
   emitStores();
   Values next;
-  for (size_t j = 0; j < spec_.folds.size(); ++j) {
-    const Fold& fold = spec_.folds[j];
-    next.push_back(combine(fold, carried[j], lanesOn(fold, elementOf(fold, true))));
-  }
+  for (size_t j = 0; j < spec_.folds.size(); ++j)
+    next.push_back(joined(spec_.folds[j], carried[j]));
   return next;
 }
 
-// x where lanes are on, elsewhere the identity.
-Value NestEmitter::lanesOn(const Fold& fold, Value x) {
-  auto selected = [&] {
-    Value none = identity(fold, kPartials);
-    return SmallVector<Value>{arith::SelectOp::create(k_.builder(), k_.loc(), mask_, x, none)};
+Value NestEmitter::joined(const Fold& fold, Value partials) {
+  Value all = combine(fold, partials, elementOf(fold, true));
+  auto where = [&](Value mask) -> Value {
+    return arith::SelectOp::create(k_.builder(), k_.loc(), mask, all, partials);
   };
   if (mask_)
-    return selected()[0];
+    return where(mask_);
   if (!full_)
-    return x;
+    return all;
+  if (spec_.maskRegisters)
+    return where(lanesOn());
   return k_.choose(
-      full_, [&] { return SmallVector<Value>{x}; }, [&] { return masked(selected); })[0];
+      full_, [&] { return Values{all}; },
+      [&] { return masked([&] { return Values{where(mask_)}; }); })[0];
 }
 
 NestEmitter::Values NestEmitter::shortRow(Value extent) {

@@ -2,6 +2,7 @@
 #include "codegen/Target.h"
 
 #include "codegen/MachineCode.h"
+#include "codegen/RegisterVectors.h"
 #include "codegen/Translate.h"
 
 #include <diptych/Error.h>
@@ -63,6 +64,13 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(const std::string& triple, cons
       llvm::CodeGenOptLevel::Default));
 }
 
+int registerBytes(const llvm::TargetMachine& machine) {
+  const llvm::MCSubtargetInfo& info = *machine.getMCSubtargetInfo();
+  if (!machine.getTargetTriple().isX86())
+    return 16;
+  return info.checkFeatures("+avx512f") ? 64 : info.checkFeatures("+avx2") ? 32 : 16;
+}
+
 } // namespace
 
 Target::Target(const std::string& cpu) : triple_(llvm::sys::getProcessTriple()), cpu_(cpu) {
@@ -85,10 +93,7 @@ Target::Target(const std::string& cpu) : triple_(llvm::sys::getProcessTriple()),
   if (!known->isCPUStringValid(cpu_))
     throw Error("expected a CPU that LLVM knows, got '" + cpu +
                 "'; try native, x86-64-v3, x86-64-v4 or aarch64");
-  const llvm::TargetMachine& probe = machine();
-  const llvm::MCSubtargetInfo& info = *probe.getMCSubtargetInfo();
-  if (probe.getTargetTriple().isX86())
-    vectorBytes_ = info.checkFeatures("+avx512f") ? 64 : info.checkFeatures("+avx2") ? 32 : 16;
+  vectorBytes_ = registerBytes(machine());
 }
 
 Target::~Target() = default;
@@ -142,11 +147,20 @@ static void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   });
 }
 
+static llvm::SmallVector<char, 0> cleanCode(llvm::Module& module, llvm::TargetMachine& machine,
+                                            llvm::CodeGenFileType type, MachinePasses passes) {
+  optimize(module, machine);
+  if (passes == MachinePasses::forKernels)
+    for (llvm::Function& function : module)
+      if (!function.isDeclaration())
+        cutVectors(function, registerBytes(machine));
+  return machineCode(module, machine, type, passes);
+}
+
 std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::Module& module,
                                                   llvm::TargetMachine& machine) {
-  optimize(module, machine);
   return std::make_unique<llvm::SmallVectorMemoryBuffer>(
-      machineCode(module, machine, llvm::CodeGenFileType::ObjectFile, MachinePasses::forKernels),
+      cleanCode(module, machine, llvm::CodeGenFileType::ObjectFile, MachinePasses::forKernels),
       "kernels", /*RequiresNullTerminator=*/false);
 }
 
@@ -182,23 +196,19 @@ std::string printLLVM(mlir::ModuleOp module, const Target& target) {
   return text;
 }
 
-static std::string cleanCode(llvm::Module& module, llvm::TargetMachine& machine, bool assembly,
-                             MachinePasses passes) {
-  optimize(module, machine);
-  const auto code = machineCode(
-      module, machine,
-      assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile, passes);
-  return {code.begin(), code.end()};
-}
-
 std::string machineCode(llvm::Module& module, const Target& target, bool assembly) {
-  return cleanCode(module, target.machine(), assembly, MachinePasses::all);
+  const auto code =
+      cleanCode(module, target.machine(),
+                assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile,
+                MachinePasses::all);
+  return {code.begin(), code.end()};
 }
 
 std::string printAssembly(mlir::ModuleOp module, const Target& target) {
   llvm::LLVMContext context;
-  return cleanCode(*translate(module, context, target), target.machine(), true,
-                   MachinePasses::forKernels);
+  const auto code = cleanCode(*translate(module, context, target), target.machine(),
+                              llvm::CodeGenFileType::AssemblyFile, MachinePasses::forKernels);
+  return {code.begin(), code.end()};
 }
 
 } // namespace diptych::codegen
