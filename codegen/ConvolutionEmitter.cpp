@@ -1,6 +1,7 @@
 // Panels, blocks and register tiles of a convolution.
 #include "codegen/ConvolutionEmitter.h"
 
+#include "codegen/LineValues.h"
 #include "codegen/Lowerings.h"
 #include "codegen/Transpose.h"
 
@@ -12,14 +13,16 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
+constexpr int kResult = 2;  // its argument
 constexpr int kVectors = 2; // of a whole tile
 constexpr int kMiddleRows = 4;
 // Loops of the sum that are no longer than this are written out.
 constexpr int64_t kUnrolled = 8;
 } // namespace
 
-ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec)
-    : k_(kernel), spec_(spec), firstResult_(k_.i64(spec.resultOffset)),
+ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec,
+                                       bool contract)
+    : k_(kernel), spec_(spec), contract_(contract), firstResult_(k_.i64(spec.resultOffset)),
       begin_(spec.depth.size(), k_.i64(0)), end_(spec.depth.size()) {
   for (size_t i = 0; i < spec.depth.size(); ++i)
     end_[i] = k_.size(spec.depth[i].extent);
@@ -118,6 +121,13 @@ void ConvolutionEmitter::panel(ArrayRef<Value> index) {
     if (!loop.vStep.is(0))
       v = k_.sub(v, k_.mul(index[i], k_.size(loop.vStep)));
   }
+  for (const Line& line : spec_.after)
+    if (auto* load = std::get_if<Line::Load>(&line.what); load && load->from.arg != kResult) {
+      Value offset = k_.size(load->from.offset);
+      for (size_t i = 0; i < index.size(); ++i)
+        offset = moved(offset, index[i], load->from.strides[i]);
+      at.after.push_back(offset);
+    }
   rowsOf(at, s, v);
 }
 
@@ -273,31 +283,12 @@ void ConvolutionEmitter::finish(const Tile& tile, const Vectors& sums) {
 }
 
 void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) {
-  const Size& stride = spec_.vResult;
-  if (spec_.sResult.is(1) && !stride.is(1) && tile.rows > 1)
+  if (spec_.sResult.is(1) && !spec_.vResult.is(1) && tile.rows > 1)
     return storeAcross(tile, sums, add);
   for (int i = 0; i < tile.rows; ++i)
-    for (int j = 0; j < tile.vectors; ++j) {
-      Value offset = moved(tile.at.result, k_.i64(i), spec_.sResult);
-      offset = moved(offset, k_.i64(int64_t{j} * spec_.lanes), stride);
-      Value address = elementOf(2, offset);
-      storeSum(sums[i * tile.vectors + j], address, stride, add,
+    for (int j = 0; j < tile.vectors; ++j)
+      storeSum(tile, sums[i * tile.vectors + j], i, int64_t{j} * spec_.lanes, false, add,
                j + 1 == tile.vectors ? tile.mask : nullptr);
-    }
-}
-
-void ConvolutionEmitter::storeSum(Value sum, Value address, const Size& stride, bool add,
-                                  Value mask) {
-  if (add) {
-    Value before = stride.is(1)
-                       ? k_.loadVector(address, spec_.dtype, spec_.lanes, mask)
-                       : k_.gatherVector(address, spec_.dtype, spec_.lanes, k_.size(stride), mask);
-    sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
-  }
-  if (stride.is(1))
-    k_.storeVector(sum, address, spec_.dtype, mask);
-  else
-    k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
 }
 
 // What lies together are rows of the tile: turned, so that a lane is stored in one piece.
@@ -308,12 +299,41 @@ void ConvolutionEmitter::storeAcross(const Tile& tile, const Vectors& sums, bool
       rows.push_back(sums[i * tile.vectors + j]);
     storeTransposed(k_, rows, j + 1 == tile.vectors ? tile.mask : nullptr, sizeOf(spec_.dtype),
                     [&](Value column, int first, int lane, Value rowMask) {
-                      Value offset = k_.add(tile.at.result, k_.i64(first));
-                      offset =
-                          moved(offset, k_.i64(int64_t{j} * spec_.lanes + lane), spec_.vResult);
-                      storeSum(column, elementOf(2, offset), 1, add, rowMask);
+                      storeSum(tile, column, first, int64_t{j} * spec_.lanes + lane, true, add,
+                               rowMask);
                     });
   }
+}
+
+void ConvolutionEmitter::storeSum(const Tile& tile, Value sum, int row, int64_t lane, bool across,
+                                  bool add, Value mask) {
+  const Size& stride = across ? spec_.sResult : spec_.vResult;
+  Value offset =
+      moved(moved(tile.at.result, k_.i64(row), spec_.sResult), k_.i64(lane), spec_.vResult);
+  Value address = elementOf(kResult, offset);
+  if (add) {
+    Value before = k_.loadLanes(address, spec_.dtype, spec_.lanes, stride, mask);
+    sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
+  }
+  if (!spec_.after.empty())
+    sum = lastAfter(tile, sum, row, lane, across, mask);
+  if (stride.is(1))
+    k_.storeVector(sum, address, spec_.dtype, mask);
+  else
+    k_.scatterVector(sum, address, spec_.dtype, k_.size(stride), mask);
+}
+
+Value ConvolutionEmitter::lastAfter(const Tile& tile, Value sum, int row, int64_t lane, bool across,
+                                    Value mask) {
+  size_t next = 0;
+  return lastOf(k_, spec_.after, spec_.lanes, contract_, [&](const Access& access) {
+    if (access.arg == kResult)
+      return sum;
+    const Size &s = access.strides[spec_.outer.size()], &v = access.strides[spec_.outer.size() + 1];
+    Value offset = moved(moved(tile.at.after[next++], k_.i64(row), s), k_.i64(lane), v);
+    return k_.loadLanes(k_.address(k_.pointer(access.arg), access.dtype, offset), access.dtype,
+                        spec_.lanes, across ? s : v, mask);
+  });
 }
 
 } // namespace diptych::codegen

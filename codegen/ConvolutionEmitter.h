@@ -9,20 +9,21 @@ namespace diptych::codegen {
 
 class ConvolutionEmitter {
 public:
-  ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec);
+  ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec, bool contract);
   void emit();
 
 private:
-  /// Element offsets in S, V and C.
+  using Vectors = llvm::SmallVector<mlir::Value>;
+  /// Element offsets in S, V and C, and of what `after` loads, in its order.
   struct Place {
     mlir::Value left, right, result;
+    Vectors after = {};
   };
   struct Tile {
     Place at;
     int rows, vectors;
     mlir::Value mask; // of the last vector; null for all lanes
   };
-  using Vectors = llvm::SmallVector<mlir::Value>;
 
   void overBlocks();
   void blocksFrom(size_t depth);
@@ -39,9 +40,12 @@ private:
   void store(const Tile& tile, const Vectors& sums, bool add);
   void storeAcross(const Tile& tile, const Vectors& sums, bool add);
 
-  /// Lanes are so far apart.
-  void storeSum(mlir::Value sum, mlir::Value address, const Size& stride, bool add,
+  /// Lanes are elements of v, or of s where it goes `across`.
+  void storeSum(const Tile& tile, mlir::Value sum, int row, int64_t lane, bool across, bool add,
                 mlir::Value mask);
+  /// What is stored instead.
+  mlir::Value lastAfter(const Tile& tile, mlir::Value sum, int row, int64_t lane, bool across,
+                        mlir::Value mask);
 
   mlir::Value elementOf(int arg, mlir::Value offset);
   mlir::Value moved(mlir::Value offset, mlir::Value index, const Size& stride);
@@ -53,6 +57,7 @@ private:
 
   KernelBuilder& k_;
   const ConvolutionSpec& spec_;
+  bool contract_;
   mlir::Value firstResult_;
   llvm::SmallVector<mlir::Value> begin_, end_; // of the block, for each depth
   Vectors rowOffsets_;                         // in S, of the tile's rows

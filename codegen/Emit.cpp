@@ -26,7 +26,9 @@ struct Emit {
   void operator()(const ArgSpec& spec) { emitArg(kernel, spec); }
   void operator()(const CumulativeSpec& spec) { emitCumulative(kernel, spec); }
   void operator()(const MatmulSpec& spec) { MatmulEmitter(kernel, spec, contract).emit(); }
-  void operator()(const ConvolutionSpec& spec) { ConvolutionEmitter(kernel, spec).emit(); }
+  void operator()(const ConvolutionSpec& spec) {
+    ConvolutionEmitter(kernel, spec, contract).emit();
+  }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(kernel, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(kernel, spec); }
   void operator()(const RollingSpec& spec) { refuse(info(spec.code).name); }

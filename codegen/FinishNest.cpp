@@ -109,6 +109,14 @@ int countUnitLoads(NestSpec& nest, int loop) {
   return count;
 }
 
+// Whether more of the memory lies along the reduced loop than along the one around it.
+bool readsRows(NestSpec& nest) {
+  const int last = static_cast<int>(nest.extents.size()) - 1;
+  const int along = countUnitLoads(nest, last), around = countUnitLoads(nest, last - 1);
+  return along > around ||
+         (along > 0 && along == around && strideCost(nest, last) <= strideCost(nest, last - 1));
+}
+
 // No lanes that are never on.
 int lanesWithin(const Size& extent, int lanes) {
   while (!extent.isDynamic() && lanes > 1 && lanes / 2 >= extent.value)
@@ -181,9 +189,7 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
     return;
   }
   // Any choice gives the same bits: 16 partials are lanes of a row or slots of a column.
-  const bool rows =
-      last == 0 || ((options.gpu || !hasRaggedRows(nest)) &&
-                    countUnitLoads(nest, last) >= std::max(1, countUnitLoads(nest, last - 1)));
+  const bool rows = last == 0 || ((options.gpu || !hasRaggedRows(nest)) && readsRows(nest));
   nest.vectorLoop = rows ? last : last - 1;
   nest.lanes = rows
                    ? kFoldLanes

@@ -13,6 +13,44 @@ bool sameElements(const Access& a, const Access& b) {
   return a.strides == b.strides && a.offset == b.offset && sizeOf(a.dtype) == sizeOf(b.dtype);
 }
 
+/// Where a product or convolution stores, with strides as in `after`.
+Access resultOf(const MatmulSpec& spec) { return spec.result; }
+Access resultOf(const ConvolutionSpec& spec) {
+  Access result{2, spec.dtype, {}, spec.resultOffset};
+  for (const ConvolutionSpec::Loop& loop : spec.outer)
+    result.strides.push_back(loop.result);
+  result.strides.insert(result.strides.end(), {spec.sResult, spec.vResult});
+  return result;
+}
+
+// Operands are read all the time; what is read where a sum is stored may lie there.
+template <class Spec>
+bool storesInPlace(const ScheduledCall& call, const Spec& spec, int from, int to) {
+  if (spec.after.empty())
+    return false;
+  const Access result = resultOf(spec);
+  const auto isLoaded = [&](const Line& line) {
+    auto* load = std::get_if<Line::Load>(&line.what);
+    return load && call.buffers[static_cast<size_t>(load->from.arg)] == from;
+  };
+  int uses = 0; // of `from` among the arguments of `after`
+  for (size_t arg = 0; arg < call.buffers.size(); ++arg) {
+    const bool isOperand =
+        std::none_of(spec.after.begin(), spec.after.end(), [&](const Line& line) {
+          auto* load = std::get_if<Line::Load>(&line.what);
+          return load && load->from.arg == static_cast<int>(arg);
+        });
+    if (call.buffers[arg] == from && (isOperand || ++uses > 1))
+      return false;
+  }
+  return call.buffers[static_cast<size_t>(result.arg)] == to &&
+         std::all_of(spec.after.begin(), spec.after.end(), [&](const Line& line) {
+           return !isLoaded(line) || sameElements(std::get<Line::Load>(line.what).from, result);
+         });
+}
+
+} // namespace
+
 // Strides of a mixed radix: no two iterations meet.
 bool touchesEachOnce(const Access& access, const std::vector<Size>& extents) {
   std::vector<std::pair<int64_t, int64_t>> loops; // stride, extent
@@ -32,9 +70,13 @@ bool touchesEachOnce(const Access& access, const std::vector<Size>& extents) {
   return true;
 }
 
-} // namespace
-
 bool isElementwise(const ScheduledCall& call, int from, int to, bool gpu) {
+  if (call.isKernel() && call.offsets.empty()) {
+    if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what))
+      return storesInPlace(call, *product, from, to);
+    if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what))
+      return storesInPlace(call, *convolution, from, to);
+  }
   const auto* nest = std::get_if<NestSpec>(&call.kernel.what);
   if (!call.isKernel() || !nest || !call.offsets.empty())
     return false;

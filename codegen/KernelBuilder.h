@@ -73,6 +73,9 @@ public:
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);
+  /// One of the above, by the stride; one element for all lanes where it is 0.
+  mlir::Value loadLanes(mlir::Value address, DType dtype, int lanes, const Size& stride,
+                        mlir::Value mask);
   void scatterVector(mlir::Value value, mlir::Value address, DType dtype, mlir::Value stride,
                      mlir::Value mask);
 

@@ -130,6 +130,15 @@ Value KernelBuilder::gatherVector(Value address, DType dtype, int lanes, Value s
   return fromMemory(loaded, dtype);
 }
 
+Value KernelBuilder::loadLanes(Value address, DType dtype, int lanes, const Size& stride,
+                               Value mask) {
+  if (stride.is(0))
+    return broadcast(loadScalar(address, dtype), lanes);
+  if (stride.is(1))
+    return loadVector(address, dtype, lanes, mask);
+  return gatherVector(address, dtype, lanes, size(stride), mask);
+}
+
 void KernelBuilder::scatterVector(Value value, Value address, DType dtype, Value stride,
                                   Value mask) {
   const int lanes = static_cast<int>(cast<VectorType>(value.getType()).getNumElements());

@@ -31,6 +31,7 @@ public:
   void operator()(MatmulSpec& spec) {
     each({&spec.batch, &spec.s, &spec.v, &spec.k});
     loads(spec.lines);
+    loads(spec.after);
     access(spec.left);
     access(spec.right);
     access(spec.result);
@@ -44,6 +45,7 @@ public:
     each({&spec.s, &spec.sLeft, &spec.sResult, &spec.v, &spec.vResult});
     for (ConvolutionSpec::Depth& loop : spec.depth)
       each({&loop.extent, &loop.block, &loop.left, &loop.right});
+    loads(spec.after);
   }
   void operator()(BlockSumSpec& spec) { each({&spec.blocks, &spec.n}); }
   void operator()(RollingSpec&) {} // for GPUs, made when sizes are known

@@ -123,6 +123,7 @@ public:
       text += spec.relu ? "relu bias " : "bias ";
       access(*spec.bias);
     }
+    after(spec.after);
   }
   void operator()(const ConvolutionSpec& spec) {
     text += "convolution ";
@@ -144,6 +145,12 @@ public:
     memoryType("left", spec.leftType);
     memoryType("right", spec.rightType);
     memoryType("result", spec.resultType);
+    after(spec.after);
+  }
+  void after(const std::vector<Line>& list) {
+    if (!list.empty())
+      text += "after ";
+    lines(list);
   }
   void memoryType(const char* of, std::optional<DType> type) {
     if (type)

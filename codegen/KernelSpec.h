@@ -142,6 +142,9 @@ struct MatmulSpec {
   /// (codegen/cuda/GpuBias).
   std::optional<Access> bias;
   bool relu = false;
+  /// Stored instead of a sum: the last of these lines, in which a load of the result's argument is
+  /// the sum. Strides in the order above. For CPUs, where sums have one block.
+  std::vector<Line> after;
   bool pack = false;  // V is copied first, a panel for many tiles
   bool sweep = false; // V is read from end to end for each row of S, of which there should be one
   /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
@@ -167,6 +170,8 @@ struct ConvolutionSpec {
   Size v, vResult; // V's stride along v is 1
   std::vector<Depth> depth;
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
+  /// As in MatmulSpec; strides are along the outer loops, s and v.
+  std::vector<Line> after;
   /// In memory, if 16 bits. For GPUs only (codegen/cuda/GpuHalves).
   std::optional<DType> leftType, rightType, resultType;
   /// The range is over blocks of k instead, each into a C of its own, so far apart.

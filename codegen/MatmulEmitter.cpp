@@ -1,6 +1,7 @@
 // Tiling of the product.
 #include "codegen/MatmulEmitter.h"
 
+#include "codegen/LineValues.h"
 #include "codegen/Lowerings.h"
 #include "codegen/Transpose.h"
 #include "runtime/MatmulPlan.h"
@@ -320,6 +321,14 @@ void MatmulEmitter::storeAlong(Value sum, Value s, Value v, int loop, Value mask
                        : k_.gatherVector(address, spec_.dtype, lanes, k_.size(stride), mask);
     sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
   }
+  if (!spec_.after.empty())
+    sum = lastOf(k_, spec_.after, lanes, contract_, [&](const Access& access) {
+      if (access.arg == spec_.result.arg)
+        return sum;
+      Value from = k_.address(k_.pointer(access.arg), access.dtype, offset(access, s, v, nullptr));
+      return k_.loadLanes(from, access.dtype, lanes, access.strides[static_cast<size_t>(loop)],
+                          mask);
+    });
   if (stride.is(1))
     k_.storeVector(sum, address, spec_.dtype, mask);
   else

@@ -1,6 +1,6 @@
 // The right operand of a product: loaded or computed where it is read, turned in registers, or
 // copied into a panel first.
-#include "codegen/Lowerings.h"
+#include "codegen/LineValues.h"
 #include "codegen/MatmulEmitter.h"
 #include "codegen/Transpose.h"
 
@@ -28,35 +28,14 @@ int64_t aheadBytes(const MatmulSpec& spec) {
 Value MatmulEmitter::loadVector(const Access& access, Value v, Value k, Along along, int lanes,
                                 Value mask) {
   Value address = k_.address(k_.pointer(access.arg), access.dtype, offset(access, nullptr, v, k));
-  const Size& stride = access.strides[along];
-  if (stride.is(0))
-    return k_.broadcast(k_.loadScalar(address, access.dtype), lanes);
-  if (stride.is(1))
-    return k_.loadVector(address, access.dtype, lanes, mask);
-  return k_.gatherVector(address, access.dtype, lanes, k_.size(stride), mask);
+  return k_.loadLanes(address, access.dtype, lanes, access.strides[along], mask);
 }
 
 Value MatmulEmitter::rightVector(Value v, Value k, Along along, int lanes, Value mask) {
   if (spec_.lines.empty())
     return loadVector(spec_.right, v, k, along, lanes, mask);
-  SmallVector<Value> values;
-  for (const Line& line : spec_.lines) {
-    ScalarBuilder b(k_.builder(), k_.loc(), line.dtype, contract_);
-    if (auto* load = std::get_if<Line::Load>(&line.what)) {
-      values.push_back(loadVector(load->from, v, k, along, lanes, mask));
-    } else if (auto* constant = std::get_if<Line::Constant>(&line.what)) {
-      values.push_back(k_.broadcast(b.literal(constant->value), lanes));
-    } else if (auto* parameter = std::get_if<Line::Parameter>(&line.what)) {
-      values.push_back(k_.broadcast(k_.number(*parameter, line.dtype), lanes));
-    } else {
-      const auto& apply = std::get<Line::Apply>(line.what);
-      SmallVector<Value> operands;
-      for (int operand : apply.operands)
-        operands.push_back(values[static_cast<size_t>(operand)]);
-      values.push_back(lowerPointwise(apply.code, b, operands));
-    }
-  }
-  return values.back();
+  return lastOf(k_, spec_.lines, lanes, contract_,
+                [&](const Access& access) { return loadVector(access, v, k, along, lanes, mask); });
 }
 
 MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {

@@ -32,11 +32,79 @@ RowLoops loopsOf(const MatmulSpec& spec) {
   loops.extents = {spec.batch.value, spec.s.value, spec.v.value, spec.k.value};
   loops.ranged = !spec.batch.is(1) ? 0 : spec.rangeOverV ? 2 : 1;
   loops.accesses = {{&spec.left, false}, {&spec.right, false}, {&spec.result, true}};
-  for (const Line& line : spec.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      loops.accesses.push_back({&load->from, false});
+  for (const std::vector<Line>* lines : {&spec.lines, &spec.after})
+    for (const Line& line : *lines)
+      if (auto* load = std::get_if<Line::Load>(&line.what))
+        loops.accesses.push_back({&load->from, false});
   return loops;
 }
+
+// Loops over panels are parts of s and v; those of the sum stand last.
+class ConvolutionLoops {
+public:
+  explicit ConvolutionLoops(const ConvolutionSpec& spec) : spec_(spec) {}
+
+  std::optional<RowLoops> run() const {
+    if (spec_.rangeOverBlocks || isPanels(spec_.outer[0]))
+      return std::nullopt;
+    RowLoops loops;
+    for (const ConvolutionSpec::Loop& loop : spec_.outer)
+      if (!isPanels(loop))
+        loops.extents.push_back(loop.extent.value);
+    loops.extents.insert(loops.extents.end(), {spec_.s.value, spec_.v.value});
+    for (const ConvolutionSpec::Depth& loop : spec_.depth)
+      loops.extents.push_back(loop.extent.value);
+    for (size_t i = 1; i < spec_.outer.size(); ++i)
+      loops.unit *= spec_.outer[i].extent.value;
+    auto made = std::make_shared<std::vector<Access>>();
+    made->push_back(access(0, spec_.leftOffset, &ConvolutionSpec::Loop::left, spec_.sLeft, 0,
+                           &ConvolutionSpec::Depth::left));
+    made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, 0, 1,
+                           &ConvolutionSpec::Depth::right));
+    made->push_back(access(2, spec_.resultOffset, &ConvolutionSpec::Loop::result, spec_.sResult,
+                           spec_.vResult, nullptr));
+    for (const Line& line : spec_.after)
+      if (auto* load = std::get_if<Line::Load>(&line.what))
+        made->push_back(withoutPanels(load->from));
+    for (const Access& access : *made)
+      loops.accesses.push_back({&access, access.arg == 2});
+    loops.made = std::move(made);
+    return loops;
+  }
+
+private:
+  static bool isPanels(const ConvolutionSpec::Loop& loop) {
+    return !loop.sStep.is(0) || !loop.vStep.is(0);
+  }
+
+  Access access(int arg, int64_t offset, Size ConvolutionSpec::Loop::* of, Size s, Size v,
+                Size ConvolutionSpec::Depth::* depth) const {
+    Access made{arg, spec_.dtype, {}, offset};
+    bool packed = false; // in panels: all rows share it
+    for (const ConvolutionSpec::Loop& loop : spec_.outer) {
+      made.strides.push_back(loop.*of);
+      packed |= isPanels(loop) &&
+                (loop.*of).value != s.value * loop.sStep.value + v.value * loop.vStep.value;
+    }
+    if (packed)
+      made.strides[0] = 0;
+    made.strides.insert(made.strides.end(), {s, v});
+    made = withoutPanels(made);
+    for (size_t i = 0; depth && i < spec_.depth.size(); ++i)
+      made.strides[made.strides.size() - spec_.depth.size() + i] = spec_.depth[i].*depth;
+    return made;
+  }
+
+  Access withoutPanels(Access access) const {
+    for (size_t i = spec_.outer.size(); i-- > 0;)
+      if (isPanels(spec_.outer[i]))
+        access.strides.erase(access.strides.begin() + static_cast<ptrdiff_t>(i));
+    access.strides.insert(access.strides.end(), spec_.depth.size(), 0);
+    return access;
+  }
+
+  const ConvolutionSpec& spec_;
+};
 
 } // namespace
 
@@ -50,14 +118,17 @@ std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
     loops = loopsOf(*arg);
   else if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what); product)
     loops = product->rangeOverBlocks ? std::nullopt : std::optional(loopsOf(*product));
-  const bool cut = loops && call.range > 1 && call.range == loops->extents[loops->ranged];
+  else if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what))
+    loops = ConvolutionLoops(*convolution).run();
+  const bool cut =
+      loops && call.range > 1 && call.range == loops->extents[loops->ranged] * loops->unit;
   return cut ? loops : std::nullopt;
 }
 
 std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops& loops,
                                        int64_t rows) {
   std::vector<RowFootprint> prints;
-  const int64_t each = call.range / rows;
+  const int64_t each = loops.extents[loops.ranged] / rows;
   for (const auto& [access, written] : loops.accesses) {
     RowFootprint print{call.buffers[access->arg], access->strides[loops.ranged].value * each,
                        access->offset.value, access->offset.value, written};

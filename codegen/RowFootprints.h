@@ -8,6 +8,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -25,13 +26,20 @@ struct RowFootprint {
 struct RowLoops {
   std::vector<int64_t> extents;
   int ranged = 0;
-  std::vector<std::pair<const Access*, bool>> accesses; // and whether it writes
+  int64_t unit = 1;                                          // of the range: a step of that loop
+  std::shared_ptr<const std::vector<Access>> made = nullptr; // for this purpose
+  std::vector<std::pair<const Access*, bool>> accesses;      // and whether it writes
 };
+
+/// Whether so many rows are equal parts of that loop.
+inline bool hasRows(const RowLoops& loops, int64_t rows) {
+  return loops.extents[static_cast<size_t>(loops.ranged)] % rows == 0;
+}
 
 /// None for a call whose range is no loop over rows.
 std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call);
 
-/// The footprints of the call's accesses. `rows` divides its range.
+/// The footprints of the call's accesses, which has so many rows.
 std::vector<RowFootprint> footprintsOf(const ScheduledCall& call, const RowLoops& loops,
                                        int64_t rows);
 

@@ -13,6 +13,10 @@ namespace {
 constexpr double kWorthwhile = 512 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
 constexpr double kLargestRow = 768 * 1024;
+// A convolution computes so much of an element that it may come from the last cache, and a row of
+// one uses arrays in turn.
+constexpr double kLargestImage = 1280 * 1024;
+constexpr int64_t kLeastImages = 16;
 constexpr size_t kMaxSizes = 4;
 // An array that no cache keeps from one run to the next.
 constexpr int64_t kBeyondCaches = 8 << 20;
@@ -45,18 +49,24 @@ private:
     if (first.bytes < kWorthwhile / 2 || !loopsOf(window[0]))
       return starts;
     for (size_t i : window) {
-      const int64_t range = call(i).range;
-      const bool known = std::any_of(starts.begin(), starts.end(), [&](const RowCandidate& start) {
-        return start.rows == range;
-      });
-      if (starts.size() < kMaxSizes && range > 1 && first.range % range == 0 && loopsOf(i) &&
-          !known)
-        starts.push_back({.rows = range});
+      if (!loopsOf(i))
+        continue;
+      const int64_t rows = loopsOf(i)->extents[static_cast<size_t>(loopsOf(i)->ranged)];
+      const bool known = std::any_of(starts.begin(), starts.end(),
+                                     [&](const RowCandidate& start) { return start.rows == rows; });
+      if (starts.size() < kMaxSizes && rows > 1 && hasRows(*loopsOf(window[0]), rows) && !known)
+        starts.push_back({.rows = rows});
     }
     return starts;
   }
 
-  bool mayJoin(const RowCandidate&, size_t) const override { return true; }
+  /// A convolution alone is cut into many more pieces than images: with few, threads would wait.
+  bool mayJoin(const RowCandidate& candidate, size_t i) const override {
+    return candidate.rows >= kLeastImages || !isConvolution(i);
+  }
+  bool isConvolution(size_t i) const {
+    return std::holds_alternative<ConvolutionSpec>(call(i).kernel.what);
+  }
 
   /// What shares no rows with the others would begin earlier than it must for nothing.
   void refine(RowCandidate& found) const override {
@@ -107,7 +117,9 @@ private:
 
   double gainOf(const RowCandidate& found) const override {
     const Traffic traffic = trafficOf(found);
-    const bool good = traffic.saved >= kWorthwhile && traffic.row <= kLargestRow;
+    const bool convolves = llvm::any_of(found.members, [&](size_t i) { return isConvolution(i); });
+    const bool good =
+        traffic.saved >= kWorthwhile && traffic.row <= (convolves ? kLargestImage : kLargestRow);
     return good && keepsTiles(found, traffic) ? traffic.saved : 0;
   }
 
@@ -226,7 +238,7 @@ bool rowsStayApart(const Schedule& schedule, const runtime::RowGroup& group) {
   for (size_t i = group.first; i < group.first + group.count; ++i) {
     const ScheduledCall& call = schedule.calls[i];
     const std::optional<RowLoops> loops = rowLoopsOf(call);
-    if (!loops || call.range % group.rows != 0 ||
+    if (!loops || !hasRows(*loops, group.rows) ||
         !prints.join(footprintsOf(call, *loops, group.rows)))
       return false;
   }

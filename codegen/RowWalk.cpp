@@ -71,7 +71,7 @@ void RowWalk::gather(RowCandidate& candidate, std::span<const size_t> window) co
 
 bool RowWalk::join(RowCandidate& candidate, size_t i) const {
   const std::optional<RowLoops>& loops = loopsOf(i);
-  if (!loops || call(i).range % candidate.rows != 0 || !mayJoin(candidate, i) ||
+  if (!loops || !hasRows(*loops, candidate.rows) || !mayJoin(candidate, i) ||
       !candidate.prints.join(footprintsOf(call(i), *loops, candidate.rows)))
     return false;
   candidate.members.push_back(i);

@@ -41,6 +41,7 @@ Schedule Scheduler::run() {
     if (options_.epilogues != ScheduleOptions::Epilogues::none)
       cuda::joinEpilogues(schedule_, options_.epilogues == ScheduleOptions::Epilogues::approximate);
   } else {
+    joinStores();
     groupRows(schedule_);
     cutByTiles();
   }

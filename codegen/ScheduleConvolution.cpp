@@ -34,7 +34,36 @@ ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::Conv
   return spec;
 }
 
+constexpr int kSpatial = 3; // where spatial axes begin
+
 } // namespace
+
+/// The one axis that the sums of a convolution go along.
+struct Scheduler::LongAxis {
+  int64_t depth = 1, image = 0; // its extent, and the image's stride
+  int64_t places = 1;           // of the kernel in the image
+};
+
+// The gradient in the kernel where there is one long image is a product of matrices for each place,
+// X[n, k] times G[o, k]'. Products copy what they need of G to the stack; a convolution would have
+// all of it packed.
+std::optional<Scheduler::LongAxis>
+Scheduler::longAxisOf(const runtime::ConvolutionProblem& p) const {
+  constexpr int64_t kMostPlaces = 8;
+  LongAxis found;
+  int axis = 0, axes = 0; // of c, k...
+  for (int i = 2; i < p.w.size(); ++i)
+    if (p.w[i] != 1)
+      axis = i, ++axes;
+  for (int i = kSpatial; i < p.out.size(); ++i)
+    found.places *= p.out[i];
+  if (options_.gpu || options_.choices || axes != 1 || p.w[0] != 1 || p.wStrides[axis] != 1 ||
+      found.places > kMostPlaces || p.w.product() <= p.out.product())
+    return std::nullopt;
+  found.depth = p.w[axis];
+  found.image = p.xStrides[axis] * (axis < kSpatial ? 1 : p.dilations[axis - kSpatial]);
+  return found;
+}
 
 Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem,
                                 int64_t width) {
@@ -51,13 +80,65 @@ Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProb
   return packed;
 }
 
+void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, const LongAxis& axis,
+                         const Storage& x, const Storage& w) {
+  const int64_t n = p.x[0], o = p.w[1];
+  const DType dtype = x.type.dtype;
+  MatmulSpec spec;
+  spec.dtype = dtype;
+  spec.s = n, spec.v = o, spec.k = axis.depth;
+  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(dtype));
+  spec.left = {0, dtype, {0, p.xStrides[0], 0, axis.image}, 0};
+  spec.right = {1, dtype, {0, 0, p.wStrides[1], 1}, w.offset};
+  // The side with whole vectors is V.
+  const bool exchange = o % spec.lanes != 0 && n > o && axis.image == 1;
+  if (exchange) {
+    std::swap(spec.s, spec.v);
+    std::swap(spec.left.strides[1], spec.left.strides[2]);
+    std::swap(spec.right.strides[1], spec.right.strides[2]);
+    std::swap(spec.left, spec.right);
+  }
+  Access& image = exchange ? spec.right : spec.left;
+  const Storage all = newStorage({dtype, {axis.places, spec.s.value, spec.v.value}});
+  for (int64_t place = 0; place < axis.places; ++place) {
+    Storage one = all;
+    one.type.shape = {spec.s.value, spec.v.value};
+    one.offset = place * n * o;
+    image.offset = x.offset;
+    int64_t rest = place;
+    for (int i = p.out.size() - 1; i >= kSpatial; rest /= p.out[i--])
+      image.offset.value += rest % p.out[i] * p.xStrides[i] * p.strides[i - kSpatial];
+    spec.result = {2, dtype, {0, spec.v, 1, 0}, one.offset};
+    ScheduledCall call;
+    call.name = "matmul";
+    call.flops = 2.0 * static_cast<double>(n * o * axis.depth);
+    call.buffers = {x.buffer, w.buffer, all.buffer};
+    product(spec, std::move(call), one);
+  }
+  Storage& result = storages_[op->getResult(0)] = all; // [n, 1, o, p...]
+  result.type.shape = p.out;
+  result.strides = contiguousStrides(p.out);
+  for (int i = kSpatial; i < p.out.size(); ++i)
+    result.strides[i] *= n * o;
+  result.strides[0] = exchange ? 1 : o;
+  result.strides[2] = exchange ? n : 1;
+}
+
 void Scheduler::convolution(Operation* op) {
   const Attrs attrs = ir::attrsOf(op);
   const auto operand = [&](int i) {
     const Storage& storage = at(op->getOperand(i));
     return storage.splat ? contiguous(storage) : storage;
   };
-  const Storage x = operand(0), w = operand(1), to = allocateResult(op);
+  const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
+  const Storage x = operand(0), w = operand(1);
+  const runtime::ConvolutionProblem problem{x.type.shape,  w.type.shape,
+                                            type.shape,    x.strides,
+                                            w.strides,     contiguousStrides(type.shape),
+                                            attrs.strides, attrs.dilations};
+  if (const std::optional<LongAxis> axis = longAxisOf(problem))
+    return products(op, problem, *axis, x, w);
+  const Storage to = allocateResult(op);
   if (to.type.numel() == 0)
     return;
   if (x.type.shape[2] == 0) {
@@ -65,9 +146,6 @@ void Scheduler::convolution(Operation* op) {
     zero.splat = Scalar(0.0);
     return copy(zero, to);
   }
-  const runtime::ConvolutionProblem problem{x.type.shape,  w.type.shape,   to.type.shape,
-                                            x.strides,     w.strides,      to.strides,
-                                            attrs.strides, attrs.dilations};
   runtime::ConvolutionTile tile = tileOf(options_.vectorBytes, to.type.dtype);
   runtime::ConvolutionPlan plan = planConvolution(problem, tile);
   if (options_.gpu) { // in one panel: tiles are cut when the kernel is emitted

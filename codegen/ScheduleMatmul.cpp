@@ -136,7 +136,6 @@ void Scheduler::matmul(Operation* op) {
   for (int i = 0; i + 2 < rank; ++i)
     spec.batch.value *= shape[i];
   spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(spec.dtype));
-  spec.rows = rowsOf(options_);
   ScheduledCall call;
   call.name = "matmul";
   call.flops = 2.0 * static_cast<double>(spec.batch.value) * static_cast<double>(m) *
@@ -163,6 +162,11 @@ void Scheduler::matmul(Operation* op) {
     spec.right = b.access(1, 0, b.column, b.row);
     call.buffers[1] = b.storage.buffer;
   }
+  product(std::move(spec), std::move(call), c.storage);
+}
+
+void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) {
+  spec.rows = rowsOf(options_);
   spec.partialSums = choose(options_.choices, hasPartialSums(spec, options_));
   if (spec.partialSums)
     spec.depth = kFoldBlock;
@@ -177,12 +181,12 @@ void Scheduler::matmul(Operation* op) {
                            spec.v.value > (panels ? std::min(panels, spec.s.value) : spec.s.value));
   cutRange(call, spec);
   call.kernel = {spec, options_.contract};
-  if (c.storage.type.numel() == 0)
+  if (to.type.numel() == 0)
     return;
   const bool longSum = choose(options_.choices, isLongSum(spec));
   // How many blocks a part has follows no rule that holds for any size.
   if (isLongProduct(spec, options_) && !longSum && !options_.choices) {
-    const int64_t blocks = (k + kLongDepth - 1) / kLongDepth;
+    const int64_t blocks = (spec.k.value + kLongDepth - 1) / kLongDepth;
     spec.depth = kLongDepth;
     spec.partBlocks = (blocks + kLongParts - 1) / kLongParts;
   }
@@ -192,11 +196,13 @@ void Scheduler::matmul(Operation* op) {
   spec.upper = choose(options_.choices, !options_.gpu && isSymmetric(spec, call));
   if (!spec.upper)
     return splitOverBlocks(std::move(call), spec);
-  const Storage half = newStorage(c.storage.type);
+  const Storage half = newStorage(to.type);
   call.buffers[static_cast<size_t>(spec.result.arg)] = half.buffer;
-  call.flops *= static_cast<double>(n + 2 * spec.lanes) / static_cast<double>(2 * n);
+  spec.result.offset = 0;
+  const auto n = static_cast<double>(spec.v.value);
+  call.flops *= (n + 2 * spec.lanes) / (2 * n);
   splitOverBlocks(std::move(call), spec);
-  mirror(half, c.storage);
+  mirror(half, to);
 }
 
 // A product that no others run with, row by row, is cut between tiles: what is left behind the last
@@ -234,7 +240,7 @@ void Scheduler::mirror(const Storage& upper, const Storage& whole) {
                      {Line::Index{1}, DType::i64},
                      {Line::Apply{OpCode::Gt, {2, 3}}, DType::boolean},
                      {Line::Apply{OpCode::Where, {4, 1, 0}}, dtype}};
-  nest.nest.stores = {{5, {1, dtype, {n, 1}, 0}}};
+  nest.nest.stores = {{5, {1, dtype, {n, 1}, whole.offset}}};
   finishNest(nest.nest, options_);
   call(std::move(nest));
 }
@@ -317,13 +323,14 @@ void Scheduler::splitOverBlocks(ScheduledCall product, MatmulSpec spec) {
   spec.rangeOverBlocks = true;
   spec.rangeOverV = false;
   spec.result.strides[0] = n;
+  const int64_t offset = std::exchange(spec.result.offset, 0).value;
   product.kernel = {spec, options_.contract};
   product.buffers[place] = parts.buffer;
   product.range = blocks;
   product.grain = std::max<int64_t>(1, 32768 / (2 * n * depth));
   product.unit = 1, product.work = 0;
   call(std::move(product));
-  addBlocks(parts, result, spec.lanes);
+  addBlocks(parts, result, spec.lanes, offset);
 }
 
 void Scheduler::addBlocks(const Storage& parts, int result, int lanes, int64_t place) {

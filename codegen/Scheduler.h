@@ -27,16 +27,25 @@ private:
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
+  /// The product once operands are settled: how long sums are cut, what threads share. `to`: where
+  /// all of the result lies.
+  void product(MatmulSpec spec, ScheduledCall call, const Storage& to);
   /// Whether a product computes the result of this fusion, as it stands or turned, where it reads
   /// its right operand.
   bool isPrologue(mlir::Operation* op) const;
   /// Makes `call` compute its right operand; the spec's accesses are numbered anew.
   void prologue(mlir::Operation* op, MatmulSpec& spec, ScheduledCall& call);
   void splitOverBlocks(ScheduledCall product, MatmulSpec spec);
+  /// Lets products and convolutions store what is done to their results.
+  void joinStores();
   void cutByTiles();
   /// The lower half of a square from the upper one.
   void mirror(const Storage& upper, const Storage& whole);
   void convolution(mlir::Operation* op);
+  struct LongAxis;
+  std::optional<LongAxis> longAxisOf(const runtime::ConvolutionProblem& problem) const;
+  void products(mlir::Operation* op, const runtime::ConvolutionProblem& problem,
+                const LongAxis& axis, const Storage& x, const Storage& w);
   Storage packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem, int64_t width);
   void splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks, int64_t n);
   /// Into elements `place` and on of the result.

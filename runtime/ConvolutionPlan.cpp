@@ -2,6 +2,7 @@
 #include "runtime/ConvolutionPlan.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace diptych::runtime {
 
@@ -166,10 +167,19 @@ std::vector<KernelPacking> packingOf(const ConvolutionProblem& p, int64_t width)
   };
   for (KernelPacking* copy : {&panels, &last}) {
     axis(*copy, p.w[0], p.wStrides[0], packed[0]);
-    if (copy == &panels)
-      axis(*copy, whole, p.wStrides[1] * width, packed[1]);
-    for (int i = 2; i < p.w.size(); ++i)
+    // What lies farther apart stands outside, so that the kernel is read from end to end.
+    const bool within = std::abs(p.wStrides[1] * width) < std::abs(p.wStrides[2]);
+    const auto panelAxis = [&] {
+      if (copy == &panels)
+        axis(*copy, whole, p.wStrides[1] * width, packed[1]);
+    };
+    if (!within)
+      panelAxis();
+    for (int i = 2; i < p.w.size(); ++i) {
       axis(*copy, p.w[i], p.wStrides[i], packed[i]);
+      if (i == 2 && within)
+        panelAxis();
+    }
     axis(*copy, copy == &panels ? width : rest, p.wStrides[1], 1);
   }
   last.fromOffset = whole * width * p.wStrides[1];

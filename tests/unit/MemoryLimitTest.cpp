@@ -80,9 +80,10 @@ TEST(Peaks, W1NeedsHalfOfEagers) {
              p.w, p.w, p.X, p.r);
 }
 
-// A step that gives its state away, against the tape's: what is held beyond the arguments, results
-// among it, at the worst moment. The plan knows it before the step runs.
-template <class Model> void expectHalfOfAStep(const Model& model, const steps::Batch& batch) {
+// A step that gives its state away, against the tape's: what is held at the worst moment, results
+// among it, beyond the arguments and with them. The plan knows it before the step runs.
+template <class Model>
+void expectHalfOfAStep(const Model& model, const steps::Batch& batch, bool withArguments = true) {
   const optim::Rule rule = optim::adam({.lr = 0.001});
   const auto step = steps::trainingStep(model, rule);
   int64_t inputs = batch.x.type().bytes() + batch.y.type().bytes();
@@ -105,12 +106,14 @@ template <class Model> void expectHalfOfAStep(const Model& model, const steps::B
     std::tie(loss, p, s) = f(p, s, batch.x, batch.y);
     const int64_t peak = runtime::memoryStats().highWaterBytes - before;
     EXPECT_LE(2 * peak, eager) << f.stats().arenaBytes << " of it the arena";
+    if (withArguments)
+      EXPECT_LE(2 * (peak + inputs), eager + inputs) << f.stats().arenaBytes << " are the arena";
     // The plan does not know that x may be a view, which is copied first.
     EXPECT_LE(peak, f.stats().peakBytes - inputs + batch.x.type().bytes());
   }
 }
 
-TEST(Peaks, W8NeedsHalfOfEagersBeyondTheArguments) {
+TEST(Peaks, W8NeedsHalfOfEagers) {
   manual_seed(1);
   for (const int64_t n : {100, 1000})
     expectHalfOfAStep(steps::Dense(), steps::Dense::batch(n));
@@ -120,8 +123,10 @@ TEST(Peaks, W8NeedsHalfOfEagersBeyondTheArguments) {
     expectHalfOfAStep(steps::Tcn(), steps::Tcn::batch(n));
   for (const int64_t n : {4, 64})
     expectHalfOfAStep(steps::LeNet(), steps::LeNet::batch(n));
-  for (const int64_t n : {64, 2000})
+  for (const int64_t n : {64, 8196})
     expectHalfOfAStep(steps::FactorCnn(), steps::FactorCnn::batch(n));
+  // Of this one the arguments are a third, and half of the rest is not enough.
+  expectHalfOfAStep(steps::FactorCnn(), steps::FactorCnn::batch(2000), /*withArguments=*/false);
 }
 
 } // namespace

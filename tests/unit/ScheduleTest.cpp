@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <set>
 
 namespace dt = diptych;
 using namespace diptych::test;
@@ -47,10 +48,42 @@ LiveRange widened(LiveRange range, const Schedule& schedule) {
   return range;
 }
 
+// A nest that walks through what a call stores, and what it loads beside that; null where it has
+// another use for `from`.
+std::optional<dt::codegen::NestSpec> storesOf(const dt::codegen::ScheduledCall& call, int from) {
+  using namespace dt::codegen;
+  if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
+    return *nest;
+  NestSpec made;
+  if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what)) {
+    made.extents = {product->batch, product->s, product->v, 1};
+    made.lines = product->after;
+    made.stores = {{0, product->result}};
+  } else if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what)) {
+    Access result{2, convolution->dtype, {}, convolution->resultOffset};
+    for (const auto& loop : convolution->outer) { // panels are parts of s and v
+      made.extents.push_back(loop.sStep.is(0) && loop.vStep.is(0) ? loop.extent : Size(1));
+      result.strides.push_back(loop.result);
+    }
+    made.extents.insert(made.extents.end(), {convolution->s, convolution->v});
+    result.strides.insert(result.strides.end(), {convolution->sResult, convolution->vResult});
+    made.lines = convolution->after;
+    made.stores = {{0, result}};
+  }
+  std::set<int> loaded;
+  for (const Line& line : made.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what))
+      loaded.insert(load->from.arg);
+  for (int arg = 0; arg < static_cast<int>(call.buffers.size()); ++arg)
+    if (made.lines.empty() || (call.buffers[arg] == from && !loaded.contains(arg)))
+      return std::nullopt;
+  return made;
+}
+
 // Walks through every iteration: what is stored to `to` lies where that iteration has loaded, no
 // element is stored twice, and none is loaded by another iteration than the one that stores it.
 bool storesWhereItLoads(const dt::codegen::ScheduledCall& call, int from, int to) {
-  const auto* nest = std::get_if<dt::codegen::NestSpec>(&call.kernel.what);
+  const auto nest = storesOf(call, from);
   if (!nest)
     return false;
   const auto place = [](const dt::codegen::Access& access, const std::vector<int64_t>& at) {
