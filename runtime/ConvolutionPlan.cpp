@@ -13,7 +13,8 @@ using Depth = ConvolutionPlan::Depth;
 
 constexpr int kSpatial = 3; // where spatial axes begin
 constexpr int64_t kBlock = 1024;
-constexpr int64_t kSmallKernel = 65536; // elements
+constexpr int64_t kSmallKernel = 65536;   // elements
+constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
 
 /// An axis of the result that x walks along with.
 struct Side {
@@ -167,8 +168,9 @@ std::vector<KernelPacking> packingOf(const ConvolutionProblem& p, int64_t width)
   };
   for (KernelPacking* copy : {&panels, &last}) {
     axis(*copy, p.w[0], p.wStrides[0], packed[0]);
-    // What lies farther apart stands outside, so that the kernel is read from end to end.
-    const bool within = std::abs(p.wStrides[1] * width) < std::abs(p.wStrides[2]);
+    // What lies farther apart stands outside, so that a large kernel is read from end to end.
+    const bool within =
+        p.w.product() >= kLargeKernel && std::abs(p.wStrides[1] * width) < std::abs(p.wStrides[2]);
     const auto panelAxis = [&] {
       if (copy == &panels)
         axis(*copy, whole, p.wStrides[1] * width, packed[1]);
