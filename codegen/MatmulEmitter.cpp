@@ -206,9 +206,7 @@ void MatmulEmitter::overRows(Tile tile) {
 void MatmulEmitter::tile(Tile tile) {
   // In front of the loops over k: LLVM would multiply in them.
   tile.left = offset(spec_.left, tile.s0, nullptr, nullptr);
-  const int64_t bytes = sizeOf(spec_.dtype);
-  for (int i = 0; i < tile.rows; ++i)
-    tile.leftRows.push_back(k_.mul(k_.i64(i * bytes), k_.size(spec_.left.strides[1])));
+  tile.leftRows = rowsApart(spec_.left.strides[1], tile.rows);
   finish(tile, accumulate(tile));
 }
 
@@ -248,6 +246,13 @@ MatmulEmitter::Vectors MatmulEmitter::step(const Tile& tile, Value k, ValueRange
     else
       right.push_back(rightVector(vIndex(tile, j), k, alongV, spec_.lanes, maskOf(tile, j)));
   return multiply(tile, k, 0, right, sums);
+}
+
+MatmulEmitter::Vectors MatmulEmitter::rowsApart(const Size& stride, int rows) {
+  Vectors apart;
+  for (int i = 0; i < rows; ++i)
+    apart.push_back(k_.mul(k_.i64(i * sizeOf(spec_.dtype)), k_.size(stride)));
+  return apart;
 }
 
 // Row i = odd * 2^n is 2^n times as far as row `odd`, which an address computes by itself: so few

@@ -39,6 +39,8 @@ private:
   void tile(Tile tile);
   Vectors accumulate(const Tile& tile);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
+  /// How many bytes behind the first the rows lie.
+  Vectors rowsApart(const Size& stride, int rows);
   /// `rows`: how many bytes rows 0, 1, 2, ... lie behind the first.
   mlir::Value rowAddress(mlir::Value first, llvm::ArrayRef<mlir::Value> rows, int i);
   mlir::Value byteAddress(mlir::Value first, mlir::Value bytes);
@@ -94,8 +96,8 @@ private:
   void partialRows(mlir::Value v0, int rows);
   Vectors heldRows(mlir::Value v0, int rows);
   Vectors longRows(mlir::Value v0, int rows);
-  Vectors partialStep(mlir::Value v0, int rows, mlir::Value k, mlir::Value count,
-                      mlir::ValueRange sums);
+  Vectors partialStep(mlir::Value right, llvm::ArrayRef<mlir::Value> apart, mlir::Value k,
+                      mlir::Value count, mlir::ValueRange sums);
 
   // MatmulOneRow.cpp: one row of S, all columns of V at once, perhaps of several batches.
   bool isOneRow() const;

@@ -75,9 +75,10 @@ void MatmulEmitter::partialSums() {
     k_.loop(wholeEnd, v1_, 1, [&](Value v) { partialRows(v, 1); });
 }
 
-// From k on, `count` of the 16, or all of them.
-MatmulEmitter::Vectors MatmulEmitter::partialStep(Value v0, int rows, Value k, Value count,
-                                                  ValueRange sums) {
+// From k on, `count` of the 16, or all of them. `right`: where the first row begins in V; rows lie
+// `apart` bytes behind it.
+MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> apart, Value k,
+                                                  Value count, ValueRange sums) {
   Vectors next(sums);
   const int vectors = kPartials / spec_.lanes;
   for (int j = 0; j < vectors; ++j) {
@@ -91,10 +92,12 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value v0, int rows, Value k, V
     Value address = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
                                offset(spec_.left, k_.i64(0), nullptr, at));
     Value left = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
-    for (int i = 0; i < rows; ++i) {
-      Value right = rightVector(k_.add(v0, k_.i64(i)), at, alongK, spec_.lanes, mask);
-      Value& sum = next[static_cast<size_t>(i * vectors + j)];
-      sum = math::FmaOp::create(k_.builder(), k_.loc(), right, left, sum);
+    Value first = k_.address(right, spec_.dtype, at);
+    for (size_t i = 0; i < apart.size(); ++i) {
+      Value row = k_.loadVector(rowAddress(first, apart, static_cast<int>(i)), spec_.dtype,
+                                spec_.lanes, mask);
+      Value& sum = next[i * static_cast<size_t>(vectors) + static_cast<size_t>(j)];
+      sum = math::FmaOp::create(k_.builder(), k_.loc(), row, left, sum);
     }
   }
   return next;
@@ -102,13 +105,17 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value v0, int rows, Value k, V
 
 MatmulEmitter::Vectors MatmulEmitter::longRows(Value v0, int rows) {
   Vectors sums(static_cast<size_t>(rows * kPartials / spec_.lanes), zeros(spec_.lanes));
+  // In front of the loop: computed for each row in it, addresses halve the speed.
+  Value right = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
+                           offset(spec_.right, nullptr, v0, nullptr));
+  const Vectors apart = rowsApart(spec_.right.strides[2], rows);
   Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, kPartials));
   sums = k_.loop(k0_, whole, kPartials, sums, [&](Value k, ValueRange carried) {
-    return partialStep(v0, rows, k, nullptr, carried);
+    return partialStep(right, apart, k, nullptr, carried);
   });
   const auto known = k_.known(depth);
   if (!known || *known % kPartials)
-    sums = partialStep(v0, rows, whole, k_.sub(k1_, whole), sums);
+    sums = partialStep(right, apart, whole, k_.sub(k1_, whole), sums);
   return sums;
 }
 

@@ -56,13 +56,17 @@ void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
                                offset(spec_.left, s, nullptr, k_.add(k, k_.i64(i))));
     left.push_back(k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes));
   }
+  // In front of the loop: it would compute where each row lies.
+  Value right = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
+                           offset(spec_.right, nullptr, nullptr, k));
+  const Vectors apart = rowsApart(spec_.right.strides[3], rows);
   overVectors(v, end, [&](Value at, Value mask) {
-    Value where = sumAddress(v, at);
+    Value first = k_.address(right, spec_.dtype, at), where = sumAddress(v, at);
     Value sum = k_.loadVector(where, spec_.dtype, spec_.lanes, nullptr, alignment());
     for (int i = 0; i < rows; ++i)
-      sum = math::FmaOp::create(k_.builder(), k_.loc(), left[i],
-                                rightVector(at, k_.add(k, k_.i64(i)), alongV, spec_.lanes, mask),
-                                sum);
+      sum = math::FmaOp::create(
+          k_.builder(), k_.loc(), left[i],
+          k_.loadVector(rowAddress(first, apart, i), spec_.dtype, spec_.lanes, mask), sum);
     k_.storeVector(sum, where, spec_.dtype, nullptr, alignment());
   });
 }

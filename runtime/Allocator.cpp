@@ -142,9 +142,12 @@ void* systemAllocate(int index, int64_t size) {
       *reinterpret_cast<void**>(block + kOwnerBytes) = memory;
     return memory ? reinterpret_cast<void*>(block) : nullptr;
   }
-  const bool huge = size >= 2 * kHugePage;
+  // Who goes down a matrix of 2 MB meets another page at each step. What is left of it behind whole
+  // huge pages, a header's length perhaps, has small ones.
+  const bool huge = size >= kHugePage;
   const int64_t alignment = huge ? kHugePage : 64;
-  const int64_t rounded = (size + alignment - 1) / alignment * alignment;
+  const int64_t unit = size >= 2 * kHugePage ? kHugePage : 64;
+  const int64_t rounded = (size + unit - 1) / unit * unit;
   void* block = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
 #ifdef __linux__
   if (huge && block)
