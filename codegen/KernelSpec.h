@@ -150,6 +150,10 @@ struct MatmulSpec {
   /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
   /// sum k mod 16. S and V lie along k.
   bool partialSums = false;
+  /// So many columns behind whole vectors of 64 bytes, at most half of one, have partial sums: in
+  /// a block element k goes to number k mod p, as many as fit in 64 bytes for all of them. S lies
+  /// along k, V along v.
+  int64_t tail = 0;
   int lanes = 8;
   int rows = 8; // of the register tile
 };

@@ -126,16 +126,24 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
     return sweep();
   if (const auto columns = k_.known(k_.sub(v1_, v0_)); columns && isOneRow())
     return rowPanels(*columns);
+  if (spec_.tail == 0)
+    return wholeColumns(v1_);
+  Value end = k_.min(v1_, k_.i64(spec_.v.value - spec_.tail));
+  wholeColumns(end);
+  k_.when(k_.known(v1_) ? k_.i64(1) : k_.notLess(v1_, k_.size(spec_.v)), [&] { tail(); });
+}
+
+void MatmulEmitter::wholeColumns(Value end) {
   const int vectors = vectorsOfPanel();
   const int64_t width = int64_t{vectors} * spec_.lanes;
-  Value count = k_.sub(v1_, v0_);
+  Value count = k_.sub(end, v0_);
   // Width is a power of two, as roundDown asks.
   Value wideEnd = k_.add(v0_, k_.roundDown(count, width));
   k_.loop(v0_, wideEnd, width,
           [&](Value v) { overRows({nullptr, v, 0, vectors, nullptr, nullptr}); });
-  Value last = k_.sub(v1_, k_.i64(1));
-  const auto known =
-      spec_.byTiles && spec_.rangeOverV ? std::optional(spec_.v.value) : k_.known(count);
+  Value last = k_.sub(end, k_.i64(1));
+  const auto known = spec_.byTiles && spec_.rangeOverV ? std::optional(spec_.v.value - spec_.tail)
+                                                       : k_.known(count);
   if (known) { // in one tile
     const auto rest = static_cast<int>(*known % width);
     if (rest == 0)
@@ -143,12 +151,12 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
     Value mask =
         rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
     const int vectors = (rest + spec_.lanes - 1) / spec_.lanes;
-    k_.when(k_.known(count) ? k_.i64(1) : k_.less(wideEnd, v1_),
+    k_.when(k_.known(count) ? k_.i64(1) : k_.less(wideEnd, end),
             [&] { overRows({nullptr, wideEnd, 0, vectors, mask, last}); });
     return;
   }
-  k_.loop(wideEnd, v1_, spec_.lanes, [&](Value v) {
-    overRows({nullptr, v, 0, 1, k_.maskBelow(k_.sub(v1_, v), spec_.lanes), last});
+  k_.loop(wideEnd, end, spec_.lanes, [&](Value v) {
+    overRows({nullptr, v, 0, 1, k_.maskBelow(k_.sub(end, v), spec_.lanes), last});
   });
 }
 
@@ -162,6 +170,10 @@ void MatmulEmitter::chooseRows(Value from, Value to) {
 void MatmulEmitter::overRows(Tile tile) {
   if (spec_.pack)
     pack(tile);
+  overTiles(tile);
+}
+
+void MatmulEmitter::overTiles(Tile tile) {
   const int rows = rows_;
   Value end = s1_;
   if (spec_.upper) {
@@ -181,7 +193,7 @@ void MatmulEmitter::overRows(Tile tile) {
   const auto tiles = [&](Value from, Value to, int size) {
     k_.loop(from, to, size, [&](Value s) {
       tile.s0 = s, tile.rows = size;
-      if (spec_.pack && !transposed() && size == rows)
+      if (spec_.pack && !transposed() && size == rows && !tile.isTail)
         fetchNextPanel(tile);
       this->tile(tile);
     });
@@ -207,6 +219,8 @@ void MatmulEmitter::tile(Tile tile) {
   // In front of the loops over k: LLVM would multiply in them.
   tile.left = offset(spec_.left, tile.s0, nullptr, nullptr);
   tile.leftRows = rowsApart(spec_.left.strides[1], tile.rows);
+  if (tile.isTail)
+    return tailTile(tile);
   finish(tile, accumulate(tile));
 }
 

@@ -22,6 +22,7 @@ private:
     mlir::Value lastLane;                         // v index no lane may pass, in the tail
     mlir::Value left = {};                        // where the first row begins in S
     llvm::SmallVector<mlir::Value> leftRows = {}; // how many bytes behind it the others do
+    bool isTail = false;                          // of the last columns
   };
   using Vectors = llvm::SmallVector<mlir::Value>;
 
@@ -35,7 +36,10 @@ private:
   void chooseRows(mlir::Value from, mlir::Value to);
   int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
+  /// Columns from v0_ on.
+  void wholeColumns(mlir::Value end);
   void overRows(Tile tile);
+  void overTiles(Tile tile);
   void tile(Tile tile);
   Vectors accumulate(const Tile& tile);
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
@@ -106,6 +110,18 @@ private:
   void rowPanel(mlir::Value v, int vectors, mlir::Value mask);
   mlir::Value startOfRow(const Access& access, mlir::Value batch, mlir::Value v);
 
+  // MatmulTail.cpp: the last columns, several partial sums to an element.
+  static constexpr int64_t kTailBytes = 64;
+  int tailLanes() const;
+  int tailWidth() const; // lanes for the columns of one step
+  void tail();
+  using TailStep = llvm::function_ref<Vectors(mlir::Value k, mlir::Value count, mlir::ValueRange)>;
+  Vectors overTail(int partials, Vectors carried, TailStep step);
+  mlir::Value tailAddress(mlir::Value k);
+  void packTail(mlir::Value k, mlir::Value count, int partials);
+  void tailTile(const Tile& tile);
+  void finishTail(const Tile& tile, const Vectors& sums, int partials);
+
   // MatmulSweep.cpp: one row of S, rows of V from end to end.
   void sweep();
   void sweepRow(mlir::Value s);
@@ -129,6 +145,7 @@ private:
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
   mlir::Value packed_;             // a block's panel of V: lanes of its vectors for each k
   mlir::Value turned_;             // the last steps of a block, turned
+  mlir::Value tailPanel_;          // the last columns of V in the block
   mlir::Value sums_;               // of a sweep
   Vectors held_;                   // S, where registers hold it
   mlir::Value heldMask_;           // of the last of these
@@ -138,6 +155,10 @@ private:
   int batches_ = 1;                // whose rows go together
   bool first_ = true;
 };
+
+/// One vector with the totals of rows, a power of two of them: vectors of `width` partial sums for
+/// one element after the other, halved until one is left.
+mlir::Value totals(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> rows, int64_t width);
 
 /// Rows that a tile may have where their number is known: what is computed takes a register.
 inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }

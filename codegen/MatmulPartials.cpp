@@ -12,8 +12,8 @@ using namespace mlir;
 
 namespace {
 constexpr int kPartials = 16;
-// Chains of sums that keep both multipliers busy.
-constexpr int kChains = 8;
+// Chains of sums that keep both multipliers busy; and no more rows than memory likes to send.
+constexpr int kChains = 8, kMostRows = 4;
 // Of S that registers hold; how far in front rows are fetched.
 constexpr int64_t kHeldVectors = 20;
 constexpr int64_t kAheadBytes = 4096;
@@ -68,7 +68,7 @@ MatmulEmitter::Vectors MatmulEmitter::heldRows(Value v0, int rows) {
 
 void MatmulEmitter::partialSums() {
   holdLeft();
-  const int rows = std::max(1, kChains * spec_.lanes / kPartials);
+  const int rows = std::clamp(kChains * spec_.lanes / kPartials, 1, kMostRows);
   Value wholeEnd = k_.add(v0_, k_.roundDown(k_.sub(v1_, v0_), rows));
   k_.loop(v0_, wholeEnd, rows, [&](Value v) { partialRows(v, rows); });
   if (rows > 1)
@@ -134,8 +134,7 @@ static Value halved(KernelBuilder& k, Value a, Value b, int64_t width) {
   return arith::AddFOp::create(k.builder(), k.loc(), x, y);
 }
 
-// One vector with the totals of all rows.
-static Value totals(KernelBuilder& k, SmallVector<Value> rows, int64_t width) {
+Value totals(KernelBuilder& k, SmallVector<Value> rows, int64_t width) {
   while (width > 1) {
     SmallVector<Value> next;
     for (size_t i = 0; i < rows.size(); i += 2)

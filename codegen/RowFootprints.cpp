@@ -108,6 +108,11 @@ private:
 
 } // namespace
 
+// The last columns are computed together.
+static bool cutsAnywhere(const MatmulSpec& spec) {
+  return !spec.rangeOverBlocks && !(spec.rangeOverV && spec.tail);
+}
+
 std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
   std::optional<RowLoops> loops;
   if (!call.isKernel())
@@ -117,7 +122,7 @@ std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
   else if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
     loops = loopsOf(*arg);
   else if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what); product)
-    loops = product->rangeOverBlocks ? std::nullopt : std::optional(loopsOf(*product));
+    loops = cutsAnywhere(*product) ? std::optional(loopsOf(*product)) : std::nullopt;
   else if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what))
     loops = ConvolutionLoops(*convolution).run();
   const bool cut =

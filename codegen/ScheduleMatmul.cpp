@@ -96,12 +96,25 @@ runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
 }
 
 bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return !options.gpu && !spec.partialSums && runtime::packsRight(shapeOf(spec));
+  return !options.gpu && !spec.partialSums && spec.v.value != spec.tail &&
+         runtime::packsRight(shapeOf(spec));
 }
 
 bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
   return !options.gpu && !spec.partialSums && spec.lines.empty() && spec.result.strides[2].is(1) &&
          runtime::sweepsRight(shapeOf(spec));
+}
+
+// Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in
+// parts along k, for rows enough to pay for laying them out. Long products have parts of their own.
+int64_t tailOf(const Matrix& a, const Matrix& b, const ScheduleOptions& options) {
+  constexpr int64_t kLeastRows = 16, kLeastSteps = 32;
+  const TensorType& left = a.storage.type;
+  const int64_t m = left.shape[left.rank() - 2], k = left.shape[left.rank() - 1];
+  const int64_t n = b.storage.type.shape.back(), lanes = 64 / sizeOf(left.dtype), tail = n % lanes;
+  const bool fits = n > 1 && 2 * tail <= lanes && m >= kLeastRows && k >= kLeastSteps &&
+                    k < 8 * kMatmulBlock && a.column == 1 && b.column == 1;
+  return fits && options.contract && !options.gpu && !options.choices ? tail : 0;
 }
 
 int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 12 : 4; }
@@ -143,9 +156,11 @@ void Scheduler::matmul(Operation* op) {
   // A matrix times a vector, or few, runs its vectors along the rows of the matrix.
   Operation* right = op->getOperand(1).getDefiningOp();
   const bool computed = right && isPrologue(right);
+  const auto b = computed ? std::nullopt : std::optional(operand(1));
+  spec.tail = computed ? 0 : tailOf(a, *b, options_);
   const bool exchange =
       (n == 1 && m != 1) ||
-      (!computed && a.column == 1 &&
+      (!computed && a.column == 1 && spec.tail == 0 &&
        choose(options_.choices, !options_.gpu && runtime::isNarrow(m, n, k, spec.lanes)));
   spec.s = exchange ? n : m, spec.v = exchange ? m : n;
   spec.left = a.access(0, a.row, 0, a.column);
@@ -153,14 +168,14 @@ void Scheduler::matmul(Operation* op) {
   call.buffers = {a.storage.buffer, 0, c.storage.buffer};
   if (computed) {
     prologue(right, spec, call);
-  } else if (const Matrix b = operand(1); exchange) {
-    spec.left = b.access(0, b.column, 0, b.row);
+  } else if (exchange) {
+    spec.left = b->access(0, b->column, 0, b->row);
     spec.right = a.access(1, 0, a.row, a.column);
     spec.result = c.access(2, c.column, c.row, 0);
-    call.buffers = {b.storage.buffer, a.storage.buffer, c.storage.buffer};
+    call.buffers = {b->storage.buffer, a.storage.buffer, c.storage.buffer};
   } else {
-    spec.right = b.access(1, 0, b.column, b.row);
-    call.buffers[1] = b.storage.buffer;
+    spec.right = b->access(1, 0, b->column, b->row);
+    call.buffers[1] = b->storage.buffer;
   }
   product(std::move(spec), std::move(call), c.storage);
 }

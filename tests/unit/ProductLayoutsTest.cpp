@@ -4,6 +4,8 @@
 #include "runtime/ThreadPool.h"
 #include "tests/unit/SameBits.h"
 
+#include <bit>
+
 namespace dt = diptych;
 using namespace diptych::test;
 
@@ -161,6 +163,55 @@ TEST(ProductLayouts, MatrixTimesVectorIsSummedInParts) {
         Product{11, 161, 1}, Product{9, 319, 1}, Product{13, 321, 1}}) {
     expectParts<double>(size, dt::f64);
     expectParts<float>(size, dt::f32);
+  }
+}
+
+// Columns behind whole vectors of 64 bytes, at most half of one: as many sums to an element as 64
+// bytes hold for all of them, by turns, added by halving. Blocks of 1024, as for other columns.
+template <class T> T inTail(const T* x, const T* y, int64_t k, int64_t stride, int64_t parts) {
+  T total = 0;
+  for (int64_t block = 0; block < k; block += 1024) {
+    T part[16] = {};
+    for (int64_t i = block; i < std::min(k, block + 1024); ++i)
+      part[(i - block) % parts] = std::fma(x[i], y[i * stride], part[(i - block) % parts]);
+    for (int64_t half = parts / 2; half > 0; half /= 2)
+      for (int64_t i = 0; i < half; ++i)
+        part[i] += part[i + half];
+    total = block == 0 ? part[0] : total + part[0];
+  }
+  return total;
+}
+
+template <class T> void expectTail(const Product& size, dt::DType dtype) {
+  const auto [m, k, n] = size;
+  const int64_t lanes = 64 / dt::sizeOf(dtype), tail = n % lanes;
+  const auto parts = lanes / static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tail)));
+  const auto x = dt::randn({m, k}, dtype), y = dt::randn({k, n}, dtype);
+  const auto a = x.to_vector<T>(), b = y.to_vector<T>();
+  std::vector<T> expected;
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      expected.push_back(j < n - tail || 2 * tail > lanes
+                             ? inOrder(a.data() + i * k, b.data() + j, k, n)
+                             : inTail(a.data() + i * k, b.data() + j, k, n, parts));
+  const auto f = [](const dt::Tensor& x, const dt::Tensor& y) { return dt::matmul(x, y); };
+  const auto compiled = dt::jit(f);
+  for (const int threads : {1, 3}) {
+    SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(k) + " x " + std::to_string(n));
+    const Threads scope(threads);
+    EXPECT_TRUE(sameBits(compiled(x, y), dt::tensor(expected, {m, n})));
+    EXPECT_TRUE(sameBits(compiled(wide(x), wide(y)), dt::tensor(expected, {m, n})));
+  }
+}
+
+TEST(ProductLayouts, LastColumnsAreSummedInParts) {
+  for (const Product& size :
+       {Product{65, 64, 65}, Product{16, 32, 17}, Product{19, 33, 2}, Product{300, 41, 3},
+        Product{130, 45, 4}, Product{201, 37, 7}, Product{150, 70, 8}, Product{65, 77, 37},
+        Product{27, 2100, 19}, Product{41, 1025, 33}, Product{250, 130, 513},
+        Product{970, 140, 521}, Product{40, 50, 201}, Product{29, 1100, 8}}) {
+    expectTail<double>(size, dt::f64);
+    expectTail<float>(size, dt::f32);
   }
 }
 
