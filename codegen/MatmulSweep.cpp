@@ -11,7 +11,7 @@ using namespace mlir;
 
 namespace {
 constexpr int64_t kStretchBytes = 16384;
-constexpr int kRowsAtOnce = 8;
+constexpr int kRowsAtOnce = 4, kVectorsAtOnce = 4;
 } // namespace
 
 void MatmulEmitter::sweep() {
@@ -60,15 +60,28 @@ void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
   Value right = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                            offset(spec_.right, nullptr, nullptr, k));
   const Vectors apart = rowsApart(spec_.right.strides[3], rows);
-  overVectors(v, end, [&](Value at, Value mask) {
+  const auto add = [&](Value at, int vectors, Value mask) {
+    const int64_t bytes = alignment();
     Value first = k_.address(right, spec_.dtype, at), where = sumAddress(v, at);
-    Value sum = k_.loadVector(where, spec_.dtype, spec_.lanes, nullptr, alignment());
+    const auto place = [&](Value begin, int j) { return byteAddress(begin, k_.i64(j * bytes)); };
+    Vectors sums;
+    for (int j = 0; j < vectors; ++j)
+      sums.push_back(
+          k_.loadVector(place(where, j), spec_.dtype, spec_.lanes, nullptr, alignment()));
     for (int i = 0; i < rows; ++i)
-      sum = math::FmaOp::create(
-          k_.builder(), k_.loc(), left[i],
-          k_.loadVector(rowAddress(first, apart, i), spec_.dtype, spec_.lanes, mask), sum);
-    k_.storeVector(sum, where, spec_.dtype, nullptr, alignment());
-  });
+      for (int j = 0; j < vectors; ++j)
+        sums[j] = math::FmaOp::create(
+            k_.builder(), k_.loc(), left[i],
+            k_.loadVector(place(rowAddress(first, apart, i), j), spec_.dtype, spec_.lanes, mask),
+            sums[j]);
+    for (int j = 0; j < vectors; ++j)
+      k_.storeVector(sums[j], place(where, j), spec_.dtype, nullptr, alignment());
+  };
+  const int64_t stretch = int64_t{kVectorsAtOnce} * spec_.lanes;
+  Value whole = rows > 1 ? k_.add(v, k_.roundDown(k_.sub(end, v), stretch)) : v;
+  if (rows > 1)
+    k_.loop(v, whole, stretch, [&](Value at) { add(at, kVectorsAtOnce, nullptr); });
+  overVectors(whole, end, [&](Value at, Value mask) { add(at, 1, mask); });
 }
 
 Value MatmulEmitter::sumAddress(Value v, Value at) {

@@ -34,8 +34,9 @@ inline bool isNarrow(int64_t m, int64_t n, int64_t k, int64_t lanes) {
 /// panel leaves the cache between two tiles: it is large, or its rows share sets of the cache.
 inline bool packsRight(const MatmulShape& shape) {
   constexpr int64_t kManyTiles = 20, kLargeBytes = 1 << 20;
+  // Turned again for a second tile, f32 costs twice as much of it.
   if (shape.alongK == 1 && shape.alongV != 1)
-    return shape.s > 2 * shape.rows;
+    return shape.s > (shape.elementBytes == 4 ? 1 : 2) * (shape.rows + 1);
   const int64_t apart = shape.alongK * shape.elementBytes;
   return shape.alongV == 1 && shape.s >= kManyTiles * shape.rows &&
          (apart * shape.k >= kLargeBytes || (sharesSets(apart) && shape.k >= 128));
