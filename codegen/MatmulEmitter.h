@@ -115,10 +115,9 @@ private:
   int tailLanes() const;
   int tailWidth() const; // lanes for the columns of one step
   void tail();
-  using TailStep = llvm::function_ref<Vectors(mlir::Value k, mlir::Value count, mlir::ValueRange)>;
-  Vectors overTail(int partials, Vectors carried, TailStep step);
   mlir::Value tailAddress(mlir::Value k);
   void packTail(mlir::Value k, mlir::Value count, int partials);
+  void packNarrowTail(int partials);
   void tailTile(const Tile& tile);
   void finishTail(const Tile& tile, const Vectors& sums, int partials);
 

@@ -10,6 +10,10 @@ namespace diptych::codegen {
 
 using namespace mlir;
 
+namespace {
+constexpr int kScalarWidth = 2;
+} // namespace
+
 int MatmulEmitter::tailLanes() const { return static_cast<int>(kTailBytes / sizeOf(spec_.dtype)); }
 int MatmulEmitter::tailWidth() const {
   return static_cast<int>(llvm::PowerOf2Ceil(static_cast<uint64_t>(spec_.tail)));
@@ -23,24 +27,17 @@ void MatmulEmitter::tail() {
     tailPanel_ = k_.stackSlots(spec_.dtype, tailLanes(),
                                static_cast<int>((depth + partials - 1) / partials));
   }
-  overTail(partials, {}, [&](Value k, Value count, ValueRange) {
-    packTail(k, count, partials);
-    return Vectors();
-  });
+  if (tailWidth() <= kScalarWidth) {
+    packNarrowTail(partials);
+  } else {
+    const auto depth = k_.known(k_.sub(k1_, k0_));
+    const bool whole = depth && *depth % partials == 0;
+    k_.loop(k0_, k1_, partials,
+            [&](Value k) { packTail(k, whole ? nullptr : k_.sub(k1_, k), partials); });
+  }
   Tile tile{nullptr, k_.i64(spec_.v.value - spec_.tail), 0, 1, nullptr, nullptr};
   tile.isTail = true;
   overTiles(tile);
-}
-
-// The block's steps, so many at a time; `count`: of the last, where they are fewer.
-MatmulEmitter::Vectors MatmulEmitter::overTail(int partials, Vectors carried, TailStep step) {
-  Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, partials));
-  carried = k_.loop(k0_, whole, partials, carried,
-                    [&](Value k, ValueRange values) { return step(k, nullptr, values); });
-  if (const auto known = k_.known(depth))
-    return *known % partials ? step(whole, k_.i64(*known % partials), carried) : carried;
-  return k_.loop(whole, k1_, partials, carried,
-                 [&](Value k, ValueRange values) { return step(k, k_.sub(k1_, k), values); });
 }
 
 Value MatmulEmitter::tailAddress(Value k) {
@@ -57,7 +54,7 @@ static Value interleaved(KernelBuilder& k, Value a, Value b) {
 }
 
 // Of each column the elements that meet those of S: column 0 at k, k + 1, ..., column 1 at k, ...
-// Steps behind the last are zeros.
+// Behind `count` steps, where they may be fewer, are zeros.
 void MatmulEmitter::packTail(Value k, Value count, int partials) {
   const int width = tailWidth();
   Vectors rows;
@@ -76,6 +73,28 @@ void MatmulEmitter::packTail(Value k, Value count, int partials) {
   k_.storeVector(rows[0], tailAddress(k), spec_.dtype, nullptr, kTailBytes);
 }
 
+// One or two columns: element by element, which is far less code than weaving so many short rows.
+void MatmulEmitter::packNarrowTail(int partials) {
+  Value depth = k_.sub(k1_, k0_), whole = k_.roundDown(depth, partials);
+  const auto at = [&](Value place) { return k_.address(tailPanel_, spec_.dtype, place); };
+  const auto known = k_.known(depth);
+  if (!known || *known % partials)
+    k_.when(known ? k_.i64(1) : k_.less(whole, depth), [&] {
+      k_.storeVector(zeros(tailLanes()), at(k_.mul(whole, k_.i64(tailWidth()))), spec_.dtype,
+                     nullptr, kTailBytes);
+    });
+  k_.loop(k_.i64(0), depth, 1, [&](Value step) {
+    Value group = k_.mul(k_.roundDown(step, partials), k_.i64(tailWidth() - 1));
+    Value to = at(k_.add(step, group));
+    Value from = k_.address(
+        k_.pointer(spec_.right.arg), spec_.dtype,
+        offset(spec_.right, nullptr, k_.i64(spec_.v.value - spec_.tail), k_.add(k0_, step)));
+    for (int column = 0; column < spec_.tail; ++column)
+      k_.storeScalar(k_.loadScalar(k_.address(from, spec_.dtype, k_.i64(column)), spec_.dtype),
+                     k_.address(to, spec_.dtype, k_.i64(int64_t{column} * partials)), spec_.dtype);
+  });
+}
+
 void MatmulEmitter::tailTile(const Tile& tile) {
   const int lanes = tailLanes(), partials = lanes / tailWidth();
   SmallVector<int64_t> repeated;
@@ -83,7 +102,7 @@ void MatmulEmitter::tailTile(const Tile& tile) {
     repeated.push_back(lane % partials);
   Value left = k_.address(k_.pointer(spec_.left.arg), spec_.dtype, tile.left);
   Vectors sums(static_cast<size_t>(tile.rows), zeros(lanes));
-  sums = overTail(partials, sums, [&](Value k, Value count, ValueRange carried) {
+  const auto step = [&](Value k, Value count, ValueRange carried) {
     Vectors next(carried);
     Value mask = count ? k_.maskBelow(count, partials) : nullptr;
     Value right = k_.loadVector(tailAddress(k), spec_.dtype, lanes, nullptr, kTailBytes);
@@ -94,7 +113,16 @@ void MatmulEmitter::tailTile(const Tile& tile) {
       next[i] = math::FmaOp::create(k_.builder(), k_.loc(), all, right, next[i]);
     }
     return next;
-  });
+  };
+  Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, partials));
+  sums = k_.loop(k0_, whole, partials, sums,
+                 [&](Value k, ValueRange carried) { return step(k, nullptr, carried); });
+  const auto known = k_.known(depth);
+  if (!known)
+    sums = k_.loop(whole, k1_, partials, sums,
+                   [&](Value k, ValueRange carried) { return step(k, k_.sub(k1_, k), carried); });
+  else if (*known % partials)
+    sums = step(whole, k_.i64(*known % partials), sums);
   finishTail(tile, sums, partials);
 }
 
