@@ -106,13 +106,14 @@ bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
 }
 
 // Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in
-// parts along k, for rows enough to pay for laying them out. Long products have parts of their own.
+// parts along k, for any number of rows but one, so that a batch's size changes no bit. Long
+// products have parts of their own.
 int64_t tailOf(const Matrix& a, const Matrix& b, const ScheduleOptions& options) {
-  constexpr int64_t kLeastRows = 16, kLeastSteps = 32;
+  constexpr int64_t kLeastSteps = 32;
   const TensorType& left = a.storage.type;
   const int64_t m = left.shape[left.rank() - 2], k = left.shape[left.rank() - 1];
   const int64_t n = b.storage.type.shape.back(), lanes = 64 / sizeOf(left.dtype), tail = n % lanes;
-  const bool fits = n > 1 && 2 * tail <= lanes && m >= kLeastRows && k >= kLeastSteps &&
+  const bool fits = n > 1 && 2 * tail <= lanes && m > 1 && k >= kLeastSteps &&
                     k < 8 * kMatmulBlock && a.column == 1 && b.column == 1;
   return fits && options.contract && !options.gpu && !options.choices ? tail : 0;
 }
