@@ -19,12 +19,17 @@ dt::Tensor productOf(Form form, const dt::Tensor& x, const dt::Tensor& y) {
                     form == Form::rightTurned ? dt::transpose(y) : y);
 }
 
-void product(benchmark::State& state, Form form, dt::DType dtype, bool jitted) {
+// Of small ones several in a call, which takes a tenth of a small one's time.
+constexpr int64_t kInOneCall = 8;
+
+void product(benchmark::State& state, Form form, dt::DType dtype, bool jitted, int64_t count = 1) {
   const OneThread scope;
   const int64_t m = state.range(0), k = state.range(1), n = state.range(2);
   const auto f = [=](const dt::Tensor& x, const dt::Tensor& y) { return productOf(form, x, y); };
-  const auto turned = [](bool is, int64_t rows, int64_t columns) {
-    return is ? dt::Shape{columns, rows} : dt::Shape{rows, columns};
+  const auto turned = [&](bool is, int64_t rows, int64_t columns) {
+    if (is)
+      std::swap(rows, columns);
+    return count == 1 ? dt::Shape{rows, columns} : dt::Shape{count, rows, columns};
   };
   const dt::Tensor x = dt::randn(turned(form == Form::leftTurned, m, k), dtype);
   const dt::Tensor y = dt::randn(turned(form == Form::rightTurned, k, n), dtype);
@@ -39,7 +44,7 @@ void product(benchmark::State& state, Form form, dt::DType dtype, bool jitted) {
     const int64_t bytes = m * k * n * dt::sizeOf(dtype); // of the matrix
     return timed(state, "B/s", static_cast<double>(bytes), readRate(bytes), run);
   }
-  timed(state, "FLOP/s", 2.0 * static_cast<double>(m * k * n), peak(dtype), run);
+  timed(state, "FLOP/s", 2.0 * static_cast<double>(count * m * k * n), peak(dtype), run);
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
@@ -63,6 +68,17 @@ BENCHMARK_CAPTURE(product, eager, Form::plain, dt::f64, false)
 BENCHMARK_CAPTURE(product, eager32, Form::plain, dt::f32, false)
     ->Name("one_thread/eager_f32")
     ->Apply(shapes);
+
+void smallShapes(benchmark::internal::Benchmark* b) {
+  b->Args({64, 64, 64})->Args({65, 64, 65})->Args({77, 64, 77})->Args({100, 100, 100});
+  b->UseRealTime();
+}
+BENCHMARK_CAPTURE(product, several, Form::plain, dt::f64, true, kInOneCall)
+    ->Name("one_thread/eight_f64")
+    ->Apply(smallShapes);
+BENCHMARK_CAPTURE(product, several32, Form::plain, dt::f32, true, kInOneCall)
+    ->Name("one_thread/eight_f32")
+    ->Apply(smallShapes);
 
 void turnedShapes(benchmark::internal::Benchmark* b) {
   b->Args({512, 512, 512})->Args({100, 300, 77})->Args({20, 200, 200})->Args({2048, 2048, 1});
