@@ -15,6 +15,7 @@ using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2;             // of a whole tile
+constexpr int kMostSums = 26;           // in registers of 64 bytes
 constexpr int kFewerRows[] = {4, 2, 1}; // of tiles for what is left over, where that is not known
 // What one copy of a panel serves: as much of S as the last cache holds for all threads.
 constexpr int64_t kServedBytes = 8 << 20;
@@ -133,25 +134,35 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   k_.when(k_.known(v1_) ? k_.i64(1) : k_.notLess(v1_, k_.size(spec_.v)), [&] { tail(); });
 }
 
+// A tile of one vector loads as often as it multiplies: the panel before takes it in. Of panels
+// that are copied the stack holds two vectors.
+bool MatmulEmitter::joinsLast(int64_t columns) const {
+  const int64_t width = int64_t{kVectors} * spec_.lanes, rest = columns % width;
+  return rest > 0 && rest <= spec_.lanes && columns > width && !spec_.pack && !transposed() &&
+         !spec_.upper && vectorsOfPanel() == kVectors;
+}
+
 void MatmulEmitter::wholeColumns(Value end) {
   const int vectors = vectorsOfPanel();
   const int64_t width = int64_t{vectors} * spec_.lanes;
   Value count = k_.sub(end, v0_);
+  const auto all = k_.known(count);
+  const int64_t joined = all && joinsLast(*all) ? width : 0;
   // Width is a power of two, as roundDown asks.
-  Value wideEnd = k_.add(v0_, k_.roundDown(count, width));
+  Value wideEnd = k_.add(v0_, k_.sub(k_.roundDown(count, width), k_.i64(joined)));
   k_.loop(v0_, wideEnd, width,
           [&](Value v) { overRows({nullptr, v, 0, vectors, nullptr, nullptr}); });
   Value last = k_.sub(end, k_.i64(1));
-  const auto known = spec_.byTiles && spec_.rangeOverV ? std::optional(spec_.v.value - spec_.tail)
-                                                       : k_.known(count);
+  const auto known =
+      spec_.byTiles && spec_.rangeOverV ? std::optional(spec_.v.value - spec_.tail) : all;
   if (known) { // in one tile
-    const auto rest = static_cast<int>(*known % width);
+    const auto rest = static_cast<int>(*known % width + joined);
     if (rest == 0)
       return;
     Value mask =
         rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
     const int vectors = (rest + spec_.lanes - 1) / spec_.lanes;
-    k_.when(k_.known(count) ? k_.i64(1) : k_.less(wideEnd, end),
+    k_.when(all ? k_.i64(1) : k_.less(wideEnd, end),
             [&] { overRows({nullptr, wideEnd, 0, vectors, mask, last}); });
     return;
   }
@@ -195,7 +206,14 @@ void MatmulEmitter::overTiles(Tile tile) {
       tile.s0 = s, tile.rows = size;
       if (spec_.pack && !transposed() && size == rows && !tile.isTail)
         fetchNextPanel(tile);
-      this->tile(tile);
+      // In equal parts that registers hold.
+      const int most = spec_.lanes * sizeOf(spec_.dtype) == 64 ? kMostSums : kMostSums / 2;
+      for (int parts = (size * tile.vectors + most - 1) / most, done = 0; parts > 0; --parts) {
+        tile.s0 = k_.add(s, k_.i64(done));
+        tile.rows = (size - done + parts - 1) / parts;
+        done += tile.rows;
+        this->tile(tile);
+      }
     });
   };
   tiles(s0_, mainEnd, rows);

@@ -36,6 +36,7 @@ private:
   void chooseRows(mlir::Value from, mlir::Value to);
   int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
+  bool joinsLast(int64_t columns) const;
   /// Columns from v0_ on.
   void wholeColumns(mlir::Value end);
   void overRows(Tile tile);
