@@ -28,7 +28,8 @@ void MatmulEmitter::emit() {
     const int64_t depth = known ? spec_.k.value : spec_.depth;
     // What is turned is stored `lanes` steps at a time.
     const int64_t rounded = (depth + spec_.lanes - 1) / spec_.lanes * spec_.lanes;
-    packed_ = k_.stackSlots(spec_.dtype, spec_.lanes, static_cast<int>(kVectors * rounded));
+    const int vectors = joinsLast(spec_.v.value - spec_.tail) ? kVectors + 1 : kVectors;
+    packed_ = k_.stackSlots(spec_.dtype, spec_.lanes, static_cast<int>(vectors * rounded));
   }
   if (spec_.rangeOverBlocks)
     blocks();
@@ -138,8 +139,10 @@ void MatmulEmitter::panel(Value k0, Value k1, bool first) {
 // that are copied the stack holds two vectors.
 bool MatmulEmitter::joinsLast(int64_t columns) const {
   const int64_t width = int64_t{kVectors} * spec_.lanes, rest = columns % width;
-  return rest > 0 && rest <= spec_.lanes && columns > width && !spec_.pack && !transposed() &&
-         !spec_.upper && vectorsOfPanel() == kVectors;
+  const bool fits =
+      spec_.pack ? !spec_.k.isDynamic() && 2 * spec_.k.value <= spec_.depth : !transposed();
+  return rest > 0 && rest <= spec_.lanes && columns > width && fits && !spec_.upper &&
+         vectorsOfPanel() == kVectors;
 }
 
 void MatmulEmitter::wholeColumns(Value end) {
