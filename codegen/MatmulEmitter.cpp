@@ -113,7 +113,7 @@ void MatmulEmitter::blocks() {
 // fewer of them stay in it.
 int MatmulEmitter::vectorsOfPanel() const {
   if (!spec_.s.is(1) || spec_.pack)
-    return kVectors;
+    return transposed() && rows_ * kVectors > kMostSums ? 1 : kVectors;
   const Size& apart = spec_.right.strides[2];
   const bool collides =
       !apart.isDynamic() && runtime::sharesSets(apart.value * sizeOf(spec_.dtype));

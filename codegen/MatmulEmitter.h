@@ -87,6 +87,7 @@ private:
     mlir::Value count = nullptr; // of what is there, where that is not known
     bool fetches = false;        // rows some way ahead
   };
+  bool isNear() const;
   Vectors transposeRight(const Lanes& lanes, const Steps& steps);
   Vectors rightRows(const Lanes& lanes, const Steps& steps);
   Vectors rightRow(const Lanes& lanes, int lane, const Steps& steps, int width);

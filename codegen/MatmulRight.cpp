@@ -146,6 +146,13 @@ MatmulEmitter::Vectors MatmulEmitter::restStep(const Tile& tile, Value k, Value 
   return multiply(tile, k, 0, right, sums);
 }
 
+// Whether all of V fits the second cache: what it sends comes in time by itself.
+bool MatmulEmitter::isNear() const {
+  constexpr int64_t kNearBytes = 256 << 10;
+  return !spec_.v.isDynamic() && !spec_.k.isDynamic() &&
+         spec_.v.value * spec_.k.value * sizeOf(spec_.dtype) <= kNearBytes;
+}
+
 // One row of them, in pieces of `width` steps.
 MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, const Steps& steps,
                                                int width) {
@@ -155,7 +162,7 @@ MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, con
     return lanes.even ? rowAddress(first, lanes.apart, lane)
                       : byteAddress(first, lanes.apart[lane]);
   };
-  if (steps.fetches && spec_.lines.empty())
+  if (steps.fetches && spec_.lines.empty() && !isNear())
     k_.prefetch(at(aheadBytes(spec_) / sizeOf(spec_.dtype)));
   Vectors pieces;
   for (int from = 0; from < steps.all; from += width) {

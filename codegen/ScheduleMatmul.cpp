@@ -100,6 +100,16 @@ bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
          runtime::packsRight(shapeOf(spec));
 }
 
+// A few rows more than a tile has, by f32 that have to be turned: one tile of one vector turns them
+// once, and registers still hold eight steps.
+bool isTall(const MatmulSpec& spec, const ScheduleOptions& options) {
+  constexpr int kMostTall = 22;
+  return !options.gpu && !options.choices && options.vectorBytes == 64 &&
+         spec.dtype == DType::f32 && !spec.partialSums && spec.lines.empty() &&
+         spec.s.value > mostRows(spec) && spec.s.value <= kMostTall &&
+         spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
+}
+
 bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
   return !options.gpu && !spec.partialSums && spec.lines.empty() && spec.result.strides[2].is(1) &&
          runtime::sweepsRight(shapeOf(spec));
@@ -189,6 +199,8 @@ void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) 
   const int64_t apart = spec.left.strides[1].value * sizeOf(spec.dtype);
   if (choose(options_.choices, !options_.gpu && runtime::sharesSets(apart)))
     spec.rows = std::min(spec.rows, runtime::kRowsInSet);
+  else if (isTall(spec, options_))
+    spec.rows = static_cast<int>(spec.s.value);
   spec.pack = choose(options_.choices, isPacked(spec, options_));
   spec.sweep = choose(options_.choices, isSwept(spec, options_));
   // A panel that is copied had better be copied once.
