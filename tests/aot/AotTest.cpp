@@ -245,6 +245,22 @@ TEST(Aot, SeveralTargetsGiveTheSameBits) {
   }
 }
 
+// Their partial sums fill 64 bytes, which may be two vectors.
+TEST(Aot, LastColumnsHaveTheSameBitsOnEveryTarget) {
+  const auto f = [](const Tensor& x, const Tensor& y) { return matmul(x, y); };
+  for (const DType dtype : {DType::f64, DType::f32})
+    for (const int64_t columns : {1, 2, 3, 5, 8}) {
+      const Tensor x = randn({40, 50}, dtype), y = randn({50, 16 + columns}, dtype);
+      const Folder folder;
+      aot::Options chosen = options(folder);
+      chosen.targets = {"x86-64-v3"};
+      const Loaded model(aot::compile({{"f", f}}, std::tuple(x, y), chosen));
+      if (model.symbol<int (*)()>("model_check_cpu")() == 3)
+        GTEST_SKIP() << "this CPU cannot run x86-64-v3";
+      expectSameBits(model.call("f", {x, y}), leaves(jit(f)(x, y)));
+    }
+}
+
 TEST(Aot, CallsRunAtTheSameTime) {
   const Market market{120, 30, 5};
   const Folder folder;
