@@ -255,6 +255,8 @@ Value ConvolutionEmitter::elementOf(int arg, Value offset) {
 
 ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, Value left, Value right,
                                                          ValueRange sums) {
+  if (!spec_.sRight.is(0))
+    return multiplyRows(tile, left, right, sums);
   Vectors vectors, next;
   for (int j = 0; j < tile.vectors; ++j) {
     Value mask = j + 1 == tile.vectors ? tile.mask : nullptr;
@@ -268,6 +270,23 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, Value
       next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectors[j],
                                          sums[i * tile.vectors + j]));
   }
+  return next;
+}
+
+// Rows of the image, each with vectors of its own: one element of S serves the whole tile.
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyRows(const Tile& tile, Value left,
+                                                             Value right, ValueRange sums) {
+  Vectors next;
+  Value factor = k_.broadcast(k_.loadScalar(elementOf(0, left), spec_.dtype), spec_.lanes);
+  for (int i = 0; i < tile.rows; ++i)
+    for (int j = 0; j < tile.vectors; ++j) {
+      Value offset =
+          k_.add(moved(right, k_.i64(i), spec_.sRight), k_.i64(int64_t{j} * spec_.lanes));
+      Value vector = k_.loadVector(elementOf(1, offset), spec_.dtype, spec_.lanes,
+                                   j + 1 == tile.vectors ? tile.mask : nullptr);
+      next.push_back(
+          math::FmaOp::create(k_.builder(), k_.loc(), factor, vector, sums[i * tile.vectors + j]));
+    }
   return next;
 }
 

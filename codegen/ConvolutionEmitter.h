@@ -36,6 +36,8 @@ private:
   Vectors accumulate(const Tile& tile, size_t depth, mlir::Value left, mlir::Value right,
                      mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, mlir::Value left, mlir::Value right, mlir::ValueRange sums);
+  Vectors multiplyRows(const Tile& tile, mlir::Value left, mlir::Value right,
+                       mlir::ValueRange sums);
   void finish(const Tile& tile, const Vectors& sums);
   void store(const Tile& tile, const Vectors& sums, bool add);
   void storeAcross(const Tile& tile, const Vectors& sums, bool add);

@@ -142,6 +142,10 @@ public:
     number(spec.rows);
     number(spec.panelRows);
     number(spec.panelWidth);
+    if (!spec.sRight.is(0)) {
+      text += "image rows ";
+      size(spec.sRight);
+    }
     memoryType("left", spec.leftType);
     memoryType("right", spec.rightType);
     memoryType("result", spec.resultType);

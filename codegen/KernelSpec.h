@@ -171,6 +171,7 @@ struct ConvolutionSpec {
   DType dtype = DType::f64;
   std::vector<Loop> outer;
   Size s, sLeft, sResult;
+  Size sRight = 0; // where rows are the image's, which is V: they share elements of S
   Size v, vResult; // V's stride along v is 1
   std::vector<Depth> depth;
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;

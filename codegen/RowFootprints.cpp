@@ -59,7 +59,7 @@ public:
     auto made = std::make_shared<std::vector<Access>>();
     made->push_back(access(0, spec_.leftOffset, &ConvolutionSpec::Loop::left, spec_.sLeft, 0,
                            &ConvolutionSpec::Depth::left));
-    made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, 0, 1,
+    made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, spec_.sRight, 1,
                            &ConvolutionSpec::Depth::right));
     made->push_back(access(2, spec_.resultOffset, &ConvolutionSpec::Loop::result, spec_.sResult,
                            spec_.vResult, nullptr));
@@ -115,7 +115,7 @@ static bool cutsAnywhere(const MatmulSpec& spec) {
 
 std::optional<RowLoops> rowLoopsOf(const ScheduledCall& call) {
   std::optional<RowLoops> loops;
-  if (!call.isKernel())
+  if (!call.isKernel() || call.apart)
     return loops;
   if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
     loops = loopsOf(*nest);

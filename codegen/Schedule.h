@@ -53,8 +53,9 @@ struct ScheduledCall {
   std::vector<int64_t> offsets;                    // of them, in bytes; empty: none
   int64_t range = 1;                               // the outermost loop
   int64_t grain = 1;                               // least piece of it worth a thread
-  double work = 0;  // of the whole range, as `grain` weighs it; 0: not known, or never cut
-  int64_t unit = 1; // pieces are multiples of it
+  double work = 0;    // of the whole range, as `grain` weighs it; 0: not known, or never cut
+  int64_t unit = 1;   // pieces are multiples of it
+  bool apart = false; // every row of whatever reads it reads all: it has no rows of its own
   runtime::StatusText status;
   std::string failure; // where there is a status: what it means, without what only a run knows
   double flops = 0, bytes = 0;

@@ -9,9 +9,9 @@ using namespace mlir;
 
 namespace {
 
-runtime::ConvolutionTile tileOf(int vectorBytes, DType dtype) {
-  const int64_t lanes = vectorBytes / sizeOf(dtype);
-  return {lanes, 2 * lanes, vectorBytes == 64 ? 13 : 5, true};
+runtime::ConvolutionTile tileOf(const ScheduleOptions& options, DType dtype) {
+  const int64_t lanes = options.vectorBytes / sizeOf(dtype);
+  return {lanes, 2 * lanes, options.vectorBytes == 64 ? 13 : 5, true, !options.gpu};
 }
 
 // Loops of one step say nothing.
@@ -26,7 +26,8 @@ ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::Conv
   for (const auto& loop : plan.depth)
     if (loop.extent != 1)
       spec.depth.push_back({loop.extent, loop.block, loop.left, loop.right});
-  spec.s = plan.s.extent, spec.sLeft = plan.s.left, spec.sResult = plan.s.result;
+  spec.s = plan.s.extent, spec.sLeft = plan.s.left, spec.sRight = plan.s.right;
+  spec.sResult = plan.s.result;
   spec.v = plan.v.extent, spec.vResult = plan.v.result;
   spec.lanes = static_cast<int>(tile.lanes);
   spec.rows = spec.panelRows = static_cast<int>(plan.rows);
@@ -76,6 +77,7 @@ Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProb
     from.offset += copy.fromOffset;
     to.offset += copy.toOffset;
     this->copy(from, to);
+    schedule_.calls.back().apart = true;
   }
   return packed;
 }
@@ -146,7 +148,7 @@ void Scheduler::convolution(Operation* op) {
     zero.splat = Scalar(0.0);
     return copy(zero, to);
   }
-  runtime::ConvolutionTile tile = tileOf(options_.vectorBytes, to.type.dtype);
+  runtime::ConvolutionTile tile = tileOf(options_, to.type.dtype);
   runtime::ConvolutionPlan plan = planConvolution(problem, tile);
   if (options_.gpu) { // in one panel: tiles are cut when the kernel is emitted
     tile.rows = std::max(plan.s.extent, plan.v.extent);

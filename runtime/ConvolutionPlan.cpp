@@ -116,6 +116,11 @@ std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vP
   const bool small = o * plan.terms() <= kSmallKernel && !others.empty();
   const auto inner = small ? others.end() - 1 : others.begin();
   std::vector<Loop> order{group};
+  if (plan.s.right != 0) {
+    order.insert(order.end(), others.begin(), others.end());
+    order.insert(order.end(), {sPanels, vPanels});
+    return order;
+  }
   order.insert(order.end(), others.begin(), inner);
   order.push_back(plan.kernelIsVector ? vPanels : sPanels);
   if (!plan.kernelIsVector)
@@ -202,8 +207,11 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   cutIntoBlocks(plan.depth);
   const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
   plan.kernelIsVector = roles.kernelIsVector;
-  plan.rows = panelRows(plan.kernelIsVector ? sides[roles.side].extent : p.w[1], tile);
-  plan.packed = plan.kernelIsVector ? tile.width : plan.rows;
+  const bool imageRows = tile.imageRows && !roles.kernelIsVector && p.w[1] == 1 && sides.size() > 1;
+  const size_t rowSide = imageRows ? sides.size() - (roles.side + 1 == sides.size() ? 2 : 1)
+                                   : roles.side; // the innermost but v
+  plan.rows = panelRows(plan.kernelIsVector || imageRows ? sides[rowSide].extent : p.w[1], tile);
+  plan.packed = plan.kernelIsVector ? tile.width : imageRows ? 1 : plan.rows;
   Dims kernel = contiguousStrides(packedKernelShape(p, plan.packed)); // of g, o, c, k...
   const int64_t panelStride = kernel[1];
   kernel[1] = 1;
@@ -220,13 +228,15 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   const Loop o = loopOf(p.w[1], 0, kernel[1], p.outStrides[2]);
   const Side& chosen = sides[roles.side];
   const Loop position = loopOf(chosen.extent, chosen.x, 0, chosen.out);
-  plan.s = plan.kernelIsVector ? position : o;
+  const Side& row = sides[rowSide];
+  plan.s = plan.kernelIsVector ? position : imageRows ? loopOf(row.extent, row.x, 0, row.out) : o;
   plan.v = plan.kernelIsVector ? o : position;
   Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, tile.width, false);
-  (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
+  if (!imageRows)
+    (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
   std::vector<Loop> others;
   for (size_t i = 0; i < sides.size(); ++i)
-    if (i != roles.side)
+    if (i != roles.side && i != rowSide)
       others.push_back(loopOf(sides[i].extent, sides[i].x, 0, sides[i].out));
   plan.outer = orderOf(group, sPanels, vPanels, others, plan);
   return plan;

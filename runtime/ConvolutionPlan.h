@@ -21,6 +21,8 @@ struct ConvolutionTile {
   int64_t lanes = 8, width = 16;
   int64_t rows = 12;
   bool balance = true; // rows may be fewer where panels come out even
+  bool imageRows =
+      false; // of one output rows may be of the image: they share the kernel's elements
 };
 
 struct ConvolutionPlan {
@@ -34,7 +36,7 @@ struct ConvolutionPlan {
   };
 
   std::vector<Loop> outer;     // outermost first, panels of s and v among them
-  Loop s, v;                   // v has stride 1 in V
+  Loop s, v;                   // v has stride 1 in V; s has one there where rows are the image's
   std::vector<Depth> depth;    // c, k...
   bool kernelIsVector = false; // the kernel is V and x is S; else x is V and the kernel S
   int64_t rows = 12;           // of s to a panel
