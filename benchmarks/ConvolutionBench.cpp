@@ -1,6 +1,7 @@
 // Convolutions of workload W9: forward and with all gradients, built in and by rules of the user's;
-// results are compared first. Rates are in floating-point operations.
-#include "benchmarks/Check.h"
+// results are compared first. Rates are in floating-point operations, of one thread also as a share
+// of what its multipliers do at that moment.
+#include "benchmarks/Machine.h"
 
 namespace dt = diptych;
 using dt::Tensor;
@@ -78,6 +79,37 @@ void gradients(benchmark::State& state, Model model, dt::DType dtype) {
     benchmark::DoNotOptimize(compiled(o.x, o.w, o.cot));
   rate(state, "FLOP/s", 2 * o.flops);
 }
+
+// Which of the three products: forward, the gradient in x, the one in w.
+void share(benchmark::State& state, int which, dt::DType dtype) {
+  const Operands o(layerOf(state.range(0)), dtype);
+  const auto run = [which](const Tensor& x, const Tensor& w, const Tensor& cot) {
+    const auto ofX = [&](const Tensor& x) { return dt::sum(builtIn(x, w) * cot); };
+    const auto ofW = [&](const Tensor& w) { return dt::sum(builtIn(x, w) * cot); };
+    return which == 0 ? builtIn(x, w) : which == 1 ? dt::grad(ofX)(x) : dt::grad(ofW)(w);
+  };
+  const auto compiled = dt::jit(run);
+  const Tensor expected = run(o.x, o.w, o.cot);
+  const Tensor most = dt::max(dt::abs(expected));
+  if (!agree(state, compiled(o.x, o.w, o.cot) / most, expected / most, 1e-4))
+    return;
+  const dt::bench::OneThread one;
+  dt::bench::timed(state, "FLOP/s", o.flops, dt::bench::peak(dtype),
+                   [&] { return compiled(o.x, o.w, o.cot); });
+}
+
+[[maybe_unused]] const bool added = [] {
+  const char* const products[] = {"forward", "gradient_in_x", "gradient_in_w"};
+  for (int which = 0; which < 3; ++which)
+    for (const dt::DType dtype : {dt::f64, dt::f32})
+      benchmark::RegisterBenchmark((std::string("one_thread/convolution/") + products[which] +
+                                    (dtype == dt::f64 ? "_f64" : "_f32"))
+                                       .c_str(),
+                                   [=](benchmark::State& state) { share(state, which, dtype); })
+          ->DenseRange(0, 2)
+          ->UseRealTime();
+  return true;
+}();
 
 BENCHMARK_CAPTURE(forward, eager_f64, dt::f64, false)->DenseRange(0, 2)->UseRealTime();
 BENCHMARK_CAPTURE(forward, jit_f64, dt::f64, true)->DenseRange(0, 2)->UseRealTime();

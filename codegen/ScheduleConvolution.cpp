@@ -43,6 +43,7 @@ constexpr int kSpatial = 3; // where spatial axes begin
 struct Scheduler::LongAxis {
   int64_t depth = 1, image = 0; // its extent, and the image's stride
   int64_t places = 1;           // of the kernel in the image
+  int64_t place = 0;            // how far apart, if they lie along one axis
 };
 
 // The gradient in the kernel where there is one long image is a product of matrices for each place,
@@ -57,7 +58,10 @@ Scheduler::longAxisOf(const runtime::ConvolutionProblem& p) const {
     if (p.w[i] != 1)
       axis = i, ++axes;
   for (int i = kSpatial; i < p.out.size(); ++i)
-    found.places *= p.out[i];
+    if (p.out[i] != 1) {
+      found.place = found.places == 1 ? p.xStrides[i] * p.strides[i - kSpatial] : 0;
+      found.places *= p.out[i];
+    }
   if (options_.gpu || options_.choices || axes != 1 || p.w[0] != 1 || p.wStrides[axis] != 1 ||
       found.places > kMostPlaces || p.w.product() <= p.out.product())
     return std::nullopt;
@@ -94,6 +98,11 @@ void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, co
   spec.right = {1, dtype, {0, 0, p.wStrides[1], 1}, w.offset};
   // The side with whole vectors is V.
   const bool exchange = o % spec.lanes != 0 && n > o && axis.image == 1;
+  // Where places follow the channels in memory, both are rows.
+  const bool together = !exchange && axis.place == n * p.xStrides[0];
+  const int64_t products = together ? 1 : axis.places;
+  if (together)
+    spec.s = axis.places * n;
   if (exchange) {
     std::swap(spec.s, spec.v);
     std::swap(spec.left.strides[1], spec.left.strides[2]);
@@ -101,8 +110,8 @@ void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, co
     std::swap(spec.left, spec.right);
   }
   Access& image = exchange ? spec.right : spec.left;
-  const Storage all = newStorage({dtype, {axis.places, spec.s.value, spec.v.value}});
-  for (int64_t place = 0; place < axis.places; ++place) {
+  const Storage all = newStorage({dtype, {products, spec.s.value, spec.v.value}});
+  for (int64_t place = 0; place < products; ++place) {
     Storage one = all;
     one.type.shape = {spec.s.value, spec.v.value};
     one.offset = place * n * o;
@@ -113,7 +122,7 @@ void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, co
     spec.result = {2, dtype, {0, spec.v, 1, 0}, one.offset};
     ScheduledCall call;
     call.name = "matmul";
-    call.flops = 2.0 * static_cast<double>(n * o * axis.depth);
+    call.flops = 2.0 * static_cast<double>(one.type.numel() * axis.depth);
     call.buffers = {x.buffer, w.buffer, all.buffer};
     product(spec, std::move(call), one);
   }
