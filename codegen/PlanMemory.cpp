@@ -242,8 +242,13 @@ public:
     std::stable_sort(packed.order_.begin(), packed.order_.end(), [&](int a, int b) {
       return before(places_[static_cast<size_t>(a)], places_[static_cast<size_t>(b)]);
     });
-    for (int id : packed.order_)
-      packed.put(id);
+    // The first step that anything from here on in the order needs.
+    std::vector<int> from(packed.order_.size());
+    int least = INT32_MAX;
+    for (size_t i = from.size(); i-- > 0;)
+      from[i] = least = std::min(least, places_[static_cast<size_t>(packed.order_[i])].first);
+    for (size_t i = 0; i < from.size(); ++i)
+      packed.put(packed.order_[i], from[i]);
     return packed;
   }
 
@@ -254,11 +259,13 @@ public:
   }
 
 private:
-  void put(int id) {
+  /// Nobody asks any more for what was before step `from`.
+  void put(int id, int from) {
     const Place& place = places_[static_cast<size_t>(id)];
     for (Region& region : memory_) {
       if (region.output >= 0 && (pinned_[static_cast<size_t>(id)] || place.last >= region.until))
         continue;
+      std::erase_if(region.taken, [&](const Region::Taken& other) { return other.last < from; });
       const int64_t bytes = aligned(place.bytes);
       int64_t offset = 0;
       for (const Region::Taken& other : region.taken) {

@@ -96,7 +96,13 @@ public:
   }
 
   mlir::LogicalResult branch(scf::IfOp op) {
-    llvm::BranchInst* branch = branchIf(state_.lookupValue(op.getCondition()));
+    llvm::Value* condition = state_.lookupValue(op.getCondition());
+    // One that comes from elsewhere has no register of its type: a long block before would have to
+    // be legalised for it, and simplified once more.
+    if (auto* made = llvm::dyn_cast<llvm::Instruction>(condition);
+        made && made->getParent() != b_.GetInsertBlock())
+      enter();
+    llvm::BranchInst* branch = branchIf(condition);
     open(branch, 0);
     if (mlir::failed(run(*op.thenBlock(), {})))
       return mlir::failure();
