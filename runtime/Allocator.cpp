@@ -132,7 +132,7 @@ enum class ThreadState : uint8_t { Fresh, Live, Ended };
 thread_local ThreadState threadState = ThreadState::Fresh;
 thread_local ThreadCache* threadCache = nullptr;
 
-// Small blocks come from malloc, several times as fast as aligned_alloc; where malloc's memory
+// Small blocks come from malloc, several times as fast as aligned ones; where malloc's memory
 // begins is kept at the end of the header.
 void* systemAllocate(int index, int64_t size) {
   if (index < kLinearClasses) {
@@ -148,9 +148,12 @@ void* systemAllocate(int index, int64_t size) {
   const int64_t alignment = huge ? kHugePage : 64;
   const int64_t unit = size >= 2 * kHugePage ? kHugePage : 64;
   const int64_t rounded = (size + unit - 1) / unit * unit;
-  void* block = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
+  // Unlike aligned_alloc it takes any size.
+  void* block = nullptr;
+  if (posix_memalign(&block, static_cast<size_t>(alignment), static_cast<size_t>(rounded)) != 0)
+    return nullptr;
 #ifdef __linux__
-  if (huge && block)
+  if (huge)
     madvise(block, static_cast<size_t>(rounded), MADV_HUGEPAGE);
 #endif
   return block;

@@ -35,6 +35,7 @@ class Counts:
 def environment():
     values = dict(os.environ)
     values.setdefault("ASAN_OPTIONS", "detect_leaks=0:detect_container_overflow=0")
+    values.setdefault("TSAN_OPTIONS", f"suppressions={HERE / 'tsan.txt'}")
     # Tests count what is compiled; those of the cache on disk give it a folder of their own.
     values["DIPTYCH_CACHE"] = "off"
     return values
