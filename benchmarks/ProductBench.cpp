@@ -56,7 +56,8 @@ void shapes(benchmark::internal::Benchmark* b) {
                                                                             {512, 256, 8},
                                                                             {4096, 256, 8},
                                                                             {2048, 2048, 1},
-                                                                            {2500, 158, 1}})
+                                                                            {2500, 158, 1},
+                                                                            {20000, 40, 1}})
     b->Args(size);
   b->UseRealTime();
 }

@@ -99,6 +99,7 @@ private:
   // MatmulPartials.cpp: one row of S, 16 partial sums to an element.
   void partialSums();
   void holdLeft();
+  int rowsOfPartials() const;
   void partialRows(mlir::Value v0, int rows);
   Vectors heldRows(mlir::Value v0, int rows);
   Vectors longRows(mlir::Value v0, int rows);
@@ -144,12 +145,14 @@ private:
   const MatmulSpec& spec_;
   bool contract_;
   mlir::Value batch_, s0_, s1_, v0_, v1_, k0_, k1_;
-  mlir::Value packed_;             // a block's panel of V: lanes of its vectors for each k
-  mlir::Value turned_;             // the last steps of a block, turned
-  mlir::Value tailPanel_;          // the last columns of V in the block
-  mlir::Value sums_;               // of a sweep
-  Vectors held_;                   // S, where registers hold it
-  mlir::Value heldMask_;           // of the last of these
+  mlir::Value packed_;    // a block's panel of V: lanes of its vectors for each k
+  mlir::Value turned_;    // the last steps of a block, turned
+  mlir::Value tailPanel_; // the last columns of V in the block
+  mlir::Value sums_;      // of a sweep
+  Vectors held_;          // S, where registers hold it
+  mlir::Value heldMask_;  // of the last of these
+  mlir::Value repeated_;  // S for each of the rows that a vector of V has
+  int rowsOfVector_ = 1;
   std::optional<int64_t> allRows_; // of S, where they are known
   std::optional<int64_t> rest_;    // of them, behind whole tiles
   int rows_ = 0;                   // of a tile
@@ -157,9 +160,9 @@ private:
   bool first_ = true;
 };
 
-/// One vector with the totals of rows, a power of two of them: vectors of `width` partial sums for
-/// one element after the other, halved until one is left.
-mlir::Value totals(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> rows, int64_t width);
+/// One vector with the totals of elements, a power of two of them: vectors of `width` partial sums
+/// for one element after the other, halved until one is left.
+mlir::Value totals(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> vectors, int64_t width);
 
 /// Rows that a tile may have where their number is known: what is computed takes a register.
 inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }

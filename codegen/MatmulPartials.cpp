@@ -14,14 +14,14 @@ namespace {
 constexpr int kPartials = 16;
 // Chains of sums that keep both multipliers busy; and no more rows than memory likes to send.
 constexpr int kChains = 8, kMostRows = 4;
-// Of S that registers hold; how far in front rows are fetched.
-constexpr int64_t kHeldVectors = 20;
-constexpr int64_t kAheadBytes = 4096;
+// Of S that registers hold; what a tile of short rows reads.
+constexpr int64_t kHeldVectors = 20, kTileVectors = 32;
 } // namespace
 
 // S as it is for every row, where k is so short that 32 registers hold it.
 void MatmulEmitter::holdLeft() {
   held_.clear();
+  rowsOfVector_ = 1;
   const auto depth = k_.known(k_.sub(k1_, k0_));
   if (!depth || spec_.lanes * sizeOf(spec_.dtype) != 64 || *depth > kHeldVectors * spec_.lanes)
     return;
@@ -34,41 +34,69 @@ void MatmulEmitter::holdLeft() {
     held_.push_back(k_.loadVector(address, spec_.dtype, spec_.lanes, mask));
     heldMask_ = mask;
   }
+  if (*depth >= spec_.lanes || spec_.lanes % *depth || !spec_.right.strides[2].is(*depth))
+    return;
+  // A vector of V has several rows, from end to end.
+  rowsOfVector_ = static_cast<int>(spec_.lanes / *depth);
+  SmallVector<int64_t> lanes;
+  for (int64_t lane = 0; lane < spec_.lanes; ++lane)
+    lanes.push_back(lane % *depth);
+  repeated_ = vector::ShuffleOp::create(k_.builder(), k_.loc(), held_[0], held_[0], lanes);
 }
 
-// Where the hardware does not run far enough ahead by itself: in the last cache, and along short
-// rows.
-static bool isFetchedAhead(const MatmulSpec& spec) {
-  constexpr int64_t kLastCache = 16 << 20, kLongRow = 1024;
+// A row's vectors, a power of two of them, as one.
+static Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
+  for (size_t count = sums.size() / 2; count > 0; count /= 2)
+    for (size_t i = 0; i < count; ++i)
+      sums[i] = arith::AddFOp::create(k.builder(), k.loc(), sums[i], sums[i + count]);
+  return sums[0];
+}
+
+// How far in front rows are fetched where the hardware does not run far enough ahead by itself: in
+// the last cache, and along short rows; more of these where they come from memory.
+static int64_t aheadBytes(const MatmulSpec& spec) {
+  constexpr int64_t kLastCache = 16 << 20, kLongRow = 1024, kNear = 4096, kFar = 16384;
   const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
-  return spec.right.strides[2].isDynamic() || spec.v.isDynamic() || apart < kLongRow ||
-         apart * spec.v.value <= kLastCache;
+  if (spec.right.strides[2].isDynamic() || spec.v.isDynamic() || apart * spec.v.value <= kLastCache)
+    return kNear;
+  return apart < kLongRow ? kFar : 0;
 }
 
-// Row after row from end to end, as memory likes it best.
+// Row after row from end to end, as memory likes it best. A vector has the partial sums of a row,
+// or of several.
 MatmulEmitter::Vectors MatmulEmitter::heldRows(Value v0, int rows) {
-  const int vectors = kPartials / spec_.lanes;
-  Vectors sums(static_cast<size_t>(rows * vectors), zeros(spec_.lanes));
-  const bool ahead = isFetchedAhead(spec_);
-  for (int i = 0; i < rows; ++i)
+  const auto chains = static_cast<size_t>(std::max(1, kPartials / spec_.lanes));
+  const int together = rows > 1 ? rowsOfVector_ : 1;
+  const int64_t ahead = aheadBytes(spec_) / sizeOf(spec_.dtype);
+  Vectors sums;
+  for (int i = 0; i < rows; i += together) {
+    Vectors sum(std::min(chains, held_.size()), zeros(spec_.lanes));
     for (size_t at = 0; at < held_.size(); ++at) {
-      Value mask = at + 1 == held_.size() ? heldMask_ : nullptr;
+      Value mask = at + 1 == held_.size() && together == 1 ? heldMask_ : nullptr;
       Value k = k_.add(k0_, k_.i64(static_cast<int64_t>(at) * spec_.lanes));
       Value row = k_.add(v0, k_.i64(i));
-      if (ahead)
+      if (ahead > 0)
         k_.prefetch(k_.address(k_.pointer(spec_.right.arg), spec_.right.dtype,
-                               offset(spec_.right, nullptr, row,
-                                      k_.add(k, k_.i64(kAheadBytes / sizeOf(spec_.dtype))))));
+                               offset(spec_.right, nullptr, row, k_.add(k, k_.i64(ahead)))));
       Value right = rightVector(row, k, alongK, spec_.lanes, mask);
-      Value& sum = sums[static_cast<size_t>(i * vectors) + at % static_cast<size_t>(vectors)];
-      sum = math::FmaOp::create(k_.builder(), k_.loc(), right, held_[at], sum);
+      Value left = together > 1 ? repeated_ : held_[at];
+      sum[at % chains] = math::FmaOp::create(k_.builder(), k_.loc(), right, left, sum[at % chains]);
     }
+    sums.push_back(inOne(k_, std::move(sum)));
+  }
   return sums;
+}
+
+// Of rows that are short, as many as make a vector of totals; else as many as memory likes to send.
+int MatmulEmitter::rowsOfPartials() const {
+  const int rows = std::clamp(kChains * spec_.lanes / kPartials, 1, kMostRows);
+  const auto held = static_cast<int64_t>(held_.size());
+  return held > 0 && held * spec_.lanes <= kTileVectors * rowsOfVector_ ? spec_.lanes : rows;
 }
 
 void MatmulEmitter::partialSums() {
   holdLeft();
-  const int rows = std::clamp(kChains * spec_.lanes / kPartials, 1, kMostRows);
+  const int rows = rowsOfPartials();
   Value wholeEnd = k_.add(v0_, k_.roundDown(k_.sub(v1_, v0_), rows));
   k_.loop(v0_, wholeEnd, rows, [&](Value v) { partialRows(v, rows); });
   if (rows > 1)
@@ -116,47 +144,70 @@ MatmulEmitter::Vectors MatmulEmitter::longRows(Value v0, int rows) {
   const auto known = k_.known(depth);
   if (!known || *known % kPartials)
     sums = partialStep(right, apart, whole, k_.sub(k1_, whole), sums);
-  return sums;
+  Vectors added;
+  const size_t each = sums.size() / static_cast<size_t>(rows);
+  for (size_t i = 0; i < sums.size(); i += each)
+    added.push_back(inOne(k_, Vectors(ArrayRef(sums).slice(i, each))));
+  return added;
 }
 
-// Of vectors that hold `width` partial sums of some rows each: i is added to i + width / 2. Two
-// vectors become one that has the rows of both.
+// Of vectors that hold `width` partial sums of some elements each: i is added to i + width / 2. In
+// the result elements of a and b take turns, so that half of what is added is a blend.
 static Value halved(KernelBuilder& k, Value a, Value b, int64_t width) {
-  const int64_t lanes = cast<VectorType>(a.getType()).getNumElements();
-  SmallVector<int64_t> low, high;
-  for (int64_t row = 0; row < (b ? 2 : 1) * lanes / width; ++row)
-    for (int64_t i = 0; i < width / 2; ++i) {
-      low.push_back(row * width + i);
-      high.push_back(row * width + i + width / 2);
-    }
-  Value x = vector::ShuffleOp::create(k.builder(), k.loc(), a, b ? b : a, low);
-  Value y = vector::ShuffleOp::create(k.builder(), k.loc(), a, b ? b : a, high);
+  const int64_t lanes = cast<VectorType>(a.getType()).getNumElements(), half = width / 2;
+  SmallVector<int64_t> blend, across;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    const bool low = lane % width < half;
+    blend.push_back(low ? lane : lanes + lane);
+    across.push_back(low ? lane + half : lanes + lane - half);
+  }
+  Value x = vector::ShuffleOp::create(k.builder(), k.loc(), a, b, blend);
+  Value y = vector::ShuffleOp::create(k.builder(), k.loc(), a, b, across);
   return arith::AddFOp::create(k.builder(), k.loc(), x, y);
 }
 
-Value totals(KernelBuilder& k, SmallVector<Value> rows, int64_t width) {
-  while (width > 1) {
-    SmallVector<Value> next;
-    for (size_t i = 0; i < rows.size(); i += 2)
-      next.push_back(halved(k, rows[i], rows.size() > 1 ? rows[i + 1] : Value(), width));
-    rows = std::move(next);
-    width /= 2;
+// Of one vector: the result has half its lanes.
+static Value halved(KernelBuilder& k, Value a, int64_t width) {
+  SmallVector<int64_t> low, high;
+  for (int64_t lane = 0; lane < cast<VectorType>(a.getType()).getNumElements(); ++lane)
+    (lane % width < width / 2 ? low : high).push_back(lane);
+  Value x = vector::ShuffleOp::create(k.builder(), k.loc(), a, a, low);
+  Value y = vector::ShuffleOp::create(k.builder(), k.loc(), a, a, high);
+  return arith::AddFOp::create(k.builder(), k.loc(), x, y);
+}
+
+Value totals(KernelBuilder& k, SmallVector<Value> vectors, int64_t width) {
+  const int64_t each = cast<VectorType>(vectors.front().getType()).getNumElements() / width;
+  SmallVector<SmallVector<int64_t>> elements(vectors.size()); // of each vector
+  for (size_t i = 0; i < vectors.size(); ++i)
+    for (int64_t element = 0; element < each; ++element)
+      elements[i].push_back(static_cast<int64_t>(i) * each + element);
+  for (; width > 1; width /= 2) {
+    const size_t half = vectors.size() / 2;
+    if (half == 0)
+      vectors[0] = halved(k, vectors[0], width);
+    for (size_t i = 0; i < half; ++i) {
+      vectors[i] = halved(k, vectors[i], vectors[i + half], width);
+      SmallVector<int64_t> both;
+      for (auto [a, b] : llvm::zip(elements[i], elements[i + half]))
+        both.append({a, b});
+      elements[i] = both;
+    }
+    vectors.truncate(std::max<size_t>(1, half));
   }
-  return rows.front();
+  if (llvm::is_sorted(elements[0]))
+    return vectors[0];
+  SmallVector<int64_t> places(elements[0].size());
+  for (size_t i = 0; i < places.size(); ++i)
+    places[static_cast<size_t>(elements[0][i])] = static_cast<int64_t>(i);
+  return vector::ShuffleOp::create(k.builder(), k.loc(), vectors[0], vectors[0], places);
 }
 
 void MatmulEmitter::partialRows(Value v0, int rows) {
-  const int vectors = kPartials / spec_.lanes;
   const Vectors sums = held_.empty() ? longRows(v0, rows) : heldRows(v0, rows);
-  Vectors first;
-  for (int i = 0; i < rows; ++i) {
-    Vectors row(sums.begin() + i * vectors, sums.begin() + (i + 1) * vectors);
-    for (int count = vectors / 2; count > 0; count /= 2)
-      for (int j = 0; j < count; ++j)
-        row[j] = arith::AddFOp::create(k_.builder(), k_.loc(), row[j], row[j + count]);
-    first.push_back(row[0]);
-  }
-  storeAlong(totals(k_, first, std::min(kPartials, spec_.lanes)), k_.i64(0), v0, 2, nullptr);
+  const auto vectors = static_cast<int>(sums.size());
+  const int64_t width = vectors < rows ? spec_.lanes / rowsOfVector_ : spec_.lanes;
+  storeAlong(totals(k_, sums, std::min<int64_t>(kPartials, width)), k_.i64(0), v0, 2, nullptr);
 }
 
 } // namespace diptych::codegen

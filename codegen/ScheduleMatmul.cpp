@@ -80,13 +80,17 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
          (isRight(last->operands[0]) || isRight(last->operands[1]));
 }
 
-// One row by rows of V that lie along k: read from end to end, if k may be summed in parts.
-constexpr int64_t kLeastDepth = 64;
+// One row by rows of V that lie along k: read from end to end, if k may be summed in parts. Of
+// short rows where 64 bytes hold whole ones, whatever the machine's vectors are.
 bool hasPartialSums(const MatmulSpec& spec, const ScheduleOptions& options) {
+  constexpr int64_t kLeastDepth = 16;
   const Access &left = spec.left, &right = spec.right;
+  const int64_t k = spec.k.value;
+  const bool whole =
+      k > 1 && 64 / sizeOf(spec.dtype) % k == 0 && (right.strides[2].is(k) || spec.v.is(1));
   return options.contract && !options.gpu && spec.lines.empty() && spec.s.is(1) &&
          left.strides[3].is(1) && right.strides[3].is(1) &&
-         (!right.strides[2].is(1) || spec.v.is(1)) && spec.k.value >= kLeastDepth;
+         (!right.strides[2].is(1) || spec.v.is(1)) && (k >= kLeastDepth || whole);
 }
 
 runtime::MatmulShape shapeOf(const MatmulSpec& spec) {

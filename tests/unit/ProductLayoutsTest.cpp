@@ -155,6 +155,8 @@ template <class T> void expectParts(const Product& size, dt::DType dtype) {
   for (const int threads : {1, 3}) {
     const Threads scope(threads);
     EXPECT_TRUE(sameBits(f(x, y), expected)) << size.m << " x " << size.k << " x " << size.n;
+    if (size.k >= 16) // shorter rows only where they lie together
+      EXPECT_TRUE(sameBits(f(wide(x), y), expected)) << size.m << " x " << size.k << ", wide";
   }
 }
 
@@ -162,10 +164,20 @@ TEST(ProductLayouts, MatrixTimesVectorIsSummedInParts) {
   for (const Product& size :
        {Product{37, 64, 1}, Product{150, 1111, 1}, Product{9, 5000, 1}, Product{5, 9001, 1},
         Product{1, 300, 1}, Product{3000, 158, 1}, Product{37, 65, 1}, Product{10, 160, 1},
-        Product{11, 161, 1}, Product{9, 319, 1}, Product{13, 321, 1}}) {
+        Product{11, 161, 1}, Product{9, 319, 1}, Product{13, 321, 1}, Product{43, 16, 1},
+        Product{37, 17, 1}, Product{301, 24, 1}, Product{50, 40, 1}}) {
     expectParts<double>(size, dt::f64);
     expectParts<float>(size, dt::f32);
   }
+}
+
+// Whole rows in 64 bytes.
+TEST(ProductLayouts, ShortRowsAreSummedInParts) {
+  for (const int64_t rows : {1, 5, 16, 37, 3001})
+    for (const int64_t k : {2, 4, 8}) {
+      expectParts<double>({rows, k, 1}, dt::f64);
+      expectParts<float>({rows, k, 1}, dt::f32);
+    }
 }
 
 // Columns behind whole vectors of 64 bytes, at most half of one: as many sums to an element as 64
