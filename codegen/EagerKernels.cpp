@@ -129,9 +129,10 @@ KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int la
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
   spec.pack = variant == kPackedRows || variant == kPackedColumns;
-  spec.sweep = variant == kSweptRows;
+  const bool sweeps = variant == kSweptRows;
+  spec.way = sweeps ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
   const bool narrow = variant == kNarrow;
-  if (spec.pack || spec.sweep || narrow)
+  if (spec.pack || sweeps || narrow)
     variant = variant == kPackedColumns || narrow ? kColumns : kRows;
   spec.dtype = dtype;
   spec.k = Size::param(0);
@@ -152,7 +153,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   // Of tiles that turn V: registers hold some steps of it too.
   const bool turns = narrow || (variant == kColumns && !spec.pack && dtype == DType::f32);
-  spec.rows = vectorBytes != 64 ? 4 : turns ? 8 : 12;
+  spec.rows = vectorRegisters(vectorBytes) == 16 ? 4 : turns ? 8 : 12;
   return {spec};
 }
 
@@ -179,7 +180,7 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
   if (variant == kColumns)
     spec.sResult = 1;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.rows = vectorBytes == 64 ? 12 : 4;
+  spec.rows = vectorRegisters(vectorBytes) == 32 ? 12 : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);
   spec.panelWidth = static_cast<int>(kConvolutionPanelBytes / sizeOf(dtype));
   return {spec};

@@ -12,10 +12,13 @@
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <sched.h>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 namespace diptych::codegen {
 
@@ -28,12 +31,16 @@ double seconds() {
 constexpr size_t kMostThreads = 4;
 
 // As many as the calling thread has CPUs: one that is bound to a single CPU compiles alone.
-size_t compileThreads() {
-  cpu_set_t cpus;
-  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0)
-    return 1;
-  return std::min(kMostThreads, static_cast<size_t>(CPU_COUNT(&cpus)));
+size_t cpus() {
+#ifdef __linux__
+  cpu_set_t own;
+  return sched_getaffinity(0, sizeof own, &own) == 0 ? static_cast<size_t>(CPU_COUNT(&own)) : 1;
+#else
+  return std::max(1u, std::thread::hardware_concurrency());
+#endif
 }
+
+size_t compileThreads() { return std::min(kMostThreads, cpus()); }
 
 // What one compile thread needs for itself. Making it takes milliseconds, so it is kept.
 struct Worker {

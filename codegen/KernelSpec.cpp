@@ -114,8 +114,8 @@ public:
     lines(spec.lines);
     for (int64_t value :
          {int64_t{spec.rangeOverV}, int64_t{spec.byTiles}, int64_t{spec.rangeOverBlocks},
-          spec.depth, spec.partBlocks, int64_t{spec.upper}, int64_t{spec.pack}, int64_t{spec.sweep},
-          int64_t{spec.partialSums}, spec.tail})
+          spec.depth, spec.partBlocks, int64_t{spec.upper}, int64_t{spec.pack},
+          static_cast<int64_t>(spec.way), spec.tail})
       number(value);
     number(spec.lanes);
     number(spec.rows);

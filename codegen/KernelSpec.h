@@ -27,6 +27,10 @@ struct Size {
   int slot = -1;
 };
 
+/// How many registers hold a vector of so many bytes: AVX-512 has twice as many as what is
+/// narrower.
+constexpr int vectorRegisters(int64_t bytes) { return bytes == 64 ? 32 : 16; }
+
 /// An operand in memory as the loops see it: element offset + sum of index * stride.
 struct Access {
   int arg = 0;
@@ -145,14 +149,18 @@ struct MatmulSpec {
   /// Stored instead of a sum: the last of these lines, in which a load of the result's argument is
   /// the sum. Strides in the order above. For CPUs, where sums have one block.
   std::vector<Line> after;
-  bool pack = false;  // V is copied first, a panel for many tiles
-  bool sweep = false; // V is read from end to end for each row of S, of which there should be one
-  /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
-  /// sum k mod 16. S and V lie along k.
-  bool partialSums = false;
+  bool pack = false; // V is copied first, a panel for many tiles
+  enum class Way : uint8_t {
+    tiles, // of rows by vectors
+    sweep, // V is read from end to end for each row of S, of which there should be one
+    /// There is one row, and k is summed like an axis (NestSpec's folds): element k goes to partial
+    /// sum k mod 16. S and V lie along k.
+    partialSums
+  };
+  Way way = Way::tiles;
   /// So many columns behind whole vectors of 64 bytes, at most half of one, have partial sums: in
   /// a block element k goes to number k mod p, as many as fit in 64 bytes for all of them. S lies
-  /// along k, V along v.
+  /// along k, V along v. Of tiles only.
   int64_t tail = 0;
   int lanes = 8;
   int rows = 8; // of the register tile

@@ -15,7 +15,6 @@ using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2;             // of a whole tile
-constexpr int kMostSums = 26;           // in registers of 64 bytes
 constexpr int kFewerRows[] = {4, 2, 1}; // of tiles for what is left over, where that is not known
 // What one copy of a panel serves: as much of S as the last cache holds for all threads.
 constexpr int64_t kServedBytes = 8 << 20;
@@ -113,7 +112,7 @@ void MatmulEmitter::blocks() {
 // fewer of them stay in it.
 int MatmulEmitter::vectorsOfPanel() const {
   if (!spec_.s.is(1) || spec_.pack)
-    return transposed() && rows_ * kVectors > kMostSums ? 1 : kVectors;
+    return transposed() && rows_ * kVectors > mostSums() ? 1 : kVectors;
   const Size& apart = spec_.right.strides[2];
   const bool collides =
       !apart.isDynamic() && runtime::sharesSets(apart.value * sizeOf(spec_.dtype));
@@ -122,12 +121,14 @@ int MatmulEmitter::vectorsOfPanel() const {
 
 void MatmulEmitter::panel(Value k0, Value k1, bool first) {
   k0_ = k0, k1_ = k1, first_ = first;
-  if (spec_.partialSums)
-    return partialSums();
-  if (spec_.sweep)
-    return sweep();
-  if (const auto columns = k_.known(k_.sub(v1_, v0_)); columns && isOneRow())
-    return rowPanels(*columns);
+  switch (spec_.way) {
+  case MatmulSpec::Way::partialSums: return partialSums();
+  case MatmulSpec::Way::sweep: return sweep();
+  case MatmulSpec::Way::tiles: return isOneRow() ? rowPanels() : allColumns();
+  }
+}
+
+void MatmulEmitter::allColumns() {
   if (spec_.tail == 0)
     return wholeColumns(v1_);
   Value end = k_.min(v1_, k_.i64(spec_.v.value - spec_.tail));
@@ -210,7 +211,7 @@ void MatmulEmitter::overTiles(Tile tile) {
       if (spec_.pack && !transposed() && size == rows && !tile.isTail)
         fetchNextPanel(tile);
       // In equal parts that registers hold.
-      const int most = spec_.lanes * sizeOf(spec_.dtype) == 64 ? kMostSums : kMostSums / 2;
+      const int most = mostSums();
       for (int parts = (size * tile.vectors + most - 1) / most, done = 0; parts > 0; --parts) {
         tile.s0 = k_.add(s, k_.i64(done));
         tile.rows = (size - done + parts - 1) / parts;

@@ -37,6 +37,7 @@ private:
   int vectorsOfPanel() const;
   void panel(mlir::Value k0, mlir::Value k1, bool first);
   bool joinsLast(int64_t columns) const;
+  void allColumns();
   /// Columns from v0_ on.
   void wholeColumns(mlir::Value end);
   void overRows(Tile tile);
@@ -109,7 +110,7 @@ private:
   // MatmulOneRow.cpp: one row of S, all columns of V at once, perhaps of several batches.
   bool isOneRow() const;
   int batchesAtOnce() const;
-  void rowPanels(int64_t columns);
+  void rowPanels();
   void rowPanel(mlir::Value v, int vectors, mlir::Value mask);
   mlir::Value startOfRow(const Access& access, mlir::Value batch, mlir::Value v);
 
@@ -132,6 +133,8 @@ private:
                    llvm::function_ref<void(mlir::Value at, mlir::Value mask)> body);
   mlir::Value sumAddress(mlir::Value v, mlir::Value at);
   int64_t alignment() const { return int64_t{spec_.lanes} * sizeOf(spec_.dtype); }
+  int registers() const { return vectorRegisters(alignment()); }
+  int mostSums() const { return registers() * 13 / 16; } // beside what they are made of
 
   mlir::Value offset(const Access& access, mlir::Value s, mlir::Value v, mlir::Value k);
   mlir::Value vIndex(const Tile& tile, int vector);

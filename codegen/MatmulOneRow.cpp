@@ -21,8 +21,9 @@ int64_t vectorsOf(const MatmulSpec& spec) { return (spec.v.value + spec.lanes - 
 } // namespace
 
 bool MatmulEmitter::isOneRow() const {
-  return spec_.s.is(1) && !spec_.v.isDynamic() && spec_.lines.empty() &&
-         spec_.right.strides[2].is(1) && !spec_.pack && !spec_.partialSums && !spec_.sweep;
+  const bool cut = spec_.rangeOverV && spec_.batch.is(1); // columns, for threads
+  return spec_.way == MatmulSpec::Way::tiles && spec_.s.is(1) && !spec_.v.isDynamic() && !cut &&
+         spec_.lines.empty() && spec_.right.strides[2].is(1) && !spec_.pack;
 }
 
 int MatmulEmitter::batchesAtOnce() const {
@@ -33,10 +34,8 @@ int MatmulEmitter::batchesAtOnce() const {
 }
 
 // Panels of the same width, but for the last.
-void MatmulEmitter::rowPanels(int64_t columns) {
-  const bool wide = spec_.lanes * sizeOf(spec_.dtype) == 64; // 32 registers, else 16
-  const int64_t most = wide ? 28 : 12;
-  const int64_t vectors = (columns + spec_.lanes - 1) / spec_.lanes;
+void MatmulEmitter::rowPanels() {
+  const int64_t columns = spec_.v.value, vectors = vectorsOf(spec_), most = registers() - 4;
   const int64_t panels = (vectors + most - 1) / most;
   const int64_t each = (vectors + panels - 1) / panels, width = each * spec_.lanes;
   Value wholeEnd = k_.add(v0_, k_.i64(columns / width * width));

@@ -23,7 +23,7 @@ void MatmulEmitter::holdLeft() {
   held_.clear();
   rowsOfVector_ = 1;
   const auto depth = k_.known(k_.sub(k1_, k0_));
-  if (!depth || spec_.lanes * sizeOf(spec_.dtype) != 64 || *depth > kHeldVectors * spec_.lanes)
+  if (!depth || registers() != 32 || *depth > kHeldVectors * spec_.lanes)
     return;
   for (int64_t at = 0; at < *depth; at += spec_.lanes) {
     Value mask =

@@ -53,8 +53,9 @@ bool isLongSum(const MatmulSpec& spec) {
 // strict numerics.
 constexpr int64_t kLongParts = 16, kLongDepth = 256, kLongResult = 1 << 16;
 bool isLongProduct(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return options.contract && !options.gpu && spec.batch.is(1) && !spec.partialSums &&
-         spec.s.value * spec.v.value <= kLongResult && spec.k.value >= 32 * kMatmulBlock;
+  return options.contract && !options.gpu && spec.batch.is(1) &&
+         spec.way != MatmulSpec::Way::partialSums && spec.s.value * spec.v.value <= kLongResult &&
+         spec.k.value >= 32 * kMatmulBlock;
 }
 
 // Whether V[k,v] is S[v,k], or that times what depends on k alone: C then is symmetric.
@@ -99,8 +100,20 @@ runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
           right.strides[2].value, sizeOf(spec.dtype), spec.rows};
 }
 
+bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
+  return !options.gpu && spec.lines.empty() && spec.result.strides[2].is(1) &&
+         runtime::sweepsRight(shapeOf(spec));
+}
+
+MatmulSpec::Way wayOf(const MatmulSpec& spec, const ScheduleOptions& options) {
+  if (choose(options.choices, hasPartialSums(spec, options)))
+    return MatmulSpec::Way::partialSums;
+  const bool swept = choose(options.choices, isSwept(spec, options));
+  return swept ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
+}
+
 bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return !options.gpu && !spec.partialSums && spec.v.value != spec.tail &&
+  return !options.gpu && spec.way == MatmulSpec::Way::tiles && spec.v.value != spec.tail &&
          runtime::packsRight(shapeOf(spec));
 }
 
@@ -108,15 +121,10 @@ bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
 // once, and registers still hold eight steps.
 bool isTall(const MatmulSpec& spec, const ScheduleOptions& options) {
   constexpr int kMostTall = 22;
-  return !options.gpu && !options.choices && options.vectorBytes == 64 &&
-         spec.dtype == DType::f32 && !spec.partialSums && spec.lines.empty() &&
+  return !options.gpu && !options.choices && vectorRegisters(options.vectorBytes) == 32 &&
+         spec.dtype == DType::f32 && spec.way == MatmulSpec::Way::tiles && spec.lines.empty() &&
          spec.s.value > mostRows(spec) && spec.s.value <= kMostTall &&
          spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
-}
-
-bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return !options.gpu && !spec.partialSums && spec.lines.empty() && spec.result.strides[2].is(1) &&
-         runtime::sweepsRight(shapeOf(spec));
 }
 
 // Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in
@@ -132,7 +140,9 @@ int64_t tailOf(const Matrix& a, const Matrix& b, const ScheduleOptions& options)
   return fits && options.contract && !options.gpu && !options.choices ? tail : 0;
 }
 
-int rowsOf(const ScheduleOptions& options) { return options.vectorBytes == 64 ? 12 : 4; }
+int rowsOf(const ScheduleOptions& options) {
+  return vectorRegisters(options.vectorBytes) == 32 ? 12 : 4;
+}
 
 // What a thread gets at least: whole register tiles with work enough.
 void cutRange(ScheduledCall& call, const MatmulSpec& spec) {
@@ -197,8 +207,8 @@ void Scheduler::matmul(Operation* op) {
 
 void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) {
   spec.rows = rowsOf(options_);
-  spec.partialSums = choose(options_.choices, hasPartialSums(spec, options_));
-  if (spec.partialSums)
+  spec.way = wayOf(spec, options_);
+  if (spec.way == MatmulSpec::Way::partialSums)
     spec.depth = kFoldBlock;
   const int64_t apart = spec.left.strides[1].value * sizeOf(spec.dtype);
   if (choose(options_.choices, !options_.gpu && runtime::sharesSets(apart)))
@@ -206,7 +216,6 @@ void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) 
   else if (isTall(spec, options_))
     spec.rows = static_cast<int>(spec.s.value);
   spec.pack = choose(options_.choices, isPacked(spec, options_));
-  spec.sweep = choose(options_.choices, isSwept(spec, options_));
   // A panel that is copied had better be copied once.
   const int64_t panels = spec.pack ? 16 * spec.lanes : 0;
   spec.rangeOverV = choose(options_.choices,

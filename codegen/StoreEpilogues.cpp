@@ -21,7 +21,7 @@ bool isJoinable(const ConvolutionSpec& spec) {
 }
 
 bool isJoinable(const MatmulSpec& spec) {
-  return !spec.rangeOverBlocks && !spec.upper && !spec.partialSums && !spec.sweep && !spec.bias &&
+  return !spec.rangeOverBlocks && !spec.upper && spec.way == MatmulSpec::Way::tiles && !spec.bias &&
          spec.after.empty() && spec.k.value <= spec.depth;
 }
 
