@@ -117,13 +117,15 @@ private:
   // MatmulTail.cpp: the last columns, several partial sums to an element.
   static constexpr int64_t kTailBytes = 64;
   int tailLanes() const;
-  int tailWidth() const; // lanes for the columns of one step
+  int tailWidth() const;    // lanes for the columns of one step
+  int tailPartials() const; // sums to an element
+  int tailVectors() const;  // of 64 bytes, for the sums of a row
   void tail();
-  mlir::Value tailAddress(mlir::Value k);
+  mlir::Value tailAddress(mlir::Value k, int vector);
   void packTail(mlir::Value k, mlir::Value count, int partials);
   void packNarrowTail(int partials);
   void tailTile(const Tile& tile);
-  void finishTail(const Tile& tile, const Vectors& sums, int partials);
+  void finishTail(const Tile& tile, const Vectors& sums);
 
   // MatmulSweep.cpp: one row of S, rows of V from end to end.
   void sweep();

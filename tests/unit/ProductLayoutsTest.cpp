@@ -180,8 +180,9 @@ TEST(ProductLayouts, ShortRowsAreSummedInParts) {
     }
 }
 
-// Columns behind whole vectors of 64 bytes, at most half of one: as many sums to an element as 64
-// bytes hold for all of them, by turns, added by halving. Blocks of 1024, as for other columns.
+// Columns behind whole vectors of 64 bytes, at most half of one: as many sums to an element as 128
+// bytes hold for all of them, and 64 for one, by turns, added by halving. Blocks of 1024, as for
+// other columns.
 template <class T> T inTail(const T* x, const T* y, int64_t k, int64_t stride, int64_t parts) {
   T total = 0;
   for (int64_t block = 0; block < k; block += 1024) {
@@ -199,7 +200,8 @@ template <class T> T inTail(const T* x, const T* y, int64_t k, int64_t stride, i
 template <class T> void expectTail(const Product& size, dt::DType dtype) {
   const auto [m, k, n] = size;
   const int64_t lanes = 64 / dt::sizeOf(dtype), tail = n % lanes;
-  const auto parts = lanes / static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tail)));
+  const auto width = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(tail)));
+  const int64_t parts = std::min(lanes, 2 * lanes / width);
   const auto x = dt::randn({m, k}, dtype), y = dt::randn({k, n}, dtype);
   const auto a = x.to_vector<T>(), b = y.to_vector<T>();
   std::vector<T> expected;
