@@ -159,8 +159,8 @@ struct MatmulSpec {
   };
   Way way = Way::tiles;
   /// So many columns behind whole vectors of 64 bytes, at most half of one, have partial sums: in
-  /// a block element k goes to number k mod p, as many as fit in 64 bytes for all of them. S lies
-  /// along k, V along v. Of tiles only.
+  /// a block element k goes to number k mod p, as many as fit in 128 bytes for all of them and in
+  /// 64 for one. S lies along k, V along v. Of tiles only.
   int64_t tail = 0;
   int lanes = 8;
   int rows = 8; // of the register tile
