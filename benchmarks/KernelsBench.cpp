@@ -80,6 +80,7 @@ BENCHMARK_CAPTURE(reduction, columns, 0)
     ->Args({1000, 300})
     ->Args({100000, 8})
     ->Args({300000, 8})
+    ->Args({20000, 500})
     ->Args({8, 100000})
     ->UseRealTime();
 

@@ -82,7 +82,7 @@ void fusedRows(benchmark::State& state, dt::DType dtype) {
 }
 
 // Sums over the rows of a matrix, a sum a column.
-void columnSums(benchmark::State& state, dt::DType dtype) {
+void columnSums(benchmark::State& state, dt::DType dtype, bool jitted) {
   const OneThread scope;
   const Tensor x = dt::randn({state.range(0), state.range(1)}, dtype);
   const auto total = [](const Tensor& x) { return dt::sum(x, 0); };
@@ -91,14 +91,28 @@ void columnSums(benchmark::State& state, dt::DType dtype) {
     return;
   const int64_t bytes = x.numel() * dt::sizeOf(dtype);
   timed(state, "B/s", static_cast<double>(bytes), dt::bench::readRate(bytes),
-        [&] { return compiled(x); });
+        [&] { return jitted ? compiled(x) : total(x); });
 }
 
 void matrices(benchmark::internal::Benchmark* b) {
-  b->Args({1000, 300})->Args({20000, 500})->Args({20000, 512})->Args({200000, 8})->UseRealTime();
+  b->Args({1000, 300})
+      ->Args({20000, 100})
+      ->Args({20000, 500})
+      ->Args({20000, 512})
+      ->Args({5000, 2048})
+      ->Args({200000, 8})
+      ->Args({600000, 16})
+      ->UseRealTime();
 }
-BENCHMARK_CAPTURE(columnSums, f64, dt::f64)->Name("one_thread/column_sums/f64")->Apply(matrices);
-BENCHMARK_CAPTURE(columnSums, f32, dt::f32)->Name("one_thread/column_sums/f32")->Apply(matrices);
+#define COLUMN_SUMS(NAME, JITTED)                                                                  \
+  BENCHMARK_CAPTURE(columnSums, NAME##_f64, dt::f64, JITTED)                                       \
+      ->Name("one_thread/" #NAME "/f64")                                                           \
+      ->Apply(matrices);                                                                           \
+  BENCHMARK_CAPTURE(columnSums, NAME##_f32, dt::f32, JITTED)                                       \
+      ->Name("one_thread/" #NAME "/f32")                                                           \
+      ->Apply(matrices)
+COLUMN_SUMS(column_sums, true);
+COLUMN_SUMS(eager_column_sums, false);
 
 void sizes(benchmark::internal::Benchmark* b) {
   b->Args({170, 300, 8})

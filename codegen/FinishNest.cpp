@@ -131,16 +131,24 @@ int64_t widestOf(const NestSpec& nest) {
   return widest;
 }
 
+bool isShort(const NestSpec& nest) {
+  return nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
+}
+
+bool isTiled(const NestSpec& nest, const ScheduleOptions& options) {
+  return !options.gpu && nest.folds.size() == 1 && nest.stores.empty() && isShort(nest) &&
+         choose(options.choices, runtime::foldsTiles(columnShapeOf(nest)));
+}
+
 // A column fold reads a row of `lanes` elements at every step: a long run of memory is worth more
 // registers than the machine has, since the partials live in the L1 cache anyway. Where threads
 // share the columns, there are two such rows at least.
 int columnLanes(const NestSpec& nest, int lanes, int vectorBytes) {
   const int64_t extent = nest.extents[nest.vectorLoop].value;
   lanes = lanesWithin(nest.extents[nest.vectorLoop], lanes);
-  const bool isShort = nest.lines.size() <= kShortBody && nest.cost() <= kCheapBody;
-  if (isShort && foldsTiles(nest))
+  if (nest.tiles)
     return std::min(lanes, vectorBytes / static_cast<int>(widestOf(nest)));
-  const int most = isShort ? kColumnVectors * lanes : lanes;
+  const int most = isShort(nest) ? kColumnVectors * lanes : lanes;
   const int rows = nest.vectorLoop == 0 ? 2 : 1;
   while (2 * lanes <= most && 2 * rows * lanes <= extent)
     lanes *= 2;
@@ -168,6 +176,7 @@ int nativeLanes(const NestSpec& nest, int vectorBytes) {
 
 void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   simplifyLoops(nest);
+  nest.tiles = false;
   nest.maskRegisters = !options.gpu && options.vectorBytes == 64;
   const int last = static_cast<int>(nest.extents.size()) - 1;
   if (nest.folds.empty()) {
@@ -191,6 +200,7 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   // Any choice gives the same bits: 16 partials are lanes of a row or slots of a column.
   const bool rows = last == 0 || ((options.gpu || !hasRaggedRows(nest)) && readsRows(nest));
   nest.vectorLoop = rows ? last : last - 1;
+  nest.tiles = !rows && isTiled(nest, options);
   nest.lanes = rows
                    ? kFoldLanes
                    : columnLanes(nest, nativeLanes(nest, options.vectorBytes), options.vectorBytes);

@@ -15,10 +15,10 @@ constexpr int64_t kUnrolledOperations = 256;
 // A fold of one vector, of so many bytes, with so few lines has its partials in registers.
 constexpr int64_t kRegisterBytes = 64;
 constexpr size_t kRegisterLines = 6;
-// Tiles of columns: so many bytes of a row, and so many rows before the next vector's turn, which
-// the second cache holds.
-constexpr int64_t kTileBytes = 4096;
-constexpr int64_t kTileRows = 128;
+// Tiles of columns: so many bytes of a row, of which the second cache holds 16 partials; and rows
+// that share a partial and are read side by side, fewer for what is left.
+constexpr int64_t kTileBytes = 8192;
+constexpr int kRowsTogether[] = {8, 2};
 } // namespace
 
 void NestEmitter::foldColumns() {
@@ -161,9 +161,9 @@ bool NestEmitter::fitsRegisters() const {
 
 //===-- Long columns in tiles ----------------------------------------------------------------===//
 
-// Vector by vector, a long column would be read a cache line a row, from page to page: memory gives
-// half of what it can. A tile of some rows is read as it lies, into the second cache, and each
-// vector of it adds them to its partials in registers.
+// A tile is some columns of all rows. Its 16 partials of each column lie in memory, which the
+// nearest caches hold, and rows are read from end to end, some that share a partial side by side:
+// a partial is loaded and stored once for these.
 
 // Of loads that vectors read along columns: the largest distance of rows, in bytes.
 static int64_t rowBytes(const NestSpec& nest) {
@@ -181,24 +181,9 @@ bool leavesCache(const NestSpec& nest) {
   return !columns.isDynamic() && !rows.isDynamic() && rowBytes(nest) * rows.value > kCaches;
 }
 
-bool foldsTiles(const NestSpec& nest) {
-  const int64_t size = nest.folds.empty() ? 0 : sizeOf(nest.lines[nest.folds[0].line].dtype);
-  constexpr int64_t kSameSet =
-      2048; // rows so far apart, or a multiple, share sets of the nearest cache
-  if (nest.tiles)
-    return true;
-  return nest.folds.size() == 1 && nest.stores.empty() && leavesCache(nest) &&
-         rowBytes(nest) % kSameSet != 0 && nest.extents.back().value > kTileRows &&
-         nest.extents[nest.vectorLoop].value * size > kRegisterBytes && size >= 4;
-}
-
-// 1 KB of a row, where two threads find as much.
-int64_t columnsAtLeast(const NestSpec& nest) {
-  constexpr int64_t kStretchBytes = 1024;
-  if (!foldsTiles(nest))
-    return nest.lanes;
-  const int64_t half = (nest.extents[0].value / 2 + nest.lanes - 1) / nest.lanes * nest.lanes;
-  return std::min(half, kStretchBytes / sizeOf(nest.lines[nest.folds[0].line].dtype));
+runtime::ColumnShape columnShapeOf(const NestSpec& nest) {
+  return {nest.extents.back().value, nest.extents[nest.vectorLoop].value, rowBytes(nest),
+          sizeOf(nest.lines[nest.folds[0].line].dtype)};
 }
 
 /// Sums of a tile's columns in memory: by number of a sum, then by column.
@@ -218,9 +203,10 @@ void NestEmitter::foldTiles(int depth) {
   k_.loop(from, to, columns, [&](Value first) {
     const Tile tile{sums, first, k_.min(k_.add(first, k_.i64(columns)), to), width};
     sumTile(tile);
+    Value all = sumsOf(tile, k_.i64(kPartials + 1));
     forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
       index_[depth] = column;
-      storeTotals({loadSum(tile, kPartials + 1, column)}, true);
+      storeTotals({loadSum(all, column)}, true);
       return Values();
     });
   });
@@ -228,17 +214,14 @@ void NestEmitter::foldTiles(int depth) {
 
 // The canonical order's levels: sums of blocks are added to that of a group, these to the last one.
 void NestEmitter::sumTile(const Tile& tile) {
-  constexpr int kOfGroup = kPartials, kOfAll = kPartials + 1;
   const Fold& fold = spec_.folds[0];
-  const auto clear = [&](int from, int to) {
-    eachColumn(tile, [&](Value column) {
-      for (int sum = from; sum < to; ++sum)
-        storeSum(identity(fold, spec_.lanes), tile, sum, column);
-    });
+  Value ofGroup = sumsOf(tile, k_.i64(kPartials)), ofAll = sumsOf(tile, k_.i64(kPartials + 1));
+  const auto clear = [&](Value sums) {
+    eachColumn(tile, [&](Value column) { storeSum(identity(fold, spec_.lanes), sums, column); });
   };
-  const auto addTo = [&](int sum, function_ref<Value(Value)> term) {
+  const auto addTo = [&](Value sums, function_ref<Value(Value)> term) {
     eachColumn(tile, [&](Value column) {
-      storeSum(combine(fold, loadSum(tile, sum, column), term(column)), tile, sum, column);
+      storeSum(combine(fold, loadSum(sums, column), term(column)), sums, column);
     });
   };
   const auto pieces = [&](Value from, Value to, int64_t step,
@@ -246,39 +229,61 @@ void NestEmitter::sumTile(const Tile& tile) {
     k_.loop(from, to, step,
             [&](Value begin) { piece(begin, k_.min(k_.add(begin, k_.i64(step)), to)); });
   };
-  clear(kOfAll, kOfAll + 1);
+  clear(ofAll);
   pieces(k_.i64(0), k_.size(spec_.extents[last_]), kFoldGroup, [&](Value group, Value groupEnd) {
-    clear(kOfGroup, kOfGroup + 1);
+    clear(ofGroup);
     pieces(group, groupEnd, kFoldBlock, [&](Value block, Value blockEnd) {
-      clear(0, kPartials);
-      pieces(block, blockEnd, kTileRows, [&](Value r, Value end) { addRows(tile, r, end); });
-      addTo(kOfGroup, [&](Value column) { return totalOf(tile, column); });
+      k_.loop(k_.i64(0), k_.i64(kPartials), 1, [&](Value p) { clear(sumsOf(tile, p)); });
+      sumBlock(tile, block, blockEnd);
+      addTo(ofGroup, [&](Value column) { return totalOf(tile, column); });
     });
-    addTo(kOfAll, [&](Value column) { return loadSum(tile, kOfGroup, column); });
+    addTo(ofAll, [&](Value column) { return loadSum(ofGroup, column); });
   });
 }
 
-// Rows r to end, r being a multiple of 16.
-void NestEmitter::addRows(const Tile& tile, Value r, Value end) {
+// Rows r, r + 16, r + 32, ... are added together, then r + 1, r + 17, ...
+void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
+  for (int rows : kRowsTogether) {
+    const int64_t step = int64_t{rows} * kPartials;
+    Value until = k_.add(from, k_.roundDown(k_.sub(end, from), step));
+    k_.loop(from, until, step, [&](Value r) {
+      k_.loop(k_.i64(0), k_.i64(kPartials), 1,
+              [&](Value p) { addRows(tile, p, k_.add(r, p), rows); });
+    });
+    from = until;
+  }
+  k_.loop(from, end, 1, [&](Value row) {
+    Value p = arith::AndIOp::create(k_.builder(), k_.loc(), row, k_.i64(kPartials - 1));
+    addRows(tile, p, row, 1);
+  });
+}
+
+// Where rows begin stands in front of the loop over columns: it would be found for each vector.
+void NestEmitter::addRows(const Tile& tile, Value partial, Value row, int count) {
   const Fold& fold = spec_.folds[0];
+  Values rows;
+  SmallVector<llvm::DenseMap<const Access*, Value>> starts(static_cast<size_t>(count));
+  index_[last_ - 1] = k_.i64(0);
+  for (int i = 0; i < count; ++i) {
+    rows.push_back(index_[last_] = k_.add(row, k_.i64(int64_t{i} * kPartials)));
+    for (const Line& line : spec_.lines)
+      if (auto* load = std::get_if<Line::Load>(&line.what); load && dependsOn(line, last_))
+        starts[i][&load->from] =
+            k_.address(k_.pointer(load->from.arg), load->from.dtype, offsetOf(load->from));
+  }
+  Value sums = sumsOf(tile, partial);
   forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
     index_[last_ - 1] = column;
     emitLines(last_ - 1);
-    Values partials;
-    for (int p = 0; p < kPartials; ++p)
-      partials.push_back(loadSum(tile, p, column));
-    Value whole = k_.add(r, k_.roundDown(k_.sub(end, r), kPartials));
-    partials = sixteenAtOnce(r, whole, partials);
-    for (int p = 0; p < kPartials; ++p)
-      storeSum(partials[static_cast<size_t>(p)], tile, p, column);
-    k_.loop(whole, end, 1, [&](Value row) {
-      index_[last_] = row;
+    Value sum = loadSum(sums, column);
+    for (int i = 0; i < count; ++i) {
+      index_[last_] = rows[i];
+      starts_ = &starts[i];
       emitLines(last_);
-      Value place = sumAddress(tile, k_.sub(row, whole), column);
-      const DType dtype = partialType(fold);
-      Value sum = k_.loadVector(place, dtype, spec_.lanes, nullptr);
-      k_.storeVector(combine(fold, sum, elementOf(fold, true)), place, dtype, nullptr);
-    });
+      starts_ = nullptr;
+      sum = combine(fold, sum, elementOf(fold, true));
+    }
+    storeSum(sum, sums, column);
     return Values();
   });
 }
@@ -286,7 +291,7 @@ void NestEmitter::addRows(const Tile& tile, Value r, Value end) {
 Value NestEmitter::totalOf(const Tile& tile, Value column) {
   Values p;
   for (int i = 0; i < kPartials; ++i)
-    p.push_back(loadSum(tile, i, column));
+    p.push_back(loadSum(sumsOf(tile, k_.i64(i)), column));
   return halved(spec_.folds[0], p);
 }
 
@@ -295,19 +300,20 @@ void NestEmitter::eachColumn(const Tile& tile, function_ref<void(Value)> body) {
   k_.loop(tile.first, tile.end, spec_.lanes, body);
 }
 
-Value NestEmitter::sumAddress(const Tile& tile, Value sum, Value column) {
-  Value offset = k_.add(k_.mul(sum, k_.i64(tile.width)), k_.sub(column, tile.first));
-  return k_.address(tile.sums, partialType(spec_.folds[0]), offset);
+// Where those of column 0 would be.
+Value NestEmitter::sumsOf(const Tile& tile, Value sum) {
+  return k_.address(tile.sums, partialType(spec_.folds[0]),
+                    k_.sub(k_.mul(sum, k_.i64(tile.width)), tile.first));
 }
 
-Value NestEmitter::loadSum(const Tile& tile, int sum, Value column) {
-  return k_.loadVector(sumAddress(tile, k_.i64(sum), column), partialType(spec_.folds[0]),
-                       spec_.lanes, nullptr);
+Value NestEmitter::loadSum(Value sums, Value column) {
+  const DType dtype = partialType(spec_.folds[0]);
+  return k_.loadVector(k_.address(sums, dtype, column), dtype, spec_.lanes, nullptr);
 }
 
-void NestEmitter::storeSum(Value value, const Tile& tile, int sum, Value column) {
-  k_.storeVector(value, sumAddress(tile, k_.i64(sum), column), partialType(spec_.folds[0]),
-                 nullptr);
+void NestEmitter::storeSum(Value value, Value sums, Value column) {
+  const DType dtype = partialType(spec_.folds[0]);
+  k_.storeVector(value, k_.address(sums, dtype, column), dtype, nullptr);
 }
 
 } // namespace diptych::codegen

@@ -99,7 +99,7 @@ void NestEmitter::level(int depth) {
   }
   if (turned_ >= 0 && depth == last_ - 1)
     return forEachTurned(depth);
-  if (depth == spec_.vectorLoop && foldsTiles(spec_) && fitsRegisters())
+  if (depth == spec_.vectorLoop && spec_.tiles && spec_.lanes > 1)
     return foldTiles(depth);
   forEach(depth, [&] { body(depth); });
 }
@@ -360,13 +360,19 @@ Value NestEmitter::steppedOffset(const Access& access) {
 }
 
 Value NestEmitter::load(const Access& access, bool vector) {
-  Value offset = steps_ ? steppedOffset(access) : offsetOf(access);
-  Value address = k_.address(k_.pointer(access.arg), access.dtype, offset);
+  Value offset, address;
+  if (starts_ && starts_->contains(&access)) {
+    Value behind = k_.mul(index_[last_ - 1], k_.size(access.strides[last_ - 1]));
+    address = k_.address(starts_->lookup(&access), access.dtype, behind);
+  } else {
+    offset = steps_ ? steppedOffset(access) : offsetOf(access);
+    address = k_.address(k_.pointer(access.arg), access.dtype, offset);
+  }
   if (!vector)
     return k_.loadScalar(address, access.dtype);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1)) {
-    if (!mask_)
+    if (!mask_ && offset)
       fetch(access, offset);
     return k_.loadVector(address, access.dtype, lanes_, mask_);
   }

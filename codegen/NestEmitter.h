@@ -3,6 +3,7 @@
 #pragma once
 
 #include "codegen/KernelBuilder.h"
+#include "runtime/ColumnPlan.h"
 
 namespace diptych::codegen {
 
@@ -12,11 +13,8 @@ int turnedLoad(const NestSpec& spec);
 
 /// Whether a fold across columns reads more than the caches keep until the next columns' turn.
 bool leavesCache(const NestSpec& nest);
-/// Whether it should be done tile by tile, if its partials fit the registers: lanes are a register
-/// then.
-bool foldsTiles(const NestSpec& nest);
-/// How many columns a thread should have of a fold across the columns of the outermost loop.
-int64_t columnsAtLeast(const NestSpec& nest);
+/// Of a fold across columns.
+runtime::ColumnShape columnShapeOf(const NestSpec& nest);
 
 class NestEmitter {
 public:
@@ -79,12 +77,13 @@ private:
   struct Tile;
   void foldTiles(int depth);
   void sumTile(const Tile& tile);
-  void addRows(const Tile& tile, mlir::Value r, mlir::Value end);
+  void sumBlock(const Tile& tile, mlir::Value from, mlir::Value end);
+  void addRows(const Tile& tile, mlir::Value partial, mlir::Value row, int count);
   mlir::Value totalOf(const Tile& tile, mlir::Value column);
   void eachColumn(const Tile& tile, llvm::function_ref<void(mlir::Value)> body);
-  mlir::Value sumAddress(const Tile& tile, mlir::Value sum, mlir::Value column);
-  mlir::Value loadSum(const Tile& tile, int sum, mlir::Value column);
-  void storeSum(mlir::Value value, const Tile& tile, int sum, mlir::Value column);
+  mlir::Value sumsOf(const Tile& tile, mlir::Value sum);
+  mlir::Value loadSum(mlir::Value sums, mlir::Value column);
+  void storeSum(mlir::Value value, mlir::Value sums, mlir::Value column);
   using PieceFn = llvm::function_ref<Values(mlir::Value begin, mlir::Value end)>;
   Values overPieces(mlir::Value from, mlir::Value to, int64_t step, const Values& identities,
                     PieceFn piece);
@@ -110,6 +109,7 @@ private:
   mlir::Value on_;           // and which, behind loads
   bool fetchesRows_ = false; // loads ask for rows further down
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
+  const llvm::DenseMap<const Access*, mlir::Value>* starts_ = nullptr; // of a row, at column 0
   int turned_ = -1; // line that is read by square blocks and turned
 };
 

@@ -158,6 +158,12 @@ Storage Scheduler::wholeBuffer(const Storage& storage) {
 
 void Scheduler::copy(const Storage& from, const Storage& to) { call(copyNest(from, to, options_)); }
 
+// A piece of fewer columns takes as long.
+static int64_t leastColumns(const NestSpec& nest) {
+  const runtime::ColumnShape shape = columnShapeOf(nest);
+  return nest.tiles ? runtime::leastColumnsOfTiles(shape.columns, shape.elementBytes) : nest.lanes;
+}
+
 void Scheduler::call(LoweredNest nest) {
   if (isLongRow(nest))
     return sumLongRow(nest);
@@ -173,9 +179,8 @@ void Scheduler::call(LoweredNest nest) {
   call.work = points + call.flops;
   const double work = call.work / static_cast<double>(std::max<int64_t>(1, call.range));
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
-  // A piece of fewer columns takes as long as one of all lanes.
   if (!nest.nest.folds.empty() && nest.nest.vectorLoop == 0 && !oneRow)
-    call.grain = std::max(call.grain, columnsAtLeast(nest.nest));
+    call.grain = std::max(call.grain, leastColumns(nest.nest));
   call.kernel = {std::move(nest.nest), options_.contract};
   this->call(std::move(call));
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "runtime/Buffer.h"
+#include "runtime/ColumnPlan.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
@@ -47,14 +48,6 @@ template <class T> void addInGroups(const std::byte* totals, int64_t blocks, std
     sum += group;
   }
   *reinterpret_cast<T*>(result) = sum;
-}
-
-/// Whether a column at a time would come from memory in pieces of a line, as jit decides
-/// (codegen/NestColumns).
-bool isTiled(int64_t extent, int64_t stride, int64_t columns, int64_t size) {
-  constexpr int64_t kCaches = 4 << 20, kTileRows = 128, kVectorBytes = 64;
-  return size >= 4 && extent > kTileRows && columns * size > kVectorBytes &&
-         std::abs(stride) * size * extent > kCaches;
 }
 
 /// One row, its blocks as rows of the kernel on all threads. False where that is not worth it, or
@@ -115,11 +108,11 @@ bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   std::copy(std::begin(params), std::end(params), call.params);
   call.innerParam = 1;
   call.innerBlock = 64;
-  if (const int64_t size = sizeOf(input.type->dtype);
-      variant == kColumns && !output.onDevice &&
-      isTiled(parts.extent, parts.stride, call.innerExtent, size)) {
+  const int64_t size = sizeOf(input.type->dtype);
+  if (variant == kColumns && !output.onDevice &&
+      foldsTiles({parts.extent, call.innerExtent, std::abs(parts.stride) * size, size})) {
     variant = kTiledColumns;
-    call.innerBlock = std::min((call.innerExtent / 2 + 15) / 16 * 16, 1024 / size);
+    call.innerBlock = leastColumnsOfTiles(call.innerExtent, size);
   }
   call.workPerElement = std::max<int64_t>(1, parts.extent);
   call.kernel = kernelOf(output.onDevice, code, input.type->dtype, output.type->dtype, variant);

@@ -108,8 +108,7 @@ TEST_P(FoldLayouts, CompiledExtremaHaveEagerBits) {
 INSTANTIATE_TEST_SUITE_P(Lengths, FoldLayouts,
                          testing::Values(1, 2, 3, 5, 8, 15, 16, 17, 33, 4095, 4096, 4097, 9000));
 
-// What leaves the caches is added tile by tile, or with rows fetched ahead; eager mode does
-// neither.
+// What leaves the caches is added tile by tile, where a body is light, or with rows fetched ahead.
 TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
   const auto spread = [](const dt::Tensor& x) {
     const dt::Tensor first = dt::slice(x, 0, 0, 1);
