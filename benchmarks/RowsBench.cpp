@@ -81,17 +81,20 @@ void fusedRows(benchmark::State& state, dt::DType dtype) {
         [&] { return compiled(X, w, r); });
 }
 
-// Sums over the rows of a matrix, a sum a column.
-void columnSums(benchmark::State& state, dt::DType dtype, bool jitted) {
+// Of each column over the rows of a matrix. A variance reads twice: squares are of distances from
+// the mean.
+Tensor columnSum(const Tensor& x) { return dt::sum(x, 0); }
+Tensor columnVariance(const Tensor& x) { return dt::var(x, 0); }
+
+void columns(benchmark::State& state, Function f, int reads, dt::DType dtype, bool jitted) {
   const OneThread scope;
   const Tensor x = dt::randn({state.range(0), state.range(1)}, dtype);
-  const auto total = [](const Tensor& x) { return dt::sum(x, 0); };
-  const auto compiled = dt::jit(total);
-  if (!dt::bench::agree(state, compiled(x), total(x), toleranceOf(dtype)))
+  const auto compiled = dt::jit(f);
+  if (!dt::bench::agree(state, compiled(x), f(x), toleranceOf(dtype)))
     return;
   const int64_t bytes = x.numel() * dt::sizeOf(dtype);
-  timed(state, "B/s", static_cast<double>(bytes), dt::bench::readRate(bytes),
-        [&] { return jitted ? compiled(x) : total(x); });
+  timed(state, "B/s", static_cast<double>(reads * bytes), dt::bench::readRate(bytes),
+        [&] { return jitted ? compiled(x) : f(x); });
 }
 
 void matrices(benchmark::internal::Benchmark* b) {
@@ -104,15 +107,16 @@ void matrices(benchmark::internal::Benchmark* b) {
       ->Args({600000, 16})
       ->UseRealTime();
 }
-#define COLUMN_SUMS(NAME, JITTED)                                                                  \
-  BENCHMARK_CAPTURE(columnSums, NAME##_f64, dt::f64, JITTED)                                       \
+#define COLUMNS(NAME, F, READS, JITTED)                                                            \
+  BENCHMARK_CAPTURE(columns, NAME##_f64, F, READS, dt::f64, JITTED)                                \
       ->Name("one_thread/" #NAME "/f64")                                                           \
       ->Apply(matrices);                                                                           \
-  BENCHMARK_CAPTURE(columnSums, NAME##_f32, dt::f32, JITTED)                                       \
+  BENCHMARK_CAPTURE(columns, NAME##_f32, F, READS, dt::f32, JITTED)                                \
       ->Name("one_thread/" #NAME "/f32")                                                           \
       ->Apply(matrices)
-COLUMN_SUMS(column_sums, true);
-COLUMN_SUMS(eager_column_sums, false);
+COLUMNS(column_sums, columnSum, 1, true);
+COLUMNS(eager_column_sums, columnSum, 1, false);
+COLUMNS(column_variance, columnVariance, 2, true);
 
 void sizes(benchmark::internal::Benchmark* b) {
   b->Args({170, 300, 8})

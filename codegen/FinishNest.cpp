@@ -136,7 +136,7 @@ bool isShort(const NestSpec& nest) {
 }
 
 bool isTiled(const NestSpec& nest, const ScheduleOptions& options) {
-  return !options.gpu && nest.folds.size() == 1 && nest.stores.empty() && isShort(nest) &&
+  return !options.gpu && isShort(nest) &&
          choose(options.choices, runtime::foldsTiles(columnShapeOf(nest)));
 }
 

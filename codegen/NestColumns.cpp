@@ -182,31 +182,44 @@ bool leavesCache(const NestSpec& nest) {
 }
 
 runtime::ColumnShape columnShapeOf(const NestSpec& nest) {
-  return {nest.extents.back().value, nest.extents[nest.vectorLoop].value, rowBytes(nest),
-          sizeOf(nest.lines[nest.folds[0].line].dtype)};
+  int64_t bytes = sizeof(double);
+  for (const Fold& fold : nest.folds)
+    bytes = std::min(bytes, sizeOf(nest.lines[fold.line].dtype));
+  return {nest.extents.back().value, nest.extents[nest.vectorLoop].value, rowBytes(nest), bytes};
 }
 
-/// Sums of a tile's columns in memory: by number of a sum, then by column.
+int64_t leastColumns(const NestSpec& nest) {
+  const runtime::ColumnShape shape = columnShapeOf(nest);
+  return nest.tiles ? runtime::leastColumnsOfTiles(shape.columns, shape.elementBytes) : nest.lanes;
+}
+
+/// Sums of a tile's columns in memory: of each fold by number of a sum, then by column.
 struct NestEmitter::Tile {
-  Value sums, first, end; // columns
+  Values sums;
+  Value first, end; // columns
   int64_t width;
 };
 
 void NestEmitter::foldTiles(int depth) {
-  const DType dtype = partialType(spec_.folds[0]);
+  int64_t bytes = 0;
+  for (const Fold& fold : spec_.folds)
+    bytes += sizeOf(partialType(fold));
   // One vector more than a row's: sums of a column do not share a set of the cache.
-  const int64_t columns = kTileBytes / sizeOf(dtype), width = columns + spec_.lanes;
-  Value sums =
-      k_.stackSlots(dtype, spec_.lanes, static_cast<int>((kPartials + 2) * width / spec_.lanes));
+  const int64_t columns = kTileBytes / bytes / spec_.lanes * spec_.lanes;
+  const int64_t width = columns + spec_.lanes;
+  Values sums;
+  for (const Fold& fold : spec_.folds)
+    sums.push_back(k_.stackSlots(partialType(fold), spec_.lanes,
+                                 static_cast<int>((kPartials + 2) * width / spec_.lanes)));
   Value from = depth == 0 ? k_.lo() : k_.i64(0);
   Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
   k_.loop(from, to, columns, [&](Value first) {
     const Tile tile{sums, first, k_.min(k_.add(first, k_.i64(columns)), to), width};
     sumTile(tile);
-    Value all = sumsOf(tile, k_.i64(kPartials + 1));
+    const Values all = sumsOf(tile, k_.i64(kPartials + 1));
     forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
       index_[depth] = column;
-      storeTotals({loadSum(all, column)}, true);
+      storeTotals(loadSums(all, column), true);
       return Values();
     });
   });
@@ -214,14 +227,17 @@ void NestEmitter::foldTiles(int depth) {
 
 // The canonical order's levels: sums of blocks are added to that of a group, these to the last one.
 void NestEmitter::sumTile(const Tile& tile) {
-  const Fold& fold = spec_.folds[0];
-  Value ofGroup = sumsOf(tile, k_.i64(kPartials)), ofAll = sumsOf(tile, k_.i64(kPartials + 1));
-  const auto clear = [&](Value sums) {
-    eachColumn(tile, [&](Value column) { storeSum(identity(fold, spec_.lanes), sums, column); });
+  const Values ofGroup = sumsOf(tile, k_.i64(kPartials));
+  const Values ofAll = sumsOf(tile, k_.i64(kPartials + 1));
+  const auto clear = [&](const Values& sums) {
+    Values identities;
+    for (const Fold& fold : spec_.folds)
+      identities.push_back(identity(fold, spec_.lanes));
+    eachColumn(tile, [&](Value column) { storeSums(identities, sums, column); });
   };
-  const auto addTo = [&](Value sums, function_ref<Value(Value)> term) {
+  const auto addTo = [&](const Values& sums, function_ref<Values(Value)> terms) {
     eachColumn(tile, [&](Value column) {
-      storeSum(combine(fold, loadSum(sums, column), term(column)), sums, column);
+      storeSums(combined(loadSums(sums, column), terms(column)), sums, column);
     });
   };
   const auto pieces = [&](Value from, Value to, int64_t step,
@@ -235,9 +251,9 @@ void NestEmitter::sumTile(const Tile& tile) {
     pieces(group, groupEnd, kFoldBlock, [&](Value block, Value blockEnd) {
       k_.loop(k_.i64(0), k_.i64(kPartials), 1, [&](Value p) { clear(sumsOf(tile, p)); });
       sumBlock(tile, block, blockEnd);
-      addTo(ofGroup, [&](Value column) { return totalOf(tile, column); });
+      addTo(ofGroup, [&](Value column) { return totalsOf(tile, column); });
     });
-    addTo(ofAll, [&](Value column) { return loadSum(ofGroup, column); });
+    addTo(ofAll, [&](Value column) { return loadSums(ofGroup, column); });
   });
 }
 
@@ -258,41 +274,66 @@ void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
   });
 }
 
-// Where rows begin stands in front of the loop over columns: it would be found for each vector.
 void NestEmitter::addRows(const Tile& tile, Value partial, Value row, int count) {
-  const Fold& fold = spec_.folds[0];
   Values rows;
-  SmallVector<llvm::DenseMap<const Access*, Value>> starts(static_cast<size_t>(count));
-  index_[last_ - 1] = k_.i64(0);
+  SmallVector<Starts> starts;
   for (int i = 0; i < count; ++i) {
-    rows.push_back(index_[last_] = k_.add(row, k_.i64(int64_t{i} * kPartials)));
-    for (const Line& line : spec_.lines)
-      if (auto* load = std::get_if<Line::Load>(&line.what); load && dependsOn(line, last_))
-        starts[i][&load->from] =
-            k_.address(k_.pointer(load->from.arg), load->from.dtype, offsetOf(load->from));
+    rows.push_back(k_.add(row, k_.i64(int64_t{i} * kPartials)));
+    starts.push_back(startsOf(rows.back()));
   }
-  Value sums = sumsOf(tile, partial);
+  const Values at = sumsOf(tile, partial);
   forVectors(tile.first, tile.end, {}, [&](Value column, ValueRange) {
     index_[last_ - 1] = column;
     emitLines(last_ - 1);
-    Value sum = loadSum(sums, column);
+    Values sums = loadSums(at, column);
     for (int i = 0; i < count; ++i) {
       index_[last_] = rows[i];
       starts_ = &starts[i];
       emitLines(last_);
+      emitStores();
       starts_ = nullptr;
-      sum = combine(fold, sum, elementOf(fold, true));
+      Values elements;
+      for (const Fold& fold : spec_.folds)
+        elements.push_back(elementOf(fold, true));
+      sums = combined(sums, elements);
     }
-    storeSum(sum, sums, column);
+    storeSums(sums, at, column);
     return Values();
   });
 }
 
-Value NestEmitter::totalOf(const Tile& tile, Value column) {
-  Values p;
-  for (int i = 0; i < kPartials; ++i)
-    p.push_back(loadSum(sumsOf(tile, k_.i64(i)), column));
-  return halved(spec_.folds[0], p);
+// In front of the loop over columns: places would be found for each vector.
+NestEmitter::Starts NestEmitter::startsOf(Value row) {
+  Starts starts;
+  index_[last_ - 1] = k_.i64(0);
+  index_[last_] = row;
+  const auto add = [&](const Access& access) {
+    starts[&access] = k_.address(k_.pointer(access.arg), access.dtype, offsetOf(access));
+  };
+  for (const Line& line : spec_.lines)
+    if (auto* load = std::get_if<Line::Load>(&line.what); load && dependsOn(line, last_))
+      add(load->from);
+  for (const Store& store : spec_.stores)
+    add(store.to);
+  return starts;
+}
+
+NestEmitter::Values NestEmitter::totalsOf(const Tile& tile, Value column) {
+  SmallVector<Values> partials(spec_.folds.size());
+  for (int p = 0; p < kPartials; ++p)
+    for (auto [j, sum] : llvm::enumerate(loadSums(sumsOf(tile, k_.i64(p)), column)))
+      partials[j].push_back(sum);
+  Values totals;
+  for (size_t j = 0; j < partials.size(); ++j)
+    totals.push_back(halved(spec_.folds[j], partials[j]));
+  return totals;
+}
+
+NestEmitter::Values NestEmitter::combined(const Values& x, const Values& y) {
+  Values all;
+  for (size_t j = 0; j < x.size(); ++j)
+    all.push_back(combine(spec_.folds[j], x[j], y[j]));
+  return all;
 }
 
 // All columns of a tile's sums, those behind its end too: there is room for them.
@@ -300,20 +341,29 @@ void NestEmitter::eachColumn(const Tile& tile, function_ref<void(Value)> body) {
   k_.loop(tile.first, tile.end, spec_.lanes, body);
 }
 
-// Where those of column 0 would be.
-Value NestEmitter::sumsOf(const Tile& tile, Value sum) {
-  return k_.address(tile.sums, partialType(spec_.folds[0]),
-                    k_.sub(k_.mul(sum, k_.i64(tile.width)), tile.first));
+// Where those of column 0 would be, of each fold.
+NestEmitter::Values NestEmitter::sumsOf(const Tile& tile, Value sum) {
+  Value offset = k_.sub(k_.mul(sum, k_.i64(tile.width)), tile.first);
+  Values places;
+  for (size_t j = 0; j < tile.sums.size(); ++j)
+    places.push_back(k_.address(tile.sums[j], partialType(spec_.folds[j]), offset));
+  return places;
 }
 
-Value NestEmitter::loadSum(Value sums, Value column) {
-  const DType dtype = partialType(spec_.folds[0]);
-  return k_.loadVector(k_.address(sums, dtype, column), dtype, spec_.lanes, nullptr);
+NestEmitter::Values NestEmitter::loadSums(const Values& at, Value column) {
+  Values sums;
+  for (size_t j = 0; j < at.size(); ++j) {
+    const DType dtype = partialType(spec_.folds[j]);
+    sums.push_back(k_.loadVector(k_.address(at[j], dtype, column), dtype, spec_.lanes, nullptr));
+  }
+  return sums;
 }
 
-void NestEmitter::storeSum(Value value, Value sums, Value column) {
-  const DType dtype = partialType(spec_.folds[0]);
-  k_.storeVector(value, k_.address(sums, dtype, column), dtype, nullptr);
+void NestEmitter::storeSums(const Values& sums, const Values& at, Value column) {
+  for (size_t j = 0; j < at.size(); ++j) {
+    const DType dtype = partialType(spec_.folds[j]);
+    k_.storeVector(sums[j], k_.address(at[j], dtype, column), dtype, nullptr);
+  }
 }
 
 } // namespace diptych::codegen

@@ -359,28 +359,31 @@ Value NestEmitter::steppedOffset(const Access& access) {
   return place;
 }
 
+Value NestEmitter::addressOf(const Access& access) {
+  if (starts_)
+    if (auto start = starts_->find(&access); start != starts_->end())
+      return k_.address(start->second, access.dtype,
+                        k_.mul(index_[last_ - 1], k_.size(access.strides[last_ - 1])));
+  Value offset = steps_ ? steppedOffset(access) : offsetOf(access);
+  return k_.address(k_.pointer(access.arg), access.dtype, offset);
+}
+
 Value NestEmitter::load(const Access& access, bool vector) {
-  Value offset, address;
-  if (starts_ && starts_->contains(&access)) {
-    Value behind = k_.mul(index_[last_ - 1], k_.size(access.strides[last_ - 1]));
-    address = k_.address(starts_->lookup(&access), access.dtype, behind);
-  } else {
-    offset = steps_ ? steppedOffset(access) : offsetOf(access);
-    address = k_.address(k_.pointer(access.arg), access.dtype, offset);
-  }
+  Value address = addressOf(access);
   if (!vector)
     return k_.loadScalar(address, access.dtype);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1)) {
-    if (!mask_ && offset)
-      fetch(access, offset);
+    if (!mask_ && (access.ahead || fetchesRows_))
+      fetch(access);
     return k_.loadVector(address, access.dtype, lanes_, mask_);
   }
   return k_.gatherVector(address, access.dtype, lanes_, k_.size(stride), mask_);
 }
 
-void NestEmitter::fetch(const Access& access, Value offset) {
+void NestEmitter::fetch(const Access& access) {
   constexpr int64_t kRowsAhead = 8;
+  Value offset = offsetOf(access);
   k_.prefetchNext(access, access.strides[0], offset, lanes_);
   if (!fetchesRows_)
     return;
@@ -390,7 +393,7 @@ void NestEmitter::fetch(const Access& access, Value offset) {
 }
 
 void NestEmitter::store(Value value, const Access& access, bool vector) {
-  Value address = k_.address(k_.pointer(access.arg), access.dtype, offsetOf(access));
+  Value address = addressOf(access);
   if (!vector) {
     k_.storeScalar(value, address, access.dtype);
     return;

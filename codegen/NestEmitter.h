@@ -15,6 +15,8 @@ int turnedLoad(const NestSpec& spec);
 bool leavesCache(const NestSpec& nest);
 /// Of a fold across columns.
 runtime::ColumnShape columnShapeOf(const NestSpec& nest);
+/// Of the columns of the outermost loop: fewer take as long.
+int64_t leastColumns(const NestSpec& nest);
 
 class NestEmitter {
 public:
@@ -48,9 +50,10 @@ private:
 
   mlir::Value evaluate(const Line& line);
   mlir::Value load(const Access& access, bool vector);
-  void fetch(const Access& access, mlir::Value offset);
+  void fetch(const Access& access);
   mlir::Value operandOf(int line, bool vector);
   void store(mlir::Value value, const Access& access, bool vector);
+  mlir::Value addressOf(const Access& access);
   mlir::Value offsetOf(const Access& access);
   mlir::Value steppedOffset(const Access& access);
   mlir::Value apply(OpCode code, DType result, llvm::ArrayRef<mlir::Value> operands);
@@ -79,11 +82,14 @@ private:
   void sumTile(const Tile& tile);
   void sumBlock(const Tile& tile, mlir::Value from, mlir::Value end);
   void addRows(const Tile& tile, mlir::Value partial, mlir::Value row, int count);
-  mlir::Value totalOf(const Tile& tile, mlir::Value column);
+  using Starts = llvm::DenseMap<const Access*, mlir::Value>; // of a row: places of column 0
+  Starts startsOf(mlir::Value row);
+  Values totalsOf(const Tile& tile, mlir::Value column);
+  Values combined(const Values& x, const Values& y);
   void eachColumn(const Tile& tile, llvm::function_ref<void(mlir::Value)> body);
-  mlir::Value sumsOf(const Tile& tile, mlir::Value sum);
-  mlir::Value loadSum(mlir::Value sums, mlir::Value column);
-  void storeSum(mlir::Value value, mlir::Value sums, mlir::Value column);
+  Values sumsOf(const Tile& tile, mlir::Value sum);
+  Values loadSums(const Values& at, mlir::Value column);
+  void storeSums(const Values& sums, const Values& at, mlir::Value column);
   using PieceFn = llvm::function_ref<Values(mlir::Value begin, mlir::Value end)>;
   Values overPieces(mlir::Value from, mlir::Value to, int64_t step, const Values& identities,
                     PieceFn piece);
@@ -109,7 +115,7 @@ private:
   mlir::Value on_;           // and which, behind loads
   bool fetchesRows_ = false; // loads ask for rows further down
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
-  const llvm::DenseMap<const Access*, mlir::Value>* starts_ = nullptr; // of a row, at column 0
+  const Starts* starts_ = nullptr;                              // of the row at hand, in tiles
   int turned_ = -1; // line that is read by square blocks and turned
 };
 

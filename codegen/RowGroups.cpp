@@ -1,6 +1,7 @@
 // Chooses the calls that a group saves the most memory with, and its chunks.
 #include "codegen/RowGroups.h"
 
+#include "codegen/NestEmitter.h"
 #include "codegen/RowWalk.h"
 
 #include <algorithm>
@@ -148,15 +149,21 @@ private:
     return std::max<int64_t>(1, static_cast<int64_t>(kRowChunkBytes / traffic.row));
   }
 
-  /// A product of matrices computes tiles of several rows: a chunk of fewer takes as long as one.
+  /// A product of matrices computes tiles of several rows, a fold across columns vectors of
+  /// several: a chunk of fewer takes as long as one.
   bool keepsTiles(const RowCandidate& found, const Traffic& traffic) const {
     return std::all_of(found.members.begin(), found.members.end(), [&](size_t i) {
-      auto* product = std::get_if<MatmulSpec>(&call(i).kernel.what);
-      if (!product || !product->batch.is(1))
-        return true;
-      const int64_t tile = product->rangeOverV ? 2 * product->lanes : product->rows;
-      return chunkOf(traffic) * (call(i).range / found.rows) >= std::min(tile, call(i).range);
+      const int64_t least = std::min(leastRange(call(i)), call(i).range);
+      return chunkOf(traffic) * (call(i).range / found.rows) >= least;
     });
+  }
+  static int64_t leastRange(const ScheduledCall& call) {
+    if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
+      return nest->folds.empty() || nest->vectorLoop != 0 ? 1 : leastColumns(*nest);
+    auto* product = std::get_if<MatmulSpec>(&call.kernel.what);
+    if (!product || !product->batch.is(1))
+      return 1;
+    return product->rangeOverV ? 2 * product->lanes : product->rows;
   }
 
   runtime::RowGroup describe(const RowCandidate& found) const {

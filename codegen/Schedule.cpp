@@ -158,12 +158,6 @@ Storage Scheduler::wholeBuffer(const Storage& storage) {
 
 void Scheduler::copy(const Storage& from, const Storage& to) { call(copyNest(from, to, options_)); }
 
-// A piece of fewer columns takes as long.
-static int64_t leastColumns(const NestSpec& nest) {
-  const runtime::ColumnShape shape = columnShapeOf(nest);
-  return nest.tiles ? runtime::leastColumnsOfTiles(shape.columns, shape.elementBytes) : nest.lanes;
-}
-
 void Scheduler::call(LoweredNest nest) {
   if (isLongRow(nest))
     return sumLongRow(nest);

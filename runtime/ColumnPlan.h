@@ -22,10 +22,10 @@ inline bool foldsTiles(const ColumnShape& shape) {
 }
 
 /// Columns that a thread should have of them: stretches of rows as long as the hardware follows,
-/// unless there are no more than two threads find.
+/// unless two threads then would not find as much.
 inline int64_t leastColumnsOfTiles(int64_t columns, int64_t elementBytes) {
   constexpr int64_t kStretchBytes = 4096, kMultiple = 16;
-  const int64_t half = (columns / 2 + kMultiple - 1) / kMultiple * kMultiple;
+  const int64_t half = std::max(columns / 2 / kMultiple, int64_t{1}) * kMultiple;
   return std::min(half, kStretchBytes / elementBytes);
 }
 

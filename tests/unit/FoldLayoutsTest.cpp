@@ -2,6 +2,8 @@
 // by side, with what is left over from 16 partials and from blocks of 4096. The bits are the same.
 #include "tests/unit/SameBits.h"
 
+#include "runtime/ColumnPlan.h"
+
 namespace dt = diptych;
 using namespace diptych::test;
 
@@ -116,12 +118,21 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
   };
   const auto total = [](const dt::Tensor& x) { return dt::sum(x, 0); };
   const auto least = [](const dt::Tensor& x) { return dt::min(x, 0); };
+  // Several folds, and one of what is also stored.
+  const auto moments = [](const dt::Tensor& x) {
+    return std::tuple(dt::sum(x, 0), dt::sum(x * x, 0), dt::max(x, 0));
+  };
+  const auto kept = [](const dt::Tensor& x) {
+    const dt::Tensor y = x * 2.0 - 1.0;
+    return std::pair(y, dt::sum(y, 0));
+  };
   for (const dt::Shape& shape : {dt::Shape{30000, 40},
                                  {16500, 70},
                                  {1000, 1100},
                                  {129, 9000},
                                  {70000, 17},
                                  {2100, 512},
+                                 {1000, 300},
                                  {270000, 9}})
     for (const dt::DType dtype : {dt::f64, dt::f32, dt::i64}) {
       const auto x = (100.0 * dt::randn(shape)).to(dtype);
@@ -131,6 +142,8 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
         continue;
       EXPECT_TRUE(sameBits(strictJit(least)(x), least(x)));
       EXPECT_TRUE(sameBits(strictJit(spread)(x), spread(x)));
+      EXPECT_TRUE(sameBits(strictJit(moments)(x), moments(x)));
+      EXPECT_TRUE(sameBits(strictJit(kept)(x), kept(x)));
       // Rows stay as far apart as they were.
       const auto part = [&](const dt::Tensor& x) { return dt::sum(dt::slice(x, 1, 1, 8), 0); };
       EXPECT_TRUE(sameBits(strictJit(part)(x), part(x)));
@@ -138,6 +151,12 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
   const auto x = dt::randn({2, 13000, 50});
   const auto inside = [](const dt::Tensor& x) { return dt::sum(x, 1); };
   EXPECT_TRUE(sameBits(strictJit(inside)(x), inside(x)));
+}
+
+TEST(FoldLayouts, TilesLeaveHalfOfTheColumnsToASecondThread) {
+  for (int64_t columns = 32; columns < 3000; ++columns)
+    for (const int64_t bytes : {4, 8})
+      EXPECT_LE(2 * dt::runtime::leastColumnsOfTiles(columns, bytes), columns);
 }
 
 } // namespace

@@ -88,6 +88,21 @@ TEST(RowGroups, ChunksHoldWholeTilesOfAProduct) {
       }
 }
 
+// Columns as rows of a group: one at a time, a long matrix would be read an element a row.
+TEST(RowGroups, ChunksHoldVectorsOfColumns) {
+  const Model f = [](const dt::Tensor& x) { return dt::var(x, 0); };
+  for (const dt::Shape& shape : {dt::Shape{20000, 60}, dt::Shape{900, 300}}) {
+    const Schedule schedule = scheduleOf(f, shape, dt::Numerics::strict);
+    for (const auto& group : schedule.rowGroups)
+      for (size_t i = group.first; i < group.first + group.count; ++i)
+        if (auto* nest = std::get_if<dt::codegen::NestSpec>(&schedule.calls[i].kernel.what);
+            nest && !nest->folds.empty() && nest->vectorLoop == 0) {
+          EXPECT_GE(group.chunk, nest->lanes);
+        }
+    expectEagerBits(f, dt::randn(shape));
+  }
+}
+
 // The zeros around what all rows give could be written with the first rows, or much later.
 TEST(RowGroups, WhatSharesNoRowsBeginsLate) {
   const Model f = [](const dt::Tensor& x) {
