@@ -96,17 +96,10 @@ NestEmitter::Values NestEmitter::columnBlock(Value begin, Value end) {
 
 // 16 elements at a time, each added to its own register; what is left of the block adds to slots.
 Value NestEmitter::accumulateInRegisters(Value begin, Value end, Value scratch) {
-  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
-  const Values partials =
-      sixteenAtOnce(begin, mainEnd, Values(kPartials, identity(spec_.folds[0], spec_.lanes)));
-  for (int p = 0; p < kPartials; ++p)
-    k_.storeSlot(partials[static_cast<size_t>(p)], scratch, k_.i64(p));
-  return mainEnd;
-}
-
-NestEmitter::Values NestEmitter::sixteenAtOnce(Value begin, Value end, const Values& partials) {
   const Fold& fold = spec_.folds[0];
-  return k_.loop(begin, end, kPartials, partials, [&](Value r, ValueRange carried) {
+  Value mainEnd = k_.add(begin, k_.roundDown(k_.sub(end, begin), kPartials));
+  const Values none(kPartials, identity(fold, spec_.lanes));
+  const auto sixteen = [&](Value r, ValueRange carried) {
     Values next;
     llvm::DenseMap<const Access*, Value> steps;
     steps_ = &steps;
@@ -117,7 +110,11 @@ NestEmitter::Values NestEmitter::sixteenAtOnce(Value begin, Value end, const Val
     }
     steps_ = nullptr;
     return next;
-  });
+  };
+  const Values partials = k_.loop(begin, mainEnd, kPartials, none, sixteen);
+  for (int p = 0; p < kPartials; ++p)
+    k_.storeSlot(partials[static_cast<size_t>(p)], scratch, k_.i64(p));
+  return mainEnd;
 }
 
 void NestEmitter::accumulateColumn(ArrayRef<Value> scratch) {

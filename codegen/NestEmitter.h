@@ -72,7 +72,6 @@ private:
   Values unrolledColumns(int64_t extent);
   Values unrolledTree(int64_t first, int64_t step, int64_t extent);
   Values unrolledElement(int64_t r);
-  Values sixteenAtOnce(mlir::Value begin, mlir::Value end, const Values& partials);
   void accumulateColumn(llvm::ArrayRef<mlir::Value> scratch);
   Values combinePartials(llvm::ArrayRef<mlir::Value> scratch);
   mlir::Value halved(const Fold& fold, Values partials);
