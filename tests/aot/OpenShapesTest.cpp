@@ -230,6 +230,17 @@ TEST(AotOpen, ReductionsAlongTheOpenAxis) {
       {{{4, n}}});
 }
 
+// The example is large enough for tiles, so they are what every size has.
+TEST(AotOpen, ColumnsInTiles) {
+  const auto f = [](const Tensor& x) {
+    const Tensor y = x * 2.0 - 1.0;
+    return std::tuple(y, sum(y, 0), max(x, 0), var(x, 0));
+  };
+  everySize<1>(f, {{{n, 70}}, {}, {{1}, {17}, {130}, {4097}}, 3000});
+  const std::vector<std::vector<int64_t>> sizes{{1, 1}, {3, 5}, {200, 8}, {129, 1}, {4100, 17}};
+  everySize<1>(f, {{{n, m}}, {DType::f32}, sizes, 700});
+}
+
 TEST(AotOpen, ProductsWithAnOpenSide) {
   everySize<2>([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {{{n, 7}, {7, 5}}});
   everySize<2>([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {{{5, 7}, {7, n}}});
