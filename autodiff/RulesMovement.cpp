@@ -1,6 +1,7 @@
 // Transposes of the operators that move elements: what went out comes back, and is added up where
 // one element went to many places.
 #include "autodiff/Rules.h"
+#include "ir/Steps.h"
 
 namespace diptych::autodiff {
 
@@ -29,7 +30,8 @@ TRANSPOSE(Slice) {
   const int rank = x().rank();
   Dims high(rank, 0), interior(rank, 0);
   for (int i = 0; i < rank; ++i) {
-    const int64_t taken = out().shape()[i], stride = attrs().strides[i];
+    const int64_t taken = out().shape()[i];
+    const int64_t stride = stepWithin(attrs().strides[i], x().shape()[i]);
     interior[i] = stride - 1;
     high[i] = x().shape()[i] - attrs().starts[i] - (taken ? (taken - 1) * stride + 1 : 0);
   }
@@ -41,7 +43,7 @@ TRANSPOSE(Pad) {
   Dims limits(rank, 0), strides(rank, 0);
   for (int i = 0; i < rank; ++i) {
     limits[i] = out().shape()[i] - attrs().high[i];
-    strides[i] = attrs().interior[i] + 1;
+    strides[i] = stepWithin(attrs().interior[i], out().shape()[i]) + 1;
   }
   return {slice(cot(), attrs().low, limits, strides)};
 }

@@ -1,6 +1,7 @@
 // Operators that are kernels of their own: movements that copy, index kernels.
 #include "codegen/Scheduler.h"
 
+#include "ir/Steps.h"
 #include "runtime/Library.h"
 
 namespace diptych::codegen {
@@ -33,7 +34,7 @@ void Scheduler::pad(Operation* op) {
   inner.type = from.type;
   for (int i = 0; i < to.type.rank(); ++i) {
     inner.offset += to.strides[i] * attrs.low[i];
-    inner.strides[i] = to.strides[i] * (attrs.interior[i] + 1);
+    inner.strides[i] = to.strides[i] * (stepWithin(attrs.interior[i], to.type.shape[i]) + 1);
   }
   copy(from, inner);
 }

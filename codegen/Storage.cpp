@@ -2,6 +2,7 @@
 #include "codegen/Storage.h"
 
 #include "ir/DialectMovements.h"
+#include "ir/Steps.h"
 
 namespace diptych::codegen {
 
@@ -85,7 +86,7 @@ IndexMap throughMovement(OpCode code, const Attrs& attrs, const Shape& operand,
     return map;
   case OpCode::Slice:
     for (int i = 0; i < operand.size(); ++i) {
-      map.axes[i] = result.axes[i].scaled(attrs.strides[i]);
+      map.axes[i] = result.axes[i].scaled(stepWithin(attrs.strides[i], operand[i]));
       map.axes[i].offset += attrs.starts[i];
     }
     return map;

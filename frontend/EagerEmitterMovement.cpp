@@ -2,6 +2,7 @@
 #include <array>
 
 #include "frontend/EagerEmitter.h"
+#include "ir/Steps.h"
 
 namespace diptych::eager {
 
@@ -48,7 +49,7 @@ Value slice(const TensorType& type, ValueSpan operands, const Attrs& attrs) {
   int64_t offset = 0;
   for (int i = 0; i < strides.size(); ++i) {
     offset += attrs.starts[i] * strides[i];
-    strides[i] *= attrs.strides[i];
+    strides[i] *= stepWithin(attrs.strides[i], x.type.shape[i]);
   }
   // An empty view may start past the end: keep its pointer inside the storage.
   return viewOf(x, type, strides, type.numel() ? offset : 0);

@@ -1,4 +1,5 @@
 // Operators that put elements into parts of an output: strided copies into views of it.
+#include "ir/Steps.h"
 #include "runtime/KernelAbi.h"
 #include "runtime/Launch.h"
 #include "runtime/cuda/DeviceLaunch.h"
@@ -38,7 +39,7 @@ void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) 
   int64_t offset = 0;
   for (int a = 0; a < strides.size(); ++a) {
     offset += attrs.low[a] * strides[a];
-    strides[a] *= attrs.interior[a] + 1;
+    strides[a] *= stepWithin(attrs.interior[a], output.type->shape[a]) + 1;
   }
   if (input.type->numel() == 0)
     return;

@@ -71,7 +71,12 @@ TEST(ShapeErrors, ExtentsDoNotOverflow) {
   EXPECT_ERROR_HERE(dt::concatenate({row, row, row}), "concatenate:", "2^48");
   EXPECT_ERROR_HERE(dt::from_blob(a.data<double>(), {int64_t{1} << 32, int64_t{1} << 32}),
                     "from_blob:", "2^48");
-  EXPECT_EQ(dt::slice(a, 0, 0, 2, INT64_MAX).shape(), (dt::Shape{1, 3}));
+  const auto first = [](const dt::Tensor& x) { return dt::slice(x, 0, 0, 2, INT64_MAX); };
+  const auto ofFirst = dt::grad([&](const dt::Tensor& x) { return dt::sum(first(x)); });
+  EXPECT_EQ(first(a).to_vector<double>(), dt::slice(a, 0, 0, 1).to_vector<double>());
+  EXPECT_EQ(dt::jit(first)(a).to_vector<double>(), first(a).to_vector<double>());
+  EXPECT_EQ(ofFirst(a).to_vector<double>(), (std::vector<double>{1, 1, 1, 0, 0, 0}));
+  EXPECT_EQ(dt::jit(ofFirst)(a).to_vector<double>(), ofFirst(a).to_vector<double>());
   EXPECT_EQ(dt::arange(INT64_MAX - 3, INT64_MAX).shape(), dt::Shape{3});
   EXPECT_EQ(dt::arange(INT64_MAX, INT64_MAX - 4, -2).to_vector<int64_t>(),
             (std::vector<int64_t>{INT64_MAX, INT64_MAX - 2}));
