@@ -31,7 +31,7 @@ TEST_P(FoldLayouts, HaveTheSameBits) {
       EXPECT_TRUE(sameBits(strictJit(largest)(x), largest(x)));
     }
 }
-// What no cache holds is folded in tiles, eager too.
+// What leaves the second cache is folded in tiles, eager too.
 TEST(FoldLayouts, LargeColumnsHaveTheBitsOfRows) {
   for (const dt::DType dtype : {dt::f64, dt::f32})
     for (const dt::Shape& shape : std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {1100, 1024}}) {
