@@ -89,6 +89,8 @@ public:
   mlir::Value laneIndex(int lanes);
   /// Lane i is on where i < count.
   mlir::Value maskBelow(mlir::Value count, int lanes);
+  /// The same for a count below `lanes`, as a number's bits: what a mask register is loaded from.
+  mlir::Value bitsBelow(mlir::Value count, int lanes);
   /// The mask, or where there is none one with all lanes on.
   mlir::Value fullMask(mlir::Value mask, int lanes);
   mlir::VectorType vectorOf(mlir::Type element, int lanes) {

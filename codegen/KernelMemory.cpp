@@ -198,4 +198,15 @@ Value KernelBuilder::maskBelow(Value count, int lanes) {
                                broadcast(narrow, lanes));
 }
 
+Value KernelBuilder::bitsBelow(Value count, int lanes) {
+  constexpr int kLeast = 8, kMost = 64; // bits that are moved as they are
+  if (lanes < kLeast || lanes > kMost)
+    return maskBelow(count, lanes);
+  Value one = i64(1);
+  Value bits = sub(arith::ShLIOp::create(builder_, loc_, one, count), one);
+  if (lanes < kMost)
+    bits = arith::TruncIOp::create(builder_, loc_, builder_.getIntegerType(lanes), bits);
+  return LLVM::BitcastOp::create(builder_, loc_, vectorOf(builder_.getI1Type(), lanes), bits);
+}
+
 } // namespace diptych::codegen

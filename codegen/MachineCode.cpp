@@ -170,7 +170,8 @@ bool isVectorFma(const llvm::Instruction& line) {
 // Each time that selection looks at a vector fma it looks for the negative of every constant in it,
 // and makes that anew: a twentieth of all its work. Behind a fence, which is no instruction, it
 // sees no constant. Sums and products share what is fenced, so that it is loaded once.
-void fenceConstants(llvm::BasicBlock& block) {
+void fenceConstants(llvm::BasicBlock& block,
+                    llvm::DenseMap<llvm::Type*, llvm::Function*>& declared) {
   llvm::DenseMap<llvm::Value*, llvm::Value*> fences;
   for (llvm::Instruction& line : block)
     if (isVectorFma(line))
@@ -183,9 +184,12 @@ void fenceConstants(llvm::BasicBlock& block) {
       for (llvm::Use& operand : line.operands())
         if (const auto found = fences.find(operand); found != fences.end()) {
           b.SetInsertPoint(&line);
+          llvm::Function*& fence = declared[operand->getType()];
+          if (!fence)
+            fence = llvm::Intrinsic::getOrInsertDeclaration(
+                block.getModule(), llvm::Intrinsic::arithmetic_fence, {operand->getType()});
           if (!found->second)
-            found->second = b.CreateIntrinsic(llvm::Intrinsic::arithmetic_fence, operand->getType(),
-                                              {operand.get()});
+            found->second = b.CreateCall(fence, {operand.get()});
           operand.set(found->second);
         }
 }
@@ -194,10 +198,11 @@ void fenceConstants(llvm::BasicBlock& block) {
 
 llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
                                        llvm::CodeGenFileType type, MachinePasses which) {
+  llvm::DenseMap<llvm::Type*, llvm::Function*> fences;
   if (which == MachinePasses::forKernels)
     for (llvm::Function& function : module)
       for (llvm::BasicBlock& block : function)
-        fenceConstants(block);
+        fenceConstants(block, fences);
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;

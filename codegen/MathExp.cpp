@@ -10,8 +10,8 @@ namespace math {
 
 ExpReduction reduceExp(Num x) {
   const Format& format = formatOf(x);
-  Num shifted = fma(x, format.log2E, format.round);
-  Num n = shifted - format.round;
+  Num shifted = fma(x, format.log2E, format.counting());
+  Num n = shifted - format.counting();
   // x - n ln2Hi is exact: both are multiples of the last place of ln2Hi, near enough, and the
   // difference is below 0.35.
   Num r = fma(n, -format.ln2Lo, fma(n, -format.ln2Hi, x));
@@ -20,8 +20,8 @@ ExpReduction reduceExp(Num x) {
 
 static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
   const Format& format = formatOf(x);
-  Num shifted = fma(x, format.log2E, format.round);
-  Num n = shifted - format.round;
+  Num shifted = fma(x, format.log2E, format.counting());
+  Num n = shifted - format.counting();
   Num exact = fma(n, -format.ln2Hi, x);
   Num low = xTail ? fma(n, -format.ln2Lo, *xTail) : n * -format.ln2Lo;
   Num r = exact + low;
@@ -53,25 +53,22 @@ Num expm1Reduced(Num r) {
   return fma(r * r, remainder, r);
 }
 
-Num scaleNormal(Num y, Int count) { return number(bits(y) + (count << formatOf(y).fraction)); }
+Num scaleNormal(Num y, Int count) {
+  const Format& format = formatOf(y);
+  return number(bits(y) + ((count - 2 * format.bias) << format.fraction));
+}
 
 Num powerOfTwo(Int count, int64_t more) {
   const Format& format = formatOf(count);
-  return number((count << format.fraction) + ((format.bias + more) << format.fraction));
-}
-
-/// 1.5 2^fraction as bits, from which counts are an offset.
-static int64_t roundBits(const Format& format) {
-  return format.one() + (int64_t{format.fraction} << format.fraction) +
-         (int64_t{1} << (format.fraction - 1));
+  const auto field = static_cast<uint64_t>(more - format.bias) << format.fraction;
+  return number((count << format.fraction) + static_cast<int64_t>(field));
 }
 
 Scaling twoStepScaling(Int count) {
   const Format& format = formatOf(count);
-  // Exponent fields a + bias and b + bias whose sum is n + 2 bias.
-  Int both = count - (roundBits(format) - 2 * format.bias);
-  Int first = both >> 1;
-  return {number(first << format.fraction), number((both - first) << format.fraction)};
+  // Exponent fields a + bias and b + bias, whose sum the count is; what is above them leaves.
+  Int first = count >> 1;
+  return {number(first << format.fraction), number((count - first) << format.fraction)};
 }
 
 /// x between what gives 0 and what gives infinity.
@@ -95,7 +92,7 @@ Pair expOfReduced(const ExpPairReduction& reduced) {
 
 // The reduction is exact, x = n + f; f ln2 is a pair. Below 0.6 ulp.
 static Num exp2Wide(Num x) {
-  const double round = formatOf(x).round;
+  const double round = formatOf(x).counting();
   x = atLeast(atMost(x, 1030.0), -1080.0);
   Num shifted = x + round;
   Num f = x - (shifted - round);
@@ -109,8 +106,8 @@ static Num exp2Wide(Num x) {
 static Num exp2Narrow(Num x) {
   const Format& format = formatOf(x);
   x = atLeast(atMost(x, 130.0), -152.0);
-  Num shifted = x + format.round;
-  Num f = x - (shifted - format.round);
+  Num shifted = x + format.counting();
+  Num f = x - (shifted - format.counting());
   Pair r = twoProduct(f, format.ln2Hi);
   Num p = expm1Reduced(r.hi) + fma(f, format.ln2Lo, r.lo);
   Scaling scaling = twoStepScaling(bits(shifted));

@@ -147,6 +147,8 @@ struct Format {
   double ln2Upper, ln2Rest; // ln2Upper times any exponent is exact
 
   int64_t one() const { return bias << fraction; }
+  /// As `round`, but what is left in the low bits is n + 2 bias: two exponent fields' worth.
+  double counting() const { return round + static_cast<double>(2 * bias); }
 };
 const Format& formatOf(Num a);
 const Format& formatOf(Int a);
@@ -210,7 +212,7 @@ Num wholePowerOfTwo(Num n);
 
 constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
 
-/// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n in its low bits.
+/// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n + 2 bias in its low bits.
 struct ExpReduction {
   Num r;
   Int count;

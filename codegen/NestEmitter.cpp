@@ -174,9 +174,11 @@ NestEmitter::Values NestEmitter::forVectors(Value from, Value to, const Values& 
   });
 }
 
-// What `inner` gives where only the lanes of the rest are on: `on`, if that is known.
+// What `inner` gives where only the lanes of the rest are on, which is no whole vector: `on`, if
+// that is known.
 NestEmitter::Values NestEmitter::masked(function_ref<Values()> inner, Value on) {
-  mask_ = on ? on : k_.maskBelow(rest_, spec_.lanes);
+  const bool inBits = spec_.maskRegisters && !KernelBuilder::known(rest_);
+  mask_ = on ? on : inBits ? k_.bitsBelow(rest_, spec_.lanes) : k_.maskBelow(rest_, spec_.lanes);
   Values values = inner();
   mask_ = nullptr;
   return values;

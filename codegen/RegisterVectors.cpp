@@ -123,8 +123,7 @@ private:
       llvm::SmallVector<Value*> x;
       for (const Parts& operand : operands)
         x.push_back(operand[part]);
-      made.push_back(call ? b_.CreateIntrinsic(type, call->getIntrinsicID(), x)
-                          : compute(line, x, type));
+      made.push_back(call ? called(*call, x, type) : compute(line, x, type));
       if (auto* instruction = llvm::dyn_cast<llvm::Instruction>(made.back()))
         instruction->copyIRFlags(&line);
     }
@@ -140,6 +139,17 @@ private:
     for (size_t part = 0; part < parts.size(); part += each)
       made.push_back(llvm::concatenateVectors(b_, llvm::ArrayRef(parts).slice(part, each)));
     return made;
+  }
+
+  /// The intrinsic on parts: a declaration is found by a name that is made up of its types, so each
+  /// is looked for once.
+  Value* called(const llvm::IntrinsicInst& call, llvm::ArrayRef<Value*> x, llvm::Type* type) {
+    llvm::Function*& part = called_[{call.getCalledFunction(), type}];
+    if (part)
+      return b_.CreateCall(part, x);
+    llvm::CallInst* first = b_.CreateIntrinsic(type, call.getIntrinsicID(), x);
+    part = first->getCalledFunction();
+    return first;
   }
 
   Value* compute(const llvm::Instruction& line, llvm::ArrayRef<Value*> x, llvm::Type* type) {
@@ -272,6 +282,7 @@ private:
   llvm::IRBuilder<> b_;
   llvm::DenseMap<Value*, Parts> parts_;                      // of what is cut
   llvm::DenseMap<std::pair<Value*, unsigned>, Parts> taken_; // from what is not
+  llvm::DenseMap<std::pair<llvm::Function*, llvm::Type*>, llvm::Function*> called_;
   llvm::SmallVector<llvm::PHINode*> phis_;
   llvm::SmallVector<llvm::Instruction*> cut_;
 };
