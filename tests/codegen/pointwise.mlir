@@ -14,11 +14,14 @@
 // CONTRACT: arith.addf {{.*}} fastmath<contract> : vector<16xf64>
 // CHECK: llvm.store {{.*}} : vector<16xf64>
 // CHECK: scf.for %{{.*}} = %[[END]] to %[[HI]] step
-// CHECK: arith.cmpi slt
+// CHECK: arith.shli
+// CHECK: llvm.bitcast {{.*}} : i16 to vector<16xi1>
 // CHECK: llvm.intr.masked.load
 // CHECK: llvm.intr.masked.store
 // AVX2-LABEL: @axpy_0
 // AVX2: llvm.load {{.*}} -> vector<8xf64>
+// AVX2: arith.cmpi slt
+// AVX2: llvm.intr.masked.load
 func.func @axpy(%x: tensor<1000xf64>, %y: tensor<1000xf64>, %z: tensor<1000xf64>) -> tensor<1000xf64> {
   %p = diptych.mul %x, %y : tensor<1000xf64>, tensor<1000xf64> -> tensor<1000xf64>
   %s = diptych.add %p, %z : tensor<1000xf64>, tensor<1000xf64> -> tensor<1000xf64>
