@@ -13,7 +13,6 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int kResult = 2;  // its argument
 constexpr int kVectors = 2; // of a whole tile
 constexpr int kMiddleRows = 4;
 // Loops of the sum that are no longer than this are written out.
@@ -29,6 +28,10 @@ ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionS
 }
 
 void ConvolutionEmitter::emit() {
+  if (findEdge(Across::rows)) {
+    zeroSlot_ = k_.stackSlots(spec_.dtype, spec_.lanes, 1);
+    k_.storeSlot(zeros(), zeroSlot_, k_.i64(0));
+  }
   if (spec_.rangeOverBlocks)
     overBlocks();
   else
@@ -122,12 +125,14 @@ void ConvolutionEmitter::panel(ArrayRef<Value> index) {
       v = k_.sub(v, k_.mul(index[i], k_.size(loop.vStep)));
   }
   for (const Line& line : spec_.after)
-    if (auto* load = std::get_if<Line::Load>(&line.what); load && load->from.arg != kResult) {
+    if (auto* load = std::get_if<Line::Load>(&line.what);
+        load && load->from.arg != ConvolutionSpec::kResult) {
       Value offset = k_.size(load->from.offset);
       for (size_t i = 0; i < index.size(); ++i)
         offset = moved(offset, index[i], load->from.strides[i]);
       at.after.push_back(offset);
     }
+  placeEdges(at, index);
   rowsOf(at, s, v);
 }
 
@@ -165,6 +170,8 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
 }
 
 void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {
+  if (spec_.partialSums)
+    return partialTile(at, rows);
   const int64_t width = int64_t{kVectors} * spec_.lanes;
   if (!spec_.v.isDynamic()) {
     const int64_t rest = spec_.v.value % width;
@@ -209,15 +216,12 @@ void ConvolutionEmitter::blocksFrom(size_t depth) {
 }
 
 void ConvolutionEmitter::tile(const Tile& tile) {
-  Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), spec_.lanes);
-  Value zero = arith::ConstantOp::create(k_.builder(), k_.loc(),
-                                         cast<TypedAttr>(k_.builder().getZeroAttr(type)));
   // Before the loops: LLVM would multiply in them.
   rowOffsets_.clear();
   for (int i = 0; i < tile.rows; ++i)
     rowOffsets_.push_back(k_.mul(k_.i64(i), k_.size(spec_.sLeft)));
-  const Vectors none(static_cast<size_t>(tile.rows * tile.vectors), zero);
-  finish(tile, accumulate(tile, 0, tile.at.left, tile.at.right, none));
+  keepLaneMasks(tile);
+  finish(tile, total(tile));
 }
 
 // Not where steps share elements of S that would take the sums' registers: each is loaded once, and
@@ -231,41 +235,73 @@ bool ConvolutionEmitter::writesOut(const Tile& tile, const ConvolutionSpec::Dept
   return tile.rows * tile.vectors + shared <= registers;
 }
 
+ConvolutionEmitter::Place ConvolutionEmitter::stepped(const Place& at, size_t depth, Value steps) {
+  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
+  Place next{moved(at.left, steps, loop.left), moved(at.right, steps, loop.right), at.result};
+  for (size_t i = 0; i < spec_.edges.size(); ++i)
+    next.edges.push_back(moved(at.edges[i], steps, stepOf(spec_.edges[i], depth)));
+  return next;
+}
+
 ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, size_t depth,
-                                                           Value left, Value right,
-                                                           ValueRange sums) {
+                                                           const Place& at, ValueRange sums) {
   if (depth == spec_.depth.size())
-    return multiply(tile, left, right, sums);
+    return multiply(tile, at, sums);
   const ConvolutionSpec::Depth& loop = spec_.depth[depth];
   auto step = [&](Value i, ValueRange carried) {
-    return accumulate(tile, depth + 1, moved(left, i, loop.left), moved(right, i, loop.right),
-                      carried);
+    return accumulate(tile, depth + 1, stepped(at, depth, i), carried);
   };
-  if (depth + 1 < spec_.depth.size() || !writesOut(tile, loop))
+  if (const auto edge = edgeToCut(depth); edge && !isOutside_)
+    return cut(tile, depth, *edge, at, sums, step);
+  if (depth + 1 < spec_.depth.size() || !writesOut(tile, loop) || isOutside_)
     return k_.loop(begin_[depth], end_[depth], 1, sums, step);
   Vectors current(sums);
-  for (int64_t i = 0; i < loop.extent.value; ++i)
+  for (int64_t i = 0; i < loop.extent.value; ++i) {
+    step_ = static_cast<size_t>(i);
     current = step(k_.i64(i), current);
+  }
+  step_ = 0;
   return current;
+}
+
+Value ConvolutionEmitter::zeros() {
+  Type type = k_.vectorOf(computeType(k_.builder().getContext(), spec_.dtype), spec_.lanes);
+  return arith::ConstantOp::create(k_.builder(), k_.loc(),
+                                   cast<TypedAttr>(k_.builder().getZeroAttr(type)));
 }
 
 Value ConvolutionEmitter::elementOf(int arg, Value offset) {
   return k_.address(k_.pointer(arg), spec_.dtype, offset);
 }
 
-ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, Value left, Value right,
+// An element of S, in all lanes.
+Value ConvolutionEmitter::factorOf(const Place& at, int row) {
+  if (spec_.imageIsLeft && isOutside_)
+    return zeros();
+  Value address = elementOf(0, k_.add(at.left, rowOffsets_[row]));
+  return k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
+}
+
+Value ConvolutionEmitter::vectorOf(const Tile& tile, const Place& at, int row, int j) {
+  if (!spec_.imageIsLeft && isOutside_)
+    return zeros();
+  Value offset =
+      k_.add(moved(at.right, k_.i64(row), spec_.sRight), k_.i64(int64_t{j} * spec_.lanes));
+  Value address = elementOf(1, offset);
+  if (checksRows_)
+    address = insideOr(address, at, row);
+  return k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, at, j));
+}
+
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, const Place& at,
                                                          ValueRange sums) {
   if (!spec_.sRight.is(0))
-    return multiplyRows(tile, left, right, sums);
+    return multiplyRows(tile, at, sums);
   Vectors vectors, next;
-  for (int j = 0; j < tile.vectors; ++j) {
-    Value mask = j + 1 == tile.vectors ? tile.mask : nullptr;
-    vectors.push_back(k_.loadVector(elementOf(1, k_.add(right, k_.i64(int64_t{j} * spec_.lanes))),
-                                    spec_.dtype, spec_.lanes, mask));
-  }
+  for (int j = 0; j < tile.vectors; ++j)
+    vectors.push_back(vectorOf(tile, at, 0, j));
   for (int i = 0; i < tile.rows; ++i) {
-    Value address = elementOf(0, k_.add(left, rowOffsets_[i]));
-    Value factor = k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
+    Value factor = factorOf(at, i);
     for (int j = 0; j < tile.vectors; ++j)
       next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectors[j],
                                          sums[i * tile.vectors + j]));
@@ -274,19 +310,14 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, Value
 }
 
 // Rows of the image, each with vectors of its own: one element of S serves the whole tile.
-ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyRows(const Tile& tile, Value left,
-                                                             Value right, ValueRange sums) {
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyRows(const Tile& tile, const Place& at,
+                                                             ValueRange sums) {
   Vectors next;
-  Value factor = k_.broadcast(k_.loadScalar(elementOf(0, left), spec_.dtype), spec_.lanes);
+  Value factor = factorOf(at, 0);
   for (int i = 0; i < tile.rows; ++i)
-    for (int j = 0; j < tile.vectors; ++j) {
-      Value offset =
-          k_.add(moved(right, k_.i64(i), spec_.sRight), k_.i64(int64_t{j} * spec_.lanes));
-      Value vector = k_.loadVector(elementOf(1, offset), spec_.dtype, spec_.lanes,
-                                   j + 1 == tile.vectors ? tile.mask : nullptr);
-      next.push_back(
-          math::FmaOp::create(k_.builder(), k_.loc(), factor, vector, sums[i * tile.vectors + j]));
-    }
+    for (int j = 0; j < tile.vectors; ++j)
+      next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectorOf(tile, at, i, j),
+                                         sums[i * tile.vectors + j]));
   return next;
 }
 
@@ -294,11 +325,15 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyRows(const Tile& tile, V
 void ConvolutionEmitter::finish(const Tile& tile, const Vectors& sums) {
   if (spec_.rangeOverBlocks || hasOneBlock())
     return store(tile, sums, false);
+  k_.when(isFirstBlock(), [&] { store(tile, sums, false); });
+  k_.when(negated(isFirstBlock()), [&] { store(tile, sums, true); });
+}
+
+Value ConvolutionEmitter::isFirstBlock() {
   Value first = isZero(begin_[0]);
   for (Value begin : ArrayRef(begin_).drop_front())
     first = both(first, isZero(begin));
-  k_.when(first, [&] { store(tile, sums, false); });
-  k_.when(negated(first), [&] { store(tile, sums, true); });
+  return first;
 }
 
 void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) {
@@ -329,7 +364,7 @@ void ConvolutionEmitter::storeSum(const Tile& tile, Value sum, int row, int64_t 
   const Size& stride = across ? spec_.sResult : spec_.vResult;
   Value offset =
       moved(moved(tile.at.result, k_.i64(row), spec_.sResult), k_.i64(lane), spec_.vResult);
-  Value address = elementOf(kResult, offset);
+  Value address = elementOf(ConvolutionSpec::kResult, offset);
   if (add) {
     Value before = k_.loadLanes(address, spec_.dtype, spec_.lanes, stride, mask);
     sum = arith::AddFOp::create(k_.builder(), k_.loc(), before, sum);
@@ -346,7 +381,7 @@ Value ConvolutionEmitter::lastAfter(const Tile& tile, Value sum, int row, int64_
                                     Value mask) {
   size_t next = 0;
   return lastOf(k_, spec_.after, spec_.lanes, contract_, [&](const Access& access) {
-    if (access.arg == kResult)
+    if (access.arg == ConvolutionSpec::kResult)
       return sum;
     const Size &s = access.strides[spec_.outer.size()], &v = access.strides[spec_.outer.size() + 1];
     Value offset = moved(moved(tile.at.after[next++], k_.i64(row), s), k_.i64(lane), v);

@@ -16,7 +16,7 @@ bool sameElements(const Access& a, const Access& b) {
 /// Where a product or convolution stores, with strides as in `after`.
 Access resultOf(const MatmulSpec& spec) { return spec.result; }
 Access resultOf(const ConvolutionSpec& spec) {
-  Access result{2, spec.dtype, {}, spec.resultOffset};
+  Access result{ConvolutionSpec::kResult, spec.dtype, {}, spec.resultOffset};
   for (const ConvolutionSpec::Loop& loop : spec.outer)
     result.strides.push_back(loop.result);
   result.strides.insert(result.strides.end(), {spec.sResult, spec.vResult});

@@ -146,10 +146,28 @@ public:
       text += "image rows ";
       size(spec.sRight);
     }
+    edges(spec);
+    partials(spec);
     memoryType("left", spec.leftType);
     memoryType("right", spec.rightType);
     memoryType("result", spec.resultType);
     after(spec.after);
+  }
+  void edges(const ConvolutionSpec& spec) {
+    for (const ConvolutionSpec::Edge& edge : spec.edges) {
+      text += spec.imageIsLeft ? "edge of S " : "edge ";
+      number(edge.extent);
+      number(edge.first);
+      for (int64_t stride : edge.strides)
+        number(stride);
+    }
+  }
+  void partials(const ConvolutionSpec& spec) {
+    if (!spec.partialSums)
+      return;
+    text += "partials ";
+    for (const ConvolutionSpec::Loop& loop : spec.places)
+      sizes({loop.extent, loop.right, loop.result});
   }
   void after(const std::vector<Line>& list) {
     if (!list.empty())
@@ -230,7 +248,7 @@ static bool writesTo(const ArgSpec& spec, int arg) { return spec.to.arg == arg; 
 static bool writesTo(const MatmulSpec& spec, int arg) { return spec.result.arg == arg; }
 static bool writesTo(const BlockSumSpec&, int arg) { return arg == 1; }
 static bool writesTo(const CumulativeSpec& spec, int arg) { return spec.to.arg == arg; }
-static bool writesTo(const ConvolutionSpec&, int arg) { return arg == 2; }
+static bool writesTo(const ConvolutionSpec&, int arg) { return arg == ConvolutionSpec::kResult; }
 static bool writesTo(const IndexSpec&, int arg) { return arg >= 2; } // the result and the status
 static bool writesTo(const RollingSpec& spec, int arg) {
   return arg == info(spec.code).operandCount;

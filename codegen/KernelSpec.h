@@ -169,12 +169,20 @@ struct MatmulSpec {
 /// C[i, s, v] = sum over k of S[i, s, k] V[i, v, k] with several loops i and k: convolution.
 /// Strides are in S, V and C. The range is over the outer loops, flattened.
 struct ConvolutionSpec {
+  static constexpr int kResult = 2; // its argument
   struct Loop {
     Size extent, left, right, result;
     Size sStep, vStep; // of a loop over panels: how far s or v goes
+    bool isPanels() const { return !sStep.is(0) || !vStep.is(0); }
   };
   struct Depth {
     Size extent, block, left, right; // `block` steps belong to one block
+  };
+  /// An axis of the image that has zeros around it, which are not in memory: where an element
+  /// stands on it, by strides along the outer loops, s, v and the loops of the sum.
+  struct Edge {
+    int64_t extent = 0, first = 0; // elements in memory; where the sum of strides begins
+    std::vector<int64_t> strides;
   };
   DType dtype = DType::f64;
   std::vector<Loop> outer;
@@ -183,6 +191,12 @@ struct ConvolutionSpec {
   Size v, vResult; // V's stride along v is 1
   std::vector<Depth> depth;
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
+  std::vector<Edge> edges;
+  bool imageIsLeft = false; // the image is S
+  /// The innermost loop of the sum lies along S and V: its element j goes to partial sum j mod p,
+  /// as many as 64 bytes hold. A tile has all of the loops `places` for its rows; v has one step.
+  bool partialSums = false;
+  std::vector<Loop> places;
   /// As in MatmulSpec; strides are along the outer loops, s and v.
   std::vector<Line> after;
   /// In memory, if 16 bits. For GPUs only (codegen/cuda/GpuHalves).

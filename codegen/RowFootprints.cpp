@@ -39,21 +39,24 @@ RowLoops loopsOf(const MatmulSpec& spec) {
   return loops;
 }
 
-// Loops over panels are parts of s and v; those of the sum stand last.
+// Loops over panels are parts of s and v; those of the sum stand behind them, and last the axes of
+// the image that have zeros around them, of which only what is in memory is touched.
 class ConvolutionLoops {
 public:
   explicit ConvolutionLoops(const ConvolutionSpec& spec) : spec_(spec) {}
 
   std::optional<RowLoops> run() const {
-    if (spec_.rangeOverBlocks || isPanels(spec_.outer[0]))
+    if (spec_.rangeOverBlocks || spec_.partialSums || spec_.outer[0].isPanels())
       return std::nullopt;
     RowLoops loops;
     for (const ConvolutionSpec::Loop& loop : spec_.outer)
-      if (!isPanels(loop))
+      if (!loop.isPanels())
         loops.extents.push_back(loop.extent.value);
     loops.extents.insert(loops.extents.end(), {spec_.s.value, spec_.v.value});
     for (const ConvolutionSpec::Depth& loop : spec_.depth)
       loops.extents.push_back(loop.extent.value);
+    for (const ConvolutionSpec::Edge& edge : spec_.edges)
+      loops.extents.push_back(edge.extent);
     for (size_t i = 1; i < spec_.outer.size(); ++i)
       loops.unit *= spec_.outer[i].extent.value;
     auto made = std::make_shared<std::vector<Access>>();
@@ -61,46 +64,60 @@ public:
                            &ConvolutionSpec::Depth::left));
     made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, spec_.sRight, 1,
                            &ConvolutionSpec::Depth::right));
-    made->push_back(access(2, spec_.resultOffset, &ConvolutionSpec::Loop::result, spec_.sResult,
-                           spec_.vResult, nullptr));
+    made->push_back(access(ConvolutionSpec::kResult, spec_.resultOffset,
+                           &ConvolutionSpec::Loop::result, spec_.sResult, spec_.vResult, nullptr));
     for (const Line& line : spec_.after)
       if (auto* load = std::get_if<Line::Load>(&line.what))
-        made->push_back(withoutPanels(load->from));
+        made->push_back(load->from);
+    for (Access& access : *made)
+      settle(access, loops.extents.size());
     for (const Access& access : *made)
-      loops.accesses.push_back({&access, access.arg == 2});
+      loops.accesses.push_back({&access, access.arg == ConvolutionSpec::kResult});
     loops.made = std::move(made);
     return loops;
   }
 
 private:
-  static bool isPanels(const ConvolutionSpec::Loop& loop) {
-    return !loop.sStep.is(0) || !loop.vStep.is(0);
-  }
-
   Access access(int arg, int64_t offset, Size ConvolutionSpec::Loop::* of, Size s, Size v,
                 Size ConvolutionSpec::Depth::* depth) const {
     Access made{arg, spec_.dtype, {}, offset};
     bool packed = false; // in panels: all rows share it
     for (const ConvolutionSpec::Loop& loop : spec_.outer) {
       made.strides.push_back(loop.*of);
-      packed |= isPanels(loop) &&
+      packed |= loop.isPanels() &&
                 (loop.*of).value != s.value * loop.sStep.value + v.value * loop.vStep.value;
     }
     if (packed)
       made.strides[0] = 0;
     made.strides.insert(made.strides.end(), {s, v});
-    made = withoutPanels(made);
     for (size_t i = 0; depth && i < spec_.depth.size(); ++i)
-      made.strides[made.strides.size() - spec_.depth.size() + i] = spec_.depth[i].*depth;
+      made.strides.push_back(spec_.depth[i].*depth);
+    if (arg == (spec_.imageIsLeft ? 0 : 1))
+      clip(made);
     return made;
   }
 
-  Access withoutPanels(Access access) const {
+  // What moves along an axis with zeros around it reaches its elements in memory, and no others.
+  void clip(Access& image) const {
+    std::vector<Size> along;
+    for (const ConvolutionSpec::Edge& edge : spec_.edges) {
+      int64_t stride = 0;
+      for (size_t i = 0; i < edge.strides.size(); ++i)
+        if (edge.strides[i] != 0) {
+          stride = image.strides[i].value / edge.strides[i];
+          image.strides[i] = 0;
+        }
+      image.offset.value -= edge.first * stride;
+      along.emplace_back(stride);
+    }
+    image.strides.insert(image.strides.end(), along.begin(), along.end());
+  }
+
+  void settle(Access& access, size_t loops) const {
     for (size_t i = spec_.outer.size(); i-- > 0;)
-      if (isPanels(spec_.outer[i]))
+      if (spec_.outer[i].isPanels())
         access.strides.erase(access.strides.begin() + static_cast<ptrdiff_t>(i));
-    access.strides.insert(access.strides.end(), spec_.depth.size(), 0);
-    return access;
+    access.strides.resize(loops, 0);
   }
 
   const ConvolutionSpec& spec_;

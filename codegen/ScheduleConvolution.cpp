@@ -1,6 +1,7 @@
 // Convolution, and windows added up, as kernel calls.
 #include "codegen/Scheduler.h"
 
+#include "ir/DialectMovements.h"
 #include "runtime/ConvolutionPlan.h"
 
 namespace diptych::codegen {
@@ -14,8 +15,25 @@ runtime::ConvolutionTile tileOf(const ScheduleOptions& options, DType dtype) {
   return {lanes, 2 * lanes, options.vectorBytes == 64 ? 13 : 5, true, !options.gpu};
 }
 
+// The loops that move along a padded axis, in an edge's order.
+ConvolutionSpec::Edge edgeOf(int axis, const runtime::ConvolutionPlan& plan,
+                             const runtime::ConvolutionProblem& p, const ConvolutionSpec& spec) {
+  ConvolutionSpec::Edge edge{p.inside[axis], -p.zeros[axis], {}};
+  const auto strideOf = [&](const auto& loop) { return loop.padded == axis ? loop.along : 0; };
+  for (const auto& loop : plan.outer)
+    if (loop.extent != 1)
+      edge.strides.push_back(strideOf(loop));
+  edge.strides.resize(spec.outer.size());
+  edge.strides.insert(edge.strides.end(), {strideOf(plan.s), strideOf(plan.v)});
+  for (int i = 0; i < static_cast<int>(plan.depth.size()); ++i) // c, k...
+    if (plan.depth[static_cast<size_t>(i)].extent != 1)
+      edge.strides.push_back(i == axis + 1 ? p.dilations[axis] : 0);
+  return edge;
+}
+
 // Loops of one step say nothing.
-ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::ConvolutionTile& tile) {
+ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::ConvolutionTile& tile,
+                       const runtime::ConvolutionProblem& problem) {
   ConvolutionSpec spec;
   for (const auto& loop : plan.outer)
     if (loop.extent != 1)
@@ -32,43 +50,14 @@ ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::Conv
   spec.lanes = static_cast<int>(tile.lanes);
   spec.rows = spec.panelRows = static_cast<int>(plan.rows);
   spec.panelWidth = static_cast<int>(tile.width);
+  spec.imageIsLeft = plan.kernelIsVector;
+  for (int axis = 0; axis < problem.strides.size(); ++axis)
+    if (problem.isPadded(axis))
+      spec.edges.push_back(edgeOf(axis, plan, problem, spec));
   return spec;
 }
 
-constexpr int kSpatial = 3; // where spatial axes begin
-
 } // namespace
-
-/// The one axis that the sums of a convolution go along.
-struct Scheduler::LongAxis {
-  int64_t depth = 1, image = 0; // its extent, and the image's stride
-  int64_t places = 1;           // of the kernel in the image
-  int64_t place = 0;            // how far apart, if they lie along one axis
-};
-
-// The gradient in the kernel where there is one long image is a product of matrices for each place,
-// X[n, k] times G[o, k]'. Products copy what they need of G to the stack; a convolution would have
-// all of it packed.
-std::optional<Scheduler::LongAxis>
-Scheduler::longAxisOf(const runtime::ConvolutionProblem& p) const {
-  constexpr int64_t kMostPlaces = 8;
-  LongAxis found;
-  int axis = 0, axes = 0; // of c, k...
-  for (int i = 2; i < p.w.size(); ++i)
-    if (p.w[i] != 1)
-      axis = i, ++axes;
-  for (int i = kSpatial; i < p.out.size(); ++i)
-    if (p.out[i] != 1) {
-      found.place = found.places == 1 ? p.xStrides[i] * p.strides[i - kSpatial] : 0;
-      found.places *= p.out[i];
-    }
-  if (options_.gpu || options_.choices || axes != 1 || p.w[0] != 1 || p.wStrides[axis] != 1 ||
-      found.places > kMostPlaces || p.w.product() <= p.out.product())
-    return std::nullopt;
-  found.depth = p.w[axis];
-  found.image = p.xStrides[axis] * (axis < kSpatial ? 1 : p.dilations[axis - kSpatial]);
-  return found;
-}
 
 Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem,
                                 int64_t width) {
@@ -86,55 +75,6 @@ Storage Scheduler::packedKernel(const Storage& w, const runtime::ConvolutionProb
   return packed;
 }
 
-void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, const LongAxis& axis,
-                         const Storage& x, const Storage& w) {
-  const int64_t n = p.x[0], o = p.w[1];
-  const DType dtype = x.type.dtype;
-  MatmulSpec spec;
-  spec.dtype = dtype;
-  spec.s = n, spec.v = o, spec.k = axis.depth;
-  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.left = {0, dtype, {0, p.xStrides[0], 0, axis.image}, 0};
-  spec.right = {1, dtype, {0, 0, p.wStrides[1], 1}, w.offset};
-  // The side with whole vectors is V.
-  const bool exchange = o % spec.lanes != 0 && n > o && axis.image == 1;
-  // Where places follow the channels in memory, both are rows.
-  const bool together = !exchange && axis.place == n * p.xStrides[0];
-  const int64_t products = together ? 1 : axis.places;
-  if (together)
-    spec.s = axis.places * n;
-  if (exchange) {
-    std::swap(spec.s, spec.v);
-    std::swap(spec.left.strides[1], spec.left.strides[2]);
-    std::swap(spec.right.strides[1], spec.right.strides[2]);
-    std::swap(spec.left, spec.right);
-  }
-  Access& image = exchange ? spec.right : spec.left;
-  const Storage all = newStorage({dtype, {products, spec.s.value, spec.v.value}});
-  for (int64_t place = 0; place < products; ++place) {
-    Storage one = all;
-    one.type.shape = {spec.s.value, spec.v.value};
-    one.offset = place * n * o;
-    image.offset = x.offset;
-    int64_t rest = place;
-    for (int i = p.out.size() - 1; i >= kSpatial; rest /= p.out[i--])
-      image.offset.value += rest % p.out[i] * p.xStrides[i] * p.strides[i - kSpatial];
-    spec.result = {2, dtype, {0, spec.v, 1, 0}, one.offset};
-    ScheduledCall call;
-    call.name = "matmul";
-    call.flops = 2.0 * static_cast<double>(one.type.numel() * axis.depth);
-    call.buffers = {x.buffer, w.buffer, all.buffer};
-    product(spec, std::move(call), one);
-  }
-  Storage& result = storages_[op->getResult(0)] = all; // [n, 1, o, p...]
-  result.type.shape = p.out;
-  result.strides = contiguousStrides(p.out);
-  for (int i = kSpatial; i < p.out.size(); ++i)
-    result.strides[i] *= n * o;
-  result.strides[0] = exchange ? 1 : o;
-  result.strides[2] = exchange ? n : 1;
-}
-
 void Scheduler::convolution(Operation* op) {
   const Attrs attrs = ir::attrsOf(op);
   const auto operand = [&](int i) {
@@ -142,13 +82,25 @@ void Scheduler::convolution(Operation* op) {
     return storage.splat ? contiguous(storage) : storage;
   };
   const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
-  const Storage x = operand(0), w = operand(1);
-  const runtime::ConvolutionProblem problem{x.type.shape,  w.type.shape,
-                                            type.shape,    x.strides,
-                                            w.strides,     contiguousStrides(type.shape),
-                                            attrs.strides, attrs.dilations};
-  if (const std::optional<LongAxis> axis = longAxisOf(problem))
-    return products(op, problem, *axis, x, w);
+  Storage x = whole_.contains(ir::Origin(op->getOperand(0)).value()) ? padded(op->getOperand(0))
+                                                                     : operand(0);
+  const Storage w = operand(1);
+  runtime::ConvolutionProblem problem{x.type.shape,
+                                      w.type.shape,
+                                      type.shape,
+                                      x.strides,
+                                      w.strides,
+                                      contiguousStrides(type.shape),
+                                      attrs.strides,
+                                      attrs.dilations,
+                                      {},
+                                      {}};
+  if (isKernelGradient(problem, type.dtype)) {
+    x = padded(op->getOperand(0));
+    problem.xStrides = x.strides;
+    return kernelGradient(op, problem, x, w);
+  }
+  findZeros(op->getOperand(0), problem);
   const Storage to = allocateResult(op);
   if (to.type.numel() == 0)
     return;
@@ -164,22 +116,41 @@ void Scheduler::convolution(Operation* op) {
     tile.width = plan.v.extent;
     plan = planConvolution(problem, tile);
   }
-  ConvolutionSpec spec = specOf(plan, tile);
-  spec.dtype = to.type.dtype;
+  // Where each row of a tile would have to ask for every element, the image is padded in memory.
+  if (plan.kernelIsVector && plan.s.padded >= 0) {
+    x = padded(op->getOperand(0));
+    problem.xStrides = x.strides;
+    problem.zeros = problem.inside = {};
+    plan = planConvolution(problem, tile);
+  }
   const Storage kernel = packedKernel(w, problem, plan.packed);
-  const Storage &left = plan.kernelIsVector ? x : kernel, &right = plan.kernelIsVector ? kernel : x;
+  convolution(specOf(plan, tile, problem), plan.kernelIsVector ? x : kernel,
+              plan.kernelIsVector ? kernel : x, to);
+}
+
+// The kernel that the plan describes.
+void Scheduler::convolution(ConvolutionSpec spec, const Storage& left, const Storage& right,
+                            const Storage& to) {
+  spec.dtype = to.type.dtype;
   spec.leftOffset = left.offset, spec.rightOffset = right.offset;
+  double terms = 1;
+  int64_t blocks = 1;
+  for (const ConvolutionSpec::Depth& loop : spec.depth) {
+    terms *= static_cast<double>(loop.extent.value);
+    blocks *= (loop.extent.value + loop.block.value - 1) / loop.block.value;
+  }
   ScheduledCall call;
   call.name = "convolution";
   call.buffers = {left.buffer, right.buffer, to.buffer};
-  call.flops = 2.0 * static_cast<double>(to.type.numel()) * static_cast<double>(plan.terms());
-  call.range = plan.range();
+  call.flops = 2.0 * static_cast<double>(to.type.numel()) * terms;
+  call.range = 1;
+  for (const ConvolutionSpec::Loop& loop : spec.outer)
+    call.range *= loop.extent.value;
   call.work = call.flops;
   const double work = call.work / static_cast<double>(call.range);
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
   call.kernel = {spec, options_.contract};
   // Few results, each a long sum.
-  const int64_t blocks = plan.blocks();
   if (choose(options_.choices, to.type.numel() <= 4096 && blocks >= 8))
     splitOverBlocks(std::move(call), spec, blocks, to.type.numel());
   else
@@ -189,11 +160,11 @@ void Scheduler::convolution(Operation* op) {
 void Scheduler::splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks,
                                 int64_t n) {
   const Storage parts = newStorage({spec.dtype, {blocks, n}});
-  const int result = product.buffers[2];
+  const int result = product.buffers[ConvolutionSpec::kResult];
   spec.rangeOverBlocks = true;
   spec.blockStride = n;
   product.kernel = {spec, options_.contract};
-  product.buffers[2] = parts.buffer;
+  product.buffers[ConvolutionSpec::kResult] = parts.buffer;
   product.range = blocks;
   product.grain = std::max<int64_t>(
       1, static_cast<int64_t>(kPieceWork * static_cast<double>(blocks) / product.flops));

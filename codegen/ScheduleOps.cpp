@@ -1,7 +1,6 @@
 // Operators that are kernels of their own: movements that copy, index kernels.
 #include "codegen/Scheduler.h"
 
-#include "ir/Steps.h"
 #include "runtime/Library.h"
 
 namespace diptych::codegen {
@@ -21,22 +20,6 @@ void Scheduler::movement(Operation* op, OpCode code) {
   if (!view)
     view = viewOf(code, attrs, contiguous(at(op->getOperand(0))), type);
   storages_[op->getResult(0)] = *view;
-}
-
-void Scheduler::pad(Operation* op) {
-  const Attrs attrs = ir::attrsOf(op);
-  const Storage from = at(op->getOperand(0));
-  const Storage to = allocateResult(op);
-  Storage filled = to;
-  filled.splat = attrs.value;
-  copy(filled, to);
-  Storage inner = to;
-  inner.type = from.type;
-  for (int i = 0; i < to.type.rank(); ++i) {
-    inner.offset += to.strides[i] * attrs.low[i];
-    inner.strides[i] = to.strides[i] * (stepWithin(attrs.interior[i], to.type.shape[i]) + 1);
-  }
-  copy(from, inner);
 }
 
 void Scheduler::concatenate(Operation* op) {

@@ -24,6 +24,7 @@ private:
   void fusion(ir::FusionOp op);
   void movement(mlir::Operation* op, OpCode code);
   void pad(mlir::Operation* op);
+  Storage padInto(mlir::Operation* op, const Storage& from);
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
@@ -42,10 +43,25 @@ private:
   /// The lower half of a square from the upper one.
   void mirror(const Storage& upper, const Storage& whole);
   void convolution(mlir::Operation* op);
+  void convolution(ConvolutionSpec spec, const Storage& left, const Storage& right,
+                   const Storage& to);
   struct LongAxis;
   std::optional<LongAxis> longAxisOf(const runtime::ConvolutionProblem& problem) const;
   void products(mlir::Operation* op, const runtime::ConvolutionProblem& problem,
                 const LongAxis& axis, const Storage& x, const Storage& w);
+  /// Sums along both operands, where that is less work than packing one of them.
+  std::optional<ConvolutionSpec> partialSumsOf(const runtime::ConvolutionProblem& problem,
+                                               DType dtype) const;
+  /// A gradient in the kernel that is no convolution of packed panels.
+  bool isKernelGradient(const runtime::ConvolutionProblem& problem, DType dtype) const;
+  void kernelGradient(mlir::Operation* op, const runtime::ConvolutionProblem& problem,
+                      const Storage& x, const Storage& w);
+  /// Whether only convolutions read the padded array, which know zeros around an image.
+  bool isPaddedImage(mlir::Operation* pad) const;
+  /// What the problem's image, this value, has of zeros that are not in memory.
+  void findZeros(mlir::Value image, runtime::ConvolutionProblem& problem) const;
+  /// The same image, in memory with its zeros.
+  Storage padded(mlir::Value image);
   Storage packedKernel(const Storage& w, const runtime::ConvolutionProblem& problem, int64_t width);
   void splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int64_t blocks, int64_t n);
   /// Into elements `place` and on of the result.
@@ -89,6 +105,9 @@ private:
   Schedule schedule_;
   llvm::DenseMap<mlir::Value, Storage> storages_;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> layouts_; // axes, outermost first
+  llvm::DenseMap<mlir::Value, Storage>
+      padded_;                                 // images that only convolutions read: what is inside
+  llvm::DenseMap<mlir::Value, Storage> whole_; // those of them that had to be padded in memory
   mlir::Operation* current_ = nullptr;
 };
 

@@ -12,10 +12,9 @@ namespace {
 
 // Operations on an element; more of them would be written down for every vector of a tile.
 constexpr int kMostCost = 8;
-constexpr int kConvolutionResult = 2;
 
 bool isJoinable(const ConvolutionSpec& spec) {
-  return !spec.rangeOverBlocks && spec.after.empty() &&
+  return !spec.rangeOverBlocks && !spec.partialSums && spec.after.empty() &&
          std::all_of(spec.depth.begin(), spec.depth.end(),
                      [](const auto& loop) { return loop.extent == loop.block; });
 }
@@ -211,9 +210,8 @@ private:
   // A loop over panels goes along s or v.
   bool join(ConvolutionSpec& spec, std::vector<Line> lines, const Access& to) const {
     Loops loops;
-    const auto isPanels = [](const auto& loop) { return !loop.sStep.is(0) || !loop.vStep.is(0); };
     for (const ConvolutionSpec::Loop& loop : spec.outer)
-      loops.emplace_back(isPanels(loop) ? 1 : loop.extent.value, loop.result.value);
+      loops.emplace_back(loop.isPanels() ? 1 : loop.extent.value, loop.result.value);
     loops.emplace_back(spec.s.value, spec.sResult.value);
     loops.emplace_back(spec.v.value, spec.vResult.value);
     const auto steps = stepsOf(after_, *sum_, loops);
@@ -226,7 +224,7 @@ private:
         for (const Step& step : *steps)
           along.push_back(step.along(load->from));
         for (size_t i = 0; i < s; ++i)
-          if (const auto& loop = spec.outer[i]; isPanels(loop))
+          if (const auto& loop = spec.outer[i]; loop.isPanels())
             along[i] = along[s].value * loop.sStep.value + along[v].value * loop.vStep.value;
         load->from.strides = std::move(along);
       }
@@ -285,7 +283,7 @@ int resultArg(const ScheduledCall& call) {
     return -1;
   if (auto* product = std::get_if<MatmulSpec>(&call.kernel.what))
     return product->result.arg;
-  return std::holds_alternative<ConvolutionSpec>(call.kernel.what) ? kConvolutionResult : -1;
+  return std::holds_alternative<ConvolutionSpec>(call.kernel.what) ? ConvolutionSpec::kResult : -1;
 }
 
 std::optional<StoredTogether> storeTogether(const ScheduledCall& product, const ScheduledCall& user,

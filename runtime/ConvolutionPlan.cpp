@@ -19,16 +19,21 @@ constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
 /// An axis of the result that x walks along with.
 struct Side {
   int64_t extent, x, out;
+  int padded = -1;
+  int64_t along = 0;
 };
 
 // n and the spatial axes, outermost first; neighbours that are one axis to x and the result merge.
 std::vector<Side> positionsOf(const ConvolutionProblem& p) {
   std::vector<Side> sides{{p.x[0], p.xStrides[0], p.outStrides[0]}};
   for (int i = 0; i < p.strides.size(); ++i) {
-    const Side next{p.out[kSpatial + i], p.xStrides[kSpatial + i] * p.strides[i],
-                    p.outStrides[kSpatial + i]};
+    Side next{p.out[kSpatial + i], p.xStrides[kSpatial + i] * p.strides[i],
+              p.outStrides[kSpatial + i]};
+    if (p.isPadded(i))
+      next.padded = i, next.along = p.strides[i];
     Side& last = sides.back();
-    if (last.x == next.x * next.extent && last.out == next.out * next.extent)
+    if (last.padded < 0 && next.padded < 0 && last.x == next.x * next.extent &&
+        last.out == next.out * next.extent)
       last = {last.extent * next.extent, next.x, next.out};
     else
       sides.push_back(next);
@@ -37,17 +42,6 @@ std::vector<Side> positionsOf(const ConvolutionProblem& p) {
   if (sides.empty())
     sides.push_back({1, 1, 1});
   return sides;
-}
-
-// A block is a box: the innermost loops whole while they have at most 1024 terms, then as many
-// steps of the next loop as fit.
-void cutIntoBlocks(std::vector<Depth>& depth) {
-  int64_t inside = 1;
-  for (size_t i = depth.size(); i-- > 0;) {
-    depth[i].block = std::clamp<int64_t>(kBlock / inside, 1, std::max<int64_t>(1, depth[i].extent));
-    // Past the first loop that is cut, one step at a time.
-    inside = depth[i].block < depth[i].extent ? kBlock : inside * depth[i].block;
-  }
 }
 
 // Share of the lanes that compute something.
@@ -105,6 +99,7 @@ Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
   Loop loop{(axis.extent + size - 1) / size, axis.left * size, axis.right * size,
             axis.result * size};
   (rows ? loop.sStep : loop.vStep) = size;
+  loop.padded = axis.padded, loop.along = axis.along * size;
   return loop;
 }
 
@@ -133,17 +128,19 @@ std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vP
 
 } // namespace
 
+void cutIntoBlocks(std::vector<Depth>& depth, int64_t terms) {
+  int64_t inside = 1;
+  for (size_t i = depth.size(); i-- > 0;) {
+    depth[i].block = std::clamp<int64_t>(terms / inside, 1, std::max<int64_t>(1, depth[i].extent));
+    // Past the first loop that is cut, one step at a time.
+    inside = depth[i].block < depth[i].extent ? terms : inside * depth[i].block;
+  }
+}
+
 int64_t ConvolutionPlan::range() const {
   int64_t product = 1;
   for (const Loop& loop : outer)
     product *= loop.extent;
-  return product;
-}
-
-int64_t ConvolutionPlan::blocks() const {
-  int64_t product = 1;
-  for (const Depth& loop : depth)
-    product *= (loop.extent + loop.block - 1) / loop.block;
   return product;
 }
 
@@ -204,7 +201,7 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   ConvolutionPlan plan;
   for (int i = 2; i < p.w.size(); ++i)
     plan.depth.push_back({p.w[i], 1, 0, 0});
-  cutIntoBlocks(plan.depth);
+  cutIntoBlocks(plan.depth, kBlock);
   const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
   plan.kernelIsVector = roles.kernelIsVector;
   const bool imageRows = tile.imageRows && !roles.kernelIsVector && p.w[1] == 1 && sides.size() > 1;
@@ -226,10 +223,13 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   };
   const Loop group = loopOf(p.w[0], p.xStrides[1], kernel[0], p.outStrides[1]);
   const Loop o = loopOf(p.w[1], 0, kernel[1], p.outStrides[2]);
-  const Side& chosen = sides[roles.side];
-  const Loop position = loopOf(chosen.extent, chosen.x, 0, chosen.out);
-  const Side& row = sides[rowSide];
-  plan.s = plan.kernelIsVector ? position : imageRows ? loopOf(row.extent, row.x, 0, row.out) : o;
+  const auto loopAlong = [&](const Side& side) {
+    Loop loop = loopOf(side.extent, side.x, 0, side.out);
+    loop.padded = side.padded, loop.along = side.along;
+    return loop;
+  };
+  const Loop position = loopAlong(sides[roles.side]);
+  plan.s = plan.kernelIsVector ? position : imageRows ? loopAlong(sides[rowSide]) : o;
   plan.v = plan.kernelIsVector ? o : position;
   Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, tile.width, false);
   if (!imageRows)
@@ -237,7 +237,7 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   std::vector<Loop> others;
   for (size_t i = 0; i < sides.size(); ++i)
     if (i != roles.side && i != rowSide)
-      others.push_back(loopOf(sides[i].extent, sides[i].x, 0, sides[i].out));
+      others.push_back(loopAlong(sides[i]));
   plan.outer = orderOf(group, sPanels, vPanels, others, plan);
   return plan;
 }

@@ -14,6 +14,11 @@ struct ConvolutionProblem {
   Shape x, w, out;
   Dims xStrides, wStrides, outStrides;
   Dims strides, dilations;
+  /// Of the spatial axes of x zeros in front, and elements in memory, where not all of x is there:
+  /// x then has the strides of what is, and begins where its first element would lie.
+  Dims zeros, inside;
+
+  bool isPadded(int axis) const { return !inside.empty() && x[3 + axis] != inside[axis]; }
 };
 
 /// Register tiles of a kernel: `rows` of s by `width` elements of v.
@@ -26,9 +31,12 @@ struct ConvolutionTile {
 };
 
 struct ConvolutionPlan {
-  /// An extent, and strides along it in S, V and C. Of an outer loop also: how far s and v move.
+  /// An extent, and strides along it in S, V and C. Of an outer loop also: how far s and v move. Of
+  /// a padded axis: which spatial one, and strides along it.
   struct Loop {
     int64_t extent = 1, left = 0, right = 0, result = 0, sStep = 0, vStep = 0;
+    int padded = -1;
+    int64_t along = 0;
   };
   /// One loop of the sum; `block`: so many steps of it belong to one block.
   struct Depth {
@@ -43,11 +51,14 @@ struct ConvolutionPlan {
   int64_t packed = 16;         // outputs to a panel of the packed kernel
 
   int64_t range() const; // product of the outer extents
-  int64_t blocks() const;
   int64_t terms() const; // of one sum
 };
 
 ConvolutionPlan planConvolution(const ConvolutionProblem& problem, const ConvolutionTile& tile);
+
+/// A block is a box: the innermost loops whole while they have at most so many terms, then as many
+/// steps of the next loop as fit.
+void cutIntoBlocks(std::vector<ConvolutionPlan::Depth>& depth, int64_t terms);
 
 /// The kernel is packed for either role, [g, panels, c, k..., outputs of a panel]: a panel is one
 /// run of memory, read from end to end. The last panel's surplus is never read.

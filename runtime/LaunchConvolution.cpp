@@ -67,9 +67,9 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
       launchConvolution(in[0], in[1], attrs, out);
     });
   }
-  const ConvolutionProblem problem{x.type->shape, w.type->shape,  output.type->shape,
-                                   *x.strides,    *w.strides,     *output.strides,
-                                   attrs.strides, attrs.dilations};
+  const ConvolutionProblem problem{
+      x.type->shape,   w.type->shape, output.type->shape, *x.strides, *w.strides,
+      *output.strides, attrs.strides, attrs.dilations,    {},         {}};
   const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
   const ConvolutionPlan plan =
       planConvolution(problem, {width / 2, width, kConvolutionPanelRows, false});

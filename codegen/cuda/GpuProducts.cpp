@@ -53,7 +53,7 @@ void emitConvolution(Emission& emission, const ConvolutionSpec& spec) {
     }
     if (isTrivial(loop.extent))
       continue;
-    if (!loop.sStep.is(0) || !loop.vStep.is(0))
+    if (loop.isPanels())
       throw Error("internal: a convolution in panels came to the GPU");
     if (loop.right.is(0))
       c.s.add(loop.extent, loop.left, loop.result);

@@ -20,6 +20,20 @@ func.func @rows(%x: tensor<2x1x5x18x18xf64>, %w: tensor<1x32x5x3x3xf64>) -> tens
   return %y : tensor<2x1x32x16x16xf64>
 }
 
+// Zeros around the image are not in memory: masks that stand before the loops, and the loop over the
+// kernel's rows cut where the image begins and ends. Where it is not, zeros are multiplied.
+// CHECK-LABEL: func.func @padded_2
+// CHECK-COUNT-2: arith.andi {{.*}} : vector<8xi1>
+// CHECK-NOT: llvm.intr.masked.load
+// CHECK-COUNT-22: math.fma {{.*}} : vector<8xf64>
+// CHECK: llvm.intr.masked.load
+// CHECK-NOT: func.func @padded_3
+func.func @padded(%x: tensor<2x1x5x16x16xf64>, %w: tensor<1x32x5x3x3xf64>) -> tensor<2x1x32x16x16xf64> {
+  %p = diptych.pad %x {low = array<i64: 0, 0, 0, 1, 1>, high = array<i64: 0, 0, 0, 1, 1>, interior = array<i64: 0, 0, 0, 0, 0>, value = 0.0 : f64} : tensor<2x1x5x16x16xf64> -> tensor<2x1x5x18x18xf64>
+  %y = diptych.convolution %p, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<2x1x5x18x18xf64>, tensor<1x32x5x3x3xf64> -> tensor<2x1x32x16x16xf64>
+  return %y : tensor<2x1x32x16x16xf64>
+}
+
 // With strides the image has no vectors: the kernel is packed into panels of outputs. What lies
 // together in the result are rows of a tile, which is turned before it is stored.
 // CHECK-LABEL: func.func @strided_0

@@ -181,5 +181,79 @@ TEST(Convolution, BatchesOfImagesAndOfKernels) {
   expectEagerBits(vmap(grad(g, {0, 1})), x, w);
 }
 
+// Zeros around an image are multiplied like all others: a kernel's infinity makes NaN of them.
+TEST(Convolution, ZerosAroundAnImageAreNotInMemory) {
+  struct Padded {
+    Shape x, w;
+    ConvolutionOptions options;
+  };
+  const Padded cases[] = {
+      {{3, 5, 12, 26}, {7, 5, 3, 3}, {.padding = 1}},
+      {{1, 16, 30, 30}, {32, 16, 3, 3}, {.padding = 2}},
+      {{2, 6, 26, 26}, {1, 6, 3, 3}, {.padding = 2}}, // rows of tiles are the image's
+      {{2, 3, 5, 40}, {4, 3, 3, 3}, {.padding = {1, 0}}},
+      {{2, 3, 6, 16}, {8, 3, 1, 1}, {.padding = {1, 2}}},
+      {{2, 3, 4, 22}, {16, 3, 3, 3}, {.padding = 5}},
+      {{2, 3, 26, 24}, {20, 3, 9, 11}, {.padding = 4}},
+      {{2, 300, 10, 16}, {12, 300, 3, 3}, {.padding = 1}}, // several blocks
+      {{2, 3, 19, 40}, {5, 3, 3, 3}, {.stride = {2, 1}, .padding = {3, 2}, .dilation = {1, 2}}},
+  };
+  for (const Padded& p : cases)
+    for (const DType dtype : {f64, f32}) {
+      SCOPED_TRACE(p.x.str() + " " + p.w.str());
+      const auto f = [&](const Tensor& x, const Tensor& w) { return conv2d(x, w, p.options); };
+      const Tensor x = wave(p.x, 0.7).astype(dtype), w = wave(p.w, 1.3).astype(dtype);
+      expectEagerBits(f, x, w);
+      expectEagerBits(f, x, 1.0 / floor(3.0 * w));
+      const auto jitted = jit(f, {.numerics = Numerics::strict});
+      jitted(x, w);
+      EXPECT_LT(jitted.stats().arenaBytes, x.type().bytes() + 2 * w.type().bytes() + 4096);
+      expectEagerBits(
+          [&](const Tensor& x, const Tensor& w) {
+            return grad([&](const Tensor& x) { return sum(square(f(x, w))); })(x);
+          },
+          x, w);
+      expectEagerBits(
+          [&](const Tensor& x, const Tensor& w) {
+            return grad([&](const Tensor& w) { return sum(square(f(x, w))); })(w);
+          },
+          x, w);
+    }
+}
+
+TEST(Convolution, GradientInTheKernelOfFewChannelsPacksNothing) {
+  struct Layer {
+    Shape x, w;
+    ConvolutionOptions options;
+  };
+  const Layer layers[] = {
+      {{64, 1, 28, 28}, {32, 1, 3, 3}, {}},
+      {{9, 2, 30, 31}, {5, 2, 5, 4}, {}},
+      {{12, 1, 40, 23}, {7, 1, 11, 11}, {}},
+      {{8, 3, 24, 20}, {4, 3, 3, 3}, {.padding = 1}},
+      {{6, 4, 50, 40}, {8, 2, 3, 3}, {.stride = {2, 1}, .groups = 2}},
+      {{4, 3, 30, 40}, {6, 3, 1, 1}, {}},
+  };
+  for (const Layer& layer : layers)
+    for (const DType dtype : {f64, f32}) {
+      SCOPED_TRACE(layer.x.str() + " " + layer.w.str());
+      const Tensor x = wave(layer.x, 0.7).astype(dtype), w = wave(layer.w, 1.3).astype(dtype);
+      const auto f = [&](const Tensor& x, const Tensor& w) {
+        const auto loss = [&](const Tensor& w) { return sum(square(conv2d(x, w, layer.options))); };
+        return grad(loss)(w);
+      };
+      const Tensor expected = f(x, w), most = max(abs(expected));
+      const auto jitted = jit(f);
+      EXPECT_TRUE(near(jitted(x, w) / most, expected / most, dtype == f64 ? 1e-13 : 1e-5));
+      expectEagerBits(f, x, w);
+    }
+  const auto f = jit([](const Tensor& x, const Tensor& cot) {
+    const auto loss = [&](const Tensor& w) { return sum(conv2d(x, w) * cot); };
+    return grad(loss)(zeros({32, 1, 3, 3}));
+  });
+  f(wave({64, 1, 28, 28}, 0.7), wave({64, 32, 26, 26}, 1.3));
+  EXPECT_EQ(f.ir("plan").find("copy("), std::string::npos) << f.ir("plan");
+}
+
 } // namespace
 } // namespace diptych::test

@@ -62,7 +62,7 @@ std::optional<dt::codegen::NestSpec> storesOf(const dt::codegen::ScheduledCall& 
   } else if (auto* convolution = std::get_if<ConvolutionSpec>(&call.kernel.what)) {
     Access result{2, convolution->dtype, {}, convolution->resultOffset};
     for (const auto& loop : convolution->outer) { // panels are parts of s and v
-      made.extents.push_back(loop.sStep.is(0) && loop.vStep.is(0) ? loop.extent : Size(1));
+      made.extents.push_back(loop.isPanels() ? Size(1) : loop.extent);
       result.strides.push_back(loop.result);
     }
     made.extents.insert(made.extents.end(), {convolution->s, convolution->v});

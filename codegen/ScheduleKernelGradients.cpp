@@ -1,0 +1,202 @@
+// Gradients in the kernel of a convolution that are no convolution of their own: of one long image,
+// a product of matrices for each place; of few channels, sums along both operands.
+#include "codegen/Scheduler.h"
+
+#include "runtime/ConvolutionPlan.h"
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+
+constexpr int kSpatial = 3; // where spatial axes begin
+// Terms of a block, as an axis is summed in.
+constexpr int64_t kPartialsBlock = 4096;
+
+using Depth = runtime::ConvolutionPlan::Depth;
+
+// Loops of the sum; neighbours that are one loop to both operands merge.
+std::vector<Depth> depthOf(const runtime::ConvolutionProblem& p) {
+  std::vector<Depth> depth;
+  for (int i = 2; i < p.w.size(); ++i) {
+    const int64_t image = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
+    const Depth next{p.w[i], 1, p.wStrides[i], image};
+    if (next.extent == 1)
+      continue;
+    if (!depth.empty() && depth.back().left == next.left * next.extent &&
+        depth.back().right == next.right * next.extent)
+      depth.back() = {depth.back().extent * next.extent, 1, next.left, next.right};
+    else
+      depth.push_back(next);
+  }
+  return depth;
+}
+
+/// Places and rows of a tile share the registers.
+struct PartialTile {
+  int64_t places = 1, rows = 0; // none: there are too many places
+  /// For each multiplication.
+  double loads() const {
+    return rows ? 1.0 / static_cast<double>(rows) + 1.0 / static_cast<double>(places) : 2;
+  }
+};
+
+/// Of S one vector for each row is held, of V one, and `vectors` for each sum.
+PartialTile tileOf(int64_t places, int64_t outputs, int64_t registers, int64_t vectors) {
+  const int64_t most = (registers - 1) / (places * vectors + 1);
+  if (most == 0)
+    return {places, 0};
+  const int64_t panels = (outputs + most - 1) / most;
+  return {places, (outputs + panels - 1) / panels};
+}
+
+} // namespace
+
+/// The one axis that the sums of a convolution go along.
+struct Scheduler::LongAxis {
+  int64_t depth = 1, image = 0; // its extent, and the image's stride
+  int64_t places = 1;           // of the kernel in the image
+  int64_t place = 0;            // how far apart, if they lie along one axis
+};
+
+// The gradient in the kernel where there is one long image is a product of matrices for each place,
+// X[n, k] times G[o, k]'. Products copy what they need of G to the stack; a convolution would have
+// all of it packed.
+std::optional<Scheduler::LongAxis>
+Scheduler::longAxisOf(const runtime::ConvolutionProblem& p) const {
+  constexpr int64_t kMostPlaces = 8;
+  LongAxis found;
+  int axis = 0, axes = 0; // of c, k...
+  for (int i = 2; i < p.w.size(); ++i)
+    if (p.w[i] != 1)
+      axis = i, ++axes;
+  for (int i = kSpatial; i < p.out.size(); ++i)
+    if (p.out[i] != 1) {
+      found.place = found.places == 1 ? p.xStrides[i] * p.strides[i - kSpatial] : 0;
+      found.places *= p.out[i];
+    }
+  if (options_.gpu || options_.choices || axes != 1 || p.w[0] != 1 || p.wStrides[axis] != 1 ||
+      found.places > kMostPlaces || p.w.product() <= p.out.product())
+    return std::nullopt;
+  found.depth = p.w[axis];
+  found.image = p.xStrides[axis] * (axis < kSpatial ? 1 : p.dilations[axis - kSpatial]);
+  return found;
+}
+
+void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, const LongAxis& axis,
+                         const Storage& x, const Storage& w) {
+  const int64_t n = p.x[0], o = p.w[1];
+  const DType dtype = x.type.dtype;
+  MatmulSpec spec;
+  spec.dtype = dtype;
+  spec.s = n, spec.v = o, spec.k = axis.depth;
+  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(dtype));
+  spec.left = {0, dtype, {0, p.xStrides[0], 0, axis.image}, 0};
+  spec.right = {1, dtype, {0, 0, p.wStrides[1], 1}, w.offset};
+  // The side with whole vectors is V.
+  const bool exchange = o % spec.lanes != 0 && n > o && axis.image == 1;
+  // Where places follow the channels in memory, both are rows.
+  const bool together = !exchange && axis.place == n * p.xStrides[0];
+  const int64_t products = together ? 1 : axis.places;
+  if (together)
+    spec.s = axis.places * n;
+  if (exchange) {
+    std::swap(spec.s, spec.v);
+    std::swap(spec.left.strides[1], spec.left.strides[2]);
+    std::swap(spec.right.strides[1], spec.right.strides[2]);
+    std::swap(spec.left, spec.right);
+  }
+  Access& image = exchange ? spec.right : spec.left;
+  const Storage all = newStorage({dtype, {products, spec.s.value, spec.v.value}});
+  for (int64_t place = 0; place < products; ++place) {
+    Storage one = all;
+    one.type.shape = {spec.s.value, spec.v.value};
+    one.offset = place * n * o;
+    image.offset = x.offset;
+    int64_t rest = place;
+    for (int i = p.out.size() - 1; i >= kSpatial; rest /= p.out[i--])
+      image.offset.value += rest % p.out[i] * p.xStrides[i] * p.strides[i - kSpatial];
+    spec.result = {2, dtype, {0, spec.v, 1, 0}, one.offset};
+    ScheduledCall call;
+    call.name = "matmul";
+    call.flops = 2.0 * static_cast<double>(one.type.numel() * axis.depth);
+    call.buffers = {x.buffer, w.buffer, all.buffer};
+    product(spec, std::move(call), one);
+  }
+  Storage& result = storages_[op->getResult(0)] = all; // [n, 1, o, p...]
+  result.type.shape = p.out;
+  result.strides = contiguousStrides(p.out);
+  for (int i = kSpatial; i < p.out.size(); ++i)
+    result.strides[i] *= n * o;
+  result.strides[0] = exchange ? 1 : o;
+  result.strides[2] = exchange ? n : 1;
+}
+
+// Lanes of a row's last vector are lost, but nothing is packed: worth it where an element of the
+// kernel meets few of the image's.
+std::optional<ConvolutionSpec> Scheduler::partialSumsOf(const runtime::ConvolutionProblem& p,
+                                                        DType dtype) const {
+  constexpr double kPackingWork = 16; // of one of its elements, in multiplications
+  constexpr double kSpeed = 0.85;     // of tiles whose operands both are vectors in no panel
+  std::vector<Depth> depth = depthOf(p);
+  if (!options_.contract || options_.gpu || options_.choices || depth.empty() ||
+      depth.back().left != 1 || depth.back().right != 1 || p.out.product() == 0)
+    return std::nullopt;
+  const int64_t partials = 64 / sizeOf(dtype), vectors = 64 / options_.vectorBytes;
+  const auto shareOf = [&](int64_t extent) {
+    const int64_t whole = (extent + partials - 1) / partials * partials;
+    return static_cast<double>(extent) / static_cast<double>(whole);
+  };
+  const auto meets = static_cast<double>(p.out.product() / (p.w[0] * p.w[1]));
+  if (p.w.product() / (p.w[0] * p.w[1]) < kPartialsBlock / 4 ||
+      meets / (kSpeed * shareOf(depth.back().extent)) > meets / shareOf(p.w[1]) + kPackingWork)
+    return std::nullopt;
+  cutIntoBlocks(depth, kPartialsBlock);
+  ConvolutionSpec spec;
+  spec.partialSums = true;
+  for (const Depth& loop : depth)
+    spec.depth.push_back({loop.extent, loop.block, loop.left, loop.right});
+  spec.s = p.w[1], spec.sLeft = p.wStrides[1], spec.sResult = p.outStrides[2];
+  spec.v = 1, spec.vResult = 1;
+  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(dtype));
+  // The kernel's places and n, innermost first: in the tile while that saves loads, else around it.
+  const int64_t registers = options_.vectorBytes == 64 ? 32 : 16;
+  PartialTile tile = tileOf(1, p.w[1], registers, vectors);
+  std::vector<ConvolutionSpec::Loop> around;
+  const auto axis = [&](int64_t extent, int64_t image, int64_t result) {
+    int64_t own = 1;
+    for (int64_t part = 2; part <= extent && around.empty(); ++part)
+      if (const PartialTile wider = tileOf(tile.places * part, p.w[1], registers, vectors);
+          extent % part == 0 &&
+          wider.loads() <= tileOf(tile.places * own, p.w[1], registers, vectors).loads())
+        own = part;
+    if (own > 1)
+      spec.places.insert(spec.places.begin(), {own, 0, image, result, 0, 0});
+    if (own < extent)
+      around.insert(around.begin(), {extent / own, 0, image * own, result * own, 0, 0});
+    tile = tileOf(tile.places * own, p.w[1], registers, vectors);
+  };
+  for (int i = p.out.size() - 1; i >= kSpatial; --i)
+    axis(p.out[i], p.xStrides[i] * p.strides[i - kSpatial], p.outStrides[i]);
+  axis(p.out[0], p.xStrides[0], p.outStrides[0]);
+  spec.rows = spec.panelRows = static_cast<int>(tile.rows);
+  spec.outer = {{p.w[0], p.wStrides[0], p.xStrides[1], p.outStrides[1], 0, 0},
+                {(p.w[1] + tile.rows - 1) / tile.rows, tile.rows * p.wStrides[1], 0,
+                 tile.rows * p.outStrides[2], tile.rows, 0}};
+  spec.outer.insert(spec.outer.end(), around.begin(), around.end());
+  return spec;
+}
+
+bool Scheduler::isKernelGradient(const runtime::ConvolutionProblem& problem, DType dtype) const {
+  return longAxisOf(problem) || partialSumsOf(problem, dtype);
+}
+
+void Scheduler::kernelGradient(Operation* op, const runtime::ConvolutionProblem& problem,
+                               const Storage& x, const Storage& w) {
+  if (const std::optional<LongAxis> axis = longAxisOf(problem))
+    return products(op, problem, *axis, x, w);
+  convolution(*partialSumsOf(problem, x.type.dtype), w, x, allocateResult(op));
+}
+
+} // namespace diptych::codegen

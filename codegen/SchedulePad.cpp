@@ -1,0 +1,122 @@
+// Pad. An image that convolutions alone read is not padded in memory: they know where its zeros
+// are.
+#include "codegen/Scheduler.h"
+
+#include "ir/DialectMovements.h"
+#include "ir/Steps.h"
+#include "runtime/ConvolutionPlan.h"
+
+#include <cmath>
+
+namespace diptych::codegen {
+
+using namespace mlir;
+
+namespace {
+
+constexpr int kSpatial = 3; // where spatial axes begin
+
+bool isPositiveZero(const Scalar& value) {
+  return value.asDouble() == 0 && !std::signbit(value.asDouble());
+}
+
+// Whether all that becomes of the value are images whose padded axes are spatial.
+bool isImageOnly(Value value, Value pad, const Attrs& attrs) {
+  return llvm::all_of(value.getUses(), [&](OpOperand& use) {
+    Operation* user = use.getOwner();
+    const std::optional<OpCode> code = ir::opCodeOf(user);
+    const auto shapeOf = [](Value v) { return ir::tensorTypeOf(v.getType()).shape; };
+    if (code == OpCode::Transpose ||
+        (code == OpCode::Reshape && ir::addsOnlyUnits(shapeOf(value), shapeOf(user->getResult(0)))))
+      return isImageOnly(user->getResult(0), pad, attrs);
+    if (code != OpCode::Convolution || use.getOperandNumber() != 0)
+      return false;
+    const ir::Origin origin(value);
+    const llvm::SmallVector<int64_t> proper = ir::properAxes(shapeOf(value));
+    for (size_t i = 0; i < proper.size(); ++i)
+      if (const int64_t axis = origin.axes()[i];
+          proper[i] < kSpatial && (attrs.low[axis] || attrs.high[axis]))
+        return false;
+    return origin.value() == pad;
+  });
+}
+
+} // namespace
+
+bool Scheduler::isPaddedImage(Operation* op) const {
+  const Attrs attrs = ir::attrsOf(op);
+  const auto none = [](int64_t count) { return count == 0; };
+  const auto some = [](int64_t count) { return count >= 0; };
+  return !options_.gpu && !options_.choices && isPositiveZero(attrs.value) &&
+         llvm::all_of(attrs.interior, none) && llvm::all_of(attrs.low, some) &&
+         llvm::all_of(attrs.high, some) && !op->getResult(0).use_empty() &&
+         isImageOnly(op->getResult(0), op->getResult(0), attrs);
+}
+
+void Scheduler::pad(Operation* op) {
+  const Attrs attrs = ir::attrsOf(op);
+  const Storage from = at(op->getOperand(0));
+  Value result = op->getResult(0);
+  if (from.splat || from.type.numel() == 0 || !isPaddedImage(op)) {
+    storages_[result] = padInto(op, from);
+    return;
+  }
+  padded_[result] = from;
+  Storage around = from;
+  around.type = ir::tensorTypeOf(result.getType());
+  for (int i = 0; i < from.type.rank(); ++i)
+    around.offset -= attrs.low[i] * from.strides[i];
+  storages_[result] = around;
+}
+
+Storage Scheduler::padInto(Operation* op, const Storage& from) {
+  const Attrs attrs = ir::attrsOf(op);
+  const Storage to = newStorage(ir::tensorTypeOf(op->getResult(0).getType()));
+  Storage filled = to;
+  filled.splat = attrs.value;
+  copy(filled, to);
+  Storage inner = to;
+  inner.type = from.type;
+  for (int i = 0; i < to.type.rank(); ++i) {
+    inner.offset += to.strides[i] * attrs.low[i];
+    inner.strides[i] = to.strides[i] * (stepWithin(attrs.interior[i], to.type.shape[i]) + 1);
+  }
+  copy(from, inner);
+  return to;
+}
+
+void Scheduler::findZeros(Value image, runtime::ConvolutionProblem& problem) const {
+  const ir::Origin origin(image);
+  const auto found = padded_.find(origin.value());
+  if (found == padded_.end() || whole_.contains(origin.value()))
+    return;
+  const Attrs attrs = ir::attrsOf(origin.value().getDefiningOp());
+  problem.zeros = Dims(problem.strides.size(), 0);
+  for (int i = 0; i < problem.strides.size(); ++i)
+    problem.inside.push_back(problem.x[kSpatial + i]);
+  const llvm::SmallVector<int64_t> proper = ir::properAxes(problem.x);
+  for (size_t i = 0; i < proper.size(); ++i)
+    if (const auto axis = static_cast<int>(origin.axes()[i]); proper[i] >= kSpatial) {
+      problem.zeros[static_cast<int>(proper[i]) - kSpatial] = attrs.low[axis];
+      problem.inside[static_cast<int>(proper[i]) - kSpatial] = found->second.type.shape[axis];
+    }
+}
+
+Storage Scheduler::padded(Value image) {
+  const ir::Origin origin(image);
+  const auto found = padded_.find(origin.value());
+  Storage storage = at(image);
+  if (found == padded_.end())
+    return storage.splat ? contiguous(storage) : storage;
+  if (!whole_.contains(origin.value()))
+    whole_[origin.value()] = padInto(origin.value().getDefiningOp(), found->second);
+  const Storage whole = whole_[origin.value()];
+  storage.buffer = whole.buffer, storage.offset = whole.offset;
+  const llvm::SmallVector<int64_t> proper = ir::properAxes(storage.type.shape);
+  for (size_t i = 0; i < proper.size(); ++i)
+    storage.strides[static_cast<int>(proper[i])] =
+        whole.strides[static_cast<int>(origin.axes()[i])];
+  return storage;
+}
+
+} // namespace diptych::codegen
