@@ -170,39 +170,70 @@ bool isVectorFma(const llvm::Instruction& line) {
 // Each time that selection looks at a vector fma it looks for the negative of every constant in it,
 // and makes that anew: a twentieth of all its work. Behind a fence, which is no instruction, it
 // sees no constant. Sums and products share what is fenced, so that it is loaded once.
-void fenceConstants(llvm::BasicBlock& block,
-                    llvm::DenseMap<llvm::Type*, llvm::Function*>& declared) {
-  llvm::DenseMap<llvm::Value*, llvm::Value*> fences;
-  for (llvm::Instruction& line : block)
-    if (isVectorFma(line))
-      for (llvm::Value* operand : line.operands())
-        if (llvm::isa<llvm::ConstantData>(operand))
-          fences[operand] = nullptr;
-  llvm::IRBuilder<> b(block.getContext());
-  for (llvm::Instruction& line : block)
-    if (isVectorFma(line) || llvm::isa<llvm::BinaryOperator>(line))
-      for (llvm::Use& operand : line.operands())
-        if (const auto found = fences.find(operand); found != fences.end()) {
-          b.SetInsertPoint(&line);
-          llvm::Function*& fence = declared[operand->getType()];
-          if (!fence)
-            fence = llvm::Intrinsic::getOrInsertDeclaration(
-                block.getModule(), llvm::Intrinsic::arithmetic_fence, {operand->getType()});
-          if (!found->second)
-            found->second = b.CreateCall(fence, {operand.get()});
-          operand.set(found->second);
-        }
-}
+class Fences {
+public:
+  explicit Fences(llvm::Function& function) : function_(function), b_(function.getContext()) {}
+
+  void place() {
+    for (llvm::BasicBlock& block : function_)
+      place(block);
+  }
+
+private:
+  void place(llvm::BasicBlock& block) {
+    llvm::DenseMap<llvm::Value*, llvm::Value*> fences;
+    for (llvm::Instruction& line : block)
+      if (isVectorFma(line))
+        for (llvm::Value* operand : line.operands())
+          if (llvm::isa<llvm::ConstantData>(operand))
+            fences[operand] = nullptr;
+    for (llvm::Instruction& line : block)
+      if (isVectorFma(line) || llvm::isa<llvm::BinaryOperator>(line))
+        for (llvm::Use& operand : line.operands())
+          if (const auto found = fences.find(operand); found != fences.end()) {
+            if (!found->second)
+              found->second = fenceOf(operand, line);
+            operand.set(found->second);
+          }
+  }
+
+  // As many as leave most registers to sums and temporaries stand in front of all loops: to load
+  // them in every turn costs Zen 4 a tenth to a quarter of an exponential's time. Zero is not
+  // loaded.
+  llvm::Value* fenceOf(llvm::Value* constant, llvm::Instruction& line) {
+    constexpr size_t kInFront = 12;
+    if (const auto found = inFront_.find(constant); found != inFront_.end())
+      return found->second;
+    llvm::BasicBlock& entry = function_.getEntryBlock();
+    const bool hasRegisters = constant->getType()->getPrimitiveSizeInBits() == 512;
+    const bool isZero = llvm::cast<llvm::Constant>(constant)->isNullValue();
+    if (!hasRegisters || isZero || line.getParent() == &entry || inFront_.size() == kInFront)
+      return call(constant, line);
+    return inFront_[constant] = call(constant, *entry.getTerminator());
+  }
+
+  llvm::Value* call(llvm::Value* constant, llvm::Instruction& before) {
+    llvm::Function*& fence = declared_[constant->getType()];
+    if (!fence)
+      fence = llvm::Intrinsic::getOrInsertDeclaration(
+          function_.getParent(), llvm::Intrinsic::arithmetic_fence, {constant->getType()});
+    b_.SetInsertPoint(&before);
+    return b_.CreateCall(fence, {constant});
+  }
+
+  llvm::Function& function_;
+  llvm::IRBuilder<> b_;
+  llvm::DenseMap<llvm::Type*, llvm::Function*> declared_; // found by name otherwise
+  llvm::DenseMap<llvm::Value*, llvm::Value*> inFront_;
+};
 
 } // namespace
 
 llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
                                        llvm::CodeGenFileType type, MachinePasses which) {
-  llvm::DenseMap<llvm::Type*, llvm::Function*> fences;
   if (which == MachinePasses::forKernels)
     for (llvm::Function& function : module)
-      for (llvm::BasicBlock& block : function)
-        fenceConstants(block, fences);
+      Fences(function).place();
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
