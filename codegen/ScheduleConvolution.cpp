@@ -116,8 +116,11 @@ void Scheduler::convolution(Operation* op) {
     tile.width = plan.v.extent;
     plan = planConvolution(problem, tile);
   }
-  // Where each row of a tile would have to ask for every element, the image is padded in memory.
-  if (plan.kernelIsVector && plan.s.padded >= 0) {
+  // Where each row of a tile would have to ask for every element, or a copy costs little beside
+  // what is done with it, the image is padded in memory.
+  constexpr int64_t kCheapCopy = 2048; // multiplications for an element
+  if ((plan.kernelIsVector && plan.s.padded >= 0) ||
+      (!problem.zeros.empty() && problem.w[1] * plan.terms() / problem.w[2] >= kCheapCopy)) {
     x = padded(op->getOperand(0));
     problem.xStrides = x.strides;
     problem.zeros = problem.inside = {};
