@@ -230,7 +230,7 @@ bool ConvolutionEmitter::writesOut(const Tile& tile, const ConvolutionSpec::Dept
   if (loop.extent.isDynamic() || loop.block.value != loop.extent.value ||
       loop.extent.value > kUnrolled)
     return false;
-  const int registers = spec_.lanes * sizeOf(spec_.dtype) == 64 ? 32 : 16;
+  const int registers = vectorRegisters(spec_.lanes * sizeOf(spec_.dtype));
   const int64_t shared = spec_.sLeft == loop.left ? tile.rows + loop.extent.value - 1 : 0;
   return tile.rows * tile.vectors + shared <= registers;
 }

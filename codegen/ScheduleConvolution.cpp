@@ -12,7 +12,8 @@ namespace {
 
 runtime::ConvolutionTile tileOf(const ScheduleOptions& options, DType dtype) {
   const int64_t lanes = options.vectorBytes / sizeOf(dtype);
-  return {lanes, 2 * lanes, options.vectorBytes == 64 ? 13 : 5, true, !options.gpu};
+  return {lanes, 2 * lanes, vectorRegisters(options.vectorBytes) == 32 ? 13 : 5, true,
+          !options.gpu};
 }
 
 // The loops that move along a padded axis, in an edge's order.

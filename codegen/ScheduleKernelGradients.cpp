@@ -51,6 +51,21 @@ PartialTile tileOf(int64_t places, int64_t outputs, int64_t registers, int64_t v
   return {places, (outputs + panels - 1) / panels};
 }
 
+// Lanes of a row's last vector are lost, but nothing is packed: worth it where an element of the
+// kernel meets few of the image's.
+bool paysInPartials(const runtime::ConvolutionProblem& p, const Depth& row, int64_t partials) {
+  constexpr double kPackingWork = 16; // of one of its elements, in multiplications
+  constexpr double kSpeed = 0.85;     // of tiles whose operands both are vectors in no panel
+  const auto shareOf = [&](int64_t extent) {
+    const int64_t whole = (extent + partials - 1) / partials * partials;
+    return static_cast<double>(extent) / static_cast<double>(whole);
+  };
+  const int64_t kernels = p.w[0] * p.w[1];
+  const auto meets = static_cast<double>(p.out.product() / kernels);
+  return row.left == 1 && row.right == 1 && p.w.product() / kernels >= kPartialsBlock / 4 &&
+         meets / (kSpeed * shareOf(row.extent)) <= meets / shareOf(p.w[1]) + kPackingWork;
+}
+
 } // namespace
 
 /// The one axis that the sums of a convolution go along.
@@ -133,25 +148,13 @@ void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, co
   result.strides[2] = exchange ? n : 1;
 }
 
-// Lanes of a row's last vector are lost, but nothing is packed: worth it where an element of the
-// kernel meets few of the image's.
 std::optional<ConvolutionSpec> Scheduler::partialSumsOf(const runtime::ConvolutionProblem& p,
                                                         DType dtype) const {
-  constexpr double kPackingWork = 16; // of one of its elements, in multiplications
-  constexpr double kSpeed = 0.85;     // of tiles whose operands both are vectors in no panel
   std::vector<Depth> depth = depthOf(p);
-  if (!options_.contract || options_.gpu || options_.choices || depth.empty() ||
-      depth.back().left != 1 || depth.back().right != 1 || p.out.product() == 0)
+  if (!options_.contract || options_.gpu || options_.choices || p.out.product() == 0 ||
+      depth.empty() || !paysInPartials(p, depth.back(), 64 / sizeOf(dtype)))
     return std::nullopt;
-  const int64_t partials = 64 / sizeOf(dtype), vectors = 64 / options_.vectorBytes;
-  const auto shareOf = [&](int64_t extent) {
-    const int64_t whole = (extent + partials - 1) / partials * partials;
-    return static_cast<double>(extent) / static_cast<double>(whole);
-  };
-  const auto meets = static_cast<double>(p.out.product() / (p.w[0] * p.w[1]));
-  if (p.w.product() / (p.w[0] * p.w[1]) < kPartialsBlock / 4 ||
-      meets / (kSpeed * shareOf(depth.back().extent)) > meets / shareOf(p.w[1]) + kPackingWork)
-    return std::nullopt;
+  const int64_t vectors = 64 / options_.vectorBytes;
   cutIntoBlocks(depth, kPartialsBlock);
   ConvolutionSpec spec;
   spec.partialSums = true;
@@ -161,7 +164,7 @@ std::optional<ConvolutionSpec> Scheduler::partialSumsOf(const runtime::Convoluti
   spec.v = 1, spec.vResult = 1;
   spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(dtype));
   // The kernel's places and n, innermost first: in the tile while that saves loads, else around it.
-  const int64_t registers = options_.vectorBytes == 64 ? 32 : 16;
+  const int64_t registers = vectorRegisters(options_.vectorBytes);
   PartialTile tile = tileOf(1, p.w[1], registers, vectors);
   std::vector<ConvolutionSpec::Loop> around;
   const auto axis = [&](int64_t extent, int64_t image, int64_t result) {
