@@ -99,11 +99,7 @@ void ConvolutionEmitter::storePartials(const Place& at, int rows, const Vectors&
   const int vectors = partialVectors();
   Vectors elements;
   for (size_t first = 0; first < sums.size(); first += static_cast<size_t>(vectors)) {
-    Vectors row(sums.begin() + first, sums.begin() + first + vectors);
-    for (int half = vectors / 2; half > 0; half /= 2)
-      for (int j = 0; j < half; ++j)
-        row[j] = arith::AddFOp::create(k_.builder(), k_.loc(), row[j], row[j + half]);
-    elements.push_back(row[0]);
+    elements.push_back(inOne(k_, Vectors(sums.begin() + first, sums.begin() + first + vectors)));
   }
   const auto lanes = static_cast<size_t>(spec_.lanes);
   for (size_t first = 0; first < elements.size(); first += lanes) {

@@ -44,8 +44,7 @@ void MatmulEmitter::holdLeft() {
   repeated_ = vector::ShuffleOp::create(k_.builder(), k_.loc(), held_[0], held_[0], lanes);
 }
 
-// A row's vectors, a power of two of them, as one.
-static Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
+Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
   for (size_t count = sums.size() / 2; count > 0; count /= 2)
     for (size_t i = 0; i < count; ++i)
       sums[i] = arith::AddFOp::create(k.builder(), k.loc(), sums[i], sums[i + count]);
