@@ -8,7 +8,9 @@
 #include "runtime/ThreadPool.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 
 namespace diptych::bench {
 
@@ -44,6 +46,25 @@ void timed(benchmark::State& state, const char* unit, double work, double most, 
   }
   rate(state, unit, work);
   state.counters["share"] = work / best / most;
+}
+
+/// Best seconds of run(0) .. run(n - 1), which take turns.
+template <size_t n, class F> std::array<double, n> inTurns(benchmark::State& state, const F& run) {
+  std::array<double, n> best;
+  best.fill(1e300);
+  for (auto _ : state)
+    for (size_t i = 0; i < n; ++i) {
+      const double begin = now();
+      run(i);
+      best[i] = std::min(best[i], now() - begin);
+    }
+  return best;
+}
+
+/// Whether two tensors of f64 are equal in every bit.
+inline bool sameBits(const Tensor& x, const Tensor& y) {
+  const auto a = x.to_vector<double>(), b = y.to_vector<double>();
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
 }
 
 } // namespace diptych::bench

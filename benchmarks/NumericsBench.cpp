@@ -5,34 +5,15 @@
 #include "examples/training_steps/Models.h"
 
 #include <array>
-#include <cstring>
 
 namespace dt = diptych;
 using namespace dt::bench;
 
 namespace {
 
-bool sameBits(const dt::Tensor& x, const dt::Tensor& y) {
-  const auto a = x.to_vector<double>(), b = y.to_vector<double>();
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
-}
-
 const dt::Tensor& tensorOf(const dt::Tensor& result) { return result; }
 template <class Rest> const dt::Tensor& tensorOf(const std::pair<dt::Tensor, Rest>& result) {
   return result.first;
-}
-
-/// Best seconds of each of `runs`, which take turns.
-template <size_t n, class F> std::array<double, n> inTurns(benchmark::State& state, const F& run) {
-  std::array<double, n> best;
-  best.fill(1e300);
-  for (auto _ : state)
-    for (size_t i = 0; i < n; ++i) {
-      const double begin = now();
-      run(i);
-      best[i] = std::min(best[i], now() - begin);
-    }
-  return best;
 }
 
 /// One iteration calls each of the four; times in microseconds, the modes' also as shares of
