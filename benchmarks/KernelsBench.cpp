@@ -91,15 +91,6 @@ void transposedCopy(benchmark::State& state) {
 }
 BENCHMARK(transposedCopy)->Name("transpose/jit")->Arg(64)->Arg(1000)->UseRealTime();
 
-void gatherRows(benchmark::State& state) {
-  const int64_t rows = 10000, columns = state.range(0);
-  timed(
-      state, [](const dt::Tensor& x, const dt::Tensor& i) { return dt::take(x, i); }, true,
-      dt::randn({rows, columns}), dt::flip(dt::arange(rows)));
-  rate(state, "B/s", 16.0 * static_cast<double>(rows * columns));
-}
-BENCHMARK(gatherRows)->Name("gather_rows/jit")->Arg(1)->Arg(64)->UseRealTime();
-
 //===-- Products -----------------------------------------------------------------------------===//
 
 void product(benchmark::State& state, bool jitted, bool transposed) {

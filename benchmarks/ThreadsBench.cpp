@@ -118,9 +118,11 @@ void addRows() {
   addOf(
       "rolling/quantile_60", [](T x) { return dt::rolling_quantile(x, 0.8, 60, 0); },
       normal({1000, 100}));
+  const auto indices = [] { return (1000.0 * dt::rand({1000})).astype(dt::DType::i64); };
+  addOf("gather/rows", [](T x, T at) { return dt::take(x, at); }, normal({1000, 300}), indices);
   addOf(
-      "gather/exp_of_rows", [](T x, T at) { return dt::exp(dt::take(x, at)); }, normal({1000, 300}),
-      [] { return (1000.0 * dt::rand({1000})).astype(dt::DType::i64); });
+      "scatter_add/rows", [](T x, T y, T at) { return dt::scatter_add(x, at, y); },
+      normal({1000, 300}), normal({1000, 300}), indices);
   addOf("sort/rows", [](T x) { return dt::sort(x, 1); }, normal({300, 1000}));
 }
 

@@ -186,8 +186,9 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
   return {spec};
 }
 
-KernelSpec indexSpec(const OpInfo& op, DType dtype) {
-  return {IndexSpec{op.code, dtype, Size::param(0), Size::param(1), Size::param(2)}};
+KernelSpec indexSpec(const OpInfo& op, DType dtype, int lanes) {
+  return {IndexSpec{op.code, dtype, Size::param(3), Size::param(0), Size::param(1), Size::param(2),
+                    lanes}};
 }
 
 KernelSpec manyAxesSpec(DType dtype) {
@@ -308,7 +309,8 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
     case Family::Gather:
     case Family::ScatterAdd:
       for (DType dtype : dtypesOf(op))
-        collector.add(op, dtype, dtype, kContiguous, indexSpec(op, dtype));
+        collector.add(op, dtype, dtype, kContiguous,
+                      indexSpec(op, dtype, collector.lanesFor(dtype)));
       break;
     case Family::Creation:
       if (op.code == OpCode::Iota)

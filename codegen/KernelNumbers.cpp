@@ -50,7 +50,7 @@ public:
   void operator()(BlockSumSpec& spec) { each({&spec.blocks, &spec.n}); }
   void operator()(RollingSpec&) {} // for GPUs, made when sizes are known
   void operator()(RowsSpec&) {}
-  void operator()(IndexSpec& spec) { each({&spec.n, &spec.m, &spec.inner}); }
+  void operator()(IndexSpec& spec) { each({&spec.outer, &spec.n, &spec.m, &spec.inner}); }
 
 private:
   void each(std::initializer_list<Size*> sizes) {

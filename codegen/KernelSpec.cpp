@@ -188,7 +188,8 @@ public:
     text += info(spec.code).name;
     text += ' ';
     number(static_cast<int>(spec.dtype));
-    sizes({spec.n, spec.m, spec.inner});
+    sizes({spec.outer, spec.n, spec.m, spec.inner});
+    number(spec.lanes);
   }
   void operator()(const RollingSpec& spec) {
     text += info(spec.code).name;

@@ -217,11 +217,12 @@ struct BlockSumSpec {
   int lanes = 8;
 };
 
-/// x [outer, n, inner] by indices [m], all contiguous; args as in runtime/KernelAbi.h.
+/// x [outer, n, inner] by indices [m], all contiguous; args and range as in runtime/KernelAbi.h.
 struct IndexSpec {
   OpCode code = OpCode::Gather; // or ScatterAdd or Scatter
   DType dtype = DType::f64;
-  Size n, m, inner;
+  Size outer, n, m, inner;
+  int lanes = 8;
 };
 
 /// Of each element of x [outer, n, inner] in the window that ends at it: the position of an

@@ -1,6 +1,7 @@
 // Operators that are kernels of their own: movements that copy, index kernels.
 #include "codegen/Scheduler.h"
 
+#include "runtime/IndexPlan.h"
 #include "runtime/Library.h"
 
 namespace diptych::codegen {
@@ -66,7 +67,7 @@ void Scheduler::argReduction(Operation* op, OpCode code) {
     this->call(std::move(call));
 }
 
-static IndexSpec indexSpecOf(const TensorType& x, int64_t axis, int64_t m) {
+static IndexSpec indexSpecOf(const TensorType& x, int64_t axis, int64_t m, int vectorBytes) {
   IndexSpec spec;
   spec.dtype = x.dtype;
   spec.n = x.shape[axis];
@@ -75,27 +76,28 @@ static IndexSpec indexSpecOf(const TensorType& x, int64_t axis, int64_t m) {
   for (int64_t i = axis + 1; i < x.rank(); ++i)
     inner *= x.shape[i];
   spec.inner = inner;
-  return spec;
-}
-
-static int64_t outerOf(const TensorType& x, int64_t axis) {
   int64_t outer = 1;
   for (int64_t i = 0; i < axis; ++i)
     outer *= x.shape[i];
-  return outer;
+  // Where there is nothing to copy, the indices are looked at all the same, as in eager mode.
+  spec.outer = std::max<int64_t>(1, outer);
+  if (outer == 0)
+    spec.inner = 0;
+  spec.lanes = vectorBytes / static_cast<int>(std::max<int64_t>(4, sizeOf(x.dtype)));
+  return spec;
 }
 
-ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec, int64_t outer) {
+ScheduledCall Scheduler::indexCall(Operation* op, const IndexSpec& spec) {
   ScheduledCall call;
-  // Where there is nothing to copy, the indices are looked at all the same, as in eager mode.
-  IndexSpec checked = spec;
-  if (outer == 0)
-    checked.inner = 0;
-  call.kernel = {checked};
+  call.kernel = {spec};
   call.name = info(*ir::opCodeOf(op)).name;
-  call.range = std::max<int64_t>(1, outer);
-  call.grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, spec.m.value * spec.inner.value));
-  call.work = static_cast<double>(call.range * spec.m.value * spec.inner.value);
+  const int64_t outer = spec.outer.value, m = spec.m.value, inner = spec.inner.value;
+  const runtime::IndexPlan plan = spec.code == OpCode::Gather
+                                      ? runtime::gatherPlan(outer, m, inner)
+                                      : runtime::scatterPlan(outer, spec.n.value, m, inner);
+  call.range = plan.range;
+  call.grain = plan.grain;
+  call.work = static_cast<double>(outer * m * inner);
   const std::string axis = "axis " + std::to_string(ir::attrsOf(op).axis) + " of " +
                            ir::tensorTypeOf(op->getOperand(0).getType()).str();
   call.status = runtime::indexText(spec.code == OpCode::Gather ? 1 : 0, spec.n.value, axis);
@@ -108,9 +110,8 @@ void Scheduler::gather(Operation* op) {
   const Storage x = wholeBuffer(at(op->getOperand(0)));
   const Storage indices = wholeBuffer(converted(at(op->getOperand(1)), DType::i64));
   const Storage to = allocateResult(op);
-  const int64_t axis = ir::attrsOf(op).axis;
-  ScheduledCall call =
-      indexCall(op, indexSpecOf(x.type, axis, indices.type.numel()), outerOf(x.type, axis));
+  ScheduledCall call = indexCall(
+      op, indexSpecOf(x.type, ir::attrsOf(op).axis, indices.type.numel(), options_.vectorBytes));
   call.buffers = {x.buffer, indices.buffer, to.buffer,
                   newBuffer(PlannedBuffer::Kind::Temporary, 8)};
   this->call(std::move(call));
@@ -121,10 +122,10 @@ void Scheduler::scatter(Operation* op, OpCode code) {
   const Storage updates = wholeBuffer(at(op->getOperand(2)));
   const Storage to = allocateResult(op);
   copy(at(op->getOperand(0)), to);
-  const int64_t axis = ir::attrsOf(op).axis;
-  IndexSpec spec = indexSpecOf(to.type, axis, indices.type.numel());
+  IndexSpec spec =
+      indexSpecOf(to.type, ir::attrsOf(op).axis, indices.type.numel(), options_.vectorBytes);
   spec.code = code;
-  ScheduledCall call = indexCall(op, spec, outerOf(to.type, axis));
+  ScheduledCall call = indexCall(op, spec);
   call.buffers = {indices.buffer, updates.buffer, to.buffer,
                   newBuffer(PlannedBuffer::Kind::Temporary, 8)};
   this->call(std::move(call));

@@ -98,7 +98,7 @@ private:
   void copy(const Storage& from, const Storage& to);
   void call(LoweredNest nest);
   void call(ScheduledCall call);
-  ScheduledCall indexCall(mlir::Operation* op, const IndexSpec& spec, int64_t outer);
+  ScheduledCall indexCall(mlir::Operation* op, const IndexSpec& spec);
 
   mlir::Block& block_;
   ScheduleOptions options_;

@@ -51,13 +51,13 @@
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
-//   params n, m, inner
-//   range  outer
+//   params n, m, inner, outer; on GPUs the range is the last of these
+//   range  rows of the output, outer * m
 // ScatterAdd, Scatter (contiguous; output is [outer, n, inner] and holds x; updates [outer, m,
 // inner])
 //   args   indices, updates, output, status
-//   params n, m, inner
-//   range  outer
+//   params as for gather
+//   range  rows of the output, outer * max(n, 1): what goes to others is left alone
 // Both write 1 + position of an index out of range to the i64 `status` and skip it (gather writes
 // 0).
 //

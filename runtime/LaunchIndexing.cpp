@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/Dense.h"
+#include "runtime/IndexPlan.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/ThreadPool.h"
@@ -49,12 +50,12 @@ std::span<const int64_t> valuesOf(const Dense& indices) {
   return {reinterpret_cast<const int64_t*>(indices.data()), static_cast<size_t>(indices.numel())};
 }
 
-// The range of the kernel is the outer axis; each piece has a status of its own.
-void runOverOuter(KernelFn kernel, void* const* args, const int64_t* params, int64_t outer,
-                  int64_t rowWork, OpCode code) {
+// Each piece has a status of its own.
+void run(OpCode code, DType dtype, void* const* args, const int64_t* params,
+         const IndexPlan& plan) {
+  const KernelFn kernel = KernelRegistry::current().get(code, dtype, dtype, kContiguous);
   std::atomic<int64_t> bad{0};
-  const int64_t grain = std::max<int64_t>(1, kParallelGrain / std::max<int64_t>(1, rowWork));
-  ThreadPool::global().parallelFor(outer, grain, [&](int64_t lo, int64_t hi) {
+  ThreadPool::global().parallelFor(plan.range, plan.grain, [&](int64_t lo, int64_t hi) {
     int64_t status = 0;
     void* own[4] = {args[0], args[1], args[2], &status};
     kernel(own, params, lo, hi);
@@ -126,10 +127,9 @@ void launchGather(const Strided& x, const Strided& indices, int64_t axis, const 
   const Dense source(x);
   const Around around(x.type->shape, axis);
   void* args[] = {source.data(), positions.data(), output.data};
-  const int64_t params[] = {around.n, positions.numel(), around.inner};
-  const DType dtype = x.type->dtype;
-  runOverOuter(KernelRegistry::current().get(OpCode::Gather, dtype, dtype, kContiguous), args,
-               params, around.outer, positions.numel() * around.inner, OpCode::Gather);
+  const int64_t params[] = {around.n, positions.numel(), around.inner, around.outer};
+  run(OpCode::Gather, x.type->dtype, args, params,
+      gatherPlan(around.outer, positions.numel(), around.inner));
 }
 
 void launchScatter(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
@@ -150,10 +150,9 @@ void launchScatter(OpCode code, const Strided& x, const Strided& indices, const 
   const Dense added(updates);
   const Around around(x.type->shape, axis);
   void* args[] = {positions.data(), added.data(), output.data};
-  const int64_t params[] = {around.n, positions.numel(), around.inner};
-  const DType dtype = x.type->dtype;
-  runOverOuter(KernelRegistry::current().get(code, dtype, dtype, kContiguous), args, params,
-               around.outer, positions.numel() * around.inner, code);
+  const int64_t params[] = {around.n, positions.numel(), around.inner, around.outer};
+  run(code, x.type->dtype, args, params,
+      scatterPlan(around.outer, around.n, positions.numel(), around.inner));
 }
 
 } // namespace diptych::runtime

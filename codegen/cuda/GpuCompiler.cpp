@@ -45,7 +45,7 @@ ScheduleOptions gpuScheduleOptions(bool contract, int capability) {
   return options;
 }
 
-GpuRequest requestOf(const ScheduledCall& call) { return {&call.kernel, Size(call.range), 0}; }
+GpuRequest requestOf(const ScheduledCall& call) { return {&call.kernel}; }
 
 void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests) {
   for (const ScheduledCall& call : schedule.calls) {
@@ -62,8 +62,7 @@ void appendRequests(const Schedule& schedule, std::vector<GpuRequest>& requests)
 
 std::string textOf(const GpuRequest& request) {
   std::string text = request.spec->text();
-  // Only these leave the range open.
-  if (std::holds_alternative<IndexSpec>(request.spec->what) || request.params)
+  if (request.params)
     text += " range " + std::to_string(request.range.value) + " slot " +
             std::to_string(request.range.slot) + " params " + std::to_string(request.params);
   return text;

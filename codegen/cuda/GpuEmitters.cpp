@@ -98,7 +98,7 @@ void Emission::launchAbove(const Size& extent, int64_t above, const Count& grid,
 
 runtime::cuda::LaunchSpec emitGpuKernel(mlir::ModuleOp module, const std::string& name,
                                         const GpuRequest& request) {
-  Emission emission{module, name, request.range, {}, request.spec->contract};
+  Emission emission{module, name, {}, request.spec->contract};
   emission.frame.pointers = pointersOf(*request.spec);
   emission.frame.params = request.params;
   for (int arg = 0; arg < emission.frame.pointers; ++arg)

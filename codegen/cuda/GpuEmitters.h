@@ -27,7 +27,6 @@ int pointersOf(const KernelSpec& kernel);
 struct Emission {
   mlir::ModuleOp module;
   std::string name;
-  Size range;
   GpuFrame frame;
   bool contract = false;
   runtime::cuda::LaunchSpec launches = {};

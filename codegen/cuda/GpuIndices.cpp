@@ -185,7 +185,7 @@ void emitCheck(Emission& emission, const IndexSpec& spec, int arg) {
 
 void emitGather(Emission& emission, const IndexSpec& spec) {
   emitCheck(emission, spec, 1);
-  const std::vector<Size> extents{emission.range, spec.m, spec.inner};
+  const std::vector<Size> extents{spec.outer, spec.m, spec.inner};
   emission.launch(countOf(extents, kThreads), kThreads, [&](GpuKernel& k) {
     Value unit = k.globalThread();
     k.when(k.less(unit, k.product(extents)), [&] {
@@ -270,7 +270,7 @@ private:
 
 void emitScattered(Emission& emission, const IndexSpec& spec) {
   emitCheck(emission, spec, 0);
-  const std::vector<Size> extents{emission.range, spec.n};
+  const std::vector<Size> extents{spec.outer, spec.n};
   emission.launch(countOf(extents, kThreads / kWarp), kThreads, [&](GpuKernel& k) {
     Value unit = k.divide(k.globalThread(), k.i64(kWarp));
     // The same for all lanes of a warp: none is left behind at a ballot.

@@ -1,8 +1,8 @@
 // Products of matrices as they may lie, in every path that a shape takes: read where they lie,
 // turned, copied in panels, exchanged, summed in parts. Held to loops over single numbers, bit for
 // bit, for one thread and several.
-#include "runtime/ThreadPool.h"
 #include "tests/unit/SameBits.h"
+#include "tests/unit/Threads.h"
 
 #include <bit>
 
@@ -10,12 +10,6 @@ namespace dt = diptych;
 using namespace diptych::test;
 
 namespace {
-
-struct Threads {
-  int64_t before = dt::runtime::ThreadPool::global().threads();
-  explicit Threads(int n) { dt::runtime::ThreadPool::global().setThreads(n); }
-  ~Threads() { dt::runtime::ThreadPool::global().setThreads(static_cast<int>(before)); }
-};
 
 // Blocks of 1024, in a block by fma in order; blocks in order.
 template <class T> T inOrder(const T* x, const T* y, int64_t k, int64_t stride) {
