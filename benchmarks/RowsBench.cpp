@@ -85,6 +85,8 @@ void fusedRows(benchmark::State& state, dt::DType dtype) {
 // the mean.
 Tensor columnSum(const Tensor& x) { return dt::sum(x, 0); }
 Tensor columnVariance(const Tensor& x) { return dt::var(x, 0); }
+Tensor columnArgmax(const Tensor& x) { return dt::argmax(x, 0).astype(x.dtype()); }
+Tensor rowArgmax(const Tensor& x) { return dt::argmax(x, 1).astype(x.dtype()); }
 
 void columns(benchmark::State& state, Function f, int reads, dt::DType dtype, bool jitted) {
   const OneThread scope;
@@ -117,6 +119,9 @@ void matrices(benchmark::internal::Benchmark* b) {
 COLUMNS(column_sums, columnSum, 1, true);
 COLUMNS(eager_column_sums, columnSum, 1, false);
 COLUMNS(column_variance, columnVariance, 2, true);
+COLUMNS(column_argmax, columnArgmax, 1, true);
+COLUMNS(eager_column_argmax, columnArgmax, 1, false);
+COLUMNS(row_argmax, rowArgmax, 1, true);
 
 void sizes(benchmark::internal::Benchmark* b) {
   b->Args({170, 300, 8})

@@ -101,9 +101,11 @@ KernelSpec reductionSpec(const OpInfo& op, DType dtype, uint8_t variant, int lan
   return {nest};
 }
 
-KernelSpec argSpec(const OpInfo& op, DType dtype) {
-  ReductionLayout layout(dtype, DType::i64, kStrided);
-  return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to}};
+KernelSpec argSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
+  ReductionLayout layout(dtype, DType::i64, variant);
+  const int vectorLoop = variant == kRows ? 2 : variant == kColumns ? 1 : -1;
+  return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to, vectorLoop,
+                  lanes}};
 }
 
 // Operands and result are [outer, n, inner]; params: n, inner extent, then for each operand and the
@@ -304,7 +306,9 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
     case Family::Convolution: collector.convolution(op); break;
     case Family::ArgReduction:
       for (DType dtype : dtypesOf(op))
-        collector.add(op, dtype, DType::i64, kStrided, argSpec(op, dtype));
+        for (uint8_t variant : {kRows, kColumns, kStrided})
+          collector.add(op, dtype, DType::i64, variant,
+                        argSpec(op, dtype, variant, collector.lanesFor(DType::i64)));
       break;
     case Family::Gather:
     case Family::ScatterAdd:

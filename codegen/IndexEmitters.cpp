@@ -1,4 +1,4 @@
-// Kernels around computed indices: argmax and argmin, gather, scatter_add, scatter.
+// Kernels around computed indices: gather, scatter_add, scatter.
 #include "codegen/Emit.h"
 #include "codegen/Lowerings.h"
 
@@ -7,62 +7,6 @@
 namespace diptych::codegen {
 
 using namespace mlir;
-
-static Value offsetOf(KernelBuilder& k, const Access& access, ArrayRef<Value> indices) {
-  Value offset = k.size(access.offset);
-  for (size_t loop = 0; loop < indices.size(); ++loop)
-    offset = k.add(offset, k.mul(indices[loop], k.size(access.strides[loop])));
-  return offset;
-}
-
-Value extremumWins(ScalarBuilder& b, bool greatest, Value candidate, Value best) {
-  using FloatPredicate = arith::CmpFPredicate;
-  using IntegerPredicate = arith::CmpIPredicate;
-  Value better =
-      b.compare(greatest ? FloatPredicate::OGT : FloatPredicate::OLT,
-                greatest ? IntegerPredicate::sgt : IntegerPredicate::slt, candidate, best);
-  if (!ScalarBuilder::isFloatLike(candidate))
-    return better;
-  Value candidateNaN = b.create<arith::CmpFOp>(FloatPredicate::UNO, candidate, candidate);
-  Value bestNumber = b.create<arith::CmpFOp>(FloatPredicate::ORD, best, best);
-  Value firstNaN = b.create<arith::AndIOp>(candidateNaN, bestNumber);
-  return b.create<arith::OrIOp>(better, firstNaN);
-}
-
-void emitArg(KernelBuilder& k, const ArgSpec& spec) {
-  const size_t last = spec.extents.size() - 1;
-  SmallVector<Value> indices(spec.extents.size());
-  auto element = [&] {
-    return k.loadScalar(
-        k.address(k.pointer(spec.from.arg), spec.from.dtype, offsetOf(k, spec.from, indices)),
-        spec.from.dtype);
-  };
-  ScalarBuilder b(k.builder(), k.loc(), spec.from.dtype);
-  std::function<void(size_t)> level = [&](size_t depth) {
-    if (depth < last) {
-      Value from = depth == 0 ? k.lo() : k.i64(0);
-      Value to = depth == 0 ? k.hi() : k.size(spec.extents[depth]);
-      k.loop(from, to, 1, [&](Value i) {
-        indices[depth] = i;
-        level(depth + 1);
-      });
-      return;
-    }
-    indices[last] = k.i64(0);
-    SmallVector<Value> best{element(), k.i64(0)};
-    best = k.loop(k.i64(1), k.size(spec.extents[last]), 1, best, [&](Value r, ValueRange so) {
-      indices[last] = r;
-      Value candidate = element();
-      Value won = extremumWins(b, spec.greatest, candidate, so[0]);
-      return SmallVector<Value>{b.select(won, candidate, so[0]), b.select(won, r, so[1])};
-    });
-    indices[last] = k.i64(0);
-    k.storeScalar(best[1],
-                  k.address(k.pointer(spec.to.arg), DType::i64, offsetOf(k, spec.to, indices)),
-                  DType::i64);
-  };
-  level(0);
-}
 
 namespace {
 

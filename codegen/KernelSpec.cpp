@@ -91,6 +91,8 @@ public:
     sizes(spec.extents);
     access(spec.from);
     access(spec.to);
+    number(spec.vectorLoop);
+    number(spec.lanes);
   }
   void operator()(const CumulativeSpec& spec) {
     text += "cumulative ";

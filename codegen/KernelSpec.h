@@ -97,7 +97,11 @@ struct ArgSpec {
   std::vector<Size> extents;
   bool greatest = true;
   Access from, to;
+  int vectorLoop = -1; // along which both have stride 1, or the input if it is the innermost
+  int lanes = 8;
 };
+/// Vectors of columns that argmax takes side by side.
+constexpr int kArgColumns = 4;
 
 /// Along the innermost loop, in order: element i of the result depends on elements 0 to i. The
 /// loop around it is the one that vectors, or several chains of scalars, run over.

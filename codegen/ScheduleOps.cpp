@@ -56,12 +56,17 @@ void Scheduler::argReduction(Operation* op, OpCode code) {
   if (spec.extents.empty())
     loop(1, 0, 0);
   loop(from.type.shape[axis], from.strides[axis], 0);
+  for (size_t i = 0; i < spec.extents.size(); ++i)
+    if (spec.from.strides[i].is(1) && (spec.to.strides[i].is(1) || i + 1 == spec.extents.size()))
+      spec.vectorLoop = static_cast<int>(i);
+  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(DType::i64));
   ScheduledCall call;
   call.name = info(code).name;
   call.buffers = {from.buffer, to.buffer};
   call.work = call.flops = static_cast<double>(from.type.numel());
   call.range = spec.extents[0].value;
-  call.grain = std::max<int64_t>(1, 32768 * call.range / std::max<int64_t>(1, from.type.numel()));
+  call.grain = std::max<int64_t>(spec.vectorLoop == 0 ? kArgColumns * spec.lanes : 1,
+                                 32768 * call.range / std::max<int64_t>(1, from.type.numel()));
   call.kernel = {spec};
   if (to.type.numel() != 0)
     this->call(std::move(call));

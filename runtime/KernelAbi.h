@@ -17,7 +17,8 @@
 //   params reduced extent, inner extent; input strides outer, reduced, inner; output strides outer,
 //   inner range  the outer loop variant kRows: reduced stride 1, vectorised along the reduced axis
 //   variant kColumns: inner stride 1 of input and output, vectorised along the inner axis
-//   variant kTiledColumns: the same in tiles, for what leaves the second cache; not on GPUs
+//   variant kTiledColumns: the same in tiles, for what leaves the second cache; not on GPUs, nor of
+//   indices
 //   variant kStrided: any strides
 //
 // Cumulative (operands and output are [outer, n, inner])

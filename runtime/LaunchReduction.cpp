@@ -83,11 +83,9 @@ bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   uint8_t variant = kStrided;
   NestCall call;
   const int dense = parts.denseAxis();
-  // Indices of extremes have one kernel, for any strides.
-  const bool vectors = info(code).isReduction();
-  if (vectors && (parts.stride == 1 || parts.extent == 1)) {
+  if (parts.stride == 1 || parts.extent == 1) {
     variant = kRows;
-  } else if (vectors && dense >= 0) {
+  } else if (dense >= 0) {
     variant = kColumns;
     call.innerExtent = parts.others.extent[dense];
     call.innerStride[0] = call.innerStride[1] = 1;
@@ -109,7 +107,7 @@ bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   call.innerParam = 1;
   call.innerBlock = 64;
   const int64_t size = sizeOf(input.type->dtype);
-  if (variant == kColumns && !output.onDevice &&
+  if (variant == kColumns && info(code).isReduction() && !output.onDevice &&
       foldsTiles({parts.extent, call.innerExtent, std::abs(parts.stride) * size, size})) {
     variant = kTiledColumns;
     call.innerBlock = leastColumnsOfTiles(call.innerExtent, size);
