@@ -8,6 +8,7 @@
 #include "aot/OpenPlan.h"
 #include "aot/Support.h"
 #include "codegen/Emit.h"
+#include "codegen/Ldexp.h"
 #include "frontend/JitPipeline.h"
 #include "frontend/TensorImpl.h"
 #include "frontend/Trace.h"
@@ -316,6 +317,7 @@ private:
         if (!function.isDeclaration() && belongsTo(function.getName(), model, suffix, kernels))
           setCpu(function, version);
     }
+    codegen::expandLdexp(module, built_.target->machine());
     model.needsMath = addLibraryCode(module);
     if (model.weightsInFile())
       addWeightFile(module, model);

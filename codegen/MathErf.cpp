@@ -34,12 +34,11 @@ static Num erfFar(Num a) {
                       0x1.15749a99cf97dp-30, -0x1.fabe99f143a87p-34, 0x1.9935c0650f02ap-38});
   ExpReduction reduced = reduceExp(-q);
   Num r = reduced.r;
-  return 1.0 - scaleNormal(fma(r * r, expRemainder(r), r) + 1.0, reduced.count);
+  return 1.0 - ldexp(fma(r * r, expRemainder(r), r) + 1.0, reduced.counted);
 }
 
 static Num erfWide(Num x) {
   Num a = abs(x);
-  // NaN goes near: erfFar scales by bits.
   return select(a >= 1.0, copysign(erfFar(a), x), erfNear(x));
 }
 
@@ -50,7 +49,7 @@ static Num erfNarrow(Num x) {
       polynomial(atMost(a, 3.95) - 2.0, {0x1.575b32p+2, 0x1.1ac322p+2, 0x1.d8f654p-1, 0x1.0e1f32p-6,
                                          -0x1.d0f76p-9, 0x1.7390b2p-11, -0x1.8805eap-13});
   ExpReduction reduced = reduceExp(-q);
-  Num far = 1.0 - scaleNormal(expm1Reduced(reduced.r) + 1.0, reduced.count);
+  Num far = 1.0 - ldexp(expm1Reduced(reduced.r) + 1.0, reduced.counted);
   return select(a >= 1.0, copysign(far, x), erfNear(x));
 }
 

@@ -15,8 +15,7 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 static Num gaussianTail(Pair square, Pair g, Num a) {
   ExpPairReduction reduced = reduceExpPair(-square.hi, -square.lo);
   Pair numerator = times(expOfReduced(reduced), g);
-  Scaling scaling = twoStepScaling(reduced.count);
-  return divide(numerator, twoSum(a, constantLike(a, 1.0))) * scaling.first * scaling.second;
+  return ldexp(divide(numerator, twoSum(a, constantLike(a, 1.0))), reduced.counted);
 }
 
 static bool isNarrow(Num x) { return formatOf(x).fraction == 23; }

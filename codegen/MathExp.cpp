@@ -15,7 +15,7 @@ ExpReduction reduceExp(Num x) {
   // x - n ln2Hi is exact: both are multiples of the last place of ln2Hi, near enough, and the
   // difference is below 0.35.
   Num r = fma(n, -format.ln2Lo, fma(n, -format.ln2Hi, x));
-  return {r, bits(shifted)};
+  return {r, shifted};
 }
 
 static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
@@ -25,7 +25,7 @@ static ExpPairReduction reduceExpWith(Num x, const Num* xTail) {
   Num exact = fma(n, -format.ln2Hi, x);
   Num low = xTail ? fma(n, -format.ln2Lo, *xTail) : n * -format.ln2Lo;
   Num r = exact + low;
-  return {r, (exact - r) + low, bits(shifted)};
+  return {r, (exact - r) + low, shifted};
 }
 
 ExpPairReduction reduceExpPair(Num x) { return reduceExpWith(x, nullptr); }
@@ -53,20 +53,15 @@ Num expm1Reduced(Num r) {
   return fma(r * r, remainder, r);
 }
 
-Num scaleNormal(Num y, Int count) {
-  const Format& format = formatOf(y);
-  return number(bits(y) + ((count - 2 * format.bias) << format.fraction));
-}
-
 Num powerOfTwo(Int count, int64_t more) {
   const Format& format = formatOf(count);
   const auto field = static_cast<uint64_t>(more - format.bias) << format.fraction;
   return number((count << format.fraction) + static_cast<int64_t>(field));
 }
 
-Scaling twoStepScaling(Int count) {
+/// 2^a and 2^b, a + b = n, both normal.
+static std::pair<Num, Num> twoFactors(Int count) {
   const Format& format = formatOf(count);
-  // Exponent fields a + bias and b + bias, whose sum the count is; what is above them leaves.
   Int first = count >> 1;
   return {number(first << format.fraction), number((count - first) << format.fraction)};
 }
@@ -80,8 +75,7 @@ static Num clampExp(Num x) {
 // Error: r and the last two sums round, 0.25 + 0.25 + 0.5 ulp; polynomial 0.04 ulp, in f32 0.1.
 static Num expBoth(Num x) {
   ExpReduction reduced = reduceExp(clampExp(x));
-  Scaling scaling = twoStepScaling(reduced.count);
-  return fma(expm1Reduced(reduced.r), scaling.first, scaling.first) * scaling.second;
+  return ldexp(expm1Reduced(reduced.r) + 1.0, reduced.counted);
 }
 
 Pair expOfReduced(const ExpPairReduction& reduced) {
@@ -97,9 +91,8 @@ static Num exp2Wide(Num x) {
   Num shifted = x + round;
   Num f = x - (shifted - round);
   Pair r = twoProduct(f, kLn2Hi);
-  Pair y = expOfReduced({r.hi, fma(f, kLn2Lo, r.lo), bits(shifted)});
-  Scaling scaling = twoStepScaling(bits(shifted));
-  return (y.hi + y.lo) * scaling.first * scaling.second;
+  Pair y = expOfReduced({r.hi, fma(f, kLn2Lo, r.lo), shifted});
+  return ldexp(y.hi + y.lo, shifted);
 }
 
 // Below 0.9 ulp: the head of f ln2 rounds, and what it lost joins the small part.
@@ -110,8 +103,7 @@ static Num exp2Narrow(Num x) {
   Num f = x - (shifted - format.counting());
   Pair r = twoProduct(f, format.ln2Hi);
   Num p = expm1Reduced(r.hi) + fma(f, format.ln2Lo, r.lo);
-  Scaling scaling = twoStepScaling(bits(shifted));
-  return fma(p, scaling.first, scaling.first) * scaling.second;
+  return ldexp(p + 1.0, shifted);
 }
 
 /// power (1 + r + tail + r^2 q(r)) - one as a pair, relative error about 2^-57, in f32 2^-28.
@@ -128,7 +120,7 @@ static Pair expm1Pair(const ExpPairReduction& reduced, Num power, Num less) {
 static Num expm1Both(Num x) {
   const Format& format = formatOf(x);
   ExpPairReduction reduced = reduceExpPair(atLeast(atMost(x, format.expHigh), -40.0));
-  Num half = powerOfTwo(reduced.count, -1);
+  Num half = powerOfTwo(reduced.count(), -1);
   Pair halved = expm1Pair(reduced, half, half - 0.5);
   Num y = halved.hi * 2.0;
   // Keeps the sign of zero and the last bit of denormals.
@@ -138,7 +130,7 @@ static Num expm1Both(Num x) {
 // tanh a = -E / (2 + E) with E = expm1(-2a), carried as a pair; 1 from a = 20 on. Below 0.9 ulp.
 static Num tanhWide(Num x) {
   ExpPairReduction reduced = reduceExpPair(atMost(abs(x), 20.0) * -2.0);
-  Num power = powerOfTwo(reduced.count);
+  Num power = powerOfTwo(reduced.count());
   Pair less = fastTwoSum(-1.0, power);
   Pair e = expm1Pair(reduced, power, less.hi);
   e.lo = e.lo + less.lo;
@@ -154,7 +146,7 @@ static Num tanhNarrow(Num x) {
       polynomial(z, {-0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce4p-8});
   Num clamped = atMost(a, 9.1);
   ExpReduction reduced = reduceExp(clamped + clamped);
-  Num power = powerOfTwo(reduced.count);
+  Num power = powerOfTwo(reduced.count());
   Num far = 1.0 - 2.0 / fma(expm1Reduced(reduced.r), power, power + 1.0);
   // NaN goes near: the other side scales by bits.
   return copysign(select(a >= 0.625, far, fma(a * z, p, a)), x);
@@ -167,7 +159,7 @@ static Num sigmoidBoth(Num x) {
   const double c = narrow ? 0x1p-32 : 0x1p-64;
   const int64_t shift = narrow ? 32 : 64;
   ExpReduction reduced = reduceExp(-atLeast(atMost(x, narrow ? 20.0 : 40.0), formatOf(x).expLow));
-  Num power = powerOfTwo(reduced.count, -shift);
+  Num power = powerOfTwo(reduced.count(), -shift);
   Num head = power + c;
   Num lost = c - (head - power);
   Num p = expm1Reduced(reduced.r);
@@ -187,10 +179,11 @@ static Num softplusNarrow(Num x) {
   const Format& format = formatOf(x);
   ExpReduction reduced = reduceExp(atLeast(-abs(x), format.expLow));
   Num p = expm1Reduced(reduced.r);
-  Scaling scaling = twoStepScaling(reduced.count);
-  Num rounded = fma(p, scaling.first, scaling.first);
-  Num lost = fma(p, scaling.first, scaling.first - rounded);
-  Pair e{rounded * scaling.second, lost * scaling.second};
+  // Two numbers are scaled: the factors serve both.
+  auto [first, second] = twoFactors(reduced.count());
+  Num rounded = fma(p, first, first);
+  Num lost = fma(p, first, first - rounded);
+  Pair e{rounded * second, lost * second};
   Pair sum = fastTwoSum(1.0, e.hi);
   Mask far = e.hi > 0x1.a8279ap-2;
   Num f = select(far, fma(sum.hi, 0.5, -1.0), e.hi);

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -178,6 +179,17 @@ const Format& formatOf(Int a) { return formatOf(a.value); }
 
 Num exponent(Num a) {
   return number((bits(a) >> 52) | std::bit_cast<int64_t>(0x1p52)) - (0x1p52 + 1023);
+}
+
+// Both numbers' last place is 1, so n is the difference of their bits.
+Num ldexp(Num y, Num counted) {
+  const Scope& scope = *y.scope;
+  Int zero = bits(constantLike(y, formatOf(y).counting()));
+  Int n = bits(counted) - zero;
+  auto call = mlir::LLVM::CallIntrinsicOp::create(scope.builder, scope.loc, y.value.getType(),
+                                                  scope.builder.getStringAttr("llvm.ldexp"),
+                                                  mlir::ValueRange{y.value, n.value});
+  return {&scope, call.getResult(0)};
 }
 
 // The sum with 1.5 * 2^52 has n in its low bits.

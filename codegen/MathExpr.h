@@ -212,17 +212,18 @@ Num wholePowerOfTwo(Num n);
 
 constexpr double kLn2Hi = 0x1.62e42fefa39efp-1, kLn2Lo = 0x1.abc9e3b39803fp-56;
 
-/// x = n ln2 + r with |r| <= ln2 / 2; `count` holds n + 2 bias in its low bits.
+/// x = n ln2 + r with |r| <= ln2 / 2; `counted` is n + Format::counting().
 struct ExpReduction {
-  Num r;
-  Int count;
+  Num r, counted;
+  /// Its low bits are those of n + 2 bias.
+  Int count() const { return bits(counted); }
 };
 /// r to its last bit, for |x| < 1100, in f32 < 150.
 ExpReduction reduceExp(Num x);
 /// The reduction with r unevaluated, r + tail, for x + xTail.
 struct ExpPairReduction {
-  Num r, tail;
-  Int count;
+  Num r, tail, counted;
+  Int count() const { return bits(counted); }
 };
 ExpPairReduction reduceExpPair(Num x);
 ExpPairReduction reduceExpPair(Num x, Num xTail);
@@ -232,16 +233,10 @@ Pair expOfReduced(const ExpPairReduction& reduced);
 Num expRemainder(Num r);
 /// e^r - 1, to the accuracy of e^r only.
 Num expm1Reduced(Num r);
-/// y * 2^n for a result that stays normal.
-Num scaleNormal(Num y, Int count);
 /// 2^(n + more), a normal number.
 Num powerOfTwo(Int count, int64_t more = 0);
-/// The factors 2^a and 2^b, a + b = n in [-1100, 1100], in f32 [-160, 160], both normal: y * first
-/// * second rounds once.
-struct Scaling {
-  Num first, second;
-};
-Scaling twoStepScaling(Int count);
+/// y 2^n, `counted` as above: one rounding where y 2^(n/2) is normal, |n| < 2 bias - 1.
+Num ldexp(Num y, Num counted);
 
 /// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)).
 struct LogReduction {

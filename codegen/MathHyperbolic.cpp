@@ -13,10 +13,10 @@ static Num halfSum(Num x, double sign) {
   ExpPairReduction reduced = reduceExpPair(a);
   Pair y = expOfReduced(reduced);
   // 2^-n is a number while n < bias; from a = 40 on, e^-a is lost beside e^a.
-  Num inverse = powerOfTwo(reduced.count ^ -1, 1 + 4 * format.bias); // -count - 1 holds -n - 2 bias
+  Num inverse =
+      powerOfTwo(reduced.count() ^ -1, 1 + 4 * format.bias); // -count - 1 holds -n - 2 bias
   Num other = select(a < 40.0, inverse * inverse / y.hi, 0.0);
-  Scaling scaling = twoStepScaling(reduced.count - 1);
-  return (y.hi + fma(other, sign, y.lo)) * scaling.first * scaling.second;
+  return ldexp(y.hi + fma(other, sign, y.lo), reduced.counted - 1.0);
 }
 
 /// (sinh(x) / x - 1) / x^2 on |x| <= 1: relative error of sinh 2^-60, in f32 2^-31.

@@ -60,8 +60,7 @@ static Num powCore(Num magnitude, Num y) {
   Num r = reduced.r;
   Pair m = fastTwoSum(1.0, r);
   Num rest = fma(r * r, expRemainder(r), fma(reduced.tail, r, reduced.tail));
-  Scaling scaling = twoStepScaling(reduced.count);
-  return (m.hi + (m.lo + rest)) * scaling.first * scaling.second;
+  return ldexp(m.hi + (m.lo + rest), reduced.counted);
 }
 
 /// The core with the cases of Annex F.

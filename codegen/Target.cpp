@@ -1,6 +1,7 @@
 // The CPU, and LLVM's part of the pipeline: translate, early-cse, machine code.
 #include "codegen/Target.h"
 
+#include "codegen/Ldexp.h"
 #include "codegen/MachineCode.h"
 #include "codegen/RegisterVectors.h"
 #include "codegen/Translate.h"
@@ -154,6 +155,7 @@ static llvm::SmallVector<char, 0> cleanCode(llvm::Module& module, llvm::TargetMa
     for (llvm::Function& function : module)
       if (!function.isDeclaration())
         cutVectors(function, registerBytes(machine));
+  expandLdexp(module, machine);
   return machineCode(module, machine, type, passes);
 }
 

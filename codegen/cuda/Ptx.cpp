@@ -1,6 +1,7 @@
 // LLVM's part for NVPTX: translate, optimise, print.
 #include "codegen/cuda/GpuModule.h"
 
+#include "codegen/Ldexp.h"
 #include "codegen/Target.h"
 #include "codegen/Translate.h"
 
@@ -120,6 +121,7 @@ std::string ptxOf(mlir::ModuleOp module, const std::string& architecture) {
   markKernels(module, *translated);
   translated->setDataLayout(machine->createDataLayout());
   translated->setTargetTriple(machine->getTargetTriple());
+  expandLdexp(*translated, *machine);
   optimize(*translated, *machine);
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);

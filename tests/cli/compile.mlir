@@ -43,6 +43,20 @@
 // V3: ymm
 // V3-NOT: zmm
 
+// A power of two is one instruction where there is one, and no call anywhere.
+// RUN: diptych compile %s --emit asm --function growth --target x86-64-v4 | FileCheck %s --check-prefix=SCALE
+// SCALE-NOT: vpsllq
+// SCALE: vscalefpd
+// SCALE-NOT: vpsllq
+// RUN: diptych compile %s --emit asm --function growth --target x86-64-v3 | FileCheck %s --check-prefix=STEPS
+// STEPS-NOT: ldexp
+// STEPS-COUNT-2: vpsllq $52
+// STEPS-NOT: ldexp
+// RUN: diptych compile %s --emit llvm --function growth --target aarch64 | FileCheck %s --check-prefix=SHIFTS
+// SHIFTS-NOT: ldexp
+// SHIFTS: shl <
+// SHIFTS-NOT: ldexp
+
 // Code for another family, and for several CPUs of this one.
 // RUN: diptych compile %s --emit asm --target aarch64 | FileCheck %s --check-prefix=ARM
 // ARM: fmul v
@@ -62,4 +76,8 @@ func.func @main(%x: tensor<3xf64>) -> tensor<3xf64> {
 func.func @product(%x: tensor<3xf64>, %y: tensor<3xf64>) -> tensor<3xf64> {
   %0 = diptych.mul %x, %y : tensor<3xf64>, tensor<3xf64> -> tensor<3xf64>
   return %0 : tensor<3xf64>
+}
+func.func @growth(%x: tensor<1000xf64>) -> tensor<1000xf64> {
+  %0 = diptych.exp %x : tensor<1000xf64> -> tensor<1000xf64>
+  return %0 : tensor<1000xf64>
 }

@@ -1,6 +1,8 @@
 // Emits one loop for each case, dtype and width, and compiles them with the JIT.
 #include "MathKernels.h"
 
+#include "codegen/Ldexp.h"
+
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
@@ -119,6 +121,7 @@ Kernels::Kernels(llvm::ArrayRef<Case> cases, const std::string& cpu, llvm::Array
   auto machine = targetMachine(cpu, fusion);
   translated->setDataLayout(machine->createDataLayout());
   translated->setTargetTriple(machine->getTargetTriple());
+  codegen::expandLdexp(*translated, *machine);
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);
   llvm::legacy::PassManager passes;
@@ -135,7 +138,7 @@ llvm::orc::ExecutorAddr Kernels::address(const Case& test, bool wide, int width)
 }
 
 const Kernels& native() {
-  static const Kernels kernels(allCases(), llvm::sys::getHostCPUName().str(), {1, 4, 8, 16});
+  static const Kernels kernels(allCases(), llvm::sys::getHostCPUName().str(), {1, 2, 4, 8, 16});
   return kernels;
 }
 

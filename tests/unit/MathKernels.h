@@ -65,7 +65,7 @@ private:
   std::unique_ptr<llvm::orc::LLJIT> jit_;
 };
 
-/// All cases in widths 1, 4, 8 and 16 for this CPU.
+/// All cases in widths 1, 2, 4, 8 and 16 for this CPU.
 const Kernels& native();
 
 /// One value through the scalar kernel.

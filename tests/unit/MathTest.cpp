@@ -134,7 +134,7 @@ class MathExpansion : public testing::TestWithParam<Case> {};
 template <typename T> void checkWidths(const Case& test) {
   std::vector<T> x = samples<T>(test, false), y = samples<T>(test, true);
   std::vector<T> scalar = native().run(test, 1, x, y);
-  for (int width : {4, 8, 16})
+  for (int width : {2, 4, 8, 16})
     expectSameBits(test, x, scalar, native().run(test, width, x, y),
                    "scalar and width " + std::to_string(width));
 }
