@@ -185,6 +185,13 @@ Value KernelBuilder::laneIndex(int lanes) {
 }
 
 Value KernelBuilder::maskBelow(Value count, int lanes) {
+  if (const auto number = known(count)) {
+    SmallVector<bool> on;
+    for (int64_t i = 0; i < lanes; ++i)
+      on.push_back(i < *number);
+    return arith::ConstantOp::create(
+        builder_, loc_, DenseElementsAttr::get(vectorOf(builder_.getI1Type(), lanes), on));
+  }
   // i32 lanes: half the registers of an i64 comparison.
   Value clipped = min(count, i64(lanes));
   Value narrow = arith::TruncIOp::create(builder_, loc_, builder_.getI32Type(), clipped);

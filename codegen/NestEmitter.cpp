@@ -153,21 +153,24 @@ void NestEmitter::inPieces(int64_t count, function_ref<void(Value)> run) {
 NestEmitter::Values NestEmitter::forVectors(Value from, Value to, const Values& init,
                                             function_ref<Values(Value, ValueRange)> body) {
   const int64_t lanes = spec_.lanes;
+  Value length = k_.sub(to, from);
+  const auto count = KernelBuilder::known(length);
+  // What is left in the last turn: a number where that is known, and then so is its mask.
+  auto restFrom = [&](Value i) { return count ? k_.i64(*count % lanes) : k_.sub(to, i); };
   if (spec_.cost() < kHeavyBody) {
-    Value mainEnd = k_.add(from, k_.roundDown(k_.sub(to, from), lanes));
+    Value mainEnd = k_.add(from, k_.roundDown(length, lanes));
     const Values carried = k_.loop(from, mainEnd, lanes, init, body);
     return k_.loop(mainEnd, to, lanes, carried, [&](Value i, ValueRange values) {
-      rest_ = k_.sub(to, i);
+      rest_ = restFrom(i);
       return masked([&] { return body(i, values); });
     });
   }
-  const auto count = KernelBuilder::known(k_.sub(to, from));
   const bool hasRest = !count || *count % lanes != 0;
   return k_.loop(from, to, lanes, init, [&](Value i, ValueRange values) {
-    rest_ = k_.sub(to, i);
+    rest_ = restFrom(i);
     if (count && *count < lanes)
       return masked([&] { return body(i, values); });
-    full_ = hasRest ? k_.notLess(rest_, k_.i64(lanes)) : nullptr;
+    full_ = hasRest ? k_.notLess(k_.sub(to, i), k_.i64(lanes)) : nullptr;
     Values next = body(i, values);
     full_ = nullptr;
     return next;

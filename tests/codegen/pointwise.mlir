@@ -47,6 +47,21 @@ func.func @row_invariant(%x: tensor<50x100xf64>, %v: tensor<50xf64>) -> tensor<5
   return %d : tensor<50x100xf64>
 }
 
+// What is left of a row of known length has a known mask.
+// CHECK-LABEL: func.func @known_rest_0
+// CHECK-NOT: llvm.bitcast
+// CHECK: scf.if
+// CHECK: %[[REST:.*]] = arith.constant dense<[true, true, true, true, false, false, false, false, false, false, false, false, false, false, false, false]> : vector<16xi1>
+// CHECK: llvm.intr.masked.load %{{.*}}, %[[REST]]
+// CHECK-NOT: llvm.bitcast
+// CHECK: return
+func.func @known_rest(%x: tensor<50x100xf64>, %v: tensor<100xf64>) -> tensor<50x100xf64> {
+  %b = diptych.broadcast %v {axes = array<i64: 1>} : tensor<100xf64> -> tensor<50x100xf64>
+  %d = diptych.add %x, %b : tensor<50x100xf64>, tensor<50x100xf64> -> tensor<50x100xf64>
+  %e = diptych.exp %d : tensor<50x100xf64> -> tensor<50x100xf64>
+  return %e : tensor<50x100xf64>
+}
+
 // Axes that memory walks as one are one loop.
 // CHECK-LABEL: func.func @merged_0
 // CHECK-COUNT-2: scf.for
