@@ -57,7 +57,8 @@ void shapes(benchmark::internal::Benchmark* b) {
                                                                             {4096, 256, 8},
                                                                             {2048, 2048, 1},
                                                                             {2500, 158, 1},
-                                                                            {20000, 40, 1}})
+                                                                            {20000, 40, 1},
+                                                                            {40000, 158, 1}})
     b->Args(size);
   b->UseRealTime();
 }
@@ -91,6 +92,23 @@ BENCHMARK_CAPTURE(product, xt, Form::leftTurned, dt::f64, true)
 BENCHMARK_CAPTURE(product, xt32, Form::leftTurned, dt::f32, true)
     ->Name("one_thread/left_turned_f32")
     ->Apply(turnedShapes);
+// A vector by a tall matrix, in blocks of its rows.
+void tallShapes(benchmark::internal::Benchmark* b) {
+  b->Args({158, 20000, 1})->Args({64, 100000, 1})->Args({158, 200000, 1})->Args({500, 5000, 1});
+  b->UseRealTime();
+}
+BENCHMARK_CAPTURE(product, tall, Form::leftTurned, dt::f64, true)
+    ->Name("one_thread/tall_f64")
+    ->Apply(tallShapes);
+BENCHMARK_CAPTURE(product, tall32, Form::leftTurned, dt::f32, true)
+    ->Name("one_thread/tall_f32")
+    ->Apply(tallShapes);
+BENCHMARK_CAPTURE(product, talle, Form::leftTurned, dt::f64, false)
+    ->Name("one_thread/tall_eager_f64")
+    ->Apply(tallShapes);
+BENCHMARK_CAPTURE(product, talle32, Form::leftTurned, dt::f32, false)
+    ->Name("one_thread/tall_eager_f32")
+    ->Apply(tallShapes);
 BENCHMARK_CAPTURE(product, yt, Form::rightTurned, dt::f64, true)
     ->Name("one_thread/right_turned_f64")
     ->Apply(turnedShapes);

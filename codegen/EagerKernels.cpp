@@ -126,6 +126,15 @@ KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int la
   return {spec};
 }
 
+Turned turnedBy(uint8_t variant) {
+  switch (variant) {
+  case kOneTurned: return Turned::byOne;
+  case kSinglyTurned: return Turned::singly;
+  case kTurnedAhead: return Turned::ahead;
+  default: return Turned::bySeveral;
+  }
+}
+
 // Params: k and v extent; strides S(s,k), V(k,v), C(s,v). The range is s, so its extent is not
 // read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
@@ -134,8 +143,10 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   const bool sweeps = variant == kSweptRows;
   spec.way = sweeps ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
   const bool narrow = variant == kNarrow;
-  if (spec.pack || sweeps || narrow)
-    variant = variant == kPackedColumns || narrow ? kColumns : kRows;
+  spec.turned = turnedBy(variant);
+  const bool one = spec.turned != Turned::bySeveral;
+  if (spec.pack || sweeps || narrow || one)
+    variant = variant == kPackedColumns || narrow || one ? kColumns : kRows;
   spec.dtype = dtype;
   spec.k = Size::param(0);
   spec.v = Size::param(1);
@@ -155,7 +166,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   // Of tiles that turn V: registers hold some steps of it too.
   const bool turns = narrow || (variant == kColumns && !spec.pack && dtype == DType::f32);
-  spec.rows = vectorRegisters(vectorBytes) == 16 ? 4 : turns ? 8 : 12;
+  spec.rows = one ? 1 : vectorRegisters(vectorBytes) == 16 ? 4 : turns ? 8 : 12;
   return {spec};
 }
 
@@ -257,8 +268,8 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant :
-           {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows, kNarrow})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows,
+                              kNarrow, kOneTurned, kSinglyTurned, kTurnedAhead})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {

@@ -117,7 +117,7 @@ public:
     for (int64_t value :
          {int64_t{spec.rangeOverV}, int64_t{spec.byTiles}, int64_t{spec.rangeOverBlocks},
           spec.depth, spec.partBlocks, int64_t{spec.upper}, int64_t{spec.pack},
-          static_cast<int64_t>(spec.way), spec.tail})
+          static_cast<int64_t>(spec.way), static_cast<int64_t>(spec.turned), spec.tail})
       number(value);
     number(spec.lanes);
     number(spec.rows);

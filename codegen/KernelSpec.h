@@ -5,6 +5,7 @@
 
 #include "ir/OpTable.h"
 #include "runtime/KernelAbi.h"
+#include "runtime/MatmulPlan.h"
 
 #include <optional>
 #include <variant>
@@ -162,6 +163,7 @@ struct MatmulSpec {
     partialSums
   };
   Way way = Way::tiles;
+  runtime::Turned turned = runtime::Turned::bySeveral; // V, in tiles
   /// So many columns behind whole vectors of 64 bytes, at most half of one, have partial sums: in
   /// a block element k goes to number k mod p, as many as fit in 128 bytes for all of them and in
   /// 64 for one. S lies along k, V along v. Of tiles only.

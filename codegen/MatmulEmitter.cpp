@@ -15,6 +15,7 @@ using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2;             // of a whole tile
+constexpr int kVectorsOfRow = 8;        // of one row of S
 constexpr int kFewerRows[] = {4, 2, 1}; // of tiles for what is left over, where that is not known
 // What one copy of a panel serves: as much of S as the last cache holds for all threads.
 constexpr int64_t kServedBytes = 8 << 20;
@@ -108,15 +109,16 @@ void MatmulEmitter::blocks() {
   });
 }
 
-// Along one row of S there is room for more, but for rows of V that share the sets of a cache:
-// fewer of them stay in it.
+// Along one row of S there is room for more.
 int MatmulEmitter::vectorsOfPanel() const {
-  if (!spec_.s.is(1) || spec_.pack)
-    return transposed() && rows_ * kVectors > mostSums() ? 1 : kVectors;
-  const Size& apart = spec_.right.strides[2];
-  const bool collides =
-      !apart.isDynamic() && runtime::sharesSets(apart.value * sizeOf(spec_.dtype));
-  return !transposed() ? 8 : collides ? 1 : kVectors;
+  if (!transposed())
+    return spec_.s.is(1) && !spec_.pack ? kVectorsOfRow : kVectors;
+  switch (spec_.turned) {
+  case runtime::Turned::bySeveral: return rows_ * kVectors > mostSums() ? 1 : kVectors;
+  case runtime::Turned::byOne: return kVectors;
+  case runtime::Turned::singly:
+  case runtime::Turned::ahead: return static_cast<int>(std::max(int64_t{1}, 64 / alignment()));
+  }
 }
 
 void MatmulEmitter::panel(Value k0, Value k1, bool first) {

@@ -69,6 +69,7 @@ private:
     mlir::Value v0, base; // the first, and where it begins
     Vectors lanes, apart; // the others' numbers and distances from it, in bytes
     bool even = true;     // these are multiples of one
+    mlir::Value ahead;    // how many bytes in front of what is read are fetched, if any
   };
   Lanes lanesOf(const Tile& tile, mlir::Value vector);
   Vectors accumulateTurned(const Tile& tile);
@@ -89,6 +90,7 @@ private:
     bool fetches = false;        // rows some way ahead
   };
   bool isNear() const;
+  mlir::Value tilesAhead(int rows);
   Vectors transposeRight(const Lanes& lanes, const Steps& steps);
   Vectors rightRows(const Lanes& lanes, const Steps& steps);
   Vectors rightRow(const Lanes& lanes, int lane, const Steps& steps, int width);
@@ -130,6 +132,7 @@ private:
   // MatmulSweep.cpp: one row of S, rows of V from end to end.
   void sweep();
   void sweepRow(mlir::Value s);
+  mlir::Value groupedRows();
   void sweepRows(mlir::Value s, mlir::Value v, mlir::Value end, mlir::Value k, int rows);
   void overVectors(mlir::Value v, mlir::Value end,
                    llvm::function_ref<void(mlir::Value at, mlir::Value mask)> body);
@@ -174,6 +177,9 @@ mlir::Value inOne(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> sums);
 
 /// Rows that a tile may have where their number is known: what is computed takes a register.
 inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }
+
+/// Vectors of sums of one row that registers hold beside what they are made of.
+inline int mostVectorsOfRow(int vectorBytes) { return vectorRegisters(vectorBytes) - 4; }
 
 /// Adds the blocks of a product whose range was over blocks.
 void emitBlockSum(KernelBuilder& kernel, const BlockSumSpec& spec);

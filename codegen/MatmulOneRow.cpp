@@ -35,7 +35,8 @@ int MatmulEmitter::batchesAtOnce() const {
 
 // Panels of the same width, but for the last.
 void MatmulEmitter::rowPanels() {
-  const int64_t columns = spec_.v.value, vectors = vectorsOf(spec_), most = registers() - 4;
+  const int64_t columns = spec_.v.value, vectors = vectorsOf(spec_),
+                most = mostVectorsOfRow(static_cast<int>(alignment()));
   const int64_t panels = (vectors + most - 1) / most;
   const int64_t each = (vectors + panels - 1) / panels, width = each * spec_.lanes;
   Value wholeEnd = k_.add(v0_, k_.i64(columns / width * width));

@@ -54,9 +54,10 @@ Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
 // How far in front rows are fetched where the hardware does not run far enough ahead by itself: in
 // the last cache, and along short rows; more of these where they come from memory.
 static int64_t aheadBytes(const MatmulSpec& spec) {
-  constexpr int64_t kLastCache = 16 << 20, kLongRow = 1024, kNear = 4096, kFar = 16384;
+  constexpr int64_t kLongRow = 1024, kNear = 4096, kFar = 16384;
   const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
-  if (spec.right.strides[2].isDynamic() || spec.v.isDynamic() || apart * spec.v.value <= kLastCache)
+  if (spec.right.strides[2].isDynamic() || spec.v.isDynamic() ||
+      apart * spec.v.value <= runtime::kLastCache)
     return kNear;
   return apart < kLongRow ? kFar : 0;
 }

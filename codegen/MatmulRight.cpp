@@ -15,12 +15,13 @@ namespace {
 // How far in front rows are fetched that are read a cache line at a time: along the row; where it
 // is no longer than that, some rows ahead. Many rows at once are more than the hardware follows.
 int64_t aheadBytes(const MatmulSpec& spec) {
-  constexpr int64_t kAlong = 128, kShortRows = 1024, kFromMemory = 16384, kLastCache = 16 << 20;
+  constexpr int64_t kAlong = 128, kShortRows = 1024, kFromMemory = 16384;
   const Size& stride = spec.right.strides[2];
   const int64_t apart = stride.value * sizeOf(spec.dtype);
   if (stride.isDynamic() || apart > kAlong)
     return kAlong;
-  return !spec.v.isDynamic() && apart * spec.v.value <= kLastCache ? kShortRows : kFromMemory;
+  return !spec.v.isDynamic() && apart * spec.v.value <= runtime::kLastCache ? kShortRows
+                                                                            : kFromMemory;
 }
 } // namespace
 
@@ -51,7 +52,21 @@ MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {
     lanes.apart.push_back(
         k_.mul(k_.mul(lane, k_.i64(sizeOf(spec_.right.dtype))), k_.size(spec_.right.strides[2])));
   }
+  if (spec_.lines.empty() && spec_.turned == runtime::Turned::ahead)
+    lanes.ahead = tilesAhead(tile.vectors * spec_.lanes);
+  else if (spec_.lines.empty() && spec_.turned == runtime::Turned::bySeveral && !isNear())
+    lanes.ahead = k_.i64(aheadBytes(spec_));
   return lanes;
+}
+
+// Some tiles of so many rows, in the second cache; along rows of which it would not hold these.
+Value MatmulEmitter::tilesAhead(int rows) {
+  constexpr int64_t kTiles = 4, kLeast = 16 << 10, kLongRows = 256 << 10, kAlong = 1024;
+  Value tile = k_.mul(k_.i64(rows * sizeOf(spec_.dtype)), k_.size(spec_.right.strides[2]));
+  Value some =
+      arith::MaxSIOp::create(k_.builder(), k_.loc(), k_.i64(kLeast), k_.mul(tile, k_.i64(kTiles)));
+  return arith::SelectOp::create(k_.builder(), k_.loc(), k_.less(k_.i64(kLongRows), tile),
+                                 k_.i64(kAlong), some);
 }
 
 // As many as registers hold beside the sums, of all vectors; or whole vectors, one after the other.
@@ -154,14 +169,16 @@ bool MatmulEmitter::isNear() const {
 // One row of them, in pieces of `width` steps.
 MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, const Steps& steps,
                                                int width) {
-  const auto at = [&](int64_t ahead) {
+  const auto at = [&](int64_t from) {
     Value first = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
-                             k_.add(lanes.base, k_.add(steps.k, k_.i64(ahead))));
+                             k_.add(lanes.base, k_.add(steps.k, k_.i64(from))));
     return lanes.even ? rowAddress(first, lanes.apart, lane)
                       : byteAddress(first, lanes.apart[lane]);
   };
-  if (steps.fetches && spec_.lines.empty() && !isNear())
-    k_.prefetch(at(aheadBytes(spec_) / sizeOf(spec_.dtype)));
+  if (steps.fetches && lanes.ahead)
+    k_.prefetch(byteAddress(at(0), lanes.ahead), spec_.turned == runtime::Turned::ahead
+                                                     ? KernelBuilder::Near::second
+                                                     : KernelBuilder::Near::first);
   Vectors pieces;
   for (int from = 0; from < steps.all; from += width) {
     Value mask;

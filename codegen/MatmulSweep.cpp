@@ -25,7 +25,7 @@ void MatmulEmitter::sweepRow(Value s) {
     sums_ = k_.stackSlots(spec_.dtype, spec_.lanes, static_cast<int>(vectors));
   k_.loop(v0_, v1_, stretch, [&](Value v) {
     Value end = k_.min(k_.add(v, k_.i64(stretch)), v1_);
-    Value groups = k_.add(k0_, k_.roundDown(k_.sub(k1_, k0_), kRowsAtOnce));
+    Value groups = k_.add(k0_, groupedRows());
     // Zeros first: an fma on zero is the product, rounded.
     k_.loop(v, end, spec_.lanes, [&](Value at) {
       k_.storeVector(zeros(spec_.lanes), sumAddress(v, at), spec_.dtype, nullptr, alignment());
@@ -38,6 +38,18 @@ void MatmulEmitter::sweepRow(Value s) {
     };
     overVectors(v, end, finish);
   });
+}
+
+// How many rows go some at a time: a sum then is loaded and stored once for these. From memory all
+// go one after the other: of some that are neighbours it would send a little of each in turn.
+Value MatmulEmitter::groupedRows() {
+  Value bytes = k_.mul(k_.size(spec_.k),
+                       k_.mul(k_.size(spec_.right.strides[3]), k_.i64(sizeOf(spec_.dtype))));
+  Value grouped = k_.roundDown(k_.sub(k1_, k0_), kRowsAtOnce);
+  if (const auto known = k_.known(bytes))
+    return *known > runtime::kLastCache ? k_.i64(0) : grouped;
+  return arith::SelectOp::create(k_.builder(), k_.loc(),
+                                 k_.less(k_.i64(runtime::kLastCache), bytes), k_.i64(0), grouped);
 }
 
 // From v to end by vectors; the last under a mask.
@@ -78,9 +90,8 @@ void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
       k_.storeVector(sums[j], place(where, j), spec_.dtype, nullptr, alignment());
   };
   const int64_t stretch = int64_t{kVectorsAtOnce} * spec_.lanes;
-  Value whole = rows > 1 ? k_.add(v, k_.roundDown(k_.sub(end, v), stretch)) : v;
-  if (rows > 1)
-    k_.loop(v, whole, stretch, [&](Value at) { add(at, kVectorsAtOnce, nullptr); });
+  Value whole = k_.add(v, k_.roundDown(k_.sub(end, v), stretch));
+  k_.loop(v, whole, stretch, [&](Value at) { add(at, kVectorsAtOnce, nullptr); });
   overVectors(whole, end, [&](Value at, Value mask) { add(at, 1, mask); });
 }
 

@@ -100,8 +100,11 @@ runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
           right.strides[2].value, sizeOf(spec.dtype), spec.rows};
 }
 
+// But a row whose sums registers hold needs no other place for them, if no thread has part of it.
 bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return !options.gpu && spec.lines.empty() && spec.result.strides[2].is(1) &&
+  const int64_t vectors = (spec.v.value + spec.lanes - 1) / spec.lanes;
+  const bool isHeld = isLongSum(spec) && vectors <= mostVectorsOfRow(options.vectorBytes);
+  return !options.gpu && spec.lines.empty() && spec.result.strides[2].is(1) && !isHeld &&
          runtime::sweepsRight(shapeOf(spec));
 }
 
@@ -115,6 +118,19 @@ MatmulSpec::Way wayOf(const MatmulSpec& spec, const ScheduleOptions& options) {
 bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
   return !options.gpu && spec.way == MatmulSpec::Way::tiles && spec.v.value != spec.tail &&
          runtime::packsRight(shapeOf(spec));
+}
+
+// Sizes at which an artefact is open choose like the first of them.
+runtime::Turned turnedOf(const MatmulSpec& spec, const ScheduleOptions& options) {
+  using runtime::Turned;
+  const bool one = !options.gpu && spec.way == MatmulSpec::Way::tiles && spec.s.is(1) &&
+                   spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
+  if (!choose(options.choices, one))
+    return Turned::bySeveral;
+  const Turned turned = runtime::turnsForOne(shapeOf(spec));
+  if (choose(options.choices, turned == Turned::ahead))
+    return Turned::ahead;
+  return choose(options.choices, turned == Turned::singly) ? Turned::singly : Turned::byOne;
 }
 
 // A few rows more than a tile has, by f32 that have to be turned: one tile of one vector turns them
@@ -216,6 +232,7 @@ void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) 
   else if (isTall(spec, options_))
     spec.rows = static_cast<int>(spec.s.value);
   spec.pack = choose(options_.choices, isPacked(spec, options_));
+  spec.turned = turnedOf(spec, options_);
   // A panel that is copied had better be copied once.
   const int64_t panels = spec.pack ? 16 * spec.lanes : 0;
   spec.rangeOverV = choose(options_.choices,

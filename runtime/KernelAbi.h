@@ -39,6 +39,8 @@
 //   are copied first; not on GPUs
 //   variant kNarrow: V's k stride and C's s stride are 1, for few s; not on GPUs
 //   variant kSweptRows: the same as kRows, for one s: V is read from end to end; not on GPUs
+//   variants kOneTurned, kSinglyTurned, kTurnedAhead: the same as kColumns, for one s (Turned in
+//   runtime/MatmulPlan); not on GPUs
 //
 // Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
 //   args   S, V, C
@@ -96,7 +98,10 @@ enum Variant : uint8_t {
   kPackedColumns = 104,
   kSweptRows = 105,
   kNarrow = 106,
-  kTiledColumns = 107
+  kTiledColumns = 107,
+  kOneTurned = 108,
+  kSinglyTurned = 109,
+  kTurnedAhead = 110
 };
 
 constexpr int kConvolutionLoops = 6;

@@ -149,6 +149,15 @@ bool runBatches(const Roles& roles, const Shape& shape, int64_t k, const Strided
   return call.run();
 }
 
+uint8_t turnedVariant(Turned turned) {
+  switch (turned) {
+  case Turned::bySeveral: return kColumns;
+  case Turned::byOne: return kOneTurned;
+  case Turned::singly: return kSinglyTurned;
+  case Turned::ahead: return kTurnedAhead;
+  }
+}
+
 bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   Shape shape = output.type->shape;
   mergeIntoVector(roles, shape);
@@ -189,6 +198,8 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
     variant = variant == kRows ? kPackedRows : kPackedColumns;
   } else if (!output.onDevice && variant == kRows && sweepsRight(product)) {
     variant = kSweptRows;
+  } else if (!output.onDevice && variant == kColumns && product.s == 1) {
+    variant = turnedVariant(turnsForOne(product));
   }
   const DType dtype = output.type->dtype;
   call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, variant);

@@ -42,13 +42,33 @@ inline bool packsRight(const MatmulShape& shape) {
          (apart * shape.k >= kLargeBytes || (sharesSets(apart) && shape.k >= 128));
 }
 
-/// One row by a large V that lies along v: its rows are read from end to end, some at a time, while
-/// the sums stay in the nearest cache.
+/// What is larger comes from memory: from end to end, or asked for in front.
+constexpr int64_t kLastCache = 16 << 20;
+
+/// How rows of a V that lies along k, and is not copied, are read by tiles.
+enum class Turned : uint8_t {
+  bySeveral, // rows of S
+  byOne,     // two vectors of them at a time
+  singly,    // 64 bytes' worth of them at a time
+  ahead      // likewise, and those some tiles ahead are fetched
+};
+
+/// By one row of S: sums wait for themselves, so that many rows of V at a time are best; but a set
+/// of the nearest cache has to hold them, and from memory fewer come sooner, if they are asked for.
+inline Turned turnsForOne(const MatmulShape& shape) {
+  const int64_t apart = shape.alongV * shape.elementBytes;
+  if (apart * shape.v > kLastCache)
+    return Turned::ahead;
+  return sharesSets(apart) ? Turned::singly : Turned::byOne;
+}
+
+/// One row by a large V that lies along v: its rows are read from end to end while the sums stay in
+/// the nearest cache. Two vectors of 64 bytes are a tile, which keeps them in registers.
 inline bool sweepsRight(const MatmulShape& shape) {
-  constexpr int64_t kLeastRowBytes = 512, kLargeBytes = 1 << 20;
-  return shape.s == 1 && shape.alongV == 1 && shape.alongK >= shape.v &&
-         shape.v * shape.elementBytes > kLeastRowBytes &&
-         shape.k * shape.alongK * shape.elementBytes >= kLargeBytes;
+  constexpr int64_t kTileBytes = 128, kNearBytes = 512, kLargeBytes = 1 << 20;
+  const int64_t bytes = shape.k * shape.alongK * shape.elementBytes;
+  return shape.s == 1 && shape.alongV == 1 && shape.alongK >= shape.v && bytes >= kLargeBytes &&
+         shape.v * shape.elementBytes > (bytes > kLastCache ? kTileBytes : kNearBytes);
 }
 
 /// Rows of a tile, where their number is known: as few tiles as registers allow, of which the last

@@ -108,3 +108,35 @@ func.func @gram(%x: tensor<9000x40xf64>) -> tensor<40x40xf64> {
   %p = diptych.matmul %t, %x : tensor<40x9000xf64>, tensor<9000x40xf64> -> tensor<40x40xf64>
   return %p : tensor<40x40xf64>
 }
+
+// One row by rows along k, from memory: a line of each of 8 rows at a time, those of later tiles on their way to the second cache.
+// CHECK-LABEL: func.func @ahead_0
+// CHECK: scf.for {{.*}} iter_args({{[^,]*}}) -> (vector<8xf64>)
+// CHECK-COUNT-8: llvm.intr.prefetch{{.*}}hint = 2
+// CHECK-COUNT-8: math.fma {{.*}} : vector<8xf64>
+// CHECK: scf.yield
+func.func @ahead(%x: tensor<6000x504xf64>, %v: tensor<504x1xf64>) -> tensor<6000x1xf64> {
+  %p = diptych.matmul %x, %v : tensor<6000x504xf64>, tensor<504x1xf64> -> tensor<6000x1xf64>
+  return %p : tensor<6000x1xf64>
+}
+
+// From a cache two vectors of rows, which come by themselves.
+// CHECK-LABEL: func.func @near_0
+// CHECK: scf.for {{.*}} -> (vector<8xf64>, vector<8xf64>)
+// CHECK-NOT: prefetch
+// CHECK-COUNT-16: math.fma {{.*}} : vector<8xf64>
+// CHECK: scf.yield
+func.func @near(%x: tensor<600x504xf64>, %v: tensor<504x1xf64>) -> tensor<600x1xf64> {
+  %p = diptych.matmul %x, %v : tensor<600x504xf64>, tensor<504x1xf64> -> tensor<600x1xf64>
+  return %p : tensor<600x1xf64>
+}
+
+// A vector by a tall matrix: registers hold the sums of a row, which is read from end to end.
+// CHECK-LABEL: func.func @tall_0
+// CHECK: scf.for {{.*}} -> (vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>, vector<8xf64>)
+// CHECK-COUNT-10: math.fma {{.*}} : vector<8xf64>
+// CHECK: scf.yield
+func.func @tall(%v: tensor<1x20000xf64>, %x: tensor<20000x80xf64>) -> tensor<1x80xf64> {
+  %p = diptych.matmul %v, %x : tensor<1x20000xf64>, tensor<20000x80xf64> -> tensor<1x80xf64>
+  return %p : tensor<1x80xf64>
+}
