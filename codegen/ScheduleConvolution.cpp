@@ -96,12 +96,9 @@ void Scheduler::convolution(Operation* op) {
                                       attrs.dilations,
                                       {},
                                       {}};
-  if (isKernelGradient(problem, type.dtype)) {
-    x = padded(op->getOperand(0));
-    problem.xStrides = x.strides;
-    return kernelGradient(op, problem, x, w);
-  }
   findZeros(op->getOperand(0), problem);
+  if (kernelGradient(op, problem, x, w))
+    return;
   const Storage to = allocateResult(op);
   if (to.type.numel() == 0)
     return;

@@ -191,15 +191,24 @@ std::optional<ConvolutionSpec> Scheduler::partialSumsOf(const runtime::Convoluti
   return spec;
 }
 
-bool Scheduler::isKernelGradient(const runtime::ConvolutionProblem& problem, DType dtype) const {
-  return longAxisOf(problem) || partialSumsOf(problem, dtype);
-}
-
-void Scheduler::kernelGradient(Operation* op, const runtime::ConvolutionProblem& problem,
-                               const Storage& x, const Storage& w) {
-  if (const std::optional<LongAxis> axis = longAxisOf(problem))
-    return products(op, problem, *axis, x, w);
-  convolution(*partialSumsOf(problem, x.type.dtype), w, x, allocateResult(op));
+bool Scheduler::kernelGradient(Operation* op, runtime::ConvolutionProblem problem, const Storage& x,
+                               const Storage& w) {
+  const std::optional<LongAxis> axis = longAxisOf(problem);
+  const std::optional<ConvolutionSpec> partials =
+      axis ? std::nullopt : partialSumsOf(problem, x.type.dtype);
+  if (!axis && !partials)
+    return false;
+  if (!problem.zeros.empty()) {
+    const Storage whole = padded(op->getOperand(0));
+    problem.xStrides = whole.strides;
+    problem.zeros = problem.inside = {};
+    return kernelGradient(op, std::move(problem), whole, w);
+  }
+  if (axis)
+    products(op, problem, *axis, x, w);
+  else
+    convolution(*partials, w, x, allocateResult(op));
+  return true;
 }
 
 } // namespace diptych::codegen

@@ -53,9 +53,9 @@ private:
   std::optional<ConvolutionSpec> partialSumsOf(const runtime::ConvolutionProblem& problem,
                                                DType dtype) const;
   /// A gradient in the kernel that is no convolution of packed panels.
-  bool isKernelGradient(const runtime::ConvolutionProblem& problem, DType dtype) const;
-  void kernelGradient(mlir::Operation* op, const runtime::ConvolutionProblem& problem,
-                      const Storage& x, const Storage& w);
+  /// Whether it was one of these.
+  bool kernelGradient(mlir::Operation* op, runtime::ConvolutionProblem problem, const Storage& x,
+                      const Storage& w);
   /// Whether only convolutions read the padded array, which know zeros around an image.
   bool isPaddedImage(mlir::Operation* pad) const;
   /// What the problem's image, this value, has of zeros that are not in memory.
