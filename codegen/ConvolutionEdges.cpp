@@ -1,6 +1,7 @@
 // Zeros around the image of a convolution that are not in memory. They are multiplied like all
-// others, so no bit depends on where they come from. Along vectors lanes are masked; where rows of
-// a tile reach beyond the image they read a zero; elsewhere the sum's loop is cut in three.
+// others, so no bit depends on where they come from. Along vectors lanes are masked; rows of a tile
+// beyond the image read zeros in memory, and so do steps that are written out; else the sum's loop
+// is cut in three.
 #include "codegen/ConvolutionEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -41,6 +42,11 @@ std::optional<size_t> ConvolutionEmitter::edgeToCut(size_t depth) const {
   return std::nullopt;
 }
 
+bool ConvolutionEmitter::mayAsk() const {
+  return !spec_.imageIsLeft &&
+         (findEdge(Across::rows).has_value() || findEdge(Across::outer).has_value());
+}
+
 void ConvolutionEmitter::placeEdges(Place& at, ArrayRef<Value> index) {
   for (const Edge& edge : spec_.edges) {
     Value place = k_.i64(edge.first);
@@ -63,18 +69,14 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::total(const Tile& tile) {
       isInside = isInside ? both(isInside, here) : here;
     }
   }
+  Place inside = tile.at, outside = tile.at;
   const auto rows = findEdge(Across::rows);
-  checksRows_ = rows && depthOf(spec_.edges[*rows]) == spec_.depth.size();
-  const auto sum = [&] { return accumulate(tile, 0, tile.at, none); };
-  const auto zero = [&] {
-    isOutside_ = true;
-    Vectors sums = sum();
-    isOutside_ = false;
-    return sums;
-  };
-  Vectors sums = isInside ? k_.choose(isInside, sum, zero) : sum();
-  checksRows_ = false;
-  return sums;
+  if (rows && depthOf(spec_.edges[*rows]) == spec_.depth.size())
+    inside.asks |= 1U << *rows;
+  outside.isOutside = true;
+  const auto sum = [&] { return accumulate(tile, 0, inside, none); };
+  return isInside ? k_.choose(isInside, sum, [&] { return accumulate(tile, 0, outside, none); })
+                  : sum();
 }
 
 // Negative places are large ones.
@@ -104,7 +106,7 @@ void ConvolutionEmitter::keepLaneMasks(const Tile& tile) {
   const size_t depth = depthOf(spec_.edges[*edge]), last = spec_.depth.size() - 1;
   int64_t steps = 1;
   if (depth < spec_.depth.size()) {
-    if (depth != last || !writesOut(tile, spec_.depth[last]))
+    if (depth != last || (tile.together == kNone && !writesOut(tile, last)))
       return;
     steps = spec_.depth[last].extent.value;
   }
@@ -124,18 +126,23 @@ Value ConvolutionEmitter::laneMaskOf(const Tile& tile, const Place& at, int j) {
     return j + 1 == tile.vectors ? tile.mask : nullptr;
   if (laneMasks_.empty())
     return laneMask(*edge, at.edges[*edge], int64_t{j} * spec_.lanes);
-  return laneMasks_[laneMasks_.size() == 1 ? 0 : step_][j];
+  return laneMasks_[laneMasks_.size() == 1 ? 0 : at.step][j];
 }
 
 Value ConvolutionEmitter::insideOr(Value address, const Place& at, int row) {
-  const size_t number = *findEdge(Across::rows);
-  const Edge& edge = spec_.edges[number];
-  Value place = moved(at.edges[number], k_.i64(row), edge.strides[spec_.outer.size()]);
-  return arith::SelectOp::create(k_.builder(), k_.loc(), isOn(edge, place), address, zeroSlot_);
+  Value inside;
+  for (size_t i = 0; i < spec_.edges.size(); ++i)
+    if (at.asks >> i & 1) {
+      const Edge& edge = spec_.edges[i];
+      Value on = isOn(edge, k_.add(at.edges[i], k_.i64(row * edge.strides[spec_.outer.size()])));
+      inside = inside ? both(inside, on) : on;
+    }
+  return inside ? arith::SelectOp::create(k_.builder(), k_.loc(), inside, address, zeroSlot_)
+                : address;
 }
 
 ConvolutionEmitter::Vectors ConvolutionEmitter::cut(const Tile& tile, size_t depth, size_t number,
-                                                    const Place& at, ValueRange sums, Steps step) {
+                                                    const Place& at, ValueRange sums) {
   const Edge& edge = spec_.edges[number];
   const bool rows = acrossOf(edge) == Across::rows;
   const int64_t stride = stepOf(edge, depth), s = edge.strides[spec_.outer.size()];
@@ -149,16 +156,17 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::cut(const Tile& tile, size_t dep
   Value begin = begin_[depth], end = end_[depth];
   Value first = k_.min(max(stepsTo(0), begin), end);
   Value last = k_.min(max(stepsTo(edge.extent - (rows ? (tile.rows - 1) * s : 0)), first), end);
-  const auto off = [&](Value i, ValueRange carried) {
-    bool& how = rows ? checksRows_ : isOutside_;
-    how = true;
-    Vectors next = step(i, carried);
-    how = false;
-    return next;
+  Place off = at;
+  if (rows)
+    off.asks |= 1U << number;
+  else
+    off.isOutside = true;
+  const auto stepFrom = [&](const Place& from) {
+    return [&](Value i, ValueRange carried) { return advance(tile, depth, from, i, carried); };
   };
-  Vectors before = k_.loop(begin, first, 1, sums, off);
-  Vectors on = k_.loop(first, last, 1, before, step);
-  return k_.loop(last, end, 1, on, off);
+  Vectors before = k_.loop(begin, first, 1, sums, stepFrom(off));
+  Vectors on = k_.loop(first, last, 1, before, stepFrom(at));
+  return k_.loop(last, end, 1, on, stepFrom(off));
 }
 
 } // namespace diptych::codegen

@@ -6,7 +6,6 @@
 #include "codegen/Transpose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 namespace diptych::codegen {
 
@@ -15,8 +14,6 @@ using namespace mlir;
 namespace {
 constexpr int kVectors = 2; // of a whole tile
 constexpr int kMiddleRows = 4;
-// Loops of the sum that are no longer than this are written out.
-constexpr int64_t kUnrolled = 8;
 } // namespace
 
 ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec,
@@ -28,9 +25,11 @@ ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionS
 }
 
 void ConvolutionEmitter::emit() {
-  if (findEdge(Across::rows)) {
-    zeroSlot_ = k_.stackSlots(spec_.dtype, spec_.lanes, 1);
-    k_.storeSlot(zeros(), zeroSlot_, k_.i64(0));
+  if (mayAsk()) {
+    const int count = kVectors + static_cast<int>(kMostColumns / spec_.lanes);
+    zeroSlot_ = k_.stackSlots(spec_.dtype, spec_.lanes, count);
+    for (int i = 0; i < count; ++i)
+      k_.storeSlot(zeros(), zeroSlot_, k_.i64(i));
   }
   if (spec_.rangeOverBlocks)
     overBlocks();
@@ -215,53 +214,14 @@ void ConvolutionEmitter::blocksFrom(size_t depth) {
   });
 }
 
-void ConvolutionEmitter::tile(const Tile& tile) {
+void ConvolutionEmitter::tile(Tile tile) {
+  tile.together = findTogether(tile.rows);
   // Before the loops: LLVM would multiply in them.
   rowOffsets_.clear();
   for (int i = 0; i < tile.rows; ++i)
     rowOffsets_.push_back(k_.mul(k_.i64(i), k_.size(spec_.sLeft)));
   keepLaneMasks(tile);
   finish(tile, total(tile));
-}
-
-// Not where steps share elements of S that would take the sums' registers: each is loaded once, and
-// kept until the last step.
-bool ConvolutionEmitter::writesOut(const Tile& tile, const ConvolutionSpec::Depth& loop) const {
-  if (loop.extent.isDynamic() || loop.block.value != loop.extent.value ||
-      loop.extent.value > kUnrolled)
-    return false;
-  const int registers = vectorRegisters(spec_.lanes * sizeOf(spec_.dtype));
-  const int64_t shared = spec_.sLeft == loop.left ? tile.rows + loop.extent.value - 1 : 0;
-  return tile.rows * tile.vectors + shared <= registers;
-}
-
-ConvolutionEmitter::Place ConvolutionEmitter::stepped(const Place& at, size_t depth, Value steps) {
-  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
-  Place next{moved(at.left, steps, loop.left), moved(at.right, steps, loop.right), at.result};
-  for (size_t i = 0; i < spec_.edges.size(); ++i)
-    next.edges.push_back(moved(at.edges[i], steps, stepOf(spec_.edges[i], depth)));
-  return next;
-}
-
-ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, size_t depth,
-                                                           const Place& at, ValueRange sums) {
-  if (depth == spec_.depth.size())
-    return multiply(tile, at, sums);
-  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
-  auto step = [&](Value i, ValueRange carried) {
-    return accumulate(tile, depth + 1, stepped(at, depth, i), carried);
-  };
-  if (const auto edge = edgeToCut(depth); edge && !isOutside_)
-    return cut(tile, depth, *edge, at, sums, step);
-  if (depth + 1 < spec_.depth.size() || !writesOut(tile, loop) || isOutside_)
-    return k_.loop(begin_[depth], end_[depth], 1, sums, step);
-  Vectors current(sums);
-  for (int64_t i = 0; i < loop.extent.value; ++i) {
-    step_ = static_cast<size_t>(i);
-    current = step(k_.i64(i), current);
-  }
-  step_ = 0;
-  return current;
 }
 
 Value ConvolutionEmitter::zeros() {
@@ -272,53 +232,6 @@ Value ConvolutionEmitter::zeros() {
 
 Value ConvolutionEmitter::elementOf(int arg, Value offset) {
   return k_.address(k_.pointer(arg), spec_.dtype, offset);
-}
-
-// An element of S, in all lanes.
-Value ConvolutionEmitter::factorOf(const Place& at, int row) {
-  if (spec_.imageIsLeft && isOutside_)
-    return zeros();
-  Value address = elementOf(0, k_.add(at.left, rowOffsets_[row]));
-  return k_.broadcast(k_.loadScalar(address, spec_.dtype), spec_.lanes);
-}
-
-Value ConvolutionEmitter::vectorOf(const Tile& tile, const Place& at, int row, int j) {
-  if (!spec_.imageIsLeft && isOutside_)
-    return zeros();
-  Value offset =
-      k_.add(moved(at.right, k_.i64(row), spec_.sRight), k_.i64(int64_t{j} * spec_.lanes));
-  Value address = elementOf(1, offset);
-  if (checksRows_)
-    address = insideOr(address, at, row);
-  return k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, at, j));
-}
-
-ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, const Place& at,
-                                                         ValueRange sums) {
-  if (!spec_.sRight.is(0))
-    return multiplyRows(tile, at, sums);
-  Vectors vectors, next;
-  for (int j = 0; j < tile.vectors; ++j)
-    vectors.push_back(vectorOf(tile, at, 0, j));
-  for (int i = 0; i < tile.rows; ++i) {
-    Value factor = factorOf(at, i);
-    for (int j = 0; j < tile.vectors; ++j)
-      next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectors[j],
-                                         sums[i * tile.vectors + j]));
-  }
-  return next;
-}
-
-// Rows of the image, each with vectors of its own: one element of S serves the whole tile.
-ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyRows(const Tile& tile, const Place& at,
-                                                             ValueRange sums) {
-  Vectors next;
-  Value factor = factorOf(at, 0);
-  for (int i = 0; i < tile.rows; ++i)
-    for (int j = 0; j < tile.vectors; ++j)
-      next.push_back(math::FmaOp::create(k_.builder(), k_.loc(), factor, vectorOf(tile, at, i, j),
-                                         sums[i * tile.vectors + j]));
-  return next;
 }
 
 // The first block's totals are stored, the others' added.

@@ -13,17 +13,23 @@ public:
   void emit();
 
 private:
+  static constexpr size_t kNone = SIZE_MAX;
+  static constexpr int64_t kMostColumns = 64; // of zeros in memory, beside a tile's
   using Vectors = llvm::SmallVector<mlir::Value>;
   /// Element offsets in S, V and C, and of what `after` loads, in its order; where the image's
-  /// element stands on axes with zeros around.
+  /// element stands on axes with zeros around, and what is known of it.
   struct Place {
     mlir::Value left, right, result;
     Vectors after = {}, edges = {};
+    size_t step = 0;        // of the innermost loop, where that is written out
+    bool isOutside = false; // all of the image is zero
+    uint32_t asks = 0;      // a bit for each of the edges that some of it may be beyond
   };
   struct Tile {
     Place at;
     int rows, vectors;
-    mlir::Value mask; // of the last vector; null for all lanes
+    mlir::Value mask;        // of the last vector; null for all lanes
+    size_t together = kNone; // the loop of the sum that is written out with all inside it
   };
 
   void overBlocks();
@@ -32,14 +38,17 @@ private:
   void panel(llvm::ArrayRef<mlir::Value> index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
   void vectorsOf(Place at, int rows, mlir::Value v);
-  void tile(const Tile& tile);
-  bool writesOut(const Tile& tile, const ConvolutionSpec::Depth& loop) const;
+  void tile(Tile tile);
+  bool writesOut(const Tile& tile, size_t depth) const;
   Vectors total(const Tile& tile);
   /// From this loop of the sum on, the first step of which stands there.
   Vectors accumulate(const Tile& tile, size_t depth, const Place& at, mlir::ValueRange sums);
+  /// One step of this loop, so many from there.
+  Vectors advance(const Tile& tile, size_t depth, const Place& at, mlir::Value steps,
+                  mlir::ValueRange sums);
   Vectors multiply(const Tile& tile, const Place& at, mlir::ValueRange sums);
-  Vectors multiplyRows(const Tile& tile, const Place& at, mlir::ValueRange sums);
   mlir::Value factorOf(const Place& at, int row);
+  mlir::Value factorAt(mlir::Value left);
   mlir::Value vectorOf(const Tile& tile, const Place& at, int row, int j);
   /// So many steps of the sum's loop further.
   Place stepped(const Place& at, size_t depth, mlir::Value steps);
@@ -63,16 +72,24 @@ private:
   int64_t stepOf(const ConvolutionSpec::Edge& edge, size_t depth) const;
   std::optional<size_t> findEdge(Across across) const;
   std::optional<size_t> edgeToCut(size_t depth) const;
+  bool mayAsk() const; // for zeros in memory
   void placeEdges(Place& at, llvm::ArrayRef<mlir::Value> index);
   mlir::Value isOn(const ConvolutionSpec::Edge& edge, mlir::Value place);
   void keepLaneMasks(const Tile& tile);
   mlir::Value laneMask(size_t edge, mlir::Value first, int64_t lane);
   mlir::Value laneMaskOf(const Tile& tile, const Place& at, int j);
-  /// Zeros, where the row's element is none of the image's.
+  /// Zeros, where the tile's row is none of the image's there.
   mlir::Value insideOr(mlir::Value address, const Place& at, int row);
-  using Steps = llvm::function_ref<Vectors(mlir::Value, mlir::ValueRange)>;
-  Vectors cut(const Tile& tile, size_t depth, size_t edge, const Place& at, mlir::ValueRange sums,
-              Steps step);
+  Vectors cut(const Tile& tile, size_t depth, size_t edge, const Place& at, mlir::ValueRange sums);
+
+  // Rows of a tile that are the image's: ConvolutionRows.cpp.
+  struct Step;
+  struct Read;
+  std::vector<Step> stepsFrom(size_t depth) const;
+  std::vector<Read> readsOf(int rows, llvm::ArrayRef<Step> steps) const;
+  size_t findTogether(int rows) const;
+  Vectors multiplyRows(const Tile& tile, const Place& at, mlir::ValueRange sums);
+  Vectors multiplyTogether(const Tile& tile, const Place& at, mlir::ValueRange sums);
 
   // Sums along both operands: ConvolutionPartials.cpp.
   void findPlaces();
@@ -99,11 +116,8 @@ private:
   mlir::Value firstResult_;
   llvm::SmallVector<mlir::Value> begin_, end_; // of the block, for each depth
   Vectors rowOffsets_;                         // in S, of the tile's rows
-  mlir::Value zeroSlot_;                       // a vector of zeros in memory
+  mlir::Value zeroSlot_;                       // zeros in memory
   llvm::SmallVector<Vectors> laneMasks_;       // of steps that are written out, for each vector
-  size_t step_ = 0;                            // of these
-  bool isOutside_ = false;                     // all of the image is zero
-  bool checksRows_ = false;                    // some rows may be
   llvm::SmallVector<std::pair<int64_t, int64_t>> places_; // in V and C, of the tile's places
 };
 

@@ -12,8 +12,8 @@ namespace {
 
 runtime::ConvolutionTile tileOf(const ScheduleOptions& options, DType dtype) {
   const int64_t lanes = options.vectorBytes / sizeOf(dtype);
-  return {lanes, 2 * lanes, vectorRegisters(options.vectorBytes) == 32 ? 13 : 5, true,
-          !options.gpu};
+  const int registers = vectorRegisters(options.vectorBytes);
+  return {lanes, 2 * lanes, registers == 32 ? 13 : 5, true, options.gpu ? 0 : registers};
 }
 
 // The loops that move along a padded axis, in an edge's order.

@@ -15,6 +15,8 @@ constexpr int kSpatial = 3; // where spatial axes begin
 constexpr int64_t kBlock = 1024;
 constexpr int64_t kSmallKernel = 65536;   // elements
 constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
+constexpr int64_t kRowsOfShortSums = 4;
+constexpr int64_t kLongRun = 3; // panels
 
 /// An axis of the result that x walks along with.
 struct Side {
@@ -88,11 +90,26 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   return roles;
 }
 
-int64_t panelRows(int64_t extent, const ConvolutionTile& tile) {
-  if (!tile.balance)
-    return tile.rows;
-  const int64_t panels = std::max<int64_t>(1, (extent + tile.rows - 1) / tile.rows);
+int64_t panelRows(int64_t extent, int64_t rows, bool balance) {
+  if (!balance)
+    return rows;
+  const int64_t panels = std::max<int64_t>(1, (extent + rows - 1) / rows);
   return std::max<int64_t>(1, (extent + panels - 1) / panels);
+}
+
+// Beside sums and a vector of the image registers hold the kernel's elements, if these are few;
+// rows of a tall kernel share more, so that fewer do and their code stays short.
+int64_t imageRowsOf(const ConvolutionProblem& p, const ConvolutionTile& tile) {
+  constexpr int64_t kWrittenOut = 256, kLeastRows = 4;
+  int64_t elements = 1;
+  for (int i = kSpatial; i < p.w.size(); ++i)
+    elements *= p.w[i];
+  if (elements > kSharedSteps)
+    return tile.rows;
+  const bool held = elements <= tile.registers / 3;
+  const int64_t rows = held ? (tile.registers - 1 - elements) * tile.lanes / tile.width
+                            : std::max(kLeastRows, kWrittenOut / elements);
+  return std::min(tile.rows, rows);
 }
 
 Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
@@ -104,7 +121,8 @@ Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
 }
 
 // Of a large kernel one panel stays in the cache while all positions run; a small one stays there
-// whole, and what is outermost is the image.
+// whole, and what is outermost is the image. Tiles beside each other in the result follow each
+// other, where they are enough to make up for beginning with them.
 std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vPanels,
                           const std::vector<Loop>& others, const ConvolutionPlan& plan) {
   const int64_t o = plan.kernelIsVector ? plan.v.extent : plan.s.extent;
@@ -118,11 +136,10 @@ std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vP
   }
   order.insert(order.end(), others.begin(), inner);
   order.push_back(plan.kernelIsVector ? vPanels : sPanels);
-  if (!plan.kernelIsVector)
-    order.push_back(vPanels);
+  const Loop& panels = plan.kernelIsVector ? sPanels : vPanels;
+  const bool isLong = plan.kernelIsVector || panels.extent >= kLongRun;
   order.insert(order.end(), inner, others.end());
-  if (plan.kernelIsVector)
-    order.push_back(sPanels);
+  order.insert(isLong ? order.end() : order.end() - (others.end() - inner), panels);
   return order;
 }
 
@@ -204,10 +221,15 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   cutIntoBlocks(plan.depth, kBlock);
   const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
   plan.kernelIsVector = roles.kernelIsVector;
-  const bool imageRows = tile.imageRows && !roles.kernelIsVector && p.w[1] == 1 && sides.size() > 1;
+  const bool imageRows = tile.registers && !roles.kernelIsVector && p.w[1] == 1 && sides.size() > 1;
   const size_t rowSide = imageRows ? sides.size() - (roles.side + 1 == sides.size() ? 2 : 1)
                                    : roles.side; // the innermost but v
-  plan.rows = panelRows(plan.kernelIsVector || imageRows ? sides[rowSide].extent : p.w[1], tile);
+  const bool isShort = tile.registers && !roles.kernelIsVector && plan.terms() <= kShortSum;
+  const int64_t most = imageRows ? imageRowsOf(p, tile)
+                       : isShort ? std::min(tile.rows, kRowsOfShortSums)
+                                 : tile.rows;
+  plan.rows = panelRows(plan.kernelIsVector || imageRows ? sides[rowSide].extent : p.w[1], most,
+                        tile.balance);
   plan.packed = plan.kernelIsVector ? tile.width : imageRows ? 1 : plan.rows;
   Dims kernel = contiguousStrides(packedKernelShape(p, plan.packed)); // of g, o, c, k...
   const int64_t panelStride = kernel[1];

@@ -26,9 +26,16 @@ struct ConvolutionTile {
   int64_t lanes = 8, width = 16;
   int64_t rows = 12;
   bool balance = true; // rows may be fewer where panels come out even
-  bool imageRows =
-      false; // of one output rows may be of the image: they share the kernel's elements
+  /// Of the CPU that tiles are compiled for, or none: rows may then be the image's, where there is
+  /// one output, and are few where sums are short.
+  int64_t registers = 0;
 };
+
+/// A sum of no more terms is short: written out whole, in tiles so small that several are under way
+/// at once, since to begin and to store one takes as long as its sums.
+constexpr int64_t kShortSum = 20;
+/// Rows of the image share what they read in no more steps, which are written out.
+constexpr int64_t kSharedSteps = 64;
 
 struct ConvolutionPlan {
   /// An extent, and strides along it in S, V and C. Of an outer loop also: how far s and v move. Of

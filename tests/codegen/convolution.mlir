@@ -34,6 +34,32 @@ func.func @padded(%x: tensor<2x1x5x16x16xf64>, %w: tensor<1x32x5x3x3xf64>) -> te
   return %y : tensor<2x1x32x16x16xf64>
 }
 
+// One output: rows of a tile are the image's. A vector of the image is loaded once for the rows that
+// read it, the one above at a later step; 12 rows of 3 vectors serve 9 steps of 10.
+// CHECK-LABEL: func.func @one_output_1
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-NOT: iter_args
+// CHECK-COUNT-72: llvm.load {{.*}} -> vector<8xf64>
+// CHECK-NOT: llvm.load {{.*}} -> vector<8xf64>
+// CHECK: math.fma
+// CHECK-NEXT: scf.yield
+// CHECK-NOT: func.func @one_output_2
+func.func @one_output(%x: tensor<2x1x5x12x18xf64>, %w: tensor<1x1x5x3x3xf64>) -> tensor<2x1x1x10x16xf64> {
+  %y = diptych.convolution %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<2x1x5x12x18xf64>, tensor<1x1x5x3x3xf64> -> tensor<2x1x1x10x16xf64>
+  return %y : tensor<2x1x1x10x16xf64>
+}
+
+// Short sums are written out whole, in tiles of few rows.
+// CHECK-LABEL: func.func @short_1
+// CHECK-NOT: iter_args
+// CHECK-COUNT-72: math.fma {{.*}} : vector<8xf64>
+// CHECK-NOT: math.fma
+// CHECK: return
+func.func @short(%x: tensor<2x1x1x18x18xf64>, %w: tensor<1x32x1x3x3xf64>) -> tensor<2x1x32x16x16xf64> {
+  %y = diptych.convolution %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : tensor<2x1x1x18x18xf64>, tensor<1x32x1x3x3xf64> -> tensor<2x1x32x16x16xf64>
+  return %y : tensor<2x1x32x16x16xf64>
+}
+
 // With strides the image has no vectors: the kernel is packed into panels of outputs. What lies
 // together in the result are rows of a tile, which is turned before it is stored.
 // CHECK-LABEL: func.func @strided_0

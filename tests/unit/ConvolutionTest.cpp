@@ -41,6 +41,14 @@ const Setting settings[] = {
     {{3, 6, 17, 40}, {1, 6, 3, 3}, {}},
     {{1, 140, 5, 37}, {1, 140, 3, 3}, {1, 1, 1, 1, 1, 1, 1}},
     {{2, 4, 30, 21}, {2, 2, 3, 3}, {2, 1, 1, 2, 2, 1, 2}},
+    {{2, 5, 23, 37}, {1, 5, 5, 4}, {2, 1, 3, 2, 1, 2, 1}},
+    {{1, 3, 40, 19}, {1, 3, 7, 7}, {1, 1, 0, 1, 3, 1, 1}},
+    {{3, 2, 11, 12}, {1, 2, 11, 12}, {1, 1, 2, 2, 1, 1, 1}},
+    {{2, 2, 9, 30}, {1, 2, 10, 8}, {1, 1, 1, 0, 1, 1, 1}}, // too many steps to share elements
+    {{2, 3, 70, 33}, {3, 1, 2, 3}, {1, 1, 0, 1, 30, 1, 3}},
+    // Short sums.
+    {{2, 2, 19, 35}, {6, 2, 3, 3}, {2, 1, 2, 1, 1, 2, 1}},
+    {{3, 1, 9, 21}, {33, 1, 1, 5}, {}},
 };
 
 ConvolutionOptions optionsOf(const NaiveConvolution& n) {
@@ -95,7 +103,12 @@ TEST(Convolution, OneAndThreeAxes) {
     planes.push_back(NaiveConvolution{}(select(volume, 2, d), select(kernel, 2, 0)) +
                      NaiveConvolution{}(select(volume, 2, d + 1), select(kernel, 2, 1)));
   EXPECT_TRUE(near(conv3d(volume, kernel), stack(planes, 2)));
-  expectEagerBits([](const Tensor& x, const Tensor& w) { return conv3d(x, w); }, volume, kernel);
+  const auto padded = [](const Tensor& x, const Tensor& w) { return conv3d(x, w, {.padding = 1}); };
+  for (const Tensor& outputs : {kernel, slice(kernel, 0, 0, 1)}) {
+    expectEagerBits([](const Tensor& x, const Tensor& w) { return conv3d(x, w); }, volume, outputs);
+    expectEagerBits(padded, volume, outputs);
+    expectEagerBits(padded, slice(volume, 1, 0, 1), slice(outputs, 1, 0, 1));
+  }
 }
 
 TEST(Convolution, SameKeepsExtents) {
@@ -191,6 +204,11 @@ TEST(Convolution, ZerosAroundAnImageAreNotInMemory) {
       {{3, 5, 12, 26}, {7, 5, 3, 3}, {.padding = 1}},
       {{1, 16, 30, 30}, {32, 16, 3, 3}, {.padding = 2}},
       {{2, 6, 26, 26}, {1, 6, 3, 3}, {.padding = 2}}, // rows of tiles are the image's
+      {{2, 3, 26, 26}, {1, 3, 5, 5}, {.padding = 7}},
+      {{2, 3, 21, 90}, {1, 3, 2, 2}, {.padding = 1, .dilation = {1, 70}}},
+      {{2, 6, 20, 26}, {6, 1, 3, 3}, {.stride = {2, 1}, .padding = 1, .groups = 6}},
+      {{5, 1, 28, 28}, {9, 1, 3, 3}, {.padding = 1}}, // short sums
+      {{2, 2, 17, 28}, {5, 2, 3, 3}, {.stride = {3, 1}, .padding = {4, 1}}},
       {{2, 3, 5, 40}, {4, 3, 3, 3}, {.padding = {1, 0}}},
       {{2, 3, 6, 16}, {8, 3, 1, 1}, {.padding = {1, 2}}},
       {{2, 3, 4, 22}, {16, 3, 3, 3}, {.padding = 5}},
