@@ -56,6 +56,13 @@ private:
     return lanes == 1 ? k_.loadScalar(address, spec_.from.dtype)
                       : k_.loadVector(address, spec_.from.dtype, lanes, mask_);
   }
+  // Rows lie too far apart for the hardware to see where this goes.
+  void prefetchBelow(int vector) {
+    constexpr int64_t kRows = 16;
+    k_.prefetch(
+        addressOf(spec_.from, k_.add(shiftOf(vector),
+                                     k_.mul(k_.size(spec_.from.strides[last_]), k_.i64(kRows)))));
+  }
   Value shiftOf(int vector) { return k_.i64(vector * spec_.lanes); }
 
   // best, place: a find and where.
@@ -144,8 +151,11 @@ void ArgEmitter::columns() {
   best = k_.loop(k_.i64(1), k_.size(spec_.extents[last_]), 1, best, [&](Value r, ValueRange so) {
     indices_[last_] = r;
     Values next(so);
-    for (int v = 0; v < count; ++v)
+    for (int v = 0; v < count; ++v) {
+      if (lanes > 1)
+        prefetchBelow(v);
       take(load(lanes, shiftOf(v)), spread(r), next[2 * v], next[2 * v + 1]);
+    }
     return next;
   });
   indices_[last_] = k_.i64(0);
