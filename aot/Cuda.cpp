@@ -58,7 +58,8 @@ public:
     }
     TracedModule module = traceFunction(request.function, types);
     JitStats stats;
-    runPipeline(*module.module, model_.options.numerics, stats, "fused");
+    runPipeline(*module.module, model_.options.numerics, stats, "fused", 0, 0, nullptr,
+                Processor::gpu);
     Traced traced;
     traced.captures.first = types.size();
     for (const Value& capture : module.captures) {

@@ -52,7 +52,8 @@ bool mergesWithNext(NestSpec& nest, int loop) {
 }
 
 void simplifyLoops(NestSpec& nest) {
-  const int fixed = nest.folds.empty() ? 0 : 1; // the reduced loop stays what it is
+  // A loop that is reduced or goes in order stays what it is.
+  const int fixed = nest.folds.empty() && !nest.hasScans() ? 0 : 1;
   for (int loop = static_cast<int>(nest.extents.size()) - 1 - fixed; loop >= 0; --loop)
     if (nest.extents[loop].is(1) && !isIndexed(nest, loop))
       eraseLoop(nest, loop);
@@ -179,6 +180,13 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   nest.tiles = false;
   nest.maskRegisters = !options.gpu && options.vectorBytes == 64;
   const int last = static_cast<int>(nest.extents.size()) - 1;
+  if (nest.hasScans()) {
+    nest.vectorLoop = last - 1;
+    nest.lanes = last < 1 ? 1
+                          : lanesWithin(nest.extents[nest.vectorLoop],
+                                        nativeLanes(nest, options.vectorBytes));
+    return;
+  }
   if (nest.folds.empty()) {
     orderLoops(nest);
     nest.vectorLoop = last;

@@ -11,13 +11,19 @@ FusionLowering::FusionLowering(ir::FusionOp fusion, std::span<const Storage> cap
     : fusion_(fusion), captures_(captures), results_(results), options_(options) {}
 
 LoweredNest FusionLowering::lower() {
-  Operation* reduction = nullptr;
+  Operation *reduction = nullptr, *scan = nullptr;
   for (Operation& op : fusion_.getBody().front())
-    if (std::optional<OpCode> code = ir::opCodeOf(&op); code && info(*code).isReduction())
-      reduction = &op;
+    if (std::optional<OpCode> code = ir::opCodeOf(&op)) {
+      if (info(*code).isReduction())
+        reduction = &op;
+      if (info(*code).family == Family::Cumulative)
+        scan = &op;
+    }
   ValueRange yielded = fusion_.getBody().front().getTerminator()->getOperands();
   if (reduction)
     lowerReduction(yielded, reduction);
+  else if (scan)
+    lowerScans(yielded, ir::attrsOf(scan).axis);
   else
     lowerPointwise(yielded);
   double points = 1;
@@ -45,22 +51,35 @@ void FusionLowering::lowerPointwise(ValueRange yielded) {
   }
 }
 
-// Kept axes stand outside in their order, the reduced one inside.
+// The loops: other axes stand outside in their order, this one inside.
+IndexMap FusionLowering::lastInside(const Shape& space, int64_t last) {
+  IndexMap full;
+  for (int axis = 0; axis < space.size(); ++axis)
+    if (axis != last) {
+      full.axes.push_back(IndexMap::Axis::of(static_cast<int>(out_.nest.extents.size())));
+      out_.nest.extents.push_back(space[axis]);
+    }
+  full.axes.insert(full.axes.begin() + last,
+                   IndexMap::Axis::of(static_cast<int>(out_.nest.extents.size())));
+  out_.nest.extents.push_back(space[last]);
+  return full;
+}
+
+void FusionLowering::lowerScans(ValueRange yielded, int64_t axis) {
+  scanned_ = lastInside(results_[0].type.shape, axis);
+  for (size_t i = 0; i < results_.size(); ++i) {
+    const int value = line(yielded[i], *scanned_);
+    out_.nest.stores.push_back({value, access(results_[i], *scanned_)});
+  }
+}
+
 void FusionLowering::lowerReduction(ValueRange yielded, Operation* reduction) {
   const OpInfo& row = info(*ir::opCodeOf(reduction));
   const int64_t reduced = ir::attrsOf(reduction).axes[0];
   Value operand = reduction->getOperand(0);
-  const Shape space = ir::tensorTypeOf(operand.getType()).shape;
-  IndexMap full, kept;
-  for (int axis = 0; axis < space.size(); ++axis)
-    if (axis != reduced) {
-      full.axes.push_back(IndexMap::Axis::of(static_cast<int>(kept.axes.size())));
-      kept.axes.push_back(full.axes.back());
-      out_.nest.extents.push_back(space[axis]);
-    }
-  full.axes.insert(full.axes.begin() + reduced,
-                   IndexMap::Axis::of(static_cast<int>(kept.axes.size())));
-  out_.nest.extents.push_back(space[reduced]);
+  const IndexMap full = lastInside(ir::tensorTypeOf(operand.getType()).shape, reduced);
+  IndexMap kept = full;
+  kept.axes.erase(kept.axes.begin() + reduced);
   for (size_t i = 0; i < results_.size(); ++i) {
     if (yielded[i] == reduction->getResult(0)) {
       const int value = line(operand, full);
@@ -100,6 +119,8 @@ int FusionLowering::newLine(Value value, const IndexMap& map) {
   const DType dtype = ir::tensorTypeOf(value.getType()).dtype;
   if (row.family == Family::Creation)
     return constant(dtype, ir::attrsOf(op).value);
+  if (row.family == Family::Cumulative && map != scanned_)
+    throw Error("internal: a fused kernel needs a cumulative operator out of its order");
   std::vector<int> operands;
   for (Value operand : op->getOperands())
     operands.push_back(line(operand, map));

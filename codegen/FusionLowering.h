@@ -35,11 +35,14 @@ private:
   int argOf(int buffer);
   void lowerPointwise(mlir::ValueRange yielded);
   void lowerReduction(mlir::ValueRange yielded, mlir::Operation* reduction);
+  void lowerScans(mlir::ValueRange yielded, int64_t axis);
+  IndexMap lastInside(const Shape& space, int64_t axis);
 
   ir::FusionOp fusion_;
   std::span<const Storage> captures_, results_;
   const ScheduleOptions& options_;
   LoweredNest out_;
+  std::optional<IndexMap> scanned_; // under which scans are met
   llvm::DenseMap<mlir::Value, std::vector<std::pair<IndexMap, int>>> lines_;
 };
 

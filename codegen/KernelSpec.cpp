@@ -268,6 +268,15 @@ bool writes(const KernelSpec& kernel, size_t arg) {
                     kernel.what);
 }
 
+bool Line::isScan() const {
+  auto* apply = std::get_if<Apply>(&what);
+  return apply && info(apply->code).family == Family::Cumulative;
+}
+
+bool NestSpec::hasScans() const {
+  return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.isScan(); });
+}
+
 int NestSpec::cost() const {
   int cost = 0;
   for (const Line& line : lines)

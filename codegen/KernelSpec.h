@@ -55,10 +55,13 @@ struct Line {
   struct Parameter {
     int slot; // of the kernel's params, which holds the number's bits
   };
+  /// Of a cumulative operator: its value so far along the innermost loop.
   struct Apply {
     OpCode code;
     std::vector<int> operands;
   };
+
+  bool isScan() const;
 
   std::variant<Load, Index, Constant, Parameter, Apply> what;
   DType dtype = DType::f64;
@@ -77,8 +80,8 @@ struct Fold {
   Access to; // stride 0 along the reduced loop
 };
 
-/// Loops around a scalar program. Without folds it is pointwise. With folds the innermost loop is
-/// the reduced one.
+/// Loops around a scalar program. Without folds and scans it is pointwise. With folds the innermost
+/// loop is the reduced one, with scans the one that goes in order.
 struct NestSpec {
   std::vector<Size> extents; // outermost first; the outermost runs over [lo, hi)
   std::vector<Line> lines;
@@ -91,6 +94,7 @@ struct NestSpec {
 
   /// Operations of its lines for one element, by the operators' table.
   int cost() const;
+  bool hasScans() const;
 };
 
 /// Index of the least or greatest element along the innermost loop; the first of ties, NaN wins.

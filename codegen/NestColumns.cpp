@@ -186,6 +186,8 @@ runtime::ColumnShape columnShapeOf(const NestSpec& nest) {
 }
 
 int64_t leastColumns(const NestSpec& nest) {
+  if (nest.folds.empty())
+    return nest.hasScans() ? nest.lanes : 1;
   const runtime::ColumnShape shape = columnShapeOf(nest);
   return nest.tiles ? runtime::leastColumnsOfTiles(shape.columns, shape.elementBytes) : nest.lanes;
 }

@@ -60,6 +60,8 @@ bool NestEmitter::dependsOn(const Line& line, int loop) const {
 }
 
 int NestEmitter::depthOf(const Line& line) const {
+  if (line.isScan())
+    return last_;
   if (auto* apply = std::get_if<Line::Apply>(&line.what)) {
     int depth = -1;
     for (int operand : apply->operands)
@@ -97,6 +99,8 @@ void NestEmitter::level(int depth) {
     spec_.vectorLoop == last_ ? foldRows() : foldColumns();
     return;
   }
+  if (depth == last_ && spec_.hasScans())
+    return alongAxis();
   if (turned_ >= 0 && depth == last_ - 1)
     return forEachTurned(depth);
   if (depth == spec_.vectorLoop && spec_.tiles && spec_.lanes > 1)
@@ -315,6 +319,8 @@ Value NestEmitter::evaluate(const Line& line) {
   SmallVector<Value> operands;
   for (int operand : apply.operands)
     operands.push_back(operandOf(operand, vector));
+  if (line.isScan())
+    return scan(line, operands);
   return this->apply(apply.code, line.dtype, operands);
 }
 

@@ -58,6 +58,10 @@ private:
   mlir::Value steppedOffset(const Access& access);
   mlir::Value apply(OpCode code, DType result, llvm::ArrayRef<mlir::Value> operands);
 
+  // Scans (NestScans.cpp).
+  void alongAxis();
+  mlir::Value scan(const Line& line, llvm::ArrayRef<mlir::Value> operands);
+
   // Folds (NestFolds.cpp) and those across columns (NestColumns.cpp).
   void foldRows();
   void foldColumns();
@@ -115,6 +119,7 @@ private:
   bool fetchesRows_ = false; // loads ask for rows further down
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
   const Starts* starts_ = nullptr;                              // of the row at hand, in tiles
+  llvm::DenseMap<const Line*, mlir::Value> carried_; // by lines that scan: their values so far
   int turned_ = -1; // line that is read by square blocks and turned
 };
 

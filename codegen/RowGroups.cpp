@@ -159,7 +159,7 @@ private:
   }
   static int64_t leastRange(const ScheduledCall& call) {
     if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
-      return nest->folds.empty() || nest->vectorLoop != 0 ? 1 : leastColumns(*nest);
+      return nest->vectorLoop != 0 ? 1 : leastColumns(*nest);
     if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
       return arg->vectorLoop == 0 ? kArgColumns * arg->lanes : 1;
     auto* product = std::get_if<MatmulSpec>(&call.kernel.what);

@@ -173,7 +173,7 @@ void Scheduler::call(LoweredNest nest) {
   call.work = points + call.flops;
   const double work = call.work / static_cast<double>(std::max<int64_t>(1, call.range));
   call.grain = std::max<int64_t>(1, static_cast<int64_t>(kPieceWork / std::max(1.0, work)));
-  if (!nest.nest.folds.empty() && nest.nest.vectorLoop == 0 && !oneRow)
+  if (nest.nest.vectorLoop == 0 && !oneRow)
     call.grain = std::max(call.grain, leastColumns(nest.nest));
   call.kernel = {std::move(nest.nest), options_.contract};
   this->call(std::move(call));

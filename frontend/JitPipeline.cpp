@@ -34,7 +34,7 @@ private:
 
 codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats& stats,
                               const std::string& until, int vectorBytes, int scratchPieces,
-                              Choices* choices, bool callsSolvers) {
+                              Choices* choices, Processor processor) {
   Stopwatch watch;
   // Derivatives first: every later stage wants plain operators.
   passes::differentiate(module, numerics);
@@ -55,12 +55,12 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
     passes::simplify(main, numerics);
   // Behind the algebra, which knows these operators; what stands for them then meets its
   // neighbours.
-  if (callsSolvers && passes::callSolvers(main))
+  if (processor == Processor::gpuWithSolvers && passes::callSolvers(main))
     passes::simplify(main, numerics);
   watch.stop(stats.simplify);
   if (until == "simplified")
     return {};
-  passes::formFusions(main);
+  passes::formFusions(main, processor == Processor::cpu);
   watch.stop(stats.fuse);
   if (until == "fused")
     return {};

@@ -87,8 +87,11 @@ void JitProgram::prepare(bool onDevice) {
       mlir::OwningOpRef<mlir::ModuleOp> copy = module_.get().clone();
       std::string why;
       const bool solvers = onDevice && contract && runtime::cuda::findSolver(why);
+      const Processor processor = solvers    ? Processor::gpuWithSolvers
+                                  : onDevice ? Processor::gpu
+                                             : Processor::cpu;
       schedule = runPipeline(*copy, options_.numerics, own, onDevice ? "fused" : "", 0, 0, nullptr,
-                             solvers);
+                             processor);
       if (onDevice)
         schedule = codegen::schedule(copy->lookupSymbol<mlir::func::FuncOp>("main"),
                                      deviceOptions(options_.numerics));

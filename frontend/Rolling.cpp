@@ -31,6 +31,9 @@ Tensor quotient(const Tensor& numerator, const Tensor& denominator) {
 Tensor counts(const Blocks& blocks, const Tensor& x) {
   return blocks.sums(isThere(x).astype(DType::f64));
 }
+Tensor totals(const Blocks& blocks, const Tensor& x) {
+  return blocks.sums(where(isThere(x), x, 0));
+}
 
 Blocks blocksOf(const Series& series) { return {series.x.shape(), series.axis, series.window}; }
 
@@ -48,7 +51,8 @@ Tensor unbiased(const Series& series, const Tensor& count, const Tensor& product
 Tensor rolling_count(const Arg& x, int64_t window, int64_t axis) {
   return located(x.where(), [&] {
     const Series series("rolling_count", x, window, axis, {.min_periods = 0});
-    return counts(blocksOf(series), series.x).astype(series.dtype);
+    const Blocks blocks = blocksOf(series);
+    return blocks.joined(counts(blocks, series.x).astype(series.dtype));
   });
 }
 
@@ -56,8 +60,8 @@ Tensor rolling_sum(const Arg& x, int64_t window, int64_t axis, RollingOptions op
   return located(x.where(), [&] {
     const Series series("rolling_sum", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    const Tensor total = blocks.sums(where(isThere(series.x), series.x, 0));
-    return series.enough(counts(blocks, series.x), total);
+    const Tensor count = counts(blocks, series.x);
+    return blocks.joined(series.enough(count, totals(blocks, series.x)));
   });
 }
 
@@ -66,8 +70,8 @@ Tensor rolling_mean(const Arg& x, int64_t window, int64_t axis, RollingOptions o
     const Series series("rolling_mean", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
     const Tensor count = counts(blocks, series.x);
-    const Tensor total = blocks.sums(where(isThere(series.x), series.x, 0));
-    return series.enough(count, total / maximum(count, 1), 1);
+    const Tensor mean = totals(blocks, series.x) / maximum(count, 1);
+    return blocks.joined(series.enough(count, mean, 1));
   });
 }
 
@@ -78,7 +82,7 @@ static Tensor variance(const char* op, const Arg& x, int64_t window, int64_t axi
     const Blocks blocks = blocksOf(series);
     const Moments moments(blocks, isThere(series.x), {series.x});
     const Tensor result = unbiased(series, moments.count(), moments.product(0, 0), options);
-    return root ? safeSqrt(result) : result;
+    return blocks.joined(root ? safeSqrt(result) : result);
   });
 }
 
@@ -117,7 +121,8 @@ Tensor rolling_cov(const Arg& x, const Arg& y, int64_t window, int64_t axis,
                    RollingOptions options) {
   return located(x.where(), [&] {
     const Pair pair("rolling_cov", x, y, window, axis, options);
-    return unbiased(pair.x, pair.moments.count(), pair.moments.product(0, 1), options);
+    const Moments& m = pair.moments;
+    return pair.blocks.joined(unbiased(pair.x, m.count(), m.product(0, 1), options));
   });
 }
 
@@ -127,7 +132,8 @@ Tensor rolling_corr(const Arg& x, const Arg& y, int64_t window, int64_t axis,
     const Pair pair("rolling_corr", x, y, window, axis, options);
     const Moments& m = pair.moments;
     const Tensor scale = safeSqrt(m.product(0, 0)) * safeSqrt(m.product(1, 1));
-    return pair.x.enough(m.count(), quotient(m.product(0, 1), scale), 2);
+    const Tensor result = quotient(m.product(0, 1), scale);
+    return pair.blocks.joined(pair.x.enough(m.count(), result, 2));
   });
 }
 
@@ -145,7 +151,9 @@ struct Line {
     return detail::wrap(emitted::iota(type, series.axis));
   }
   Tensor slope() const { return quotient(moments.product(0, 1), moments.product(1, 1)); }
-  Tensor enough(const Tensor& result) const { return series.enough(moments.count(), result, 2); }
+  Tensor joined(const Tensor& result) const {
+    return blocks.joined(series.enough(moments.count(), result, 2));
+  }
 
   Series series;
   Blocks blocks;
@@ -156,7 +164,7 @@ struct Line {
 Tensor rolling_slope(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
   return located(x.where(), [&] {
     const Line line("rolling_slope", x, window, axis, options);
-    return line.enough(line.slope());
+    return line.joined(line.slope());
   });
 }
 
@@ -165,7 +173,7 @@ Tensor rolling_residual(const Arg& x, int64_t window, int64_t axis, RollingOptio
     const Line line("rolling_residual", x, window, axis, options);
     const Moments& m = line.moments;
     const Tensor residual = m.deviation(0) - line.slope() * m.deviation(1);
-    return line.enough(where(isThere(line.series.x), residual, kNaN));
+    return line.joined(where(line.blocks.ends(isThere(line.series.x)), residual, kNaN));
   });
 }
 
@@ -174,7 +182,7 @@ Tensor rolling_rsquare(const Arg& x, int64_t window, int64_t axis, RollingOption
     const Line line("rolling_rsquare", x, window, axis, options);
     const Moments& m = line.moments;
     const Tensor joint = m.product(0, 1);
-    return line.enough(quotient(joint * joint, m.product(0, 0) * m.product(1, 1)));
+    return line.joined(quotient(joint * joint, m.product(0, 0) * m.product(1, 1)));
   });
 }
 

@@ -25,23 +25,24 @@ public:
   Blocks(const Shape& shape, int64_t axis, int64_t window);
 
   /// The blocks that windows end in, zeros behind the last element.
-  Tensor ends(const Tensor& x) const { return cut(x, 1); }
-  /// The blocks before those: zeros, then all but the last.
-  Tensor starts(const Tensor& x) const { return cut(x, 0); }
+  Tensor ends(const Tensor& x) const { return cut(x, 0); }
+  /// Of the block before: at each place the element behind it, 0 at the last place, so that a
+  /// window begins at the place where it ends in its own block.
+  Tensor starts(const Tensor& x) const;
   /// Undoes ends().
   Tensor joined(const Tensor& blocks) const;
   /// The axis of places in a block; that of blocks stands before it.
   int64_t within() const { return axis_ + 1; }
 
-  /// For each place, what belongs to its window: of its own block all up to it, of the block before
-  /// all behind it.
+  /// For each place, the sum of what belongs to its window: of the ends all up to it, of the starts
+  /// all from it on.
   Tensor upTo(const Tensor& ends) const;
-  Tensor behind(const Tensor& starts) const;
-  /// Sums of x, which has no NaN, over windows.
+  Tensor from(const Tensor& starts) const;
+  /// Sums of x, which has no NaN, over windows, in blocks.
   Tensor sums(const Tensor& x) const;
 
 private:
-  Tensor cut(const Tensor& x, int64_t first) const;
+  Tensor cut(const Tensor& x, int64_t before) const;
 
   int64_t axis_, n_, window_, count_;
 };
@@ -52,7 +53,7 @@ class Moments {
 public:
   Moments(const Blocks& blocks, const Tensor& present, const std::vector<Tensor>& series);
 
-  /// How many elements the windows have.
+  /// How many elements the windows have; like all of these, in blocks.
   Tensor count() const;
   /// Sum of (x_i - mean_i)(x_j - mean_j); not below 0 for i = j.
   Tensor product(size_t i, size_t j) const;

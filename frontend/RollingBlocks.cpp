@@ -33,16 +33,23 @@ Blocks::Blocks(const Shape& shape, int64_t axis, int64_t window)
     : axis_(axis), n_(shape[static_cast<int>(axis)]),
       window_(std::max<int64_t>(1, std::min(window, n_))), count_((n_ + window_ - 1) / window_) {}
 
-// Block `first` to first + count of the axis with one block of zeros in front.
-Tensor Blocks::cut(const Tensor& x, int64_t first) const {
-  const int64_t before = std::min(count_, 1 - first) * window_;
-  const int64_t taken = std::min(n_, count_ * window_ - before);
+// The axis with so many zeros before it and as many behind it as fill the last block.
+Tensor Blocks::cut(const Tensor& x, int64_t before) const {
+  const int64_t all = count_ * window_, taken = std::min(n_, all - before);
   std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(x.rank()), {0, 0});
-  widths[static_cast<size_t>(axis_)] = {before, count_ * window_ - before - taken};
+  widths[static_cast<size_t>(axis_)] = {before, all - before - taken};
   Shape shape = x.shape();
   shape[static_cast<int>(axis_)] = count_;
   shape.insert(static_cast<int>(within()), window_);
   return reshape(pad(slice(x, axis_, 0, taken), widths), shape);
+}
+
+Tensor Blocks::starts(const Tensor& x) const {
+  const Tensor shifted = cut(x, count_ > 0 ? window_ - 1 : 0);
+  Shape places(shifted.rank(), 1);
+  places[static_cast<int>(within())] = window_;
+  const Value place = emitted::iota({DType::i64, places}, within());
+  return where(wrap(place) < window_ - 1, shifted, 0);
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
@@ -53,11 +60,11 @@ Tensor Blocks::joined(const Tensor& blocks) const {
 }
 
 Tensor Blocks::upTo(const Tensor& ends) const { return cumsum(ends, within()); }
-Tensor Blocks::behind(const Tensor& starts) const {
-  return cumsum(starts, within(), {.reverse = true, .exclusive = true});
+Tensor Blocks::from(const Tensor& starts) const {
+  return cumsum(starts, within(), {.reverse = true});
 }
 
-Tensor Blocks::sums(const Tensor& x) const { return joined(behind(starts(x)) + upTo(ends(x))); }
+Tensor Blocks::sums(const Tensor& x) const { return from(starts(x)) + upTo(ends(x)); }
 
 //===-- Moments ------------------------------------------------------------------------------===//
 
@@ -66,7 +73,7 @@ static Tensor atLeastOne(const Tensor& count) { return maximum(count, 1); }
 Tensor Moments::Part::mean(size_t i) const { return sums[i] / atLeastOne(count); }
 
 Tensor Moments::sumOf(const Tensor& x, bool isEnd) const {
-  return isEnd ? blocks_.upTo(x) : blocks_.behind(x);
+  return isEnd ? blocks_.upTo(x) : blocks_.from(x);
 }
 
 // The reference is the first element of the end's block that is there, the last of the start's:
@@ -96,7 +103,7 @@ Moments::Moments(const Blocks& blocks, const Tensor& present, const std::vector<
     : blocks_(blocks), start_(partOf(present, series, false)), end_(partOf(present, series, true)) {
 }
 
-Tensor Moments::count() const { return blocks_.joined(start_.count + end_.count); }
+Tensor Moments::count() const { return start_.count + end_.count; }
 
 // Sum of products about the part's own means.
 Tensor Moments::inside(const Part& part, bool isEnd, size_t i, size_t j) const {
@@ -113,8 +120,7 @@ Tensor Moments::gap(size_t i) const {
 Tensor Moments::product(size_t i, size_t j) const {
   const Tensor between =
       start_.count * end_.count / atLeastOne(start_.count + end_.count) * (gap(i) * gap(j));
-  const Tensor total =
-      blocks_.joined((inside(start_, false, i, j) + inside(end_, true, i, j)) + between);
+  const Tensor total = (inside(start_, false, i, j) + inside(end_, true, i, j)) + between;
   return i == j ? where(total > 0, total, total - total) : total;
 }
 
@@ -124,7 +130,7 @@ Tensor Moments::deviation(size_t i) const {
   const Tensor apart = start_.count * where(start_.count != 0, references, 0);
   const Tensor mean =
       (start_.sums[i] + apart + end_.sums[i]) / atLeastOne(start_.count + end_.count);
-  return blocks_.joined(end_.differences[i] - mean);
+  return end_.differences[i] - mean;
 }
 
 } // namespace diptych::detail

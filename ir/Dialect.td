@@ -199,7 +199,8 @@ def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let summary = "operators that become one kernel";
   let description = [{
     The region's arguments are the operands. `kind` is "pointwise" (pointwise, creation and movement
-    operators) or "reduction" (these, and reductions).
+    operators), "reduction" (these, and reductions) or "scan" (these, and cumulative operators of one
+    shape along one axis, whose results are read element by element or leave the region).
 
     ```mlir
     %r = diptych.fusion "pointwise" (%a = %x : tensor<4xf64>) -> tensor<4xf64> {

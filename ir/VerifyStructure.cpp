@@ -152,8 +152,9 @@ mlir::LogicalResult CustomOp::verifySymbolUses(mlir::SymbolTableCollection& tabl
 
 // c1: the kind is known; c2: arguments are the captures; c3: ends in yield.
 mlir::LogicalResult FusionOp::verify() {
-  if (getKind() != "pointwise" && getKind() != "reduction")
-    return emitOpError("expected kind \"pointwise\" or \"reduction\", got \"") << getKind() << "\"";
+  if (getKind() != "pointwise" && getKind() != "reduction" && getKind() != "scan")
+    return emitOpError("expected kind \"pointwise\", \"reduction\" or \"scan\", got \"")
+           << getKind() << "\"";
   return verifyTypes(*this, "arguments", getCaptures().getTypes(), getBody().getArgumentTypes());
 }
 
@@ -164,6 +165,7 @@ static bool fuses(llvm::StringRef kind, Family family) {
   case Family::Movement: return true;
   case Family::Reduction:
   case Family::ArgReduction: return kind == "reduction";
+  case Family::Cumulative: return kind == "scan";
   default: return false;
   }
 }

@@ -52,7 +52,9 @@ static void build(const FusionGroup& group) {
     results.push_back(stored->getResult(0).getType());
   auto fusion =
       ir::FusionOp::create(builder, last->getLoc(), results, captures.getArrayRef(),
-                           builder.getStringAttr(group.reduction ? "reduction" : "pointwise"));
+                           builder.getStringAttr(group.reduction ? "reduction"
+                                                 : group.scanned ? "scan"
+                                                                 : "pointwise"));
   Block& body = fusion.getBody().emplaceBlock();
   IRMapping mapping;
   for (Value capture : captures)
@@ -69,13 +71,13 @@ static void build(const FusionGroup& group) {
 }
 
 // Operators of a body form kernels of their own: none reaches over the edge of a loop.
-static void fuse(Block& block) {
+static void fuse(Block& block, bool scans) {
   for (Operation& op : block)
     if (ir::isControl(&op))
       for (Region& region : op.getRegions())
-        fuse(region.front());
+        fuse(region.front(), scans);
   splitReductions(block);
-  for (auto& group : groupOperators(block))
+  for (auto& group : groupOperators(block, scans))
     build(*group);
 }
 
@@ -166,10 +168,10 @@ private:
 
 } // namespace
 
-void formFusions(func::FuncOp function) {
+void formFusions(func::FuncOp function, bool scans) {
   eraseBarriers(function);
   widenHalves(function); // where nobody has: an axis at a time, sums would round at each
-  fuse(function.getBody().front());
+  fuse(function.getBody().front(), scans);
   // Order first: liveness goes from the end of a block to its beginning.
   function.walk([](Operation* op) {
     for (Region& region : op->getRegions())

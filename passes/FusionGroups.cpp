@@ -3,6 +3,7 @@
 #include "passes/FusionGroups.h"
 
 #include "ir/DialectMovements.h"
+#include "ir/TypeRules.h"
 
 #include <map>
 
@@ -16,7 +17,11 @@ constexpr int kCheap = 4;
 constexpr size_t kMaxCopies = 3;
 // A kernel of its own is worth it where a heavy value would be computed this often.
 constexpr int64_t kManyTimes = 4;
-constexpr size_t kMaxMembers = 64;
+constexpr size_t kMaxMembers = 128;
+// With fewer side by side, lanes of the whole kernel would be idle. And so many scans have their
+// values in registers.
+constexpr int64_t kLeastChains = 8;
+constexpr size_t kMaxScans = 8;
 // Operators between two members that are searched for a way back; more of them count as one.
 constexpr size_t kMaxBetween = 512;
 } // namespace
@@ -55,7 +60,18 @@ static bool readsLess(Operation* op) {
 
 namespace {
 
-enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction };
+enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction, Scan };
+
+// Vectors run across what lies behind the axis.
+bool isScan(Operation* op, const OpInfo& row) {
+  if (row.family != Family::Cumulative || row.typeRule != &typerules::cumulative)
+    return false;
+  const Shape shape = shapeOf(op->getResult(0));
+  int64_t behind = 1;
+  for (int axis = static_cast<int>(ir::attrsOf(op).axis) + 1; axis < shape.size(); ++axis)
+    behind *= shape[axis];
+  return behind >= kLeastChains;
+}
 
 Role roleOf(Operation* op) {
   std::optional<OpCode> code = ir::opCodeOf(op);
@@ -66,6 +82,8 @@ Role roleOf(Operation* op) {
     return Role::Pointwise;
   if (row.isReduction())
     return Role::Reduction;
+  if (isScan(op, row))
+    return Role::Scan;
   if (row.family == Family::Creation) {
     auto constant = op->getAttrOfType<ElementsAttr>("value");
     return !constant || constant.isSplat() ? Role::Creation : Role::Barrier;
@@ -75,13 +93,15 @@ Role roleOf(Operation* op) {
 
 class Grouping {
 public:
-  explicit Grouping(Block& block) : block_(block) {}
+  Grouping(Block& block, bool scans) : block_(block), scans_(scans) {}
 
   std::vector<std::unique_ptr<FusionGroup>> run() {
     for (Operation& op : block_)
       position_[&op] = static_cast<int>(position_.size());
     for (Operation& op : llvm::reverse(block_.without_terminator()))
       visit(&op);
+    // A scan alone has a kernel anyway.
+    std::erase_if(groups_, [](auto& group) { return group->scanned && group->members.size() == 1; });
     for (auto& group : groups_)
       sortMembers(*group);
     return std::move(groups_);
@@ -99,7 +119,59 @@ private:
           join(*group, op, false);
       return;
     case Role::Pointwise: visitPointwise(op); return;
+    case Role::Scan:
+      if (scans_)
+        visitScan(op);
+      return;
     }
+  }
+
+  // With those that read it element by element, else with others along its axis.
+  void visitScan(Operation* op) {
+    const int64_t axis = ir::attrsOf(op).axis;
+    const llvm::SetVector<FusionGroup*> users = userGroups(op);
+    const bool outside = hasOutsideUse(op) || users.size() != 1;
+    const auto joins = [&](FusionGroup* group) {
+      const bool store = outside || !users.contains(group);
+      if (!mayScan(*group, op, axis, store))
+        return false;
+      join(*group, op, store);
+      group->aligned.insert(op);
+      group->scanned = axis;
+      return true;
+    };
+    if (llvm::any_of(users, joins))
+      return;
+    for (auto& group : groups_)
+      if (group->scanned == axis && !users.contains(group.get()) && joins(group.get()))
+        return;
+    start(op, shapeOf(op->getResult(0)), false);
+    groups_.back()->scanned = axis;
+  }
+
+  bool mayScan(FusionGroup& group, Operation* op, int64_t axis, bool store) {
+    const auto scans = llvm::count_if(group.members, [](Operation* member) {
+      return roleOf(member) == Role::Scan;
+    });
+    return !group.reduction && group.members.size() < kMaxMembers &&
+           static_cast<size_t>(scans) < kMaxScans && group.space == shapeOf(op->getResult(0)) &&
+           group.scanned.value_or(axis) == axis && isInStep(group, op) &&
+           !closesCycle(group, op, store);
+  }
+
+  // Whether no member needs it at another place than its own.
+  bool isInStep(const FusionGroup& group, Operation* op) {
+    llvm::SetVector<Operation*> readers;
+    readers.insert(op);
+    for (size_t i = 0; i < readers.size(); ++i)
+      for (Operation* user : readers[i]->getUsers()) {
+        if (!group.members.contains(user))
+          continue;
+        if (roleOf(user) == Role::IndexMap || !group.aligned.contains(user))
+          return false;
+        readers.insert(user);
+      }
+    return true;
   }
 
   void visitPointwise(Operation* op) {
@@ -304,6 +376,7 @@ private:
   }
 
   Block& block_;
+  const bool scans_;
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;
   llvm::DenseMap<Operation*, int> position_; // in the block
@@ -312,8 +385,8 @@ private:
 
 } // namespace
 
-std::vector<std::unique_ptr<FusionGroup>> groupOperators(Block& block) {
-  return Grouping(block).run();
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(Block& block, bool scans) {
+  return Grouping(block, scans).run();
 }
 
 } // namespace diptych::passes

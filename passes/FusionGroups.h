@@ -17,10 +17,12 @@ struct FusionGroup {
   llvm::DenseSet<mlir::Operation*> aligned; // computed once per point of the kernel's loops
   Shape space;                              // of those loops
   bool reduction = false;
+  std::optional<int64_t> scanned; // the axis that cumulative members go along
 };
 
 /// Walks the block from its end: an operator joins the groups of its users, or starts one.
-std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block);
+/// `scans`: also cumulative operators.
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block, bool scans);
 
 /// A movement that only renames loop indices: it needs no kernel inside a group.
 bool isIndexMap(mlir::Operation* op);

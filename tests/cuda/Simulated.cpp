@@ -31,7 +31,7 @@ codegen::Schedule gpuSchedule(const Function& program, ValueSpan inputs, Numeric
   if (captures)
     captures->assign(traced.captures.begin(), traced.captures.end());
   JitStats stats;
-  runPipeline(*traced.module, numerics, stats, "fused");
+  runPipeline(*traced.module, numerics, stats, "fused", 0, 0, nullptr, Processor::gpu);
   return codegen::schedule(
       traced.main(), codegen::cuda::gpuScheduleOptions(numerics != Numerics::strict, capability));
 }
