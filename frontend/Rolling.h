@@ -19,7 +19,9 @@ struct Series {
   int64_t axis, window, least;
 };
 
-/// Shapes [.., n, ..] and [.., blocks, window, ..]: every array of blocks has one more axis.
+/// Shapes [.., n, ..] and [.., blocks, window, ..]: every array of blocks has one more axis. Where
+/// nothing lies behind the axis, [.., window, blocks]: blocks then stand side by side in memory, and
+/// their sums are lanes of vectors.
 class Blocks {
 public:
   Blocks(const Shape& shape, int64_t axis, int64_t window);
@@ -31,8 +33,8 @@ public:
   Tensor starts(const Tensor& x) const;
   /// Undoes ends().
   Tensor joined(const Tensor& blocks) const;
-  /// The axis of places in a block; that of blocks stands before it.
-  int64_t within() const { return axis_ + 1; }
+  /// The axis of places in a block.
+  int64_t within() const { return isLast_ ? axis_ : axis_ + 1; }
 
   /// For each place, the sum of what belongs to its window: of the ends all up to it, of the starts
   /// all from it on.
@@ -44,7 +46,10 @@ public:
 private:
   Tensor cut(const Tensor& x, int64_t before) const;
 
+  Tensor turned(const Tensor& blocks) const;
+
   int64_t axis_, n_, window_, count_;
+  bool isLast_;
 };
 
 /// Sums of squares and products of several series about their means, over windows of the elements

@@ -31,7 +31,13 @@ Tensor Series::enough(const Tensor& count, const Tensor& result, int64_t needed)
 
 Blocks::Blocks(const Shape& shape, int64_t axis, int64_t window)
     : axis_(axis), n_(shape[static_cast<int>(axis)]),
-      window_(std::max<int64_t>(1, std::min(window, n_))), count_((n_ + window_ - 1) / window_) {}
+      window_(std::max<int64_t>(1, std::min(window, n_))), count_((n_ + window_ - 1) / window_),
+      isLast_(axis + 1 == shape.size()) {}
+
+// From one order of the two axes to the other.
+Tensor Blocks::turned(const Tensor& blocks) const {
+  return isLast_ ? transpose(blocks, axis_, axis_ + 1) : blocks;
+}
 
 // The axis with so many zeros before it and as many behind it as fill the last block.
 Tensor Blocks::cut(const Tensor& x, int64_t before) const {
@@ -40,8 +46,8 @@ Tensor Blocks::cut(const Tensor& x, int64_t before) const {
   widths[static_cast<size_t>(axis_)] = {before, all - before - taken};
   Shape shape = x.shape();
   shape[static_cast<int>(axis_)] = count_;
-  shape.insert(static_cast<int>(within()), window_);
-  return reshape(pad(slice(x, axis_, 0, taken), widths), shape);
+  shape.insert(static_cast<int>(axis_) + 1, window_);
+  return turned(reshape(pad(slice(x, axis_, 0, taken), widths), shape));
 }
 
 Tensor Blocks::starts(const Tensor& x) const {
@@ -53,10 +59,11 @@ Tensor Blocks::starts(const Tensor& x) const {
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
-  Shape shape = blocks.shape();
-  shape.erase(static_cast<int>(within()));
+  const Tensor inOrder = turned(blocks);
+  Shape shape = inOrder.shape();
+  shape.erase(static_cast<int>(axis_) + 1);
   shape[static_cast<int>(axis_)] = count_ * window_;
-  return slice(reshape(blocks, shape), axis_, 0, n_);
+  return slice(reshape(inOrder, shape), axis_, 0, n_);
 }
 
 Tensor Blocks::upTo(const Tensor& ends) const { return cumsum(ends, within()); }

@@ -20,7 +20,7 @@ constexpr int64_t kManyTimes = 4;
 constexpr size_t kMaxMembers = 128;
 // With fewer side by side, lanes of the whole kernel would be idle. And so many scans have their
 // values in registers.
-constexpr int64_t kLeastChains = 8;
+constexpr int64_t kLeastChains = 4;
 constexpr size_t kMaxScans = 8;
 // Operators between two members that are searched for a way back; more of them count as one.
 constexpr size_t kMaxBetween = 512;

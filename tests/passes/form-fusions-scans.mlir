@@ -1,0 +1,85 @@
+// Cumulative operators join kernels that go in the order of their axis.
+// RUN: diptych-opt %s --diptych-form-fusions | FileCheck %s
+
+// What is summed, the sums along one axis and what reads them element by element are one kernel.
+// CHECK-LABEL: @moments
+// CHECK: %[[Y:.*]] = diptych.fusion "scan" (%{{.*}} = %arg0 : tensor<10x64xf64>) -> tensor<10x64xf64> {
+// CHECK: diptych.mul
+// CHECK-COUNT-2: diptych.cumsum
+// CHECK: diptych.sub
+// CHECK: diptych.yield
+// CHECK-NOT: diptych.cumsum
+// CHECK: return %[[Y]]
+func.func @moments(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
+  %q = diptych.mul %x, %x : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %t = diptych.cumsum %q {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %m = diptych.sub %t, %s : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  return %m : tensor<10x64xf64>
+}
+
+// Read backwards, a sum is stored before: its reader is another kernel. Two such sums share one.
+// CHECK-LABEL: @both_ways
+// CHECK: %[[B:.*]]:2 = diptych.fusion "scan" (%{{.*}} = %arg0 : tensor<10x64xf64>) -> (tensor<10x64xf64>, tensor<10x64xf64>)
+// CHECK: diptych.fusion "scan" ({{.*}} = %[[B]]#{{[01]}} : {{.*}} = %[[B]]#{{[01]}} :
+func.func @both_ways(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
+  %q = diptych.mul %x, %x : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  %r = diptych.reverse %x {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %p = diptych.reverse %q {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %rs = diptych.cumsum %r {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %ps = diptych.cumsum %p {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %back = diptych.reverse %rs {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %back2 = diptych.reverse %ps {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %m = diptych.mul %back, %s : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  %n = diptych.add %m, %back2 : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  return %n : tensor<10x64xf64>
+}
+
+// Also where the reader needs it at another place by way of a member: broadcast rows of sums.
+// CHECK-LABEL: @read_elsewhere
+// CHECK: %[[S:.*]] = diptych.cumsum %arg0
+// CHECK: diptych.fusion "pointwise"
+// CHECK-NOT: diptych.cumsum
+func.func @read_elsewhere(%x: tensor<8x8xf64>) -> tensor<8x8xf64> {
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<8x8xf64> -> tensor<8x8xf64>
+  %e = diptych.neg %s : tensor<8x8xf64> -> tensor<8x8xf64>
+  %t = diptych.transpose %e {axes = array<i64: 1, 0>} : tensor<8x8xf64> -> tensor<8x8xf64>
+  %a = diptych.add %e, %t : tensor<8x8xf64>, tensor<8x8xf64> -> tensor<8x8xf64>
+  return %a : tensor<8x8xf64>
+}
+
+// Sums of sums, and a recurrence, in one loop.
+// CHECK-LABEL: @nested
+// CHECK: diptych.fusion "scan"
+// CHECK: diptych.cumsum
+// CHECK: diptych.linear_recurrence
+// CHECK: diptych.cumsum
+// CHECK: diptych.yield
+func.func @nested(%x: tensor<3x10x64xf32>, %d: tensor<3x10x64xf32>) -> tensor<3x10x64xf32> {
+  %s = diptych.cumsum %x {axis = 1 : i64} : tensor<3x10x64xf32> -> tensor<3x10x64xf32>
+  %r = diptych.linear_recurrence %d, %s {axis = 1 : i64} : tensor<3x10x64xf32>, tensor<3x10x64xf32> -> tensor<3x10x64xf32>
+  %u = diptych.cumsum %r {axis = 1 : i64} : tensor<3x10x64xf32> -> tensor<3x10x64xf32>
+  return %u : tensor<3x10x64xf32>
+}
+
+// Alone, along the last axis, or along different axes they have kernels of their own.
+// CHECK-LABEL: @apart
+// CHECK-NOT: "scan"
+// CHECK: return
+func.func @apart(%x: tensor<10x64xf64>, %y: tensor<64x10xf64>) -> (tensor<10x64xf64>, tensor<64x10xf64>) {
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %e = diptych.exp %y : tensor<64x10xf64> -> tensor<64x10xf64>
+  %t = diptych.cumsum %e {axis = 1 : i64} : tensor<64x10xf64> -> tensor<64x10xf64>
+  return %s, %t : tensor<10x64xf64>, tensor<64x10xf64>
+}
+// CHECK-LABEL: @two_axes
+// CHECK: diptych.cumsum %{{.*}} {axis = 1 : i64}
+// CHECK: diptych.fusion "scan"
+// CHECK-NEXT: diptych.cumsum
+func.func @two_axes(%x: tensor<5x10x64xf64>) -> tensor<5x10x64xf64> {
+  %s = diptych.cumsum %x {axis = 1 : i64} : tensor<5x10x64xf64> -> tensor<5x10x64xf64>
+  %t = diptych.cumsum %s {axis = 0 : i64} : tensor<5x10x64xf64> -> tensor<5x10x64xf64>
+  %n = diptych.neg %t : tensor<5x10x64xf64> -> tensor<5x10x64xf64>
+  return %n : tensor<5x10x64xf64>
+}
