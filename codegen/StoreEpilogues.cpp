@@ -290,7 +290,8 @@ std::optional<StoredTogether> storeTogether(const ScheduledCall& product, const 
                                             int64_t bytes, const ScheduleOptions& options) {
   const auto* nest = std::get_if<NestSpec>(&user.kernel.what);
   if (!user.isKernel() || !nest || nest->stores.size() != 1 || nest->hasScans() ||
-      !user.offsets.empty() || !isJoinable(product) || product.kernel.contract != user.kernel.contract)
+      !user.offsets.empty() || !isJoinable(product) ||
+      product.kernel.contract != user.kernel.contract)
     return std::nullopt;
   return Joining(product, user).run(bytes, options);
 }

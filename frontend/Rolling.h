@@ -20,8 +20,8 @@ struct Series {
 };
 
 /// Shapes [.., n, ..] and [.., blocks, window, ..]: every array of blocks has one more axis. Where
-/// nothing lies behind the axis, [.., window, blocks]: blocks then stand side by side in memory, and
-/// their sums are lanes of vectors.
+/// nothing lies behind the axis, [.., window, blocks]: blocks then stand side by side in memory,
+/// and their sums are lanes of vectors.
 class Blocks {
 public:
   Blocks(const Shape& shape, int64_t axis, int64_t window);

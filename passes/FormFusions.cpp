@@ -50,11 +50,10 @@ static void build(const FusionGroup& group) {
   SmallVector<Type> results;
   for (Operation* stored : group.stored)
     results.push_back(stored->getResult(0).getType());
-  auto fusion =
-      ir::FusionOp::create(builder, last->getLoc(), results, captures.getArrayRef(),
-                           builder.getStringAttr(group.reduction ? "reduction"
-                                                 : group.scanned ? "scan"
-                                                                 : "pointwise"));
+  auto fusion = ir::FusionOp::create(builder, last->getLoc(), results, captures.getArrayRef(),
+                                     builder.getStringAttr(group.reduction ? "reduction"
+                                                           : group.scanned ? "scan"
+                                                                           : "pointwise"));
   Block& body = fusion.getBody().emplaceBlock();
   IRMapping mapping;
   for (Value capture : captures)

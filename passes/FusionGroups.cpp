@@ -101,7 +101,8 @@ public:
     for (Operation& op : llvm::reverse(block_.without_terminator()))
       visit(&op);
     // A scan alone has a kernel anyway.
-    std::erase_if(groups_, [](auto& group) { return group->scanned && group->members.size() == 1; });
+    std::erase_if(groups_,
+                  [](auto& group) { return group->scanned && group->members.size() == 1; });
     for (auto& group : groups_)
       sortMembers(*group);
     return std::move(groups_);
@@ -150,9 +151,8 @@ private:
   }
 
   bool mayScan(FusionGroup& group, Operation* op, int64_t axis, bool store) {
-    const auto scans = llvm::count_if(group.members, [](Operation* member) {
-      return roleOf(member) == Role::Scan;
-    });
+    const auto scans = llvm::count_if(
+        group.members, [](Operation* member) { return roleOf(member) == Role::Scan; });
     return !group.reduction && group.members.size() < kMaxMembers &&
            static_cast<size_t>(scans) < kMaxScans && group.space == shapeOf(op->getResult(0)) &&
            group.scanned.value_or(axis) == axis && isInStep(group, op) &&

@@ -12,6 +12,25 @@ func.func @columns(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
   return %y : tensor<10x64xf64>
 }
 
+// What is summed and what reads the sums stand in the same loop; the rest of a row of columns is
+// the same loop under a mask.
+// CHECK-LABEL: func.func @fused_0
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = {{.*}}, %[[T:.*]] = {{.*}}) -> (vector<[[N:[0-9]+]]xf64>, vector<[[N]]xf64>)
+// CHECK: arith.addf %[[S]]
+// CHECK: arith.mulf
+// CHECK: arith.addf %[[T]]
+// CHECK: arith.subf
+// CHECK: llvm.store
+// CHECK: scf.yield %{{.*}}, %{{.*}} : vector<[[N]]xf64>, vector<[[N]]xf64>
+func.func @fused(%x: tensor<10x67xf64>) -> tensor<10x67xf64> {
+  %q = diptych.mul %x, %x : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
+  %t = diptych.cumsum %q {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
+  %m = diptych.sub %s, %t : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
+  return %m : tensor<10x67xf64>
+}
+
 // Along rows four chains run at once; a step is one fma, f32 is carried in f64.
 // CHECK-LABEL: func.func @rows_0
 // CHECK: scf.for {{.*}} iter_args({{.*}}) -> (f64, f64, f64, f64)

@@ -83,12 +83,12 @@ TEST_P(FusedScans, OfARowThatRepeats) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, FusedScans,
-    testing::Combine(testing::Values(dt::Shape{1, 16}, dt::Shape{37, 4}, dt::Shape{20, 67},
-                                     dt::Shape{3, 11, 21}, dt::Shape{2, 5, 7, 9},
-                                     dt::Shape{600, 200}),
-                     testing::Values(dt::f64, dt::f32, dt::i64)));
+INSTANTIATE_TEST_SUITE_P(Shapes, FusedScans,
+                         testing::Combine(testing::Values(dt::Shape{1, 16}, dt::Shape{37, 4},
+                                                          dt::Shape{20, 67}, dt::Shape{3, 11, 21},
+                                                          dt::Shape{2, 5, 7, 9},
+                                                          dt::Shape{600, 200}),
+                                          testing::Values(dt::f64, dt::f32, dt::i64)));
 
 // Many series side by side are shared out to threads; the last piece is no whole vector.
 TEST(FusedScansOfAPanel, ThreadsKeepBits) {
