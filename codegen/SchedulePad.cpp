@@ -69,12 +69,42 @@ void Scheduler::pad(Operation* op) {
   storages_[result] = around;
 }
 
+// Where one axis is padded, what lies before and behind; else everything.
+std::vector<Storage> Scheduler::aroundPadded(const Attrs& attrs, const Storage& to) const {
+  const auto isNone = [](int64_t count) { return count == 0; };
+  int axis = -1;
+  for (int i = 0; i < to.type.rank(); ++i) {
+    if (attrs.low[i] == 0 && attrs.high[i] == 0)
+      continue;
+    if (axis >= 0 || attrs.low[i] < 0 || attrs.high[i] < 0)
+      return {to};
+    axis = i;
+  }
+  // A GPU launches once for what two slabs would take twice; sizes that are open may have either.
+  const bool apart = axis >= 0 && llvm::all_of(attrs.interior, isNone) && !options_.choices &&
+                     (!options_.gpu || attrs.low[axis] == 0 || attrs.high[axis] == 0);
+  if (!apart)
+    return {to};
+  std::vector<Storage> slabs;
+  const int64_t end = to.type.shape[axis];
+  for (const auto& [first, count] : {std::pair{int64_t{0}, attrs.low[axis]},
+                                     std::pair{end - attrs.high[axis], attrs.high[axis]}})
+    if (count > 0) {
+      slabs.push_back(to);
+      slabs.back().type.shape[axis] = count;
+      slabs.back().offset += first * to.strides[axis];
+    }
+  return slabs;
+}
+
 Storage Scheduler::padInto(Operation* op, const Storage& from) {
   const Attrs attrs = ir::attrsOf(op);
   const Storage to = newStorage(ir::tensorTypeOf(op->getResult(0).getType()));
-  Storage filled = to;
-  filled.splat = attrs.value;
-  copy(filled, to);
+  for (const Storage& slab : aroundPadded(attrs, to)) {
+    Storage filled = slab;
+    filled.splat = attrs.value;
+    copy(filled, slab);
+  }
   Storage inner = to;
   inner.type = from.type;
   for (int i = 0; i < to.type.rank(); ++i) {

@@ -24,6 +24,7 @@ private:
   void fusion(ir::FusionOp op);
   void movement(mlir::Operation* op, OpCode code);
   void pad(mlir::Operation* op);
+  std::vector<Storage> aroundPadded(const Attrs& attrs, const Storage& to) const;
   Storage padInto(mlir::Operation* op, const Storage& from);
   void concatenate(mlir::Operation* op);
   void creation(mlir::Operation* op);
