@@ -10,6 +10,7 @@
 namespace diptych {
 
 using detail::Blocks;
+using detail::isThere;
 using detail::located;
 using detail::Moments;
 using detail::safeSqrt;
@@ -20,19 +21,10 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-Tensor isThere(const Tensor& x) { return x == x; }
-
 // numerator / denominator where the latter is not 0, else NaN: no infinity meets a cotangent of 0.
 Tensor quotient(const Tensor& numerator, const Tensor& denominator) {
   const Tensor isZero = denominator == 0;
   return where(isZero, kNaN, numerator / where(isZero, 1, denominator));
-}
-
-Tensor counts(const Blocks& blocks, const Tensor& x) {
-  return blocks.sums(isThere(x).astype(DType::f64));
-}
-Tensor totals(const Blocks& blocks, const Tensor& x) {
-  return blocks.sums(where(isThere(x), x, 0));
 }
 
 Blocks blocksOf(const Series& series) { return {series.x.shape(), series.axis, series.window}; }
@@ -52,7 +44,7 @@ Tensor rolling_count(const Arg& x, int64_t window, int64_t axis) {
   return located(x.where(), [&] {
     const Series series("rolling_count", x, window, axis, {.min_periods = 0});
     const Blocks blocks = blocksOf(series);
-    return blocks.joined(counts(blocks, series.x).astype(series.dtype));
+    return blocks.joined(blocks.counts(series.x).astype(series.dtype));
   });
 }
 
@@ -60,8 +52,7 @@ Tensor rolling_sum(const Arg& x, int64_t window, int64_t axis, RollingOptions op
   return located(x.where(), [&] {
     const Series series("rolling_sum", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    const Tensor count = counts(blocks, series.x);
-    return blocks.joined(series.enough(count, totals(blocks, series.x)));
+    return blocks.joined(series.enough(blocks.counts(series.x), blocks.totals(series.x)));
   });
 }
 
@@ -69,8 +60,8 @@ Tensor rolling_mean(const Arg& x, int64_t window, int64_t axis, RollingOptions o
   return located(x.where(), [&] {
     const Series series("rolling_mean", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    const Tensor count = counts(blocks, series.x);
-    const Tensor mean = totals(blocks, series.x) / maximum(count, 1);
+    const Tensor count = blocks.counts(series.x);
+    const Tensor mean = blocks.totals(series.x) / maximum(count, 1);
     return blocks.joined(series.enough(count, mean, 1));
   });
 }
@@ -80,7 +71,7 @@ static Tensor variance(const char* op, const Arg& x, int64_t window, int64_t axi
   return located(x.where(), [&] {
     const Series series(op, x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    const Moments moments(blocks, isThere(series.x), {series.x});
+    const Moments moments(blocks, {series.x});
     const Tensor result = unbiased(series, moments.count(), moments.product(0, 0), options);
     return blocks.joined(root ? safeSqrt(result) : result);
   });
@@ -102,7 +93,7 @@ struct Pair {
        const RollingOptions& options)
       : x(op, broadcast(op, a, a, b), window, axis, options),
         y(op, broadcast(op, b, a, b), window, axis, options), blocks(blocksOf(x)),
-        moments(blocks, logical_and(isThere(x.x), isThere(y.x)), {x.x, y.x}) {}
+        moments(blocks, {x.x, y.x}) {}
 
   static Tensor broadcast(const char* op, const Arg& x, const Arg& a, const Arg& b) {
     const Arg* args[] = {&a, &b};
@@ -144,7 +135,7 @@ namespace {
 struct Line {
   Line(const char* op, const Arg& arg, int64_t window, int64_t axis, const RollingOptions& options)
       : series(op, arg, window, axis, options), blocks(blocksOf(series)),
-        moments(blocks, isThere(series.x), {series.x, positions()}) {}
+        moments(blocks, {series.x, positions()}) {}
 
   Tensor positions() const {
     const TensorType type{DType::f64, series.x.shape()};
@@ -173,7 +164,7 @@ Tensor rolling_residual(const Arg& x, int64_t window, int64_t axis, RollingOptio
     const Line line("rolling_residual", x, window, axis, options);
     const Moments& m = line.moments;
     const Tensor residual = m.deviation(0) - line.slope() * m.deviation(1);
-    return line.joined(where(line.blocks.ends(isThere(line.series.x)), residual, kNaN));
+    return line.joined(where(isThere(line.blocks.ends(line.series.x)), residual, kNaN));
   });
 }
 

@@ -26,9 +26,9 @@ class Blocks {
 public:
   Blocks(const Shape& shape, int64_t axis, int64_t window);
 
-  /// The blocks that windows end in, zeros behind the last element.
+  /// The blocks that windows end in, NaN (nothing is there) behind the last element.
   Tensor ends(const Tensor& x) const { return cut(x, 0); }
-  /// Of the block before: at each place the element behind it, 0 at the last place, so that a
+  /// Of the block before: at each place the element behind it, NaN at the last place, so that a
   /// window begins at the place where it ends in its own block.
   Tensor starts(const Tensor& x) const;
   /// Undoes ends().
@@ -40,8 +40,9 @@ public:
   /// all from it on.
   Tensor upTo(const Tensor& ends) const;
   Tensor from(const Tensor& starts) const;
-  /// Sums of x, which has no NaN, over windows, in blocks.
-  Tensor sums(const Tensor& x) const;
+  /// Over windows, in blocks: how many elements are there, and their sum.
+  Tensor counts(const Tensor& x) const;
+  Tensor totals(const Tensor& x) const;
 
 private:
   Tensor cut(const Tensor& x, int64_t before) const;
@@ -52,11 +53,14 @@ private:
   bool isLast_;
 };
 
+/// Whether elements are there: those that are not NaN.
+inline Tensor isThere(const Tensor& x) { return x == x; }
+
 /// Sums of squares and products of several series about their means, over windows of the elements
-/// where `present` holds (there and nowhere else they must not be NaN).
+/// that are there in all of them.
 class Moments {
 public:
-  Moments(const Blocks& blocks, const Tensor& present, const std::vector<Tensor>& series);
+  Moments(const Blocks& blocks, const std::vector<Tensor>& series);
 
   /// How many elements the windows have; like all of these, in blocks.
   Tensor count() const;
@@ -73,7 +77,7 @@ private:
     std::vector<Tensor> reference, differences, sums;
     Tensor mean(size_t i) const;
   };
-  Part partOf(const Tensor& present, const std::vector<Tensor>& series, bool isEnd) const;
+  Part partOf(const std::vector<Tensor>& series, bool isEnd) const;
   Tensor sumOf(const Tensor& x, bool isEnd) const;
   Tensor inside(const Part& part, bool isEnd, size_t i, size_t j) const;
   Tensor gap(size_t i) const;

@@ -39,7 +39,9 @@ Tensor Blocks::turned(const Tensor& blocks) const {
   return isLast_ ? transpose(blocks, axis_, axis_ + 1) : blocks;
 }
 
-// The axis with so many zeros before it and as many behind it as fill the last block.
+static constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+// The axis with so many NaN before it and as many behind it as fill the last block.
 Tensor Blocks::cut(const Tensor& x, int64_t before) const {
   const int64_t all = count_ * window_, taken = std::min(n_, all - before);
   std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(x.rank()), {0, 0});
@@ -47,7 +49,7 @@ Tensor Blocks::cut(const Tensor& x, int64_t before) const {
   Shape shape = x.shape();
   shape[static_cast<int>(axis_)] = count_;
   shape.insert(static_cast<int>(axis_) + 1, window_);
-  return turned(reshape(pad(slice(x, axis_, 0, taken), widths), shape));
+  return turned(reshape(pad(slice(x, axis_, 0, taken), widths, kNothing), shape));
 }
 
 Tensor Blocks::starts(const Tensor& x) const {
@@ -55,7 +57,7 @@ Tensor Blocks::starts(const Tensor& x) const {
   Shape places(shifted.rank(), 1);
   places[static_cast<int>(within())] = window_;
   const Value place = emitted::iota({DType::i64, places}, within());
-  return where(wrap(place) < window_ - 1, shifted, 0);
+  return where(wrap(place) < window_ - 1, shifted, kNothing);
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
@@ -71,7 +73,15 @@ Tensor Blocks::from(const Tensor& starts) const {
   return cumsum(starts, within(), {.reverse = true});
 }
 
-Tensor Blocks::sums(const Tensor& x) const { return from(starts(x)) + upTo(ends(x)); }
+static Tensor presence(const Tensor& x) { return isThere(x).astype(DType::f64); }
+static Tensor orZero(const Tensor& x) { return where(isThere(x), x, 0); }
+
+Tensor Blocks::counts(const Tensor& x) const {
+  return from(presence(starts(x))) + upTo(presence(ends(x)));
+}
+Tensor Blocks::totals(const Tensor& x) const {
+  return from(orZero(starts(x))) + upTo(orZero(ends(x)));
+}
 
 //===-- Moments ------------------------------------------------------------------------------===//
 
@@ -86,19 +96,23 @@ Tensor Moments::sumOf(const Tensor& x, bool isEnd) const {
 // The reference is the first element of the end's block that is there, the last of the start's:
 // whichever window has any element of the block has that one. Any reference gives the same result,
 // so its derivative is left out.
-Moments::Part Moments::partOf(const Tensor& present, const std::vector<Tensor>& series,
-                              bool isEnd) const {
-  const auto cut = [&](const Tensor& x) { return isEnd ? blocks_.ends(x) : blocks_.starts(x); };
+Moments::Part Moments::partOf(const std::vector<Tensor>& series, bool isEnd) const {
+  std::vector<Tensor> blocks;
+  Tensor there;
+  for (const Tensor& x : series) {
+    blocks.push_back(isEnd ? blocks_.ends(x) : blocks_.starts(x));
+    const Tensor own = isThere(blocks.back());
+    there = blocks.size() == 1 ? own : logical_and(there, own);
+  }
   const int64_t within = blocks_.within();
-  const Tensor number = cut(present.astype(DType::f64));
-  const Tensor there = number != 0;
+  const Tensor number = there.astype(DType::f64);
   const Tensor scanned = isEnd ? number : flip(number, within);
   Tensor chosen = argmax(scanned, within, true);
   if (!isEnd)
     chosen = number.shape(within) - 1 - chosen;
   Part part{.count = sumOf(number, isEnd), .reference = {}, .differences = {}, .sums = {}};
-  for (const Tensor& x : series) {
-    const Tensor block = cut(where(present, x, 0));
+  for (const Tensor& own : blocks) {
+    const Tensor block = where(there, own, 0);
     part.reference.push_back(stop_gradient(take_along_axis(block, chosen, within)));
     part.differences.push_back(where(there, block - part.reference.back(), 0));
     part.sums.push_back(sumOf(part.differences.back(), isEnd));
@@ -106,9 +120,8 @@ Moments::Part Moments::partOf(const Tensor& present, const std::vector<Tensor>& 
   return part;
 }
 
-Moments::Moments(const Blocks& blocks, const Tensor& present, const std::vector<Tensor>& series)
-    : blocks_(blocks), start_(partOf(present, series, false)), end_(partOf(present, series, true)) {
-}
+Moments::Moments(const Blocks& blocks, const std::vector<Tensor>& series)
+    : blocks_(blocks), start_(partOf(series, false)), end_(partOf(series, true)) {}
 
 Tensor Moments::count() const { return start_.count + end_.count; }
 

@@ -14,7 +14,7 @@ namespace {
 
 Tensor count(const Series& series) {
   const Blocks blocks(series.x.shape(), series.axis, series.window);
-  return blocks.joined(blocks.sums((series.x == series.x).astype(DType::f64)));
+  return blocks.joined(blocks.counts(series.x));
 }
 
 Tensor rolled(OpCode code, const Series& series, const Value* more = nullptr) {
