@@ -93,9 +93,9 @@ Tensor Moments::sumOf(const Tensor& x, bool isEnd) const {
   return isEnd ? blocks_.upTo(x) : blocks_.from(x);
 }
 
-// The reference is the first element of the end's block that is there, the last of the start's:
-// whichever window has any element of the block has that one. Any reference gives the same result,
-// so its derivative is left out.
+// The reference is the first element that is there, from the block's beginning to the place or, of
+// the start, from its end: whichever window has any of the part has that one. It is carried along
+// by a recurrence. Any reference gives the same result, so its derivative is left out.
 Moments::Part Moments::partOf(const std::vector<Tensor>& series, bool isEnd) const {
   std::vector<Tensor> blocks;
   Tensor there;
@@ -104,17 +104,16 @@ Moments::Part Moments::partOf(const std::vector<Tensor>& series, bool isEnd) con
     const Tensor own = isThere(blocks.back());
     there = blocks.size() == 1 ? own : logical_and(there, own);
   }
-  const int64_t within = blocks_.within();
-  const Tensor number = there.astype(DType::f64);
-  const Tensor scanned = isEnd ? number : flip(number, within);
-  Tensor chosen = argmax(scanned, within, true);
-  if (!isEnd)
-    chosen = number.shape(within) - 1 - chosen;
-  Part part{.count = sumOf(number, isEnd), .reference = {}, .differences = {}, .sums = {}};
+  Part part{.count = sumOf(there.astype(DType::f64), isEnd),
+            .reference = {},
+            .differences = {},
+            .sums = {}};
+  const Tensor isFirst = logical_and(there, part.count == 1);
+  const Tensor stays = where(isFirst, 0.0, 1.0);
   for (const Tensor& own : blocks) {
-    const Tensor block = where(there, own, 0);
-    part.reference.push_back(stop_gradient(take_along_axis(block, chosen, within)));
-    part.differences.push_back(where(there, block - part.reference.back(), 0));
+    const Tensor first = where(isFirst, stop_gradient(own), 0);
+    part.reference.push_back(linear_recurrence(stays, first, blocks_.within(), !isEnd));
+    part.differences.push_back(where(there, own - part.reference.back(), 0));
     part.sums.push_back(sumOf(part.differences.back(), isEnd));
   }
   return part;
