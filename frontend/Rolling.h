@@ -28,26 +28,24 @@ public:
 
   /// The blocks that windows end in, NaN (nothing is there) behind the last element.
   Tensor ends(const Tensor& x) const { return cut(x, 0); }
-  /// Of the block before: at each place the element behind it, NaN at the last place, so that a
-  /// window begins at the place where it ends in its own block.
+  /// Of the block before, backwards: at each place the element behind it, NaN at the last place, so
+  /// that a window begins at the place where it ends in its own block.
   Tensor starts(const Tensor& x) const;
+  /// Of what belongs to starts: forwards.
+  Tensor forwards(const Tensor& x) const { return flip(x, within()); }
   /// Undoes ends().
   Tensor joined(const Tensor& blocks) const;
   /// The axis of places in a block.
   int64_t within() const { return isLast_ ? axis_ : axis_ + 1; }
 
-  /// For each place, the sum of what belongs to its window: of the ends all up to it, of the starts
-  /// all from it on.
-  Tensor upTo(const Tensor& ends) const;
-  Tensor from(const Tensor& starts) const;
   /// Over windows, in blocks: how many elements are there, and their sum.
   Tensor counts(const Tensor& x) const;
   Tensor totals(const Tensor& x) const;
 
 private:
   Tensor cut(const Tensor& x, int64_t before) const;
-
   Tensor turned(const Tensor& blocks) const;
+  Tensor sums(const Tensor& starts, const Tensor& ends) const;
 
   int64_t axis_, n_, window_, count_;
   bool isLast_;
@@ -70,20 +68,23 @@ public:
   Tensor deviation(size_t i) const;
 
 private:
-  // One of the two parts of a window. Differences are from `reference`, an element of the block
-  // that belongs to every such part that has any.
+  // One of the two parts of a window, for all places of the blocks, in the order of its sums.
+  // Differences are from `reference`, an element that belongs to every such part that has any.
   struct Part {
+    Part(const std::vector<Tensor>& blocks, int64_t within);
+    Tensor mean(size_t i) const;
+    // Sum of products about the part's own means.
+    Tensor product(size_t i, size_t j) const;
+
+    int64_t within;
     Tensor count;
     std::vector<Tensor> reference, differences, sums;
-    Tensor mean(size_t i) const;
   };
-  Part partOf(const std::vector<Tensor>& series, bool isEnd) const;
-  Tensor sumOf(const Tensor& x, bool isEnd) const;
-  Tensor inside(const Part& part, bool isEnd, size_t i, size_t j) const;
   Tensor gap(size_t i) const;
 
   const Blocks& blocks_;
   Part start_, end_;
+  Tensor startCount_; // forwards
 };
 
 } // namespace diptych::detail

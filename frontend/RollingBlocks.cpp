@@ -57,7 +57,7 @@ Tensor Blocks::starts(const Tensor& x) const {
   Shape places(shifted.rank(), 1);
   places[static_cast<int>(within())] = window_;
   const Value place = emitted::iota({DType::i64, places}, within());
-  return where(wrap(place) < window_ - 1, shifted, kNothing);
+  return where(wrap(place) > 0, flip(shifted, within()), kNothing);
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
@@ -68,87 +68,86 @@ Tensor Blocks::joined(const Tensor& blocks) const {
   return slice(reshape(inOrder, shape), axis_, 0, n_);
 }
 
-Tensor Blocks::upTo(const Tensor& ends) const { return cumsum(ends, within()); }
-Tensor Blocks::from(const Tensor& starts) const {
-  return cumsum(starts, within(), {.reverse = true});
+// The starts' from each place on, the ends' up to it.
+Tensor Blocks::sums(const Tensor& starts, const Tensor& ends) const {
+  return forwards(cumsum(starts, within())) + cumsum(ends, within());
 }
 
 static Tensor presence(const Tensor& x) { return isThere(x).astype(DType::f64); }
 static Tensor orZero(const Tensor& x) { return where(isThere(x), x, 0); }
 
 Tensor Blocks::counts(const Tensor& x) const {
-  return from(presence(starts(x))) + upTo(presence(ends(x)));
+  return sums(presence(starts(x)), presence(ends(x)));
 }
-Tensor Blocks::totals(const Tensor& x) const {
-  return from(orZero(starts(x))) + upTo(orZero(ends(x)));
-}
+Tensor Blocks::totals(const Tensor& x) const { return sums(orZero(starts(x)), orZero(ends(x))); }
 
 //===-- Moments ------------------------------------------------------------------------------===//
 
 static Tensor atLeastOne(const Tensor& count) { return maximum(count, 1); }
 
-Tensor Moments::Part::mean(size_t i) const { return sums[i] / atLeastOne(count); }
-
-Tensor Moments::sumOf(const Tensor& x, bool isEnd) const {
-  return isEnd ? blocks_.upTo(x) : blocks_.from(x);
+static std::vector<Tensor> startsOf(const Blocks& blocks, const std::vector<Tensor>& series) {
+  std::vector<Tensor> starts;
+  for (const Tensor& x : series)
+    starts.push_back(blocks.starts(x));
+  return starts;
+}
+static std::vector<Tensor> endsOf(const Blocks& blocks, const std::vector<Tensor>& series) {
+  std::vector<Tensor> ends;
+  for (const Tensor& x : series)
+    ends.push_back(blocks.ends(x));
+  return ends;
 }
 
-// The reference is the first element that is there, from the block's beginning to the place or, of
-// the start, from its end: whichever window has any of the part has that one. It is carried along
-// by a recurrence. Any reference gives the same result, so its derivative is left out.
-Moments::Part Moments::partOf(const std::vector<Tensor>& series, bool isEnd) const {
-  std::vector<Tensor> blocks;
-  Tensor there;
-  for (const Tensor& x : series) {
-    blocks.push_back(isEnd ? blocks_.ends(x) : blocks_.starts(x));
-    const Tensor own = isThere(blocks.back());
-    there = blocks.size() == 1 ? own : logical_and(there, own);
-  }
-  Part part{.count = sumOf(there.astype(DType::f64), isEnd),
-            .reference = {},
-            .differences = {},
-            .sums = {}};
-  const Tensor isFirst = logical_and(there, part.count == 1);
+// The reference is the first element that is there: every part with any has that one. A recurrence
+// carries it along. Any reference gives the same result, so its derivative is left out.
+Moments::Part::Part(const std::vector<Tensor>& blocks, int64_t within) : within(within) {
+  Tensor there = isThere(blocks[0]);
+  for (size_t i = 1; i < blocks.size(); ++i)
+    there = logical_and(there, isThere(blocks[i]));
+  count = cumsum(there.astype(DType::f64), within);
+  const Tensor isFirst = logical_and(there, count == 1);
   const Tensor stays = where(isFirst, 0.0, 1.0);
-  for (const Tensor& own : blocks) {
-    const Tensor first = where(isFirst, stop_gradient(own), 0);
-    part.reference.push_back(linear_recurrence(stays, first, blocks_.within(), !isEnd));
-    part.differences.push_back(where(there, own - part.reference.back(), 0));
-    part.sums.push_back(sumOf(part.differences.back(), isEnd));
+  for (const Tensor& x : blocks) {
+    const Tensor first = where(isFirst, stop_gradient(x), 0);
+    reference.push_back(linear_recurrence(stays, first, within));
+    differences.push_back(where(there, x - reference.back(), 0));
+    sums.push_back(cumsum(differences.back(), within));
   }
-  return part;
+}
+
+Tensor Moments::Part::mean(size_t i) const { return sums[i] / atLeastOne(count); }
+
+Tensor Moments::Part::product(size_t i, size_t j) const {
+  return cumsum(differences[i] * differences[j], within) - sums[i] * mean(j);
 }
 
 Moments::Moments(const Blocks& blocks, const std::vector<Tensor>& series)
-    : blocks_(blocks), start_(partOf(series, false)), end_(partOf(series, true)) {}
+    : blocks_(blocks), start_(startsOf(blocks, series), blocks.within()),
+      end_(endsOf(blocks, series), blocks.within()), startCount_(blocks.forwards(start_.count)) {}
 
-Tensor Moments::count() const { return start_.count + end_.count; }
-
-// Sum of products about the part's own means.
-Tensor Moments::inside(const Part& part, bool isEnd, size_t i, size_t j) const {
-  return sumOf(part.differences[i] * part.differences[j], isEnd) - part.sums[i] * part.mean(j);
-}
+Tensor Moments::count() const { return startCount_ + end_.count; }
 
 // From the mean of the start to that of the end; where either is empty its reference means nothing.
 Tensor Moments::gap(size_t i) const {
-  const Tensor apart = (end_.reference[i] - start_.reference[i]) + (end_.mean(i) - start_.mean(i));
-  return where(start_.count * end_.count != 0, apart, 0);
+  const Tensor reference = blocks_.forwards(start_.reference[i]);
+  const Tensor mean = blocks_.forwards(start_.mean(i));
+  const Tensor apart = (end_.reference[i] - reference) + (end_.mean(i) - mean);
+  return where(startCount_ * end_.count != 0, apart, 0);
 }
 
 // Chan, Golub, LeVeque: M = M1 + M2 + n1 n2 / (n1 + n2) gap^2.
 Tensor Moments::product(size_t i, size_t j) const {
-  const Tensor between =
-      start_.count * end_.count / atLeastOne(start_.count + end_.count) * (gap(i) * gap(j));
-  const Tensor total = (inside(start_, false, i, j) + inside(end_, true, i, j)) + between;
+  const Tensor between = startCount_ * end_.count / atLeastOne(count()) * (gap(i) * gap(j));
+  const Tensor total = (blocks_.forwards(start_.product(i, j)) + end_.product(i, j)) + between;
   return i == j ? where(total > 0, total, total - total) : total;
 }
 
 // All from the end's reference, so that a large mean cancels before it costs digits.
 Tensor Moments::deviation(size_t i) const {
-  const Tensor references = start_.reference[i] - end_.reference[i];
-  const Tensor apart = start_.count * where(start_.count != 0, references, 0);
+  const Tensor references = blocks_.forwards(start_.reference[i]) - end_.reference[i];
+  const Tensor apart = startCount_ * where(startCount_ != 0, references, 0);
   const Tensor mean =
-      (start_.sums[i] + apart + end_.sums[i]) / atLeastOne(start_.count + end_.count);
+      (blocks_.forwards(start_.sums[i]) + apart + end_.sums[i]) / atLeastOne(count());
   return end_.differences[i] - mean;
 }
 
