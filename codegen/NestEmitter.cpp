@@ -137,7 +137,8 @@ void NestEmitter::forEach(int depth, function_ref<void()> inner) {
 // that are off it seems to overlap: several times the work of a row of few vectors.
 bool NestEmitter::isShortRow(int64_t count) const {
   constexpr int64_t kFewVectors = 4;
-  return spec_.folds.empty() && spec_.cost() < kHeavyBody && count < kFewVectors * spec_.lanes;
+  return spec_.folds.empty() && !spec_.hasScans() && spec_.cost() < kHeavyBody &&
+         count < kFewVectors * spec_.lanes;
 }
 
 // Vectors, then what is left over by halves, quarters, ... of a vector: nothing is masked.

@@ -52,7 +52,8 @@ Tensor rolling_sum(const Arg& x, int64_t window, int64_t axis, RollingOptions op
   return located(x.where(), [&] {
     const Series series("rolling_sum", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    return blocks.joined(series.enough(blocks.counts(series.x), blocks.totals(series.x)));
+    const auto [count, total] = blocks.sums(series.x);
+    return blocks.joined(series.enough(count, total));
   });
 }
 
@@ -60,9 +61,8 @@ Tensor rolling_mean(const Arg& x, int64_t window, int64_t axis, RollingOptions o
   return located(x.where(), [&] {
     const Series series("rolling_mean", x, window, axis, options);
     const Blocks blocks = blocksOf(series);
-    const Tensor count = blocks.counts(series.x);
-    const Tensor mean = blocks.totals(series.x) / maximum(count, 1);
-    return blocks.joined(series.enough(count, mean, 1));
+    const auto [count, total] = blocks.sums(series.x);
+    return blocks.joined(series.enough(count, total / maximum(count, 1), 1));
   });
 }
 

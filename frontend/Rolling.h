@@ -39,13 +39,16 @@ public:
   int64_t within() const { return isLast_ ? axis_ : axis_ + 1; }
 
   /// Over windows, in blocks: how many elements are there, and their sum.
+  struct Sums {
+    Tensor count, total;
+  };
+  Sums sums(const Tensor& x) const;
   Tensor counts(const Tensor& x) const;
-  Tensor totals(const Tensor& x) const;
 
 private:
   Tensor cut(const Tensor& x, int64_t before) const;
   Tensor turned(const Tensor& blocks) const;
-  Tensor sums(const Tensor& starts, const Tensor& ends) const;
+  Tensor added(const Tensor& starts, const Tensor& ends) const;
 
   int64_t axis_, n_, window_, count_;
   bool isLast_;

@@ -57,7 +57,8 @@ Tensor Blocks::starts(const Tensor& x) const {
   Shape places(shifted.rank(), 1);
   places[static_cast<int>(within())] = window_;
   const Value place = emitted::iota({DType::i64, places}, within());
-  return where(wrap(place) > 0, flip(shifted, within()), kNothing);
+  // x - 0 is x.
+  return flip(shifted, within()) - where(wrap(place) > 0, 0.0, kNothing);
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
@@ -69,17 +70,20 @@ Tensor Blocks::joined(const Tensor& blocks) const {
 }
 
 // The starts' from each place on, the ends' up to it.
-Tensor Blocks::sums(const Tensor& starts, const Tensor& ends) const {
+Tensor Blocks::added(const Tensor& starts, const Tensor& ends) const {
   return forwards(cumsum(starts, within())) + cumsum(ends, within());
 }
 
 static Tensor presence(const Tensor& x) { return isThere(x).astype(DType::f64); }
 static Tensor orZero(const Tensor& x) { return where(isThere(x), x, 0); }
 
-Tensor Blocks::counts(const Tensor& x) const {
-  return sums(presence(starts(x)), presence(ends(x)));
+Blocks::Sums Blocks::sums(const Tensor& x) const {
+  const Tensor start = starts(x), end = ends(x);
+  return {added(presence(start), presence(end)), added(orZero(start), orZero(end))};
 }
-Tensor Blocks::totals(const Tensor& x) const { return sums(orZero(starts(x)), orZero(ends(x))); }
+Tensor Blocks::counts(const Tensor& x) const {
+  return added(presence(starts(x)), presence(ends(x)));
+}
 
 //===-- Moments ------------------------------------------------------------------------------===//
 
