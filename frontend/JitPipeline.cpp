@@ -60,7 +60,7 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   watch.stop(stats.simplify);
   if (until == "simplified")
     return {};
-  passes::formFusions(main, processor == Processor::cpu);
+  passes::formFusions(main, {.scans = processor == Processor::cpu, .choices = choices});
   watch.stop(stats.fuse);
   if (until == "fused")
     return {};

@@ -70,13 +70,13 @@ static void build(const FusionGroup& group) {
 }
 
 // Operators of a body form kernels of their own: none reaches over the edge of a loop.
-static void fuse(Block& block, bool scans) {
+static void fuse(Block& block, const FusionOptions& options) {
   for (Operation& op : block)
     if (ir::isControl(&op))
       for (Region& region : op.getRegions())
-        fuse(region.front(), scans);
+        fuse(region.front(), options);
   splitReductions(block);
-  for (auto& group : groupOperators(block, scans))
+  for (auto& group : groupOperators(block, options))
     build(*group);
 }
 
@@ -167,10 +167,10 @@ private:
 
 } // namespace
 
-void formFusions(func::FuncOp function, bool scans) {
+void formFusions(func::FuncOp function, const FusionOptions& options) {
   eraseBarriers(function);
   widenHalves(function); // where nobody has: an axis at a time, sums would round at each
-  fuse(function.getBody().front(), scans);
+  fuse(function.getBody().front(), options);
   // Order first: liveness goes from the end of a block to its beginning.
   function.walk([](Operation* op) {
     for (Region& region : op->getRegions())

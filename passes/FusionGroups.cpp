@@ -60,17 +60,18 @@ static bool readsLess(Operation* op) {
 
 namespace {
 
-enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction, Scan };
+enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction };
 
 // Vectors run across what lies behind the axis.
-bool isScan(Operation* op, const OpInfo& row) {
-  if (row.family != Family::Cumulative || row.typeRule != &typerules::cumulative)
+bool isScan(Operation* op, Choices* choices) {
+  const std::optional<OpCode> code = ir::opCodeOf(op);
+  if (!code || info(*code).typeRule != &typerules::cumulative)
     return false;
   const Shape shape = shapeOf(op->getResult(0));
   int64_t behind = 1;
   for (int axis = static_cast<int>(ir::attrsOf(op).axis) + 1; axis < shape.size(); ++axis)
     behind *= shape[axis];
-  return behind >= kLeastChains;
+  return choose(choices, behind >= kLeastChains);
 }
 
 Role roleOf(Operation* op) {
@@ -82,8 +83,6 @@ Role roleOf(Operation* op) {
     return Role::Pointwise;
   if (row.isReduction())
     return Role::Reduction;
-  if (isScan(op, row))
-    return Role::Scan;
   if (row.family == Family::Creation) {
     auto constant = op->getAttrOfType<ElementsAttr>("value");
     return !constant || constant.isSplat() ? Role::Creation : Role::Barrier;
@@ -93,7 +92,12 @@ Role roleOf(Operation* op) {
 
 class Grouping {
 public:
-  Grouping(Block& block, bool scans) : block_(block), scans_(scans) {}
+  Grouping(Block& block, const FusionOptions& options) : block_(block) {
+    if (options.scans)
+      for (Operation& op : block)
+        if (isScan(&op, options.choices))
+          scans_.insert(&op);
+  }
 
   std::vector<std::unique_ptr<FusionGroup>> run() {
     for (Operation& op : block_)
@@ -110,6 +114,8 @@ public:
 
 private:
   void visit(Operation* op) {
+    if (scans_.contains(op))
+      return visitScan(op);
     switch (roleOf(op)) {
     case Role::Barrier: return;
     case Role::Reduction: start(op, shapeOf(op->getOperand(0)), true); return;
@@ -120,10 +126,6 @@ private:
           join(*group, op, false);
       return;
     case Role::Pointwise: visitPointwise(op); return;
-    case Role::Scan:
-      if (scans_)
-        visitScan(op);
-      return;
     }
   }
 
@@ -151,8 +153,8 @@ private:
   }
 
   bool mayScan(FusionGroup& group, Operation* op, int64_t axis, bool store) {
-    const auto scans = llvm::count_if(
-        group.members, [](Operation* member) { return roleOf(member) == Role::Scan; });
+    const auto scans =
+        llvm::count_if(group.members, [&](Operation* member) { return scans_.contains(member); });
     return !group.reduction && group.members.size() < kMaxMembers &&
            static_cast<size_t>(scans) < kMaxScans && group.space == shapeOf(op->getResult(0)) &&
            group.scanned.value_or(axis) == axis && isInStep(group, op) &&
@@ -376,7 +378,7 @@ private:
   }
 
   Block& block_;
-  const bool scans_;
+  llvm::DenseSet<Operation*> scans_; // that may join
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;
   llvm::DenseMap<Operation*, int> position_; // in the block
@@ -385,8 +387,9 @@ private:
 
 } // namespace
 
-std::vector<std::unique_ptr<FusionGroup>> groupOperators(Block& block, bool scans) {
-  return Grouping(block, scans).run();
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(Block& block,
+                                                         const FusionOptions& options) {
+  return Grouping(block, options).run();
 }
 
 } // namespace diptych::passes

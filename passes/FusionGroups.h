@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/Dialect.h"
+#include "passes/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
@@ -21,8 +22,8 @@ struct FusionGroup {
 };
 
 /// Walks the block from its end: an operator joins the groups of its users, or starts one.
-/// `scans`: also cumulative operators.
-std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block, bool scans);
+std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block,
+                                                         const FusionOptions& options);
 
 /// A movement that only renames loop indices: it needs no kernel inside a group.
 bool isIndexMap(mlir::Operation* op);

@@ -45,9 +45,12 @@ bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 512 * 1024);
 /// once; true if anything was changed. Standard numerics only: sums are added in another order.
 bool factorRows(mlir::func::FuncOp function, Choices* choices = nullptr);
 
-/// Groups operators into diptych.fusion operations, one a kernel. `scans`: cumulative operators
-/// too, which only CPUs compute in the order of the axis.
-void formFusions(mlir::func::FuncOp function, bool scans = true);
+struct FusionOptions {
+  bool scans = true; // cumulative operators too, which CPUs compute in the order of the axis
+  Choices* choices = nullptr;
+};
+/// Groups operators into diptych.fusion operations, one a kernel.
+void formFusions(mlir::func::FuncOp function, const FusionOptions& options = {});
 
 #define GEN_PASS_DECL
 #include "passes/Passes.h.inc"

@@ -289,6 +289,15 @@ TEST(AotOpen, CumulativeOperatorsAndLoops) {
   everySize<1>(
       [](const Tensor& x) { return grad([](const Tensor& y) { return sum(cumprod(y, 1)); })(x); },
       {{{3, n}}, {}, {{1}, {2}, {3}, {17}, {100}, {1000}}});
+  // In one kernel with what is around them: the axis is open, what lies behind it, or both.
+  const auto drawdown = [](const Tensor& x) {
+    const Tensor wealth = cumsum(log(x * x + 1.0), 0);
+    return std::pair(exp(wealth) - cumsum(x, 0), linear_recurrence(0.9, wealth * x, 0, true));
+  };
+  everySize<1>(drawdown, {{{n, 40}}});
+  everySize<1>(drawdown, {{{30, n}}});
+  everySize<1>([](const Tensor& x) { return rolling_std(x, 5, 0); }, {{{32, n}}});
+  everySize<1>(drawdown, {{{n, m}}, {}, {{1, 1}, {7, 100}, {1000, 3}, {500, 409}}});
   everySize<2>(
       [](const Tensor& x, const Tensor& s) {
         const auto [last, path] = scan(
