@@ -85,8 +85,12 @@ void NestEmitter::analyse() {
       else
         vector = dependsOn(line, spec_.vectorLoop);
     }
-    isVector_.push_back(vector);
+    isVector_.push_back(vector || (line.isScan() && isVectorNest()));
   }
+  if (spec_.hasScans())
+    for (size_t i = 0; i < depth_.size(); ++i)
+      if (depth_[i] == last_ && !isVector_[i])
+        depth_[i] = rowDepth();
 }
 
 void NestEmitter::emit() {
@@ -99,8 +103,10 @@ void NestEmitter::level(int depth) {
     spec_.vectorLoop == last_ ? foldRows() : foldColumns();
     return;
   }
-  if (depth == last_ && spec_.hasScans())
+  if (spec_.hasScans() && depth == last_)
     return alongAxis();
+  if (spec_.hasScans() && depth == spec_.vectorLoop && scansStrips())
+    return strips(depth);
   if (turned_ >= 0 && depth == last_ - 1)
     return forEachTurned(depth);
   if (depth == spec_.vectorLoop && spec_.tiles && spec_.lanes > 1)
@@ -342,7 +348,8 @@ Value NestEmitter::offsetOf(const Access& access) {
   const OpBuilder::InsertPoint here = k_.builder().saveInsertionPoint();
   bool outer = true; // up to here every index was that of a loop
   Value offset = k_.size(access.offset);
-  for (int loop = 0; loop <= last_; ++loop) {
+  for (int depth = 0; depth <= last_; ++depth) {
+    const int loop = inStrips_ && depth >= last_ - 1 ? 2 * last_ - 1 - depth : depth;
     if (access.strides[loop].is(0))
       continue;
     auto index = dyn_cast<BlockArgument>(index_[loop]);
@@ -383,6 +390,7 @@ Value NestEmitter::load(const Access& access, bool vector) {
   Value address = addressOf(access);
   if (!vector)
     return k_.loadScalar(address, access.dtype);
+  fetchBeside(access);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1)) {
     if (!mask_ && (access.ahead || fetchesRows_))
@@ -409,6 +417,7 @@ void NestEmitter::store(Value value, const Access& access, bool vector) {
     k_.storeScalar(value, address, access.dtype);
     return;
   }
+  fetchBeside(access);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1))
     k_.storeVector(value, address, access.dtype, mask_);

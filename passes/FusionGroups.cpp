@@ -129,9 +129,23 @@ private:
     }
   }
 
-  // With those that read it element by element, else with others along its axis.
+  // Operands, and theirs.
+  static SmallVector<Value> sourcesOf(Operation* op) {
+    SmallVector<Value> sources(op->getOperands());
+    for (Value operand : op->getOperands())
+      if (Operation* source = operand.getDefiningOp(); source && roleOf(source) != Role::Barrier)
+        llvm::append_range(sources, source->getOperands());
+    llvm::erase_if(sources, [](Value source) {
+      Operation* op = source.getDefiningOp();
+      return op && roleOf(op) == Role::Creation;
+    });
+    return sources;
+  }
+
+  // With those that read it element by element, else with others of the same arrays.
   void visitScan(Operation* op) {
     const int64_t axis = ir::attrsOf(op).axis;
+    const SmallVector<Value> sources = sourcesOf(op);
     const llvm::SetVector<FusionGroup*> users = userGroups(op);
     const bool outside = hasOutsideUse(op) || users.size() != 1;
     const auto joins = [&](FusionGroup* group) {
@@ -141,15 +155,19 @@ private:
       join(*group, op, store);
       group->aligned.insert(op);
       group->scanned = axis;
+      group->sources.insert(sources.begin(), sources.end());
       return true;
     };
     if (llvm::any_of(users, joins))
       return;
     for (auto& group : groups_)
-      if (group->scanned == axis && !users.contains(group.get()) && joins(group.get()))
+      if (group->scanned == axis && !users.contains(group.get()) &&
+          llvm::any_of(sources, [&](Value source) { return group->sources.contains(source); }) &&
+          joins(group.get()))
         return;
     start(op, shapeOf(op->getResult(0)), false);
     groups_.back()->scanned = axis;
+    groups_.back()->sources.insert(sources.begin(), sources.end());
   }
 
   bool mayScan(FusionGroup& group, Operation* op, int64_t axis, bool store) {

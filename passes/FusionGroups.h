@@ -18,7 +18,8 @@ struct FusionGroup {
   llvm::DenseSet<mlir::Operation*> aligned; // computed once per point of the kernel's loops
   Shape space;                              // of those loops
   bool reduction = false;
-  std::optional<int64_t> scanned; // the axis that cumulative members go along
+  std::optional<int64_t> scanned;      // the axis that cumulative members go along
+  llvm::DenseSet<mlir::Value> sources; // what those are computed from, as far as it was looked at
 };
 
 /// Walks the block from its end: an operator joins the groups of its users, or starts one.
