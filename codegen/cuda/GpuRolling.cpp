@@ -1,5 +1,5 @@
 // Windows that roll along an axis, by order: a thread to each element, which looks through the
-// window. The host goes along the axis instead, with queues and windows kept in order
+// window. The host goes along the axis instead and keeps what the window before has told
 // (runtime/library/kernels/Rolling.h): fewer comparisons, one after the other. Positions and ranks
 // are exact, so results are the same. NaN counts as missing.
 #include "codegen/cuda/GpuEmitters.h"
