@@ -61,6 +61,9 @@ void requireFloat(const char* op, const Value& x);
 /// bf16 and f16 as f32, anything else as it is: for composites that round at their end.
 Tensor widened(const Tensor& x);
 
+/// take_along_axis at positions that an operator gave: none is out of range.
+Tensor elementsAt(const Tensor& x, const Tensor& positions, int64_t axis);
+
 /// sqrt whose derivatives at 0 are 0.
 Tensor safeSqrt(const Tensor& x);
 

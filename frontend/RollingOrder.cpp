@@ -6,9 +6,11 @@
 namespace diptych {
 
 using detail::Blocks;
+using detail::elementsAt;
 using detail::located;
 using detail::misuse;
 using detail::Series;
+using detail::tensorOf;
 
 namespace {
 
@@ -17,11 +19,16 @@ Tensor count(const Series& series) {
   return blocks.joined(blocks.counts(series.x));
 }
 
-Tensor rolled(OpCode code, const Series& series, const Value* more = nullptr) {
+// The order in f32 is that in f64; ranks are halves, exact in f32 up to this many elements.
+constexpr int64_t kExact = int64_t{1} << 22;
+
+Tensor rolled(OpCode code, const Arg& x, const Series& series, const Value* more = nullptr) {
   Attrs attrs;
   attrs.axis = series.axis;
   attrs.window = {series.window};
-  const Value operands[] = {series.x.value(), more ? *more : Value()};
+  const bool isNarrow = series.dtype == DType::f32 && series.window <= kExact;
+  const Value operands[] = {isNarrow ? tensorOf(x).value() : series.x.value(),
+                            more ? *more : Value()};
   return detail::wrap(currentEmitter().emit(code, ValueSpan(operands, more ? 2 : 1), attrs));
 }
 
@@ -29,7 +36,7 @@ Tensor extremum(OpCode code, const char* op, const Arg& x, int64_t window, int64
                 const RollingOptions& options) {
   return located(x.where(), [&] {
     const Series series(op, x, window, axis, options);
-    const Tensor result = take_along_axis(series.x, rolled(code, series), series.axis);
+    const Tensor result = elementsAt(series.x, rolled(code, x, series), series.axis);
     return series.enough(count(series), result, 1);
   });
 }
@@ -44,10 +51,10 @@ Tensor quantile(const char* op, const Arg& x, double q, int64_t window, int64_t 
     const Tensor there = count(series);
     const Tensor place = q * maximum(there - 1, 0);
     const Tensor low = floor(place), weight = place - low;
-    const Value both = stack({low, ceil(place)}, -1).astype(DType::i64).value();
-    const Tensor positions = rolled(OpCode::RollingArgselect, series, &both);
+    const Value both = stack({low.astype(DType::i64), ceil(place).astype(DType::i64)}, -1).value();
+    const Tensor positions = rolled(OpCode::RollingArgselect, x, series, &both);
     const auto element = [&](int64_t side) {
-      return take_along_axis(series.x, select(positions, -1, side), series.axis);
+      return elementsAt(series.x, select(positions, -1, side), series.axis);
     };
     // A whole place takes its element alone: no infinity meets a weight of 0.
     const Tensor first = element(0);
@@ -58,7 +65,7 @@ Tensor quantile(const char* op, const Arg& x, double q, int64_t window, int64_t 
 
 Tensor position(OpCode code, const Arg& x, int64_t window, int64_t axis) {
   return located(x.where(), [&] {
-    return rolled(code, Series(info(code).name, x, window, axis, {.min_periods = 0}));
+    return rolled(code, x, Series(info(code).name, x, window, axis, {.min_periods = 0}));
   });
 }
 
@@ -80,7 +87,8 @@ Tensor rolling_argmin(const Arg& x, int64_t window, int64_t axis) {
 Tensor rolling_rank(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
   return located(x.where(), [&] {
     const Series series("rolling_rank", x, window, axis, options);
-    const Tensor there = count(series), rank = rolled(OpCode::RollingRank, series);
+    const Tensor there = count(series),
+                 rank = rolled(OpCode::RollingRank, x, series).astype(DType::f64);
     return series.enough(there, options.pct ? rank / maximum(there, 1) : rank, 1);
   });
 }

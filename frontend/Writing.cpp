@@ -24,19 +24,24 @@ static void checkAlong(const char* op, const Value& x, const Value& indices, int
     misuse(op, "i32 or i64 indices", indices.type().str(), "convert with astype");
 }
 
-// Places in the flattened x: the sum over d of index_d * stride_d. An index out of range becomes
-// -1, which no flattened tensor has, so that it is the same error.
-static Value placesAlong(const char* op, const Value& x, const Value& indices, int64_t axis) {
-  checkAlong(op, x, indices, axis);
-  const Value chosen = emitted::convert(indices, DType::i64);
+// Places in the flattened x: the sum over d of index_d * stride_d.
+static Value placesOf(const Value& x, const Value& chosen, int64_t axis) {
   const Dims strides = contiguousStrides(x.shape());
   const auto scaled = [&](const Value& index, int64_t stride) {
-    return emitted::mul(index, emitted::like(index, Scalar(stride)));
+    return stride == 1 ? index : emitted::mul(index, emitted::like(index, Scalar(stride)));
   };
   Value place = scaled(chosen, strides[axis]);
   for (int i = 0; i < x.rank(); ++i)
     if (i != axis)
       place = emitted::add(place, scaled(emitted::iota(chosen.type(), i), strides[i]));
+  return place;
+}
+
+// An index out of range becomes -1, which no flattened tensor has, so that it is the same error.
+static Value placesAlong(const char* op, const Value& x, const Value& indices, int64_t axis) {
+  checkAlong(op, x, indices, axis);
+  const Value chosen = emitted::convert(indices, DType::i64);
+  const Value place = placesOf(x, chosen, axis);
   const Value inside =
       emitted::logical_and(emitted::ge(chosen, emitted::like(chosen, Scalar(0))),
                            emitted::lt(chosen, emitted::like(chosen, Scalar(x.shape()[axis]))));
@@ -52,6 +57,10 @@ Tensor take_along_axis(const Arg& arg, const Tensor& indices, int64_t axis) {
     const Value places = placesAlong("take_along_axis", x, indices.value(), counted);
     return wrap(emitted::gather(flat(x), places, 0));
   });
+}
+
+Tensor detail::elementsAt(const Tensor& x, const Tensor& positions, int64_t axis) {
+  return wrap(emitted::gather(flat(x.value()), placesOf(x.value(), positions.value(), axis), 0));
 }
 
 // Updates as x's dtype takes them, and of the shape they need.
