@@ -169,7 +169,7 @@ void Scheduler::library(Operation* op, OpCode code) {
     call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, 8));
   if (options_.scratchPieces) {
     const int64_t pieces = std::clamp<int64_t>(call.range / call.grain, 1, options_.scratchPieces);
-    call.scratchBytes = (std::max<int64_t>(own.scratch, 1) + 63) / 64 * 64;
+    call.scratchBytes = (own.scratch + 63) / 64 * 64 + 64; // what aligning it takes
     call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, pieces * call.scratchBytes));
   }
   if (own.failure) {

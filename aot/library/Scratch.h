@@ -24,8 +24,12 @@ struct Scratch {
   char *next, *end;
   void* out[5]; // where to go on when it is exhausted
 
+  // It may lie in an output, which is aligned only as its elements are.
   Scratch(void* memory, int64_t bytes)
-      : next(static_cast<char*>(memory)), end(static_cast<char*>(memory) + bytes) {}
+      : next(static_cast<char*>(memory)), end(static_cast<char*>(memory) + bytes) {
+    const auto gap = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(memory) % alignof(Block));
+    next += gap < bytes ? gap : bytes;
+  }
 
   void* allocate(size_t bytes) {
     const size_t room = static_cast<size_t>(end - next);

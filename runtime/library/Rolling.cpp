@@ -17,7 +17,7 @@ LibraryCall alongAxis(const LibraryProblem& p, KernelFn kernel) {
           .range = n ? outer * inner : 0,
           .work = p.op.cost * static_cast<double>(n),
           .params = {n, inner, p.attrs.window[0]},
-          .scratch = kernels::rollingScratch(std::min(n, p.attrs.window[0]))};
+          .scratch = kernels::rollingScratch(n, p.attrs.window[0])};
 }
 
 } // namespace

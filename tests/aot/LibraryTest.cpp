@@ -59,6 +59,15 @@ TEST(AotLibrary, RollingOrderHasJitsBits) {
   };
   expectJitBits(all, withGaps(randn({60, 70})));
   expectJitBits(all, randn({31, 9}, f32));
+  // What they ask for in between grows with the window and with the lanes that series fill.
+  for (const int64_t window : {1, 40, 700})
+    for (const Shape& shape : {Shape{900}, Shape{900, 16}})
+      expectJitBits(
+          [window](const Tensor& x) {
+            return std::tuple(rolling_argmax(x, window, 0), rolling_rank(x, window, 0),
+                              rolling_quantile(x, 0.3, window, 0));
+          },
+          randn(shape));
 }
 
 TEST(AotLibrary, SolversHaveJitsBits) {
@@ -207,12 +216,13 @@ const std::vector<Shaped>& shaped() {
   return all;
 }
 
-/// Runs a step on `memory` bytes between guards; its code. `used`: how far it wrote.
+/// Runs a step on `memory` bytes between guards, aligned no better than an output; its code.
+/// `used`: how far it wrote.
 int runIn(const Kernels& kernels, const ScheduledCall& step, std::vector<void*> args,
           int64_t memory, int64_t* used = nullptr) {
   const auto bytes = static_cast<size_t>(memory + 4096);
-  const Aligned block(static_cast<int64_t>(bytes));
-  auto* data = static_cast<unsigned char*>(block.memory);
+  const Aligned block(static_cast<int64_t>(bytes) + 8);
+  auto* data = static_cast<unsigned char*>(block.memory) + 8;
   std::memset(data, 0xAB, bytes);
   const int code =
       kernels[step.libraryName](args.data(), step.params.data(), 0, step.range, data, memory);

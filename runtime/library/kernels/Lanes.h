@@ -3,11 +3,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace diptych::runtime::kernels {
 
-template <class T, int lanes> using Vector = T __attribute__((vector_size(lanes * sizeof(T))));
+template <class T, int lanes> struct VectorOf {
+  static constexpr size_t kBytes = lanes * sizeof(T);
+  // An Array's memory is aligned to 32.
+  typedef T Type __attribute__((vector_size(kBytes), aligned(kBytes < 32 ? kBytes : 32)));
+};
+template <class T, int lanes> using Vector = typename VectorOf<T, lanes>::Type;
 
 /// Windows that roll along an axis; params n, inner, window.
 struct Windows {

@@ -328,10 +328,10 @@ template <class T> struct Argselect {
   }
 };
 
-/// Bytes of memory that any of these asks for at most: 16 to an element of the window, and up to
-/// ten times that where lanes have windows of their own, which are short then.
-inline int64_t rollingScratch(int64_t window) {
-  return 256 + std::max(16 * window, std::min<int64_t>(160 * window, 1 << 19));
+/// Bytes of memory that any of these asks for at most: 16 to an element of one window, or ten times
+/// that for windows of several series, which are short then. Linear in n, for sizes that are open.
+inline int64_t rollingScratch(int64_t n, int64_t window) {
+  return 256 + 16 * n + std::min<int64_t>(160 * std::min<int64_t>(window, 1 << 12), 1 << 19);
 }
 
 } // namespace diptych::runtime::kernels
