@@ -59,6 +59,14 @@ TEST_P(DeviceRolling, Ranks) {
   });
 }
 
+TEST_P(DeviceRolling, InF32) {
+  expectSame([](const Tensor& x, Window w) {
+    const Tensor narrow = x.astype(f32);
+    return rolling_rank(narrow, w.length, w.axis, {.min_periods = 1, .pct = true}) +
+           rolling_median(narrow, w.length, w.axis, {.min_periods = 1});
+  });
+}
+
 TEST_P(DeviceRolling, Quantiles) {
   expectSame([](const Tensor& x, Window w) {
     return rolling_median(x, w.length, w.axis, {.min_periods = 1}) +

@@ -185,7 +185,7 @@ template <class T> struct Rank {
 /// step to step: one element comes, one goes, and all are compared with both.
 template <class T> class RankedWindows {
 public:
-  static constexpr int kLanes = 16, kMost = 1024; // elements
+  static constexpr int kLanes = 16, kMost = 1152; // elements
   using Counts = Vector<int16_t, kLanes>;
 
   explicit RankedWindows(int64_t window) : window_(window), elements_(window), before_(window) {}
