@@ -114,7 +114,7 @@ void Merger::checkConvolution(const Calls& calls, const KernelSpec& kernel) cons
   auto* spec = std::get_if<codegen::ConvolutionSpec>(&kernel.what);
   if (!spec)
     return;
-  bool free = !spec->s.isDynamic() && !spec->v.isDynamic();
+  bool free = !spec->s.isDynamic() && !spec->v.isDynamic() && !spec->vRight.isDynamic();
   for (const auto& loop : spec->outer)
     free = free && !loop.sStep.isDynamic() && !loop.vStep.isDynamic();
   for (size_t i = 0; i < spec->depth.size(); ++i)

@@ -115,6 +115,70 @@ void share(benchmark::State& state, int which, dt::DType dtype) {
   return true;
 }();
 
+/// Layers that fill no tile of outputs: few of them, one channel, strides, short sums.
+struct Narrow {
+  const char* name;
+  dt::Shape x, w;
+  dt::ConvolutionOptions options;
+};
+
+const Narrow narrow[] = {
+    {"1_output_3x3", {8, 16, 64, 64}, {1, 16, 3, 3}, {}},
+    {"2_outputs_3x3", {8, 16, 64, 64}, {2, 16, 3, 3}, {}},
+    {"3_outputs_3x3", {8, 16, 64, 64}, {3, 16, 3, 3}, {}},
+    {"1_output_5x5", {8, 1, 64, 64}, {1, 1, 5, 5}, {}},
+    {"1_output_7x7", {8, 1, 64, 64}, {1, 1, 7, 7}, {}},
+    {"1_output_3x3_stride_2", {8, 16, 65, 65}, {1, 16, 3, 3}, {.stride = 2}},
+    {"depthwise_3x3", {8, 32, 56, 56}, {32, 1, 3, 3}, {.padding = 1, .groups = 32}},
+    {"depthwise_3x3_stride_2",
+     {8, 32, 56, 56},
+     {32, 1, 3, 3},
+     {.stride = 2, .padding = 1, .groups = 32}},
+    {"depthwise_3x3_dilation_2",
+     {8, 32, 56, 56},
+     {32, 1, 3, 3},
+     {.padding = 2, .dilation = 2, .groups = 32}},
+    {"depthwise_7x7_rows_of_14", {8, 64, 14, 14}, {64, 1, 7, 7}, {.padding = 3, .groups = 64}},
+    {"1x1_of_4_channels", {8, 4, 64, 64}, {8, 4, 1, 1}, {}},
+    {"1x1_of_4_channels_1_output", {8, 4, 64, 64}, {1, 4, 1, 1}, {}},
+    {"3_channels_stride_2", {8, 3, 65, 65}, {16, 3, 3, 3}, {.stride = 2}},
+    {"1d_20x32_7_dilation_4", {32, 20, 256}, {32, 20, 7}, {.padding = 12, .dilation = 4}},
+    {"1d_1x16_2", {32, 1, 256}, {16, 1, 2}, {.dilation = 2}},
+    {"1d_16x1_3", {32, 16, 256}, {1, 16, 3}, {}},
+    {"1d_depthwise_5", {32, 32, 256}, {32, 1, 5}, {.groups = 32}},
+};
+
+void narrowLayer(benchmark::State& state, const Narrow& layer, dt::DType dtype, bool jitted) {
+  dt::manual_seed(1);
+  const Tensor x = dt::randn(layer.x, dtype), w = dt::randn(layer.w, dtype);
+  const auto run = [options = layer.options, flat = layer.x.size() == 3](const Tensor& x,
+                                                                         const Tensor& w) {
+    return flat ? dt::conv1d(x, w, options) : dt::conv2d(x, w, options);
+  };
+  const auto compiled = dt::jit(run);
+  const Tensor expected = run(x, w);
+  if (!nearTheLargest(state, compiled(x, w), expected))
+    return;
+  const auto flops =
+      2.0 * static_cast<double>(expected.shape().product() * layer.w.product() / layer.w[0]);
+  const dt::bench::OneThread one;
+  dt::bench::timed(state, "FLOP/s", flops, dt::bench::peak(dtype),
+                   [&] { return jitted ? compiled(x, w) : run(x, w); });
+}
+
+[[maybe_unused]] const bool narrowAdded = [] {
+  for (const Narrow& layer : narrow)
+    for (const dt::DType dtype : {dt::f64, dt::f32})
+      for (const bool jitted : {false, true})
+        benchmark::RegisterBenchmark(
+            (std::string("one_thread/narrow/") + layer.name + (jitted ? "/jit" : "/eager") +
+             (dtype == dt::f64 ? "_f64" : "_f32"))
+                .c_str(),
+            [=](benchmark::State& state) { narrowLayer(state, layer, dtype, jitted); })
+            ->UseRealTime();
+  return true;
+}();
+
 BENCHMARK_CAPTURE(forward, eager_f64, dt::f64, false)->DenseRange(0, 2)->UseRealTime();
 BENCHMARK_CAPTURE(forward, jit_f64, dt::f64, true)->DenseRange(0, 2)->UseRealTime();
 BENCHMARK_CAPTURE(forward, jit_f32, dt::f32, true)->DenseRange(0, 2)->UseRealTime();

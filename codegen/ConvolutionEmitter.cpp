@@ -12,7 +12,7 @@ namespace diptych::codegen {
 using namespace mlir;
 
 namespace {
-constexpr int kVectors = 2; // of a whole tile
+constexpr int kVectors = 2, kVectorsOfOneRow = 8; // of a whole tile
 constexpr int kMiddleRows = 4;
 } // namespace
 
@@ -26,7 +26,8 @@ ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionS
 
 void ConvolutionEmitter::emit() {
   if (mayAsk()) {
-    const int count = kVectors + static_cast<int>(kMostColumns / spec_.lanes);
+    const auto count =
+        static_cast<int>((spec_.panelWidth * spec_.vRight.value + kMostColumns) / spec_.lanes);
     zeroSlot_ = k_.stackSlots(spec_.dtype, spec_.lanes, count);
     for (int i = 0; i < count; ++i)
       k_.storeSlot(zeros(), zeroSlot_, k_.i64(i));
@@ -161,6 +162,7 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
     k_.loop(done, end, rows, [&](Value row) {
       Place here = at;
       here.left = moved(at.left, row, spec_.sLeft);
+      here.right = moved(at.right, row, spec_.sRight);
       here.result = moved(at.result, row, spec_.sResult);
       vectorsOf(here, rows, v);
     });
@@ -171,31 +173,43 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
 void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {
   if (spec_.partialSums)
     return partialTile(at, rows);
-  const int64_t width = int64_t{kVectors} * spec_.lanes;
-  if (!spec_.v.isDynamic()) {
-    const int64_t rest = spec_.v.value % width;
-    const auto vectors = static_cast<int>((rest + spec_.lanes - 1) / spec_.lanes);
-    if (spec_.v.value >= width)
-      k_.when(rest ? negated(k_.less(v, k_.i64(width))) : Value(k_.i64(1)),
-              [&] { tile({at, rows, kVectors, nullptr}); });
-    if (rest)
-      k_.when(spec_.v.value < width ? Value(k_.i64(1)) : k_.less(v, k_.i64(width)), [&] {
-        Value mask =
-            rest % spec_.lanes ? k_.maskBelow(k_.i64(rest % spec_.lanes), spec_.lanes) : nullptr;
-        tile({at, rows, vectors, mask});
-      });
-    return;
-  }
-  Value count = k_.min(v, k_.i64(spec_.panelWidth)), whole = k_.roundDown(count, width);
-  const auto from = [&](Value done, int vectors, Value mask) {
-    Place here = at;
-    here.right = k_.add(at.right, done);
-    here.result = moved(at.result, done, spec_.vResult);
-    tile({here, rows, vectors, mask});
+  if (spec_.v.isDynamic())
+    return partsOf(at, rows, v);
+  const int64_t width = spec_.panelWidth, rest = spec_.v.value % width;
+  const auto vectorsOf = [&](int64_t elements) {
+    return static_cast<int>((elements + spec_.lanes - 1) / spec_.lanes);
   };
-  k_.loop(k_.i64(0), whole, width, [&](Value done) { from(done, kVectors, nullptr); });
-  k_.loop(whole, count, spec_.lanes,
-          [&](Value done) { from(done, 1, k_.maskBelow(k_.sub(count, done), spec_.lanes)); });
+  if (spec_.v.value >= width)
+    k_.when(rest ? negated(k_.less(v, k_.i64(width))) : Value(k_.i64(1)),
+            [&] { tile({at, rows, vectorsOf(width)}); });
+  if (rest)
+    k_.when(spec_.v.value < width ? Value(k_.i64(1)) : k_.less(v, k_.i64(width)), [&] {
+      const int64_t last = rest % spec_.lanes;
+      tile({at, rows, vectorsOf(rest), last ? Value(k_.i64(last)) : nullptr});
+    });
+}
+
+// Of one row so many vectors at once that their sums do not wait for each other.
+void ConvolutionEmitter::partsOf(const Place& at, int rows, Value v) {
+  const int most = rows > 1 ? kVectors : std::min(kVectorsOfOneRow, spec_.panelWidth / spec_.lanes);
+  const int64_t width = int64_t{most} * spec_.lanes;
+  Value count = k_.min(v, k_.i64(spec_.panelWidth)), whole = k_.roundDown(count, width);
+  const auto from = [&](Value done, int vectors, Value rest) {
+    Place here = at;
+    here.right = moved(at.right, done, spec_.vRight);
+    here.result = moved(at.result, done, spec_.vResult);
+    tile({here, rows, vectors, rest});
+  };
+  k_.loop(k_.i64(0), whole, width, [&](Value done) { from(done, most, nullptr); });
+  if (most == kVectors)
+    return k_.loop(whole, count, spec_.lanes,
+                   [&](Value done) { from(done, 1, k_.sub(count, done)); });
+  Value left = k_.sub(count, whole);
+  for (int vectors = 1; vectors <= most; ++vectors) {
+    Value rest = k_.sub(left, k_.i64((vectors - 1) * spec_.lanes));
+    k_.when(both(k_.less(k_.i64(0), rest), negated(k_.less(k_.i64(spec_.lanes), rest))),
+            [&] { from(whole, vectors, rest); });
+  }
 }
 
 // Blocks stand outside, so that what one of them reads stays in the cache while tiles run.
@@ -216,10 +230,10 @@ void ConvolutionEmitter::blocksFrom(size_t depth) {
 
 void ConvolutionEmitter::tile(Tile tile) {
   tile.together = findTogether(tile.rows);
-  // Before the loops: LLVM would multiply in them.
-  rowOffsets_.clear();
-  for (int i = 0; i < tile.rows; ++i)
-    rowOffsets_.push_back(k_.mul(k_.i64(i), k_.size(spec_.sLeft)));
+  if (tile.rest)
+    tile.mask = k_.maskBelow(tile.rest, spec_.lanes);
+  keepRowOffsets(tile);
+  keepPieceMasks(tile);
   keepLaneMasks(tile);
   finish(tile, total(tile));
 }

@@ -28,8 +28,9 @@ private:
   struct Tile {
     Place at;
     int rows, vectors;
-    mlir::Value mask;        // of the last vector; null for all lanes
-    size_t together = kNone; // the loop of the sum that is written out with all inside it
+    mlir::Value rest = nullptr; // lanes of the last vector; null for all
+    mlir::Value mask = nullptr; // that has them
+    size_t together = kNone;    // the loop of the sum that is written out with all inside it
   };
 
   void overBlocks();
@@ -38,6 +39,7 @@ private:
   void panel(llvm::ArrayRef<mlir::Value> index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
   void vectorsOf(Place at, int rows, mlir::Value v);
+  void partsOf(const Place& at, int rows, mlir::Value v);
   void tile(Tile tile);
   bool writesOut(const Tile& tile, size_t depth) const;
   Vectors total(const Tile& tile);
@@ -49,7 +51,6 @@ private:
   Vectors multiply(const Tile& tile, const Place& at, mlir::ValueRange sums);
   mlir::Value factorOf(const Place& at, int row);
   mlir::Value factorAt(mlir::Value left);
-  mlir::Value vectorOf(const Tile& tile, const Place& at, int row, int j);
   /// So many steps of the sum's loop further.
   Place stepped(const Place& at, size_t depth, mlir::Value steps);
   void finish(const Tile& tile, const Vectors& sums);
@@ -81,6 +82,16 @@ private:
   /// Zeros, where the tile's row is none of the image's there.
   mlir::Value insideOr(mlir::Value address, const Place& at, int row);
   Vectors cut(const Tile& tile, size_t depth, size_t edge, const Place& at, mlir::ValueRange sums);
+
+  // Vectors of V: ConvolutionVectors.cpp.
+  void keepRowOffsets(const Tile& tile);
+  void keepPieceMasks(const Tile& tile);
+  mlir::Value vectorOf(const Tile& tile, const Place& at, int row, int j);
+  /// The tile's vector number j of those that begin at this column.
+  mlir::Value vectorFrom(const Tile& tile, const Place& at, mlir::Value begin, int64_t column,
+                         int j);
+  /// Where the pieces begin that have a vector of every so manieth element.
+  std::vector<int64_t> piecesOf() const;
 
   // Rows of a tile that are the image's: ConvolutionRows.cpp.
   struct Step;
@@ -115,7 +126,8 @@ private:
   bool contract_;
   mlir::Value firstResult_;
   llvm::SmallVector<mlir::Value> begin_, end_; // of the block, for each depth
-  Vectors rowOffsets_;                         // in S, of the tile's rows
+  Vectors rowOffsets_, rowBytes_;              // in S, and in V, of the tile's rows
+  Vectors pieceMasks_;                         // of a last vector's pieces
   mlir::Value zeroSlot_;                       // zeros in memory
   llvm::SmallVector<Vectors> laneMasks_;       // of steps that are written out, for each vector
   llvm::SmallVector<std::pair<int64_t, int64_t>> places_; // in V and C, of the tile's places

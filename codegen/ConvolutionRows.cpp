@@ -125,9 +125,7 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyTogether(const Tile& til
     if (!begin)
       begin = insideOr(elementOf(1, k_.add(at.right, k_.i64(key[0]))), here, 0);
     for (int j = 0; j < tile.vectors; ++j) {
-      Value address =
-          k_.address(begin, spec_.dtype, k_.i64(first.column + int64_t{j} * spec_.lanes));
-      Value vector = k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, here, j));
+      Value vector = vectorFrom(tile, here, begin, first.column, j);
       for (const auto& [row, step] : read.uses) {
         Value &factor = factors[step], &sum = next[row * tile.vectors + j];
         if (!factor)

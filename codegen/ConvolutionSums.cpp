@@ -84,14 +84,6 @@ Value ConvolutionEmitter::factorAt(Value left) {
   return k_.broadcast(k_.loadScalar(elementOf(0, left), spec_.dtype), spec_.lanes);
 }
 
-Value ConvolutionEmitter::vectorOf(const Tile& tile, const Place& at, int row, int j) {
-  if (!spec_.imageIsLeft && at.isOutside)
-    return zeros();
-  Value begin = insideOr(elementOf(1, moved(at.right, k_.i64(row), spec_.sRight)), at, row);
-  Value address = k_.address(begin, spec_.dtype, k_.i64(int64_t{j} * spec_.lanes));
-  return k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, at, j));
-}
-
 ConvolutionEmitter::Vectors ConvolutionEmitter::multiply(const Tile& tile, const Place& at,
                                                          ValueRange sums) {
   if (!spec_.sRight.is(0))

@@ -1,6 +1,8 @@
 // Walks the operator table and describes the eager kernels of each family.
 #include "codegen/EagerKernels.h"
 
+#include <utility>
+
 #include "ir/TypeRules.h"
 
 namespace diptych::codegen {
@@ -188,14 +190,22 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
     for (Size* size : {&loop.extent, &loop.block, &loop.left, &loop.right})
       *size = next();
   }
+  const bool imageRows = variant == kImageRows || variant == kImageSteps;
+  if (imageRows)
+    spec.sRight = std::exchange(spec.sLeft, 0);
   if (variant == kRows)
-    spec.sLeft = spec.vResult = 1;
+    spec.sLeft = 1;
+  if (variant == kRows || imageRows)
+    spec.vResult = 1;
   if (variant == kColumns)
     spec.sResult = 1;
+  if (variant == kImageSteps)
+    spec.vRight = kConvolutionStep;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = vectorRegisters(vectorBytes) == 32 ? 12 : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);
-  spec.panelWidth = static_cast<int>(kConvolutionPanelBytes / sizeOf(dtype));
+  const int64_t panel = imageRows ? kConvolutionRunBytes : kConvolutionPanelBytes;
+  spec.panelWidth = static_cast<int>(panel / sizeOf(dtype));
   return {spec};
 }
 
@@ -274,7 +284,7 @@ public:
   }
   void convolution(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kImageRows, kImageSteps})
         add(op, dtype, dtype, variant, convolutionSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {
@@ -349,7 +359,8 @@ std::vector<EagerKernel> eagerGpuKernels() {
   std::vector<EagerKernel> kernels = eagerKernels(64);
   std::erase_if(kernels, [](const EagerKernel& kernel) {
     return (kernel.code == OpCode::Matmul && kernel.variant > kStrided) ||
-           (kernel.code == OpCode::Convolution && kernel.variant == kColumns) ||
+           (kernel.code == OpCode::Convolution &&
+            (kernel.variant == kColumns || kernel.variant > kStrided)) ||
            kernel.variant == kTiledColumns;
   });
   const auto add = [&](OpCode code, uint8_t variant, KernelSpec (*spec)(DType dtype)) {

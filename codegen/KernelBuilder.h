@@ -54,6 +54,11 @@ public:
   llvm::SmallVector<mlir::Value> choose(mlir::Value condition, MakeFn then, MakeFn otherwise);
 
   mlir::Value address(mlir::Value base, DType dtype, mlir::Value offset);
+  mlir::Value byteAddress(mlir::Value first, mlir::Value bytes);
+  /// `rows`: how many bytes rows 0, 1, 2, ... lie behind the first. Row i = odd * 2^n is 2^n times
+  /// as far as row `odd`, which an address computes by itself: so few registers hold the distances
+  /// of all rows, where these are not constants.
+  mlir::Value rowAddress(mlir::Value first, llvm::ArrayRef<mlir::Value> rows, int i);
   mlir::Value loadScalar(mlir::Value address, DType dtype);
   void storeScalar(mlir::Value value, mlir::Value address, DType dtype);
   /// Consecutive elements; a null mask means all lanes. Lanes off the mask read as zero.

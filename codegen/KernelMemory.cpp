@@ -15,6 +15,18 @@ Value KernelBuilder::address(Value base, DType dtype, Value offset) {
                              base, ArrayRef<LLVM::GEPArg>{offset});
 }
 
+Value KernelBuilder::byteAddress(Value first, Value bytes) {
+  return LLVM::GEPOp::create(builder_, loc_, first.getType(), builder_.getI8Type(), first,
+                             ArrayRef<LLVM::GEPArg>{bytes});
+}
+
+Value KernelBuilder::rowAddress(Value first, ArrayRef<Value> rows, int i) {
+  Value bytes = rows[i];
+  if (const int power = i & -i; i != 0 && !known(bytes))
+    bytes = mul(rows[i / power], i64(power));
+  return byteAddress(first, bytes);
+}
+
 static Type shapedLike(Value value, Type element) {
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     return VectorType::get(vector.getShape(), element);

@@ -42,7 +42,7 @@ public:
       return;
     for (ConvolutionSpec::Loop& loop : spec.outer)
       each({&loop.extent, &loop.left, &loop.right, &loop.result, &loop.sStep, &loop.vStep});
-    each({&spec.s, &spec.sLeft, &spec.sRight, &spec.sResult, &spec.v, &spec.vResult});
+    each({&spec.s, &spec.sLeft, &spec.sRight, &spec.sResult, &spec.v, &spec.vRight, &spec.vResult});
     for (ConvolutionSpec::Depth& loop : spec.depth)
       each({&loop.extent, &loop.block, &loop.left, &loop.right});
     loads(spec.after);

@@ -148,6 +148,10 @@ public:
       text += "image rows ";
       size(spec.sRight);
     }
+    if (!spec.vRight.is(1)) {
+      text += "steps ";
+      size(spec.vRight);
+    }
     edges(spec);
     partials(spec);
     memoryType("left", spec.leftType);

@@ -198,7 +198,8 @@ struct ConvolutionSpec {
   std::vector<Loop> outer;
   Size s, sLeft, sResult;
   Size sRight = 0; // where rows are the image's, which is V: they share elements of S
-  Size v, vResult; // V's stride along v is 1
+  Size v, vResult;
+  Size vRight = 1; // V's stride along v, a constant
   std::vector<Depth> depth;
   int64_t leftOffset = 0, rightOffset = 0, resultOffset = 0;
   std::vector<Edge> edges;

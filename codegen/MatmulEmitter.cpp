@@ -293,20 +293,6 @@ MatmulEmitter::Vectors MatmulEmitter::rowsApart(const Size& stride, int rows) {
   return apart;
 }
 
-// Row i = odd * 2^n is 2^n times as far as row `odd`, which an address computes by itself: so few
-// registers hold the distances of all rows, where these are not constants.
-Value MatmulEmitter::rowAddress(Value first, ArrayRef<Value> rows, int i) {
-  Value bytes = rows[i];
-  if (const int power = i & -i; i != 0 && !k_.known(bytes))
-    bytes = k_.mul(rows[i / power], k_.i64(power));
-  return byteAddress(first, bytes);
-}
-
-Value MatmulEmitter::byteAddress(Value first, Value bytes) {
-  return LLVM::GEPOp::create(k_.builder(), k_.loc(), first.getType(), k_.builder().getI8Type(),
-                             first, ArrayRef<LLVM::GEPArg>{bytes});
-}
-
 // Adds the products with the tile's vectors from `from` on, as many as there are in `right`.
 MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, int from,
                                                ArrayRef<Value> right, ValueRange sums) {
@@ -314,8 +300,8 @@ MatmulEmitter::Vectors MatmulEmitter::multiply(const Tile& tile, Value k, int fr
   Value first = k_.address(k_.pointer(spec_.left.arg), spec_.dtype,
                            k_.add(tile.left, k_.mul(k, k_.size(spec_.left.strides[3]))));
   for (int i = 0; i < tile.rows; ++i) {
-    Value left =
-        k_.broadcast(k_.loadScalar(rowAddress(first, tile.leftRows, i), spec_.dtype), spec_.lanes);
+    Value left = k_.broadcast(k_.loadScalar(k_.rowAddress(first, tile.leftRows, i), spec_.dtype),
+                              spec_.lanes);
     for (size_t j = 0; j < right.size(); ++j) {
       Value& sum = next[static_cast<size_t>(i * tile.vectors + from) + j];
       sum = math::FmaOp::create(k_.builder(), k_.loc(), left, right[j], sum);

@@ -47,9 +47,6 @@ private:
   Vectors step(const Tile& tile, mlir::Value k, mlir::ValueRange sums);
   /// How many bytes behind the first the rows lie.
   Vectors rowsApart(const Size& stride, int rows);
-  /// `rows`: how many bytes rows 0, 1, 2, ... lie behind the first.
-  mlir::Value rowAddress(mlir::Value first, llvm::ArrayRef<mlir::Value> rows, int i);
-  mlir::Value byteAddress(mlir::Value first, mlir::Value bytes);
   Vectors multiply(const Tile& tile, mlir::Value k, int from, llvm::ArrayRef<mlir::Value> right,
                    mlir::ValueRange sums);
   void finish(const Tile& tile, const Vectors& sums);

@@ -122,7 +122,7 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> a
     Value left = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
     Value first = k_.address(right, spec_.dtype, at);
     for (size_t i = 0; i < apart.size(); ++i) {
-      Value row = k_.loadVector(rowAddress(first, apart, static_cast<int>(i)), spec_.dtype,
+      Value row = k_.loadVector(k_.rowAddress(first, apart, static_cast<int>(i)), spec_.dtype,
                                 spec_.lanes, mask);
       Value& sum = next[i * static_cast<size_t>(vectors) + static_cast<size_t>(j)];
       sum = math::FmaOp::create(k_.builder(), k_.loc(), row, left, sum);

@@ -172,13 +172,13 @@ MatmulEmitter::Vectors MatmulEmitter::rightRow(const Lanes& lanes, int lane, con
   const auto at = [&](int64_t from) {
     Value first = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                              k_.add(lanes.base, k_.add(steps.k, k_.i64(from))));
-    return lanes.even ? rowAddress(first, lanes.apart, lane)
-                      : byteAddress(first, lanes.apart[lane]);
+    return lanes.even ? k_.rowAddress(first, lanes.apart, lane)
+                      : k_.byteAddress(first, lanes.apart[lane]);
   };
   if (steps.fetches && lanes.ahead)
-    k_.prefetch(byteAddress(at(0), lanes.ahead), spec_.turned == runtime::Turned::ahead
-                                                     ? KernelBuilder::Near::second
-                                                     : KernelBuilder::Near::first);
+    k_.prefetch(k_.byteAddress(at(0), lanes.ahead), spec_.turned == runtime::Turned::ahead
+                                                        ? KernelBuilder::Near::second
+                                                        : KernelBuilder::Near::first);
   Vectors pieces;
   for (int from = 0; from < steps.all; from += width) {
     Value mask;

@@ -75,7 +75,7 @@ void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
   const auto add = [&](Value at, int vectors, Value mask) {
     const int64_t bytes = alignment();
     Value first = k_.address(right, spec_.dtype, at), where = sumAddress(v, at);
-    const auto place = [&](Value begin, int j) { return byteAddress(begin, k_.i64(j * bytes)); };
+    const auto place = [&](Value begin, int j) { return k_.byteAddress(begin, k_.i64(j * bytes)); };
     Vectors sums;
     for (int j = 0; j < vectors; ++j)
       sums.push_back(
@@ -84,7 +84,7 @@ void MatmulEmitter::sweepRows(Value s, Value v, Value end, Value k, int rows) {
       for (int j = 0; j < vectors; ++j)
         sums[j] = math::FmaOp::create(
             k_.builder(), k_.loc(), left[i],
-            k_.loadVector(place(rowAddress(first, apart, i), j), spec_.dtype, spec_.lanes, mask),
+            k_.loadVector(place(k_.rowAddress(first, apart, i), j), spec_.dtype, spec_.lanes, mask),
             sums[j]);
     for (int j = 0; j < vectors; ++j)
       k_.storeVector(sums[j], place(where, j), spec_.dtype, nullptr, alignment());

@@ -124,7 +124,8 @@ void MatmulEmitter::tailTile(const Tile& tile) {
       right.push_back(k_.loadVector(tailAddress(k, j), spec_.dtype, lanes, nullptr, kTailBytes));
     Value first = k_.address(left, spec_.dtype, k);
     for (int i = 0; i < tile.rows; ++i) {
-      Value few = k_.loadVector(rowAddress(first, tile.leftRows, i), spec_.dtype, partials, mask);
+      Value few =
+          k_.loadVector(k_.rowAddress(first, tile.leftRows, i), spec_.dtype, partials, mask);
       Value all = vector::ShuffleOp::create(k_.builder(), k_.loc(), few, few, repeated);
       for (int j = 0; j < vectors; ++j) {
         Value& sum = next[i * vectors + j];

@@ -62,8 +62,8 @@ public:
     auto made = std::make_shared<std::vector<Access>>();
     made->push_back(access(0, spec_.leftOffset, &ConvolutionSpec::Loop::left, spec_.sLeft, 0,
                            &ConvolutionSpec::Depth::left));
-    made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, spec_.sRight, 1,
-                           &ConvolutionSpec::Depth::right));
+    made->push_back(access(1, spec_.rightOffset, &ConvolutionSpec::Loop::right, spec_.sRight,
+                           spec_.vRight, &ConvolutionSpec::Depth::right));
     made->push_back(access(ConvolutionSpec::kResult, spec_.resultOffset,
                            &ConvolutionSpec::Loop::result, spec_.sResult, spec_.vResult, nullptr));
     for (const Line& line : spec_.after)

@@ -13,7 +13,10 @@ namespace {
 runtime::ConvolutionTile tileOf(const ScheduleOptions& options, DType dtype) {
   const int64_t lanes = options.vectorBytes / sizeOf(dtype);
   const int registers = vectorRegisters(options.vectorBytes);
-  return {lanes, 2 * lanes, registers == 32 ? 13 : 5, true, options.gpu ? 0 : registers};
+  runtime::ConvolutionTile tile{lanes, 2 * lanes, registers == 32 ? 13 : 5, true};
+  if (!options.gpu)
+    tile.registers = registers, tile.fewOutputs = 1, tile.run = 8 * lanes, tile.steps = 4;
+  return tile;
 }
 
 // The loops that move along a padded axis, in an edge's order.
@@ -48,9 +51,11 @@ ConvolutionSpec specOf(const runtime::ConvolutionPlan& plan, const runtime::Conv
   spec.s = plan.s.extent, spec.sLeft = plan.s.left, spec.sRight = plan.s.right;
   spec.sResult = plan.s.result;
   spec.v = plan.v.extent, spec.vResult = plan.v.result;
+  if (!plan.kernelIsVector && plan.v.extent != 1)
+    spec.vRight = plan.v.right;
   spec.lanes = static_cast<int>(tile.lanes);
   spec.rows = spec.panelRows = static_cast<int>(plan.rows);
-  spec.panelWidth = static_cast<int>(tile.width);
+  spec.panelWidth = static_cast<int>(plan.width);
   spec.imageIsLeft = plan.kernelIsVector;
   for (int axis = 0; axis < problem.strides.size(); ++axis)
     if (problem.isPadded(axis))
@@ -114,17 +119,18 @@ void Scheduler::convolution(Operation* op) {
     tile.width = plan.v.extent;
     plan = planConvolution(problem, tile);
   }
-  // Where each row of a tile would have to ask for every element, or a copy costs little beside
-  // what is done with it, the image is padded in memory.
+  // Where each row of a tile would have to ask for every element, or a vector is put together from
+  // several, or a copy costs little beside what is done with it, the image is padded in memory.
   constexpr int64_t kCheapCopy = 2048; // multiplications for an element
-  if ((plan.kernelIsVector && plan.s.padded >= 0) ||
+  const bool steps = !plan.kernelIsVector && plan.v.right != 1;
+  if ((plan.kernelIsVector && plan.s.padded >= 0) || (steps && plan.v.padded >= 0) ||
       (!problem.zeros.empty() && problem.w[1] * plan.terms() / problem.w[2] >= kCheapCopy)) {
     x = padded(op->getOperand(0));
     problem.xStrides = x.strides;
     problem.zeros = problem.inside = {};
     plan = planConvolution(problem, tile);
   }
-  const Storage kernel = packedKernel(w, problem, plan.packed);
+  const Storage kernel = plan.imageRows ? w : packedKernel(w, problem, plan.packed);
   convolution(specOf(plan, tile, problem), plan.kernelIsVector ? x : kernel,
               plan.kernelIsVector ? kernel : x, to);
 }

@@ -16,11 +16,13 @@ constexpr int64_t kBlock = 1024;
 constexpr int64_t kSmallKernel = 65536;   // elements
 constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
 constexpr int64_t kRowsOfShortSums = 4;
-constexpr int64_t kLongRun = 3; // panels
+constexpr int64_t kLongRun = 3;   // panels
+constexpr double kFewShare = 0.6; // of the multipliers, where rows are the image's
 
 /// An axis of the result that x walks along with.
 struct Side {
   int64_t extent, x, out;
+  bool isSpatial = false; // windows share elements along it
   int padded = -1;
   int64_t along = 0;
 };
@@ -30,13 +32,13 @@ std::vector<Side> positionsOf(const ConvolutionProblem& p) {
   std::vector<Side> sides{{p.x[0], p.xStrides[0], p.outStrides[0]}};
   for (int i = 0; i < p.strides.size(); ++i) {
     Side next{p.out[kSpatial + i], p.xStrides[kSpatial + i] * p.strides[i],
-              p.outStrides[kSpatial + i]};
+              p.outStrides[kSpatial + i], true};
     if (p.isPadded(i))
       next.padded = i, next.along = p.strides[i];
     Side& last = sides.back();
     if (last.padded < 0 && next.padded < 0 && last.x == next.x * next.extent &&
         last.out == next.out * next.extent)
-      last = {last.extent * next.extent, next.x, next.out};
+      last = {last.extent * next.extent, next.x, next.out, true};
     else
       sides.push_back(next);
   }
@@ -55,6 +57,12 @@ double laneShare(int64_t extent, int64_t lanes) {
 // Few rows leave the multipliers waiting for each other.
 double rowShare(int64_t extent) { return std::min(1.0, static_cast<double>(extent) / 4); }
 
+// A vector of every so manieth element takes as many loads, and puts them together.
+double stepShare(int64_t step, int64_t rows) {
+  const auto work = static_cast<double>(rows);
+  return work / (work + 2 * static_cast<double>(step - 1));
+}
+
 // Elements of the result that do not run along v are stored one by one, or turned first where they
 // run along s.
 double storeShare(int64_t stride, int64_t along, int64_t terms) {
@@ -69,8 +77,9 @@ struct Roles {
 };
 
 Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64_t terms,
-              int64_t lanes) {
-  const int64_t o = p.w[1];
+              const ConvolutionTile& tile) {
+  const int64_t o = p.w[1], lanes = tile.lanes;
+  const bool few = o <= tile.fewOutputs;
   Roles roles;
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
@@ -81,13 +90,26 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
       best = asRows, roles = {true, i};
   }
   for (size_t i = 0; i < sides.size(); ++i) {
-    if ((sides[i].x != 1 || sides[i].out != 1) && sides[i].extent != 1)
+    const int64_t step = sides[i].extent == 1 ? 1 : sides[i].x;
+    const int64_t most = few || tile.registers ? tile.steps : 1;
+    if (step < 1 || step > most || (sides[i].out != 1 && sides[i].extent != 1))
       continue;
-    const double asVector = laneShare(sides[i].extent, lanes) * rowShare(o);
+    const double asVector = laneShare(sides[i].extent, lanes) * (few ? kFewShare : rowShare(o)) *
+                            stepShare(step, few ? 1 : std::min(o, tile.rows));
     if (asVector >= best)
       best = asVector, roles = {false, i};
   }
   return roles;
+}
+
+// The innermost axis but v along which rows share elements. Without one a row is long enough by
+// itself, or images are rows; `side`: a tile has one row.
+size_t rowsBeside(const std::vector<Side>& sides, size_t side, int64_t lanes) {
+  constexpr int64_t kLongRow = 4; // vectors
+  for (size_t i = sides.size(); i-- > 0;)
+    if (i != side && sides[i].isSpatial)
+      return i;
+  return sides[side].extent >= kLongRow * lanes ? side : 0;
 }
 
 int64_t panelRows(int64_t extent, int64_t rows, bool balance) {
@@ -101,6 +123,8 @@ int64_t panelRows(int64_t extent, int64_t rows, bool balance) {
 // rows of a tall kernel share more, so that fewer do and their code stays short.
 int64_t imageRowsOf(const ConvolutionProblem& p, const ConvolutionTile& tile) {
   constexpr int64_t kWrittenOut = 256, kLeastRows = 4;
+  if (!tile.registers)
+    return tile.rows;
   int64_t elements = 1;
   for (int i = kSpatial; i < p.w.size(); ++i)
     elements *= p.w[i];
@@ -110,6 +134,23 @@ int64_t imageRowsOf(const ConvolutionProblem& p, const ConvolutionTile& tile) {
   const int64_t rows = held ? (tile.registers - 1 - elements) * tile.lanes / tile.width
                             : std::max(kLeastRows, kWrittenOut / elements);
   return std::min(tile.rows, rows);
+}
+
+int64_t mostRows(const ConvolutionProblem& p, const ConvolutionTile& tile,
+                 const ConvolutionPlan& plan) {
+  if (plan.imageRows)
+    return imageRowsOf(p, tile);
+  const bool isShort = tile.registers && !plan.kernelIsVector && plan.terms() <= kShortSum;
+  return isShort ? std::min(tile.rows, kRowsOfShortSums) : tile.rows;
+}
+
+// A single row is wide, so that its sums do not wait for each other.
+int64_t widthOf(int64_t extent, const ConvolutionTile& tile, const ConvolutionPlan& plan,
+                bool hasRows) {
+  if (!plan.imageRows || (tile.balance && hasRows))
+    return tile.width;
+  const int64_t vectors = (extent + tile.lanes - 1) / tile.lanes;
+  return panelRows(vectors, tile.run / tile.lanes, tile.balance) * tile.lanes;
 }
 
 Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
@@ -123,15 +164,16 @@ Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
 // Of a large kernel one panel stays in the cache while all positions run; a small one stays there
 // whole, and what is outermost is the image. Tiles beside each other in the result follow each
 // other, where they are enough to make up for beginning with them.
-std::vector<Loop> orderOf(const Loop& group, const Loop& sPanels, const Loop& vPanels,
-                          const std::vector<Loop>& others, const ConvolutionPlan& plan) {
+std::vector<Loop> orderOf(const Loop& group, const Loop& outputs, const Loop& sPanels,
+                          const Loop& vPanels, const std::vector<Loop>& others,
+                          const ConvolutionPlan& plan) {
   const int64_t o = plan.kernelIsVector ? plan.v.extent : plan.s.extent;
   const bool small = o * plan.terms() <= kSmallKernel && !others.empty();
   const auto inner = small ? others.end() - 1 : others.begin();
   std::vector<Loop> order{group};
-  if (plan.s.right != 0) {
+  if (plan.imageRows) {
     order.insert(order.end(), others.begin(), others.end());
-    order.insert(order.end(), {sPanels, vPanels});
+    order.insert(order.end(), {sPanels, vPanels, outputs});
     return order;
   }
   order.insert(order.end(), others.begin(), inner);
@@ -219,21 +261,22 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   for (int i = 2; i < p.w.size(); ++i)
     plan.depth.push_back({p.w[i], 1, 0, 0});
   cutIntoBlocks(plan.depth, kBlock);
-  const Roles roles = rolesOf(p, sides, plan.terms(), tile.lanes);
+  const Roles roles = rolesOf(p, sides, plan.terms(), tile);
   plan.kernelIsVector = roles.kernelIsVector;
-  const bool imageRows = tile.registers && !roles.kernelIsVector && p.w[1] == 1 && sides.size() > 1;
-  const size_t rowSide = imageRows ? sides.size() - (roles.side + 1 == sides.size() ? 2 : 1)
-                                   : roles.side; // the innermost but v
-  const bool isShort = tile.registers && !roles.kernelIsVector && plan.terms() <= kShortSum;
-  const int64_t most = imageRows ? imageRowsOf(p, tile)
-                       : isShort ? std::min(tile.rows, kRowsOfShortSums)
-                                 : tile.rows;
-  plan.rows = panelRows(plan.kernelIsVector || imageRows ? sides[rowSide].extent : p.w[1], most,
-                        tile.balance);
-  plan.packed = plan.kernelIsVector ? tile.width : imageRows ? 1 : plan.rows;
+  plan.imageRows = !roles.kernelIsVector && p.w[1] <= tile.fewOutputs;
+  const size_t rowSide = plan.imageRows ? rowsBeside(sides, roles.side, tile.lanes) : roles.side;
+  const bool hasRows = !plan.imageRows || rowSide != roles.side;
+  const int64_t rowsExtent = !hasRows                                ? 1
+                             : plan.kernelIsVector || plan.imageRows ? sides[rowSide].extent
+                                                                     : p.w[1];
+  plan.rows = panelRows(rowsExtent, mostRows(p, tile, plan), tile.balance);
+  plan.width = widthOf(sides[roles.side].extent, tile, plan, hasRows);
+  plan.packed = plan.kernelIsVector ? plan.width : plan.imageRows ? 1 : plan.rows;
   Dims kernel = contiguousStrides(packedKernelShape(p, plan.packed)); // of g, o, c, k...
   const int64_t panelStride = kernel[1];
   kernel[1] = 1;
+  if (plan.imageRows)
+    kernel = p.wStrides;
   for (int i = 2; i < p.w.size(); ++i) {
     const int64_t x = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
     Depth& depth = plan.depth[static_cast<size_t>(i - 2)];
@@ -251,16 +294,19 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
     return loop;
   };
   const Loop position = loopAlong(sides[roles.side]);
-  plan.s = plan.kernelIsVector ? position : imageRows ? loopAlong(sides[rowSide]) : o;
+  plan.s = plan.kernelIsVector ? position
+           : !plan.imageRows   ? o
+           : hasRows           ? loopAlong(sides[rowSide])
+                               : Loop{};
   plan.v = plan.kernelIsVector ? o : position;
-  Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, tile.width, false);
-  if (!imageRows)
+  Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, plan.width, false);
+  if (!plan.imageRows)
     (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
   std::vector<Loop> others;
   for (size_t i = 0; i < sides.size(); ++i)
     if (i != roles.side && i != rowSide)
       others.push_back(loopAlong(sides[i]));
-  plan.outer = orderOf(group, sPanels, vPanels, others, plan);
+  plan.outer = orderOf(group, o, sPanels, vPanels, others, plan);
   return plan;
 }
 

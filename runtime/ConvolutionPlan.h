@@ -26,9 +26,11 @@ struct ConvolutionTile {
   int64_t lanes = 8, width = 16;
   int64_t rows = 12;
   bool balance = true; // rows may be fewer where panels come out even
-  /// Of the CPU that tiles are compiled for, or none: rows may then be the image's, where there is
-  /// one output, and are few where sums are short.
+  /// Of the CPU that tiles are compiled for, or none: they may be smaller then.
   int64_t registers = 0;
+  /// Rows may be the image's where a group has no more outputs, and tiles as wide as this.
+  int64_t fewOutputs = 0, run = 16;
+  int64_t steps = 1; // vectors of the image may be of every so manieth element, at most
 };
 
 /// A sum of no more terms is short: written out whole, in tiles so small that several are under way
@@ -51,11 +53,13 @@ struct ConvolutionPlan {
   };
 
   std::vector<Loop> outer;     // outermost first, panels of s and v among them
-  Loop s, v;                   // v has stride 1 in V; s has one there where rows are the image's
+  Loop s, v;                   // s has a stride in V where rows are the image's
   std::vector<Depth> depth;    // c, k...
   bool kernelIsVector = false; // the kernel is V and x is S; else x is V and the kernel S
+  bool imageRows = false;      // x is V, and s none of the kernel's axes
   int64_t rows = 12;           // of s to a panel
-  int64_t packed = 16;         // outputs to a panel of the packed kernel
+  int64_t width = 16;          // of v to a panel
+  int64_t packed = 16;         // outputs to a panel of the packed kernel; of one: as it lies
 
   int64_t range() const; // product of the outer extents
   int64_t terms() const; // of one sum

@@ -42,15 +42,19 @@
 //   variants kOneTurned, kSinglyTurned, kTurnedAhead: the same as kColumns, for one s (Turned in
 //   runtime/MatmulPlan); not on GPUs
 //
-// Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k; V's v stride is 1
+// Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k
 //   args   S, V, C
 //   params of each of kConvolutionLoops outer loops: extent, strides in S, V and C, and how far s
 //   and v go at a step (of loops over panels); s extent, its strides in S and C; v extent, its
 //   stride in C; of each of kConvolutionDepth loops of the sum: extent, steps to a block, strides
-//   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v.
+//   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v; V's v stride
+//   is 1.
 //   range  the outer loops, flattened
 //   variant kRows: S's s stride and C's v stride are 1 (S is the packed kernel); kColumns: C's s
 //   stride is 1, not on GPUs; kStrided: any
+//   variants kImageRows, kImageSteps: rows are V's, so that the s stride given is V's instead, and
+//   S has none; C's v stride is 1; panels are kConvolutionRunBytes of v, the v stride of
+//   kImageSteps is kConvolutionStep; not on GPUs
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
@@ -101,13 +105,19 @@ enum Variant : uint8_t {
   kTiledColumns = 107,
   kOneTurned = 108,
   kSinglyTurned = 109,
-  kTurnedAhead = 110
+  kTurnedAhead = 110,
+  kImageRows = 111,
+  kImageSteps = 112,
+  kLastVariant = kImageSteps
 };
 
 constexpr int kConvolutionLoops = 6;
 constexpr int kConvolutionDepth = 4;
 constexpr int64_t kConvolutionPanelRows = 12;
 constexpr int64_t kConvolutionPanelBytes = 128;
+constexpr int64_t kConvolutionRunBytes = 512;
+constexpr int64_t kConvolutionStep = 2;
+constexpr int64_t kConvolutionFewOutputs = 3; // rows are the image's then
 
 /// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
 /// of x and y), `out` of the result.

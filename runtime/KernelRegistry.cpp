@@ -78,7 +78,7 @@ KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
   for (const KernelEntry& entry : entries) {
     if (entry.code >= allOperators().size() || entry.in >= kDTypeCount ||
         entry.out >= kDTypeCount || (entry.variant > 3 && entry.variant < kRows) ||
-        entry.variant > kTurnedAhead)
+        entry.variant > kLastVariant)
       throw Error("internal: the table of eager kernels does not fit the operator table");
     slots_[slot(static_cast<OpCode>(entry.code), static_cast<DType>(entry.in),
                 static_cast<DType>(entry.out), entry.variant)] = entry.function;

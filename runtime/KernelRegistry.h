@@ -33,7 +33,7 @@ public:
 private:
   friend class KernelRegistryOverride;
   // contiguous, three scalar inputs; kRows and what follows it
-  static constexpr size_t kVariants = 4 + kTurnedAhead - kRows + 1;
+  static constexpr size_t kVariants = 4 + kLastVariant - kRows + 1;
   static size_t slot(OpCode code, DType in, DType out, uint8_t variant) {
     const size_t index = variant < kRows ? variant : variant - kRows + 4;
     return ((static_cast<size_t>(code) * kDTypeCount + static_cast<size_t>(in)) * kDTypeCount +

@@ -1,5 +1,6 @@
 // Eager convolution: the plan as the parameters of a kernel for any shape, pieces over the pool.
 #include <algorithm>
+#include <optional>
 
 #include "runtime/Buffer.h"
 #include "runtime/ConvolutionPlan.h"
@@ -24,13 +25,21 @@ std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
   for (const Loop& loop : outer)
     params.insert(params.end(),
                   {loop.extent, loop.left, loop.right, loop.result, loop.sStep, loop.vStep});
-  params.insert(params.end(),
-                {plan.s.extent, plan.s.left, plan.s.result, plan.v.extent, plan.v.result});
+  params.insert(params.end(), {plan.s.extent, plan.imageRows ? plan.s.right : plan.s.left,
+                               plan.s.result, plan.v.extent, plan.v.result});
   std::vector<Depth> depth(kConvolutionDepth - plan.depth.size());
   depth.insert(depth.end(), plan.depth.begin(), plan.depth.end());
   for (const Depth& loop : depth)
     params.insert(params.end(), {loop.extent, loop.block, loop.left, loop.right});
   return params;
+}
+
+uint8_t variantOf(const ConvolutionPlan& plan, const Strided& output) {
+  if (plan.imageRows)
+    return plan.v.right == 1 || plan.v.extent == 1 ? kImageRows : kImageSteps;
+  if (!plan.kernelIsVector)
+    return kRows;
+  return plan.s.result == 1 && !output.onDevice ? kColumns : kStrided;
 }
 
 /// The kernel packed into panels.
@@ -71,17 +80,22 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
       x.type->shape,   w.type->shape, output.type->shape, *x.strides, *w.strides,
       *output.strides, attrs.strides, attrs.dilations,    {},         {}};
   const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
-  const ConvolutionPlan plan =
-      planConvolution(problem, {width / 2, width, kConvolutionPanelRows, false});
-  const Packed packed(w, problem, plan.packed);
-  void* const args[] = {plan.kernelIsVector ? x.data : packed.buffer.data(),
-                        plan.kernelIsVector ? packed.buffer.data() : x.data, output.data};
+  ConvolutionTile tile{width / 2, width, kConvolutionPanelRows, false};
+  if (!output.onDevice) {
+    tile.fewOutputs = kConvolutionFewOutputs;
+    tile.run = kConvolutionRunBytes / sizeOf(dtype);
+    tile.steps = kConvolutionStep;
+  }
+  const ConvolutionPlan plan = planConvolution(problem, tile);
+  std::optional<Packed> packed;
+  if (!plan.imageRows)
+    packed.emplace(w, problem, plan.packed);
+  std::byte* const weights = packed ? packed->buffer.data() : w.data;
+  void* const args[] = {plan.kernelIsVector ? x.data : weights,
+                        plan.kernelIsVector ? weights : x.data, output.data};
   const std::vector<int64_t> params = paramsOf(plan);
-  const bool across = plan.kernelIsVector && plan.s.result == 1 && !output.onDevice;
-  const AnyKernel kernel = kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype,
-                                    across                ? kColumns
-                                    : plan.kernelIsVector ? kStrided
-                                                          : kRows);
+  const AnyKernel kernel =
+      kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype, variantOf(plan, output));
   const int64_t range = plan.range();
   if (kernel.device)
     return cuda::launchEager(*kernel.device, args, params, range);
