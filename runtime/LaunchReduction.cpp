@@ -75,6 +75,45 @@ bool sumLongRow(const NestCall& call, OpCode code, DType dtype, int64_t n, int64
   return true;
 }
 
+/// A fold of 16 partials takes as long for an axis of a few elements as for a whole vector of them.
+/// So their tree is an operator at a time on all rows: what lies beside the axis is dense more often.
+bool foldShortAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
+  constexpr int64_t kMostElements = 4, kLeastRows = 64;
+  const int64_t n = input.type->shape[axis], size = sizeOf(input.type->dtype);
+  const DType dtype = output.type->dtype;
+  if (output.onDevice || !info(code).isReduction() || isHalf(dtype) || n < 2 || n > kMostElements ||
+      output.type->numel() < kLeastRows)
+    return false;
+  Dims strides = *input.strides;
+  strides.erase(axis);
+  const bool contiguous = isContiguous(output.type->shape, strides);
+  const auto slice = [&](int64_t i) {
+    return Strided{input.data + i * (*input.strides)[axis] * size, output.type, &strides,
+                   contiguous};
+  };
+  const OpCode combiner = info(code).combiner;
+  const auto combine = [&](const Strided& x, const Strided& y, const Strided& to) {
+    const Strided operands[] = {x, y};
+    launchPointwise(combiner, operands, to);
+  };
+  combine(slice(0), slice(n == 2 ? 1 : 2), output);
+  if (n == 3)
+    combine(output, slice(1), output);
+  if (n == 4) {
+    const Buffer odd = Buffer::allocate(output.type->bytes());
+    const Dims dense = contiguousStrides(output.type->shape);
+    const Strided sums{odd.data(), output.type, &dense, true};
+    combine(slice(1), slice(3), sums);
+    combine(output, sums, output);
+  }
+  if (combiner == OpCode::Add && isFloat(dtype)) { // sums begin with 0: none is -0.0
+    alignas(double) std::byte zero[sizeof(double)] = {};
+    const Dims same(output.type->shape.size(), 0);
+    combine(output, {zero, output.type, &same, false}, output);
+  }
+  return true;
+}
+
 bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
   OneAxis parts(input, axis, output);
   if (parts.others.count() == 0)
@@ -146,7 +185,7 @@ bool reduce(OpCode code, const Strided& input, const Dims& axes, const Strided& 
     }
     if (current.type->shape[axis] == 0)
       reduceNothing(code, target);
-    else if (!reduceAxis(code, current, axis, target))
+    else if (!foldShortAxis(code, current, axis, target) && !reduceAxis(code, current, axis, target))
       return false;
     current = target;
   }
