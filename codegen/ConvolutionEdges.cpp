@@ -116,17 +116,20 @@ void ConvolutionEmitter::keepLaneMasks(const Tile& tile) {
       first = moved(first, k_.i64(i), stepOf(spec_.edges[*edge], depth));
     Vectors& masks = laneMasks_.emplace_back();
     for (int j = 0; j < tile.vectors; ++j)
-      masks.push_back(laneMask(*edge, first, int64_t{j} * spec_.lanes));
+      for (int64_t begin : piecesOf())
+        masks.push_back(laneMask(*edge, first, begin + j * spec_.lanes * spec_.vRight.value));
   }
 }
 
-Value ConvolutionEmitter::laneMaskOf(const Tile& tile, const Place& at, int j) {
+Value ConvolutionEmitter::laneMaskOf(const Tile& tile, const Place& at, int j, size_t piece) {
   const auto edge = findEdge(Across::lanes);
   if (!edge)
-    return j + 1 == tile.vectors ? tile.mask : nullptr;
+    return j + 1 == tile.vectors && !pieceMasks_.empty() ? pieceMasks_[piece] : nullptr;
+  const std::vector<int64_t> begins = piecesOf();
   if (laneMasks_.empty())
-    return laneMask(*edge, at.edges[*edge], int64_t{j} * spec_.lanes);
-  return laneMasks_[laneMasks_.size() == 1 ? 0 : at.step][j];
+    return laneMask(*edge, at.edges[*edge], begins[piece] + j * spec_.lanes * spec_.vRight.value);
+  const size_t number = static_cast<size_t>(j) * begins.size() + piece;
+  return laneMasks_[laneMasks_.size() == 1 ? 0 : at.step][number];
 }
 
 Value ConvolutionEmitter::insideOr(Value address, const Place& at, int row) {

@@ -78,7 +78,7 @@ private:
   mlir::Value isOn(const ConvolutionSpec::Edge& edge, mlir::Value place);
   void keepLaneMasks(const Tile& tile);
   mlir::Value laneMask(size_t edge, mlir::Value first, int64_t lane);
-  mlir::Value laneMaskOf(const Tile& tile, const Place& at, int j);
+  mlir::Value laneMaskOf(const Tile& tile, const Place& at, int j, size_t piece);
   /// Zeros, where the tile's row is none of the image's there.
   mlir::Value insideOr(mlir::Value address, const Place& at, int row);
   Vectors cut(const Tile& tile, size_t depth, size_t edge, const Place& at, mlir::ValueRange sums);
@@ -90,6 +90,7 @@ private:
   /// The tile's vector number j of those that begin at this column.
   mlir::Value vectorFrom(const Tile& tile, const Place& at, mlir::Value begin, int64_t column,
                          int j);
+  mlir::Value withPiece(mlir::Value all, mlir::Value piece, size_t number, int64_t begin);
   /// Where the pieces begin that have a vector of every so manieth element.
   std::vector<int64_t> piecesOf() const;
 
@@ -127,7 +128,7 @@ private:
   mlir::Value firstResult_;
   llvm::SmallVector<mlir::Value> begin_, end_; // of the block, for each depth
   Vectors rowOffsets_, rowBytes_;              // in S, and in V, of the tile's rows
-  Vectors pieceMasks_;                         // of a last vector's pieces
+  Vectors pieceMasks_;                         // of the tile's last vector's pieces
   mlir::Value zeroSlot_;                       // zeros in memory
   llvm::SmallVector<Vectors> laneMasks_;       // of steps that are written out, for each vector
   llvm::SmallVector<std::pair<int64_t, int64_t>> places_; // in V and C, of the tile's places

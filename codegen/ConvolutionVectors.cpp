@@ -21,11 +21,13 @@ void ConvolutionEmitter::keepRowOffsets(const Tile& tile) {
 // All pieces are full but where the tile's last vector is not.
 void ConvolutionEmitter::keepPieceMasks(const Tile& tile) {
   pieceMasks_.clear();
-  if (!tile.rest || spec_.vRight.is(1))
-    return;
-  Value last = k_.mul(k_.sub(tile.rest, k_.i64(1)), k_.size(spec_.vRight));
-  for (int64_t begin : piecesOf())
-    pieceMasks_.push_back(k_.maskBelow(k_.sub(last, k_.i64(begin - 1)), spec_.lanes));
+  if (spec_.vRight.is(1))
+    pieceMasks_.push_back(tile.mask);
+  else if (tile.rest) {
+    Value last = k_.mul(k_.sub(tile.rest, k_.i64(1)), k_.size(spec_.vRight));
+    for (int64_t begin : piecesOf())
+      pieceMasks_.push_back(k_.maskBelow(k_.sub(last, k_.i64(begin - 1)), spec_.lanes));
+  }
 }
 
 // The last one ends with the last element that is wanted.
@@ -50,31 +52,27 @@ Value ConvolutionEmitter::vectorOf(const Tile& tile, const Place& at, int row, i
 Value ConvolutionEmitter::vectorFrom(const Tile& tile, const Place& at, Value begin, int64_t column,
                                      int j) {
   const int64_t step = spec_.vRight.value, lanes = spec_.lanes;
-  const auto load = [&](int64_t offset, Value mask) {
-    Value address = k_.address(begin, spec_.dtype, k_.i64(column + offset));
-    return k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
-  };
-  if (step == 1)
-    return load(j * lanes, laneMaskOf(tile, at, j));
-  const bool isWhole = pieceMasks_.empty() || j + 1 < tile.vectors;
   const std::vector<int64_t> begins = piecesOf();
   Value all;
   for (size_t i = 0; i < begins.size(); ++i) {
-    Value piece = load(j * lanes * step + begins[i], isWhole ? nullptr : pieceMasks_[i]);
-    if (!all) {
-      all = piece;
-      continue;
-    }
-    SmallVector<int64_t> from; // its lanes are `lanes` and more
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const int64_t place = lane * step;
-      const bool isHere = place >= static_cast<int64_t>(i) * lanes;
-      from.push_back(isHere ? lanes + std::min(place - begins[i], lanes - 1)
-                            : (i == 1 ? place : lane));
-    }
-    all = vector::ShuffleOp::create(k_.builder(), k_.loc(), all, piece, from);
+    Value address = k_.address(begin, spec_.dtype, k_.i64(column + j * lanes * step + begins[i]));
+    Value piece = k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, at, j, i));
+    all = i == 0 ? piece : withPiece(all, piece, i, begins[i]);
   }
   return all;
+}
+
+// What is wanted of the first piece is put in its place together with the second's.
+Value ConvolutionEmitter::withPiece(Value all, Value piece, size_t number, int64_t begin) {
+  const int64_t lanes = spec_.lanes, from = static_cast<int64_t>(number) * lanes;
+  SmallVector<int64_t> lanesOfBoth;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    const int64_t place = lane * spec_.vRight.value;
+    lanesOfBoth.push_back(place >= from ? lanes + std::min(place - begin, lanes - 1)
+                          : number == 1 ? place
+                                        : lane);
+  }
+  return vector::ShuffleOp::create(k_.builder(), k_.loc(), all, piece, lanesOfBoth);
 }
 
 } // namespace diptych::codegen

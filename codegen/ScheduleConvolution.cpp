@@ -119,11 +119,10 @@ void Scheduler::convolution(Operation* op) {
     tile.width = plan.v.extent;
     plan = planConvolution(problem, tile);
   }
-  // Where each row of a tile would have to ask for every element, or a vector is put together from
-  // several, or a copy costs little beside what is done with it, the image is padded in memory.
+  // Where each row of a tile would have to ask for every element, or a copy costs little beside
+  // what is done with it, the image is padded in memory.
   constexpr int64_t kCheapCopy = 2048; // multiplications for an element
-  const bool steps = !plan.kernelIsVector && plan.v.right != 1;
-  if ((plan.kernelIsVector && plan.s.padded >= 0) || (steps && plan.v.padded >= 0) ||
+  if ((plan.kernelIsVector && plan.s.padded >= 0) ||
       (!problem.zeros.empty() && problem.w[1] * plan.terms() / problem.w[2] >= kCheapCopy)) {
     x = padded(op->getOperand(0));
     problem.xStrides = x.strides;

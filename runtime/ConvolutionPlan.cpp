@@ -16,8 +16,9 @@ constexpr int64_t kBlock = 1024;
 constexpr int64_t kSmallKernel = 65536;   // elements
 constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
 constexpr int64_t kRowsOfShortSums = 4;
-constexpr int64_t kLongRun = 3;   // panels
-constexpr double kFewShare = 0.6; // of the multipliers, where rows are the image's
+constexpr int64_t kLongRun = 3;     // panels
+constexpr double kFewShare = 0.6;   // of the multipliers, where rows are the image's
+constexpr int64_t kSharingRows = 3; // of these share a vector, if they are compiled
 
 /// An axis of the result that x walks along with.
 struct Side {
@@ -46,6 +47,10 @@ std::vector<Side> positionsOf(const ConvolutionProblem& p) {
   if (sides.empty())
     sides.push_back({1, 1, 1});
   return sides;
+}
+
+int64_t outputRowsOf(const ConvolutionTile& tile, int64_t terms) {
+  return tile.registers && terms <= kShortSum ? std::min(tile.rows, kRowsOfShortSums) : tile.rows;
 }
 
 // Share of the lanes that compute something.
@@ -80,6 +85,8 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
               const ConvolutionTile& tile) {
   const int64_t o = p.w[1], lanes = tile.lanes;
   const bool few = o <= tile.fewOutputs;
+  const int64_t sharing =
+      few ? (tile.registers ? kSharingRows : 1) : std::min(o, outputRowsOf(tile, terms));
   Roles roles;
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
@@ -94,8 +101,8 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
     const int64_t most = few || tile.registers ? tile.steps : 1;
     if (step < 1 || step > most || (sides[i].out != 1 && sides[i].extent != 1))
       continue;
-    const double asVector = laneShare(sides[i].extent, lanes) * (few ? kFewShare : rowShare(o)) *
-                            stepShare(step, few ? 1 : std::min(o, tile.rows));
+    const double asVector = laneShare(sides[i].extent, lanes) *
+                            std::min(few ? kFewShare : rowShare(o), stepShare(step, sharing));
     if (asVector >= best)
       best = asVector, roles = {false, i};
   }
@@ -134,14 +141,6 @@ int64_t imageRowsOf(const ConvolutionProblem& p, const ConvolutionTile& tile) {
   const int64_t rows = held ? (tile.registers - 1 - elements) * tile.lanes / tile.width
                             : std::max(kLeastRows, kWrittenOut / elements);
   return std::min(tile.rows, rows);
-}
-
-int64_t mostRows(const ConvolutionProblem& p, const ConvolutionTile& tile,
-                 const ConvolutionPlan& plan) {
-  if (plan.imageRows)
-    return imageRowsOf(p, tile);
-  const bool isShort = tile.registers && !plan.kernelIsVector && plan.terms() <= kShortSum;
-  return isShort ? std::min(tile.rows, kRowsOfShortSums) : tile.rows;
 }
 
 // A single row is wide, so that its sums do not wait for each other.
@@ -269,7 +268,10 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   const int64_t rowsExtent = !hasRows                                ? 1
                              : plan.kernelIsVector || plan.imageRows ? sides[rowSide].extent
                                                                      : p.w[1];
-  plan.rows = panelRows(rowsExtent, mostRows(p, tile, plan), tile.balance);
+  const int64_t most = plan.kernelIsVector ? tile.rows
+                       : plan.imageRows    ? imageRowsOf(p, tile)
+                                           : outputRowsOf(tile, plan.terms());
+  plan.rows = panelRows(rowsExtent, most, tile.balance);
   plan.width = widthOf(sides[roles.side].extent, tile, plan, hasRows);
   plan.packed = plan.kernelIsVector ? plan.width : plan.imageRows ? 1 : plan.rows;
   Dims kernel = contiguousStrides(packedKernelShape(p, plan.packed)); // of g, o, c, k...

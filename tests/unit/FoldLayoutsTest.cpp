@@ -48,6 +48,32 @@ TEST(FoldLayouts, LargeColumnsHaveTheBitsOfRows) {
       EXPECT_TRUE(sameBits(strictJit(across)(x), across(x)));
     }
 }
+// Eager, an operator at a time: no sum is -0.0, NaN stays, and views are as good as arrays.
+TEST(FoldLayouts, ShortAxesHaveTheBitsOfTheKernel) {
+  const auto folds = [](int64_t axis) {
+    return [axis](const dt::Tensor& x) {
+      return std::tuple(dt::sum(x, axis), dt::max(x, axis), dt::min(x, axis), dt::prod(x, axis),
+                        dt::any(x > 0, axis), dt::all(x >= 0, axis));
+    };
+  };
+  const double special[] = {-0.0, 0.0, NAN, INFINITY, -INFINITY, 1.5, -0.0, -2.5};
+  for (int64_t n = 1; n <= 6; ++n)
+    for (const dt::DType dtype : {dt::f64, dt::f32, dt::i64, dt::bf16}) {
+      SCOPED_TRACE(std::to_string(n) + " of " + dt::name(dtype));
+      std::vector<double> values;
+      for (int64_t i = 0; i < n * 9 * 14; ++i)
+        values.push_back(dt::isFloat(dtype) ? special[i * i / 3 % 8] : static_cast<double>(i % 7));
+      const dt::Tensor x = dt::tensor(values).astype(dtype);
+      for (const int64_t axis : {0, 1, 2}) {
+        dt::Shape shape{9, 14};
+        shape.insert(static_cast<int>(axis), n);
+        const dt::Tensor whole = dt::reshape(x, shape);
+        expectEagerBits(folds(axis), whole);
+        const dt::Tensor last = dt::slice(dt::flip(whole, {1}), 0, 0, shape[0], 2);
+        EXPECT_TRUE(sameBits(folds(axis)(last), folds(axis)(last.contiguous())));
+      }
+    }
+}
 // By definition: NaN if there is one, -0 below +0.
 double extremum(const std::vector<double>& x, bool largest) {
   double found = largest ? -INFINITY : INFINITY;

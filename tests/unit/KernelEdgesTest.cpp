@@ -4,8 +4,12 @@
 #include "codegen/KernelCompiler.h"
 #include "frontend/JitPipeline.h"
 #include "frontend/Trace.h"
+#include "runtime/Launch.h"
 
 #include <gtest/gtest.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -109,6 +113,72 @@ TEST(ProductEdges, StayAsTheyWere) {
         checkGuarded(*programOf(f, {dtype, {rows, 45}}), x, expected);
         // Where the last columns are summed in parts.
         checkGuarded(*programOf(f, {dtype, {rows, 45}}, dt::Numerics::standard), x, dt::jit(f)(x));
+      }
+}
+
+/// A copy of a tensor that ends where memory does: to read behind it is the end of the test.
+class AtTheEnd {
+public:
+  explicit AtTheEnd(const dt::Tensor& x) : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+    const auto bytes = static_cast<size_t>(x.type().bytes());
+    size_ = (bytes + page_ - 1) / page_ * page_ + page_;
+    memory_ = static_cast<std::byte*>(
+        mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(memory_ + size_ - page_, page_, PROT_NONE);
+    std::memcpy(data_ = memory_ + size_ - page_ - bytes, dataOf(x), bytes);
+  }
+  ~AtTheEnd() { munmap(memory_, size_); }
+  AtTheEnd(const AtTheEnd&) = delete;
+  std::byte* data() const { return data_; }
+
+private:
+  size_t page_, size_;
+  std::byte *memory_, *data_;
+};
+
+dt::Tensor kernelOf(dt::DType dtype) {
+  return dt::reshape(dt::sin(dt::arange(1.0, 19.0)), {1, 2, 3, 3}).astype(dtype);
+}
+
+struct Steps {
+  int64_t stride;
+  Function f;
+};
+
+template <int64_t stride>
+constexpr Steps kSteps{stride, [](const dt::Tensor& x) {
+                         return dt::conv2d(x, kernelOf(x.dtype()), {.stride = {1, stride}});
+                       }};
+
+// Vectors of every so manieth element of an image, compiled and eager.
+TEST(ConvolutionEdges, NothingBehindTheImageIsRead) {
+  for (const dt::DType dtype : {dt::f64, dt::f32})
+    for (const auto& [stride, f] : {kSteps<1>, kSteps<2>, kSteps<3>, kSteps<4>})
+      for (const int64_t columns : {7, 35, 67, 71, 136}) {
+        const dt::Tensor x = dt::randn({1, 2, 5, columns}, dtype), expected = f(x);
+        SCOPED_TRACE(expected.type().str() + " of " + std::to_string(columns) + " columns");
+        const AtTheEnd image(x), kernel(kernelOf(dtype));
+        const auto bytes = static_cast<size_t>(expected.type().bytes());
+        std::vector<std::byte> result(bytes);
+        void *const input = image.data(), *const output = result.data();
+        programOf(f, x.type())->run(std::span(&input, 1), std::span(&output, 1));
+        EXPECT_EQ(std::memcmp(output, dataOf(expected), bytes), 0);
+        const dt::TensorType types[] = {{dtype, {1, 1, 2, 5, columns}},
+                                        {dtype, {1, 1, 2, 3, 3}},
+                                        {dtype, {1, 1, 1, 3, expected.shape(3)}}};
+        const auto whole = [&](std::byte* data, int i, const dt::Dims& strides) {
+          return dt::runtime::Strided{data, &types[i], &strides, true};
+        };
+        dt::Dims strides[3];
+        for (int i = 0; i < 3; ++i)
+          strides[i] = dt::contiguousStrides(types[i].shape);
+        dt::Attrs attrs;
+        attrs.strides = {1, stride}, attrs.dilations = {1, 1};
+        std::fill(result.begin(), result.end(), std::byte{});
+        dt::runtime::launchConvolution(whole(image.data(), 0, strides[0]),
+                                       whole(kernel.data(), 1, strides[1]), attrs,
+                                       whole(result.data(), 2, strides[2]));
+        EXPECT_EQ(std::memcmp(output, dataOf(expected), bytes), 0);
       }
 }
 
