@@ -39,12 +39,11 @@ void pooled(benchmark::State& state, const Layer& layer, bool max, bool jitted) 
   for (const Layer& layer : layers)
     for (const bool max : {true, false})
       for (const bool jitted : {false, true})
-        benchmark::RegisterBenchmark((std::string("one_thread/pool/") + (max ? "max_" : "avg_") +
-                                      layer.name + (jitted ? "/jit" : "/eager"))
-                                         .c_str(),
-                                     [=](benchmark::State& state) {
-                                       pooled(state, layer, max, jitted);
-                                     })
+        benchmark::RegisterBenchmark(
+            (std::string("one_thread/pool/") + (max ? "max_" : "avg_") + layer.name +
+             (jitted ? "/jit" : "/eager"))
+                .c_str(),
+            [=](benchmark::State& state) { pooled(state, layer, max, jitted); })
             ->UseRealTime();
   return true;
 }();

@@ -76,7 +76,8 @@ bool sumLongRow(const NestCall& call, OpCode code, DType dtype, int64_t n, int64
 }
 
 /// A fold of 16 partials takes as long for an axis of a few elements as for a whole vector of them.
-/// So their tree is an operator at a time on all rows: what lies beside the axis is dense more often.
+/// So their tree is an operator at a time on all rows: what lies beside the axis is dense more
+/// often.
 bool foldShortAxis(OpCode code, const Strided& input, int64_t axis, const Strided& output) {
   constexpr int64_t kMostElements = 4, kLeastRows = 64;
   const int64_t n = input.type->shape[axis], size = sizeOf(input.type->dtype);
@@ -185,7 +186,8 @@ bool reduce(OpCode code, const Strided& input, const Dims& axes, const Strided& 
     }
     if (current.type->shape[axis] == 0)
       reduceNothing(code, target);
-    else if (!foldShortAxis(code, current, axis, target) && !reduceAxis(code, current, axis, target))
+    else if (!foldShortAxis(code, current, axis, target) &&
+             !reduceAxis(code, current, axis, target))
       return false;
     current = target;
   }
