@@ -91,7 +91,7 @@ private:
   mlir::Value vectorFrom(const Tile& tile, const Place& at, mlir::Value begin, int64_t column,
                          int j);
   mlir::Value withPiece(mlir::Value all, mlir::Value piece, size_t number, int64_t begin);
-  /// Where the pieces begin that have a vector of every so manieth element.
+  /// Where the pieces begin that a vector is put together from.
   std::vector<int64_t> piecesOf() const;
 
   // Rows of a tile that are the image's: ConvolutionRows.cpp.

@@ -1,5 +1,5 @@
-// What a tile reads of V. Where its lanes are every so manieth element there, neighbours are loaded
-// and what is wanted of them is put together; nothing behind the last of it is read.
+// What a tile reads of V. Where a vector's elements lie apart there, neighbours are loaded and what
+// is wanted of them is put together; nothing behind the last of it is read.
 #include "codegen/ConvolutionEmitter.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"

@@ -62,7 +62,7 @@ double laneShare(int64_t extent, int64_t lanes) {
 // Few rows leave the multipliers waiting for each other.
 double rowShare(int64_t extent) { return std::min(1.0, static_cast<double>(extent) / 4); }
 
-// A vector of every so manieth element takes as many loads, and puts them together.
+// A vector whose elements lie `step` apart takes as many loads, and puts them together.
 double stepShare(int64_t step, int64_t rows) {
   const auto work = static_cast<double>(rows);
   return work / (work + 2 * static_cast<double>(step - 1));
@@ -150,6 +150,16 @@ int64_t widthOf(int64_t extent, const ConvolutionTile& tile, const ConvolutionPl
     return tile.width;
   const int64_t vectors = (extent + tile.lanes - 1) / tile.lanes;
   return panelRows(vectors, tile.run / tile.lanes, tile.balance) * tile.lanes;
+}
+
+// The loops c, k... in both operands.
+void placeDepth(ConvolutionPlan& plan, const ConvolutionProblem& p, const Dims& kernel) {
+  for (int i = 2; i < p.w.size(); ++i) {
+    const int64_t x = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
+    Depth& depth = plan.depth[static_cast<size_t>(i - 2)];
+    depth.left = plan.kernelIsVector ? x : kernel[i];
+    depth.right = plan.kernelIsVector ? kernel[i] : x;
+  }
 }
 
 Loop panelsOf(const Loop& axis, int64_t size, bool rows) {
@@ -279,12 +289,7 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   kernel[1] = 1;
   if (plan.imageRows)
     kernel = p.wStrides;
-  for (int i = 2; i < p.w.size(); ++i) {
-    const int64_t x = p.xStrides[i] * (i < kSpatial ? 1 : p.dilations[i - kSpatial]);
-    Depth& depth = plan.depth[static_cast<size_t>(i - 2)];
-    depth.left = plan.kernelIsVector ? x : kernel[i];
-    depth.right = plan.kernelIsVector ? kernel[i] : x;
-  }
+  placeDepth(plan, p, kernel);
   const auto loopOf = [&](int64_t extent, int64_t x, int64_t w, int64_t out) {
     return plan.kernelIsVector ? Loop{extent, x, w, out} : Loop{extent, w, x, out};
   };

@@ -30,7 +30,7 @@ struct ConvolutionTile {
   int64_t registers = 0;
   /// Rows may be the image's where a group has no more outputs, and tiles as wide as this.
   int64_t fewOutputs = 0, run = 16;
-  int64_t steps = 1; // vectors of the image may be of every so manieth element, at most
+  int64_t steps = 1; // so far apart may elements of the image lie that are one vector
 };
 
 /// A sum of no more terms is short: written out whole, in tiles so small that several are under way

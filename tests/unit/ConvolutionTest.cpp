@@ -46,7 +46,7 @@ const Setting settings[] = {
     {{3, 2, 11, 12}, {1, 2, 11, 12}, {1, 1, 2, 2, 1, 1, 1}},
     {{2, 2, 9, 30}, {1, 2, 10, 8}, {1, 1, 1, 0, 1, 1, 1}}, // too many steps to share elements
     {{2, 3, 70, 33}, {3, 1, 2, 3}, {1, 1, 0, 1, 30, 1, 3}},
-    // Few outputs, vectors of every so manieth element, rows of one axis.
+    // Few outputs, vectors of elements that lie apart, rows of one axis.
     {{2, 3, 31, 45}, {2, 3, 3, 3}, {}},
     {{1, 2, 9, 150}, {3, 2, 3, 5}, {1, 1, 0, 2, 1, 1, 1}},
     {{2, 4, 33, 41}, {4, 1, 3, 3}, {2, 2, 1, 1, 1, 1, 4}},

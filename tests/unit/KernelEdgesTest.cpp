@@ -150,7 +150,7 @@ constexpr Steps kSteps{stride, [](const dt::Tensor& x) {
                          return dt::conv2d(x, kernelOf(x.dtype()), {.stride = {1, stride}});
                        }};
 
-// Vectors of every so manieth element of an image, compiled and eager.
+// Vectors of elements that lie apart, compiled and eager.
 TEST(ConvolutionEdges, NothingBehindTheImageIsRead) {
   for (const dt::DType dtype : {dt::f64, dt::f32})
     for (const auto& [stride, f] : {kSteps<1>, kSteps<2>, kSteps<3>, kSteps<4>})
