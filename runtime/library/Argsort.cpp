@@ -15,7 +15,7 @@ LIBRARY(Argsort) {
           .range = n ? outer * inner : 0,
           .work = p.op.cost * static_cast<double>(n),
           .params = {n, inner, p.attrs.flag(AttrField::descending)},
-          .scratch = 128 + 16 * n};
+          .scratch = kernels::SortedRows::scratch(n)};
 }
 
 } // namespace diptych::runtime

@@ -52,6 +52,17 @@ TEST(AotLibrary, SortingHasJitsBits) {
   expectJitBits(grad([](const Tensor& x) { return sum(square(sort(x, 0))); }), randn({100, 300}));
 }
 
+// Rows of which a few bits leave no room for positions, or many that are sorted again.
+TEST(AotLibrary, SortingOfAnySizeHasScratchEnough) {
+  const auto all = [](const Tensor& x) { return std::tuple(argsort(x, 0), argsort(x, 1, true)); };
+  for (const Shape& shape : {Shape{3, 5}, {500, 7}, {2, 383}, {9, 2049}, {4097, 2}, {1, 70000}}) {
+    const Tensor close = (rand(shape) * 1e5).to(i64);
+    const Tensor ends = full(shape, std::numeric_limits<int64_t>::max(), i64);
+    expectJitBits(all, where(close == 7, -ends, where(close < 10, ends, close)));
+    expectJitBits(all, where(close == 7, full(shape, -1e300), 1.0 + close.to(f64) * 0x1p-50));
+  }
+}
+
 TEST(AotLibrary, RollingOrderHasJitsBits) {
   const auto all = [](const Tensor& x) {
     return std::tuple(rolling_max(x, 5, 0), rolling_argmin(x, 3, 1), rolling_rank(x, 7, 0),

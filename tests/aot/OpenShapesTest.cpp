@@ -331,6 +331,18 @@ TEST(AotOpen, CumulativeOperatorsAndLoops) {
       {{{n}}});
 }
 
+TEST(AotOpen, OrderAlongAnyAxis) {
+  const auto all = [](const Tensor& x) {
+    return std::tuple(argsort(x, 0), sort(x, 1, true), searchsorted(sort(x, 1), x));
+  };
+  everySize<1>(all, {.shapes = {{n, 6}}});
+  everySize<1>(all, {.shapes = {{4, n}}, .dtypes = {DType::i64}});
+  everySize<1>(all, {.shapes = {{n, m}},
+                     .sizes = {{1, 1}, {1, 300}, {300, 1}, {70, 90}, {2049, 3}},
+                     .example = 100});
+  everySize<1>([](const Tensor& x) { return std::tuple(sort(x), rank(x, 0)); }, {.shapes = {{n}}});
+}
+
 TEST(AotOpen, ConvolutionsOfABatch) {
   everySize<2>([](const Tensor& x, const Tensor& w) { return conv2d(x, w); },
                {{{n, 3, 8, 9}, {4, 3, 3, 3}}, {}, {{1}, {2}, {17}, {100}}});
