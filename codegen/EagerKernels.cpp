@@ -52,7 +52,7 @@ KernelSpec pointwiseSpec(const OpInfo& op, const Signature& signature, uint8_t v
   const int count = static_cast<int>(signature.operands.size());
   for (int i = 0; i < count; ++i) {
     nest.lines.push_back(
-        {Line::Load{access(i, signature.operands[i], variant == 1 + i)}, signature.operands[i]});
+        {Line::Load{access(i, signature.operands[i], variant >> i & 1)}, signature.operands[i]});
     apply.operands.push_back(i);
   }
   nest.lines.push_back({apply, signature.result});
@@ -301,8 +301,8 @@ private:
     for (DType operand : signature.operands)
       lanes = std::min(lanes, lanesFor(operand));
     std::vector<uint8_t> variants{kContiguous, kStrided};
-    for (int i = 0; op.operandCount > 1 && i < op.operandCount; ++i)
-      variants.push_back(static_cast<uint8_t>(1 + i));
+    for (int repeated = 1; repeated + 1 < 1 << op.operandCount; ++repeated)
+      variants.push_back(static_cast<uint8_t>(repeated));
     for (uint8_t variant : variants)
       add(op, in, signature.result, variant, pointwiseSpec(op, signature, variant, lanes));
   }

@@ -8,8 +8,9 @@
 //   args   inputs..., output
 //   params inner extent; then for each arg: outer stride, inner stride
 //   range  the outer loop
-//   variant 0: every inner stride is 1;  variant 1+i: input i has inner stride 0, the others 1
-//   (operators of two or more inputs);  variant kStrided: any strides
+//   variant below 7: its bits are the inputs whose inner stride is 0, all but one at most; every
+//   other inner stride is 1
+//   variant kStrided: any strides
 // Iota is Pointwise without inputs; its value is the inner index (outer extent 1), variant 0.
 //
 // Reduction and ArgReduction (one axis; the input is [outer, reduced, inner])

@@ -77,7 +77,7 @@ KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
     : slots_(new KernelFn[allOperators().size() * kDTypeCount * kDTypeCount * kVariants]()) {
   for (const KernelEntry& entry : entries) {
     if (entry.code >= allOperators().size() || entry.in >= kDTypeCount ||
-        entry.out >= kDTypeCount || (entry.variant > 3 && entry.variant < kRows) ||
+        entry.out >= kDTypeCount || (entry.variant >= kBits && entry.variant < kRows) ||
         entry.variant > kLastVariant)
       throw Error("internal: the table of eager kernels does not fit the operator table");
     slots_[slot(static_cast<OpCode>(entry.code), static_cast<DType>(entry.in),

@@ -32,10 +32,10 @@ public:
 
 private:
   friend class KernelRegistryOverride;
-  // contiguous, three scalar inputs; kRows and what follows it
-  static constexpr size_t kVariants = 4 + kLastVariant - kRows + 1;
+  // contiguous, one or two of three inputs repeated; kRows and what follows it
+  static constexpr size_t kBits = 7, kVariants = kBits + kLastVariant - kRows + 1;
   static size_t slot(OpCode code, DType in, DType out, uint8_t variant) {
-    const size_t index = variant < kRows ? variant : variant - kRows + 4;
+    const size_t index = variant < kRows ? variant : variant - kRows + kBits;
     return ((static_cast<size_t>(code) * kDTypeCount + static_cast<size_t>(in)) * kDTypeCount +
             static_cast<size_t>(out)) *
                kVariants +

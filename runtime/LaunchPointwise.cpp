@@ -34,17 +34,18 @@ struct Operands {
   }
 };
 
-// Strides of the inner axis decide: all 1; all 1 but one input's, which is 0; anything else.
+// Strides of the inner axis decide: all 1; all 1 but some inputs', which are 0; anything else.
 uint8_t variantFor(const int64_t* inner, int operands) {
-  int scalar = -1;
+  unsigned repeated = 0;
   for (int i = 0; i < operands; ++i) {
     if (inner[i] == 1)
       continue;
-    if (inner[i] != 0 || scalar >= 0 || i == operands - 1 || operands < 3)
+    if (inner[i] != 0 || i == operands - 1)
       return kStrided;
-    scalar = i;
+    repeated |= 1u << i;
   }
-  return static_cast<uint8_t>(scalar + 1);
+  const unsigned inputs = (1u << (operands - 1)) - 1;
+  return repeated && repeated == inputs ? kStrided : static_cast<uint8_t>(repeated);
 }
 
 AnyKernel kernelFor(OpCode code, const Operands& operands, uint8_t variant) {

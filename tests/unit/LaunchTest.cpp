@@ -130,6 +130,29 @@ TEST(LaunchPointwise, MixesElementTypes) {
     }
 }
 
+TEST(LaunchPointwise, RepeatsElementsOfAnyInputs) {
+  const Shape shape{3, 37};
+  const std::vector<Dims> strides{contiguousStrides(shape), {0, 0}, {1, 0}};
+  for (const Dims& of : strides)
+    for (const Dims& ofX : strides)
+      for (const Dims& ofY : strides) {
+        Array<double> x(shape, ofX, 0, 111), y(shape, ofY, 0, 111), out(shape);
+        x.random(5), y.random(6);
+        std::vector<uint8_t> flags(111);
+        for (size_t i = 0; i < flags.size(); ++i)
+          flags[i] = i % 3 == 0;
+        const TensorType boolean{DType::boolean, shape};
+        const Strided condition{reinterpret_cast<std::byte*>(flags.data()), &boolean, &of,
+                                isContiguous(shape, of)};
+        const Strided inputs[] = {condition, x.strided(), y.strided()};
+        launchPointwise(OpCode::Where, inputs, out.strided());
+        for (int64_t i = 0; i < shape.product(); ++i) {
+          const bool chosen = flags[static_cast<size_t>(i / 37 * of[0] + i % 37 * of[1])];
+          ASSERT_TRUE(sameBits(out[i], chosen ? x[i] : y[i])) << of << ofX << ofY << " at " << i;
+        }
+      }
+}
+
 TEST(LaunchPointwise, LargeArraysAreCutOverThreads) {
   Array<double> x({1000003}), y({1000003}), out({1000003});
   x.random(1), y.random(2);
