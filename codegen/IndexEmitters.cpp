@@ -77,22 +77,16 @@ void IndexedRows::overBlocks(Value rows, BlockFn block) {
 void IndexedRows::overInner(VectorFn body) {
   const int lanes = spec_.lanes;
   Value inner = k_.size(spec_.inner), whole = k_.roundDown(inner, lanes);
-  const auto one = [&] { body(k_.i64(0), 1, nullptr); };
   const auto rest = [&] { body(whole, lanes, k_.maskBelow(k_.sub(inner, whole), lanes)); };
   const auto vectors = [&] {
     k_.loop(k_.i64(0), whole, lanes, [&](Value i) { body(i, lanes, nullptr); });
   };
-  if (spec_.inner.isDynamic()) {
-    Value isOne = b_.create<arith::CmpIOp>(arith::CmpIPredicate::eq, inner, k_.i64(1));
-    k_.when(isOne, one);
-    k_.when(isNot(isOne), [&] {
-      vectors();
-      k_.when(k_.less(whole, inner), rest);
-    });
-    return;
-  }
   if (spec_.inner.is(1))
-    return one();
+    return body(k_.i64(0), 1, nullptr);
+  if (spec_.inner.isDynamic()) {
+    vectors();
+    return k_.when(k_.less(whole, inner), rest);
+  }
   if (spec_.inner.value >= lanes)
     vectors();
   if (spec_.inner.value % lanes != 0)
@@ -152,8 +146,21 @@ void IndexedRows::scatter() {
 } // namespace
 
 void emitIndexed(KernelBuilder& k, const IndexSpec& spec) {
-  IndexedRows rows(k, spec);
-  spec.code == OpCode::Gather ? rows.gather() : rows.scatter();
+  const auto emit = [&](const IndexSpec& spec) {
+    IndexedRows rows(k, spec);
+    spec.code == OpCode::Gather ? rows.gather() : rows.scatter();
+  };
+  if (!spec.inner.isDynamic())
+    return emit(spec);
+  // Rows of one element have loops of their own.
+  IndexSpec single = spec;
+  single.inner = Size(1);
+  ScalarBuilder b(k.builder(), k.loc(), spec.dtype);
+  const auto compared = [&](arith::CmpIPredicate predicate) -> Value {
+    return b.create<arith::CmpIOp>(predicate, k.size(spec.inner), k.i64(1));
+  };
+  k.when(compared(arith::CmpIPredicate::eq), [&] { emit(single); });
+  k.when(compared(arith::CmpIPredicate::ne), [&] { emit(spec); });
 }
 
 } // namespace diptych::codegen

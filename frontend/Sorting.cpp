@@ -33,24 +33,27 @@ struct Order {
       : axis(axis), positions(argsort(x, axis, descending)),
         values(take_along_axis(x, positions, axis)) {}
 
-  /// Where the axis has a value other than the one before (after) it; all NaN are one.
-  Tensor begins() const { return differs(0, 1); }
-  Tensor ends() const { return differs(1, 0); }
+  /// Where two neighbours have different values; all NaN are one.
+  Tensor changes() const {
+    const int64_t n = values.shape(axis);
+    const Tensor low = slice(values, axis, 0, std::max<int64_t>(0, n - 1));
+    const Tensor high = slice(values, axis, std::min<int64_t>(1, n), n);
+    return logical_not(logical_or(low == high, logical_and(low != low, high != high)));
+  }
+  /// Where the axis has a value other than the one before (after) it.
+  Tensor begins() const { return begins(changes()); }
+  Tensor begins(const Tensor& changes) const { return bordered(changes, 1, 0); }
+  Tensor ends(const Tensor& changes) const { return bordered(changes, 0, 1); }
 
   int64_t axis;
   Tensor positions, values;
 
 private:
-  // Each element against its neighbour; true at the end of the axis that `before` or `after` names.
-  Tensor differs(int64_t after, int64_t before) const {
-    const int64_t n = values.shape(axis);
+  // True at the end of the axis that `before` or `after` names.
+  Tensor bordered(const Tensor& changes, int64_t before, int64_t after) const {
     std::vector<std::pair<int64_t, int64_t>> widths(static_cast<size_t>(values.rank()), {0, 0});
     widths[static_cast<size_t>(axis)] = {before, after};
-    const Tensor low = slice(values, axis, 0, std::max<int64_t>(0, n - 1));
-    const Tensor high = slice(values, axis, std::min<int64_t>(1, n), n);
-    const Tensor same = logical_or(low == high, logical_and(low != low, high != high));
-    const Tensor changes = logical_not(same);
-    return n == 0 ? values == values : pad(changes, widths, true);
+    return values.shape(axis) == 0 ? values == values : pad(changes, widths, true);
   }
 };
 
@@ -89,8 +92,11 @@ static Tensor rankInOrder(const Order& order, Ties ties) {
   case Ties::first: return place;
   case Ties::dense: return cumsum(order.begins().astype(DType::i64), axis);
   case Ties::min: return held(order.begins(), false);
-  case Ties::max: return held(order.ends(), true);
-  case Ties::average: return held(order.begins(), false) + held(order.ends(), true);
+  case Ties::max: return held(order.ends(order.changes()), true);
+  case Ties::average: {
+    const Tensor changes = order.changes();
+    return held(order.begins(changes), false) + held(order.ends(changes), true);
+  }
   }
   throw Error("internal: unknown kind of ties");
 }

@@ -24,23 +24,41 @@ static void checkAlong(const char* op, const Value& x, const Value& indices, int
     misuse(op, "i32 or i64 indices", indices.type().str(), "convert with astype");
 }
 
-// Places in the flattened x: the sum over d of index_d * stride_d.
-static Value placesOf(const Value& x, const Value& chosen, int64_t axis) {
+static Value scaled(const Value& index, int64_t stride, bool isLast) {
+  return isLast ? index : emitted::mul(index, emitted::like(index, Scalar(stride)));
+}
+
+// Where each row along the axis begins in the flattened x; the extent of the axis is 1.
+static Tensor originsAlong(const Value& x, int64_t axis) {
   const Dims strides = contiguousStrides(x.shape());
-  const auto scaled = [&](const Value& index, int64_t stride) {
-    return stride == 1 ? index : emitted::mul(index, emitted::like(index, Scalar(stride)));
-  };
-  Value place = scaled(chosen, strides[axis]);
-  for (int i = 0; i < x.rank(); ++i)
-    if (i != axis)
-      place = emitted::add(place, scaled(emitted::iota(chosen.type(), i), strides[i]));
-  return place;
+  Tensor origins;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i == axis)
+      continue;
+    Shape line(x.rank(), 1);
+    line[i] = x.shape()[i];
+    const Tensor here =
+        wrap(scaled(emitted::iota({DType::i64, line}, i), strides[i], i == x.rank() - 1));
+    origins = origins.defined() ? origins + here : here;
+  }
+  return origins;
+}
+
+// Places in the flattened x.
+static Value placesOf(const Value& x, const Value& chosen, int64_t axis) {
+  if (x.rank() == 1)
+    return chosen;
+  const int64_t stride = contiguousStrides(x.shape())[axis];
+  const Tensor along = wrap(scaled(chosen, stride, axis == x.rank() - 1));
+  return (along + originsAlong(x, axis)).value();
 }
 
 // An index out of range becomes -1, which no flattened tensor has, so that it is the same error.
 static Value placesAlong(const char* op, const Value& x, const Value& indices, int64_t axis) {
   checkAlong(op, x, indices, axis);
   const Value chosen = emitted::convert(indices, DType::i64);
+  if (x.rank() == 1)
+    return chosen;
   const Value place = placesOf(x, chosen, axis);
   const Value inside =
       emitted::logical_and(emitted::ge(chosen, emitted::like(chosen, Scalar(0))),
