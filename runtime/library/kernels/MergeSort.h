@@ -18,15 +18,15 @@ constexpr int64_t kLongestRun = 48, kCache = 1 << 11;
 
 //===-- Runs ---------------------------------------------------------------------------------===//
 
-using Lanes [[gnu::vector_size(32)]] = int64_t;
-constexpr int64_t kLanes = 4, kColumns = 8;
+using Words [[gnu::vector_size(32)]] = int64_t;
+constexpr int64_t kWordsOfVector = 4, kColumns = 8;
 
-inline Lanes lanesAt(const Word* words) {
-  Lanes lanes;
-  __builtin_memcpy(&lanes, words, sizeof lanes);
-  return lanes;
+inline Words wordsAt(const Word* words) {
+  Words vector;
+  __builtin_memcpy(&vector, words, sizeof vector);
+  return vector;
 }
-inline void put(Word* words, Lanes lanes) { __builtin_memcpy(words, &lanes, sizeof lanes); }
+inline void put(Word* words, Words vector) { __builtin_memcpy(words, &vector, sizeof vector); }
 
 /// Sorts each of kColumns columns of n words. Merge exchange: Knuth, The Art of Computer
 /// Programming, 5.2.2 M.
@@ -37,9 +37,9 @@ inline void sortColumns(Word* words, int64_t n) {
          distance = q - p, q /= 2, first = p)
       for (int64_t start = first; start < n - distance; start += 2 * p)
         for (int64_t i = start; i < std::min(start + p, n - distance); ++i)
-          for (int64_t lane = 0; lane < kColumns; lane += kLanes) {
+          for (int64_t lane = 0; lane < kColumns; lane += kWordsOfVector) {
             Word *a = words + i * kColumns + lane, *b = a + distance * kColumns;
-            const Lanes x = lanesAt(a), y = lanesAt(b), swap = (x ^ y) & (y < x);
+            const Words x = wordsAt(a), y = wordsAt(b), swap = (x ^ y) & (y < x);
             put(a, x ^ swap); // a choice of x or y would become a masked store, which is slow
             put(b, y ^ swap);
           }
