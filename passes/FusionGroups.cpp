@@ -3,7 +3,7 @@
 #include "passes/FusionGroups.h"
 
 #include "ir/DialectMovements.h"
-#include "ir/TypeRules.h"
+#include "passes/FusionRoles.h"
 
 #include <map>
 
@@ -18,37 +18,13 @@ constexpr size_t kMaxCopies = 3;
 // A kernel of its own is worth it where a heavy value would be computed this often.
 constexpr int64_t kManyTimes = 4;
 constexpr size_t kMaxMembers = 128;
-// With fewer side by side, lanes of the whole kernel would be idle. And so many scans have their
-// values in registers.
-constexpr int64_t kLeastChains = 4;
+// So many scans have their values in registers.
 constexpr size_t kMaxScans = 8;
 // Operators between two members that are searched for a way back; more of them count as one.
 constexpr size_t kMaxBetween = 512;
 } // namespace
 
 static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
-
-// Windows that share elements would have their producer compute those anew for each: they stay a
-// view of stored elements, which costs nothing either.
-static bool sharesElements(Operation* op) {
-  const Attrs attrs = ir::attrsOf(op);
-  for (int i = 0; i < attrs.axes.size(); ++i)
-    if (attrs.strides[i] < (attrs.sizes[i] - 1) * attrs.dilations[i] + 1)
-      return true;
-  return false;
-}
-
-bool isIndexMap(Operation* op) {
-  std::optional<OpCode> code = ir::opCodeOf(op);
-  if (!code || info(*code).family != Family::Movement)
-    return false;
-  if (*code == OpCode::Pad || *code == OpCode::Concatenate)
-    return false;
-  if (*code == OpCode::Windows)
-    return !sharesElements(op);
-  return *code != OpCode::Reshape ||
-         ir::addsOnlyUnits(shapeOf(op->getOperand(0)), shapeOf(op->getResult(0)));
-}
 
 // Its one operand has narrower elements, as that of a conversion of bf16 to f32.
 static bool readsLess(Operation* op) {
@@ -59,36 +35,6 @@ static bool readsLess(Operation* op) {
 }
 
 namespace {
-
-enum class Role { Barrier, Pointwise, Creation, IndexMap, Reduction };
-
-// Vectors run across what lies behind the axis.
-bool isScan(Operation* op, Choices* choices) {
-  const std::optional<OpCode> code = ir::opCodeOf(op);
-  if (!code || info(*code).typeRule != &typerules::cumulative)
-    return false;
-  const Shape shape = shapeOf(op->getResult(0));
-  int64_t behind = 1;
-  for (int axis = static_cast<int>(ir::attrsOf(op).axis) + 1; axis < shape.size(); ++axis)
-    behind *= shape[axis];
-  return choose(choices, behind >= kLeastChains);
-}
-
-Role roleOf(Operation* op) {
-  std::optional<OpCode> code = ir::opCodeOf(op);
-  if (!code)
-    return Role::Barrier;
-  const OpInfo& row = info(*code);
-  if (row.isPointwise())
-    return Role::Pointwise;
-  if (row.isReduction())
-    return Role::Reduction;
-  if (row.family == Family::Creation) {
-    auto constant = op->getAttrOfType<ElementsAttr>("value");
-    return !constant || constant.isSplat() ? Role::Creation : Role::Barrier;
-  }
-  return isIndexMap(op) ? Role::IndexMap : Role::Barrier;
-}
 
 class Grouping {
 public:
@@ -127,19 +73,6 @@ private:
       return;
     case Role::Pointwise: visitPointwise(op); return;
     }
-  }
-
-  // Operands, and theirs.
-  static SmallVector<Value> sourcesOf(Operation* op) {
-    SmallVector<Value> sources(op->getOperands());
-    for (Value operand : op->getOperands())
-      if (Operation* source = operand.getDefiningOp(); source && roleOf(source) != Role::Barrier)
-        llvm::append_range(sources, source->getOperands());
-    llvm::erase_if(sources, [](Value source) {
-      Operation* op = source.getDefiningOp();
-      return op && roleOf(op) == Role::Creation;
-    });
-    return sources;
   }
 
   // With those that read it element by element, else with others of the same arrays.

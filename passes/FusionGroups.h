@@ -26,7 +26,4 @@ struct FusionGroup {
 std::vector<std::unique_ptr<FusionGroup>> groupOperators(mlir::Block& block,
                                                          const FusionOptions& options);
 
-/// A movement that only renames loop indices: it needs no kernel inside a group.
-bool isIndexMap(mlir::Operation* op);
-
 } // namespace diptych::passes
