@@ -12,23 +12,51 @@ func.func @columns(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
   return %y : tensor<10x64xf64>
 }
 
-// What is summed and what reads the sums stand in the same loop; the rest of a row of columns is
-// the same loop under a mask.
-// CHECK-LABEL: func.func @fused_0
-// CHECK: scf.for
-// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = {{.*}}, %[[T:.*]] = {{.*}}) -> (vector<[[N:[0-9]+]]xf64>, vector<[[N]]xf64>)
-// CHECK: arith.addf %[[S]]
+// What is summed and what reads the sums stand in the same loop. Of one or two sums, rows are walked
+// as they lie in memory, in strips whose sums so far are on the stack.
+// CHECK-LABEL: func.func @strips_0
+// CHECK: %[[T:.*]] = llvm.alloca
+// CHECK: %[[S:.*]] = llvm.alloca
+// CHECK: scf.for %[[FIRST:.*]] = %arg2 to %arg3
+// CHECK: scf.for {{.*}} = %{{.*}} to %c10_i64 step %c1_i64
+// CHECK: scf.for %{{.*}} step %c[[N:[0-9]+]]_i64
+// CHECK: llvm.getelementptr %[[S]]
+// CHECK: llvm.load {{.*}} -> vector<[[N]]xf64>
+// CHECK: llvm.getelementptr %[[T]]
+// CHECK: llvm.load {{.*}} -> vector<[[N]]xf64>
+// CHECK: arith.addf
 // CHECK: arith.mulf
-// CHECK: arith.addf %[[T]]
+// CHECK: arith.addf
 // CHECK: arith.subf
-// CHECK: llvm.store
-// CHECK: scf.yield %{{.*}}, %{{.*}} : vector<[[N]]xf64>, vector<[[N]]xf64>
-func.func @fused(%x: tensor<10x67xf64>) -> tensor<10x67xf64> {
+// CHECK-COUNT-3: llvm.store
+func.func @strips(%x: tensor<10x67xf64>) -> tensor<10x67xf64> {
   %q = diptych.mul %x, %x : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
   %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
   %t = diptych.cumsum %q {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
   %m = diptych.sub %s, %t : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
   return %m : tensor<10x67xf64>
+}
+
+// More of them stay in registers where rows are few; the next vectors' lines are asked for. The rest
+// of a row of columns is the same loop under a mask.
+// CHECK-LABEL: func.func @registers_0
+// CHECK-NOT: llvm.alloca
+// CHECK: scf.for
+// CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = {{.*}}, %[[T:.*]] = {{.*}}, %[[U:.*]] = {{.*}}) -> (vector<[[N:[0-9]+]]xf64>, vector<[[N]]xf64>, vector<[[N]]xf64>)
+// CHECK: llvm.intr.prefetch
+// CHECK-DAG: arith.addf %[[S]]
+// CHECK-DAG: arith.addf %[[T]]
+// CHECK-DAG: arith.addf %[[U]]
+// CHECK: llvm.store
+// CHECK: scf.yield %{{.*}}, %{{.*}} : vector<[[N]]xf64>
+// CHECK: llvm.intr.masked.store
+func.func @registers(%x: tensor<10x67xf64>) -> tensor<10x67xf64> {
+  %q = diptych.mul %x, %x : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
+  %s = diptych.cumsum %x {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
+  %t = diptych.cumsum %q {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
+  %m = diptych.sub %s, %t : tensor<10x67xf64>, tensor<10x67xf64> -> tensor<10x67xf64>
+  %u = diptych.cumsum %m {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xf64>
+  return %u : tensor<10x67xf64>
 }
 
 // Along rows four chains run at once; a step is one fma, f32 is carried in f64.
