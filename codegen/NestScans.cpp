@@ -70,7 +70,7 @@ void NestEmitter::fetchBeside(const Access& access) {
 }
 
 bool NestEmitter::scansStrips() const {
-  constexpr int64_t kFewVectors = 2, kFewBytes = 128 * 1024, kFewScans = 2;
+  constexpr int64_t kFewVectors = 1, kFewBytes = 128 * 1024, kFewScans = 2;
   const Size &columns = spec_.extents[spec_.vectorLoop], &rows = spec_.extents[last_];
   if (spec_.lanes == 1 || (!columns.isDynamic() && columns.value <= kFewVectors * spec_.lanes))
     return false;

@@ -50,9 +50,6 @@ public:
       position_[&op] = static_cast<int>(position_.size());
     for (Operation& op : llvm::reverse(block_.without_terminator()))
       visit(&op);
-    // A scan alone has a kernel anyway.
-    std::erase_if(groups_,
-                  [](auto& group) { return group->scanned && group->members.size() == 1; });
     for (auto& group : groups_)
       sortMembers(*group);
     return std::move(groups_);
