@@ -317,7 +317,6 @@ Value NestEmitter::load(const Access& access, bool vector) {
   Value address = addressOf(access);
   if (!vector)
     return k_.loadScalar(address, access.dtype);
-  fetchBeside(access);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1)) {
     if (!mask_ && (access.ahead || fetchesRows_))
@@ -344,7 +343,6 @@ void NestEmitter::store(Value value, const Access& access, bool vector) {
     k_.storeScalar(value, address, access.dtype);
     return;
   }
-  fetchBeside(access);
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1))
     k_.storeVector(value, address, access.dtype, mask_);

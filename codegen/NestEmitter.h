@@ -67,7 +67,6 @@ private:
   void strips(int depth);
   void strip(llvm::ArrayRef<Carried> scans, int depth, mlir::Value first, mlir::Value end);
   mlir::Value scan(const Line& line, llvm::ArrayRef<mlir::Value> operands);
-  void fetchBeside(const Access& access);
 
   // Folds (NestFolds.cpp) and those across columns (NestColumns.cpp).
   void foldRows();
@@ -124,8 +123,7 @@ private:
   mlir::Value rest_, full_;  // in a loop with one body: elements left, and whether all lanes are on
   mlir::Value on_;           // and which, behind loads
   bool fetchesRows_ = false; // loads ask for rows further down
-  bool fetchesBeside_ = false; // accesses ask for the next vector's
-  bool inStrips_ = false;      // the last two loops stand the other way round
+  bool inStrips_ = false;    // the last two loops stand the other way round
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
   const Starts* starts_ = nullptr;                              // of the row at hand, in tiles
   llvm::DenseMap<const Line*, mlir::Value> carried_; // by lines that scan: their values so far

@@ -36,13 +36,12 @@ func.func @strips(%x: tensor<10x67xf64>) -> tensor<10x67xf64> {
   return %m : tensor<10x67xf64>
 }
 
-// More of them stay in registers where rows are few; the next vectors' lines are asked for. The rest
-// of a row of columns is the same loop under a mask.
+// More of them stay in registers where rows are few. The rest of a row of columns is the same loop
+// under a mask.
 // CHECK-LABEL: func.func @registers_0
 // CHECK-NOT: llvm.alloca
 // CHECK: scf.for
 // CHECK: scf.for {{.*}} iter_args(%[[S:.*]] = {{.*}}, %[[T:.*]] = {{.*}}, %[[U:.*]] = {{.*}}) -> (vector<[[N:[0-9]+]]xf64>, vector<[[N]]xf64>, vector<[[N]]xf64>)
-// CHECK: llvm.intr.prefetch
 // CHECK-DAG: arith.addf %[[S]]
 // CHECK-DAG: arith.addf %[[T]]
 // CHECK-DAG: arith.addf %[[U]]
