@@ -19,7 +19,14 @@ static Value adjoint(const Value& a, const Value& cot, int64_t axis) {
 
 // v[i] y[i-1], and exactly 0 at the first place, whatever stands there.
 static Value timesPrevious(const Value& v, const Value& y, int64_t axis) {
-  return shifted(shifted(v, -1, axis) * y, 1, axis);
+  const int64_t extent = y.shape()[axis];
+  if (extent == 0)
+    return y;
+  const int rank = y.rank();
+  Dims none(rank, 0), steps(rank, 1), second(rank, 0), last = y.shape();
+  second[axis] = 1, last[axis] = extent - 1;
+  const Value product = slice(v, second, y.shape(), steps) * slice(y, none, last, steps);
+  return pad(product, second, none, none, Scalar(0));
 }
 
 // db = l, da[i] = l[i] y[i-1].

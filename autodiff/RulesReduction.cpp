@@ -11,19 +11,13 @@ TRANSPOSE(Sum) { return {expand(cot(), x().shape(), attrs().axes)}; }
 
 //===-- Prod: every element's partial is the product of all the others -----------------------===//
 
-// Of [rows, n]: element i becomes element i - distance; ones come in from the left.
-static Value shifted(const Value& x, int64_t distance) {
-  const Value padded = pad(x, {0, distance}, {0, 0}, {0, 0}, 1.0);
-  return slice(padded, {0, 0}, x.shape(), {1, 1});
-}
-
-// Of [rows, n]: the product of the elements before each one. Log2(n) steps (Hillis and Steele);
-// no division, so zeros are no special case, to any order.
+// Of [rows, n]: the product of the elements before each one, 1 before the first. Adding -0.0 leaves
+// every product what it is; no division, so zeros are no special case, to any order.
 static Value productBefore(const Value& x) {
-  Value product = shifted(x, 1);
-  for (int64_t covered = 1; covered < x.shape()[1] - 1; covered *= 2)
-    product = product * shifted(product, covered);
-  return product;
+  const Value place = iota({DType::i64, x.shape()}, 1);
+  const Value isFirst = eq(place, like(place, Scalar(int64_t{0})));
+  const Value start = where(isFirst, like(x, 1.0), like(x, -0.0));
+  return linearRecurrence(shifted(x, 1, 1), start, 1);
 }
 
 static Value productOfOthers(const Value& x) {

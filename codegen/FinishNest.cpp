@@ -39,6 +39,12 @@ void eraseLoop(NestSpec& nest, int loop) {
       --index->loop;
 }
 
+// Of one element, where there is none.
+void addLoop(NestSpec& nest) {
+  nest.extents.push_back(1);
+  forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });
+}
+
 // Loop i and i+1 walk memory as one where every stride of i is extent times the stride of i+1.
 bool mergesWithNext(NestSpec& nest, int loop) {
   if (isIndexed(nest, loop) || isIndexed(nest, loop + 1))
@@ -102,20 +108,24 @@ void orderLoops(NestSpec& nest) {
     moveToInnermost(nest, best);
 }
 
-int countUnitLoads(NestSpec& nest, int loop) {
+// Loads and stores along `loop` of arrays that `other` walks through as well; the rest, such as a
+// scalar of each row, is small beside them.
+int countAlong(NestSpec& nest, int loop, int other) {
   int count = 0;
-  for (Line& line : nest.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      count += load->from.strides[loop].is(1);
+  forEachAccess(nest, [&](Access& access) {
+    count += access.strides[loop].is(1) && !access.strides[other].is(0);
+  });
   return count;
 }
 
 // Whether more of the memory lies along the reduced loop than along the one around it.
 bool readsRows(NestSpec& nest) {
   const int last = static_cast<int>(nest.extents.size()) - 1;
-  const int along = countUnitLoads(nest, last), around = countUnitLoads(nest, last - 1);
+  const int along = countAlong(nest, last, last - 1), around = countAlong(nest, last - 1, last);
+  bool some = false;
+  forEachAccess(nest, [&](Access& access) { some = some || access.strides[last].is(1); });
   return along > around ||
-         (along > 0 && along == around && strideCost(nest, last) <= strideCost(nest, last - 1));
+         (some && along == around && strideCost(nest, last) <= strideCost(nest, last - 1));
 }
 
 // No lanes that are never on.
@@ -175,6 +185,15 @@ int nativeLanes(const NestSpec& nest, int vectorBytes) {
 
 } // namespace
 
+void finishInOrder(NestSpec& nest, const ScheduleOptions& options) {
+  simplifyLoops(nest);
+  if (nest.extents.empty())
+    addLoop(nest);
+  nest.maskRegisters = !options.gpu && options.vectorBytes == 64;
+  nest.vectorLoop = static_cast<int>(nest.extents.size()) - 1;
+  nest.lanes = lanesWithin(nest.extents.back(), nativeLanes(nest, options.vectorBytes));
+}
+
 void finishNest(NestSpec& nest, const ScheduleOptions& options) {
   simplifyLoops(nest);
   nest.tiles = false;
@@ -199,10 +218,8 @@ void finishNest(NestSpec& nest, const ScheduleOptions& options) {
       nest.lanes = single.lanes;
     else if (!options.gpu && last >= 0)
       nest.lanes = lanesWithin(nest.extents[last], nest.lanes);
-    if (last < 0) {
-      nest.extents.push_back(1);
-      forEachAccess(nest, [](Access& access) { access.strides.push_back(0); });
-    }
+    if (last < 0)
+      addLoop(nest);
     return;
   }
   // Any choice gives the same bits: 16 partials are lanes of a row or slots of a column.

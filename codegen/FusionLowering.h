@@ -49,6 +49,8 @@ private:
 /// Drops loops of extent 1 and merges loops that all accesses walk as one, then chooses the vector
 /// loop and its lanes.
 void finishNest(NestSpec& nest, const ScheduleOptions& options);
+/// The same for a nest that reads what it has written: its loops stay in their order.
+void finishInOrder(NestSpec& nest, const ScheduleOptions& options);
 
 /// A copy between two storages of one shape, or a splat written to one.
 LoweredNest copyNest(const Storage& from, const Storage& to, const ScheduleOptions& options);

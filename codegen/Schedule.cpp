@@ -242,19 +242,27 @@ void Scheduler::layOutResults() {
     if (origin.isOwn() && !llvm::is_sorted(origin.axes()))
       layouts_[origin.value()] = llvm::to_vector(origin.axes());
   }
+  for (auto sum : block_.getOps<ir::OverlapAddOp>()) {
+    auto fusion = sum.getX().getDefiningOp<ir::FusionOp>();
+    if (fusion && fusion.getKind() == "pointwise" && sum.getX().hasOneUse())
+      layouts_[sum.getX()] = windowsLayout(sum);
+  }
+}
+
+Storage Scheduler::laidOut(const TensorType& type, ArrayRef<int64_t> axes) {
+  Storage storage = newStorage(type);
+  int64_t stride = 1;
+  for (int64_t axis : llvm::reverse(axes)) {
+    storage.strides[axis] = stride;
+    stride *= type.shape[axis];
+  }
+  return storage;
 }
 
 Storage Scheduler::resultStorage(Value result) {
-  Storage storage = newStorage(ir::tensorTypeOf(result.getType()));
+  const TensorType type = ir::tensorTypeOf(result.getType());
   const auto layout = layouts_.find(result);
-  if (layout == layouts_.end())
-    return storage;
-  int64_t stride = 1;
-  for (int64_t axis : llvm::reverse(layout->second)) {
-    storage.strides[axis] = stride;
-    stride *= storage.type.shape[axis];
-  }
-  return storage;
+  return layout == layouts_.end() ? newStorage(type) : laidOut(type, layout->second);
 }
 
 // An output's buffer becomes the caller's, unless somebody else has a claim on it.

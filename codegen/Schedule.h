@@ -55,7 +55,7 @@ struct ScheduledCall {
   int64_t grain = 1;                               // least piece of it worth a thread
   double work = 0;    // of the whole range, as `grain` weighs it; 0: not known, or never cut
   int64_t unit = 1;   // pieces are multiples of it
-  bool apart = false; // every row of whatever reads it reads all: it has no rows of its own
+  bool apart = false; // it has no rows of its own: one piece, or whatever reads it reads all
   runtime::StatusText status;
   std::string failure; // where there is a status: what it means, without what only a run knows
   double flops = 0, bytes = 0;

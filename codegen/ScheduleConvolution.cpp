@@ -1,4 +1,4 @@
-// Convolution, and windows added up, as kernel calls.
+// Convolution as kernel calls.
 #include "codegen/Scheduler.h"
 
 #include "ir/DialectMovements.h"
@@ -176,64 +176,6 @@ void Scheduler::splitOverBlocks(ScheduledCall product, ConvolutionSpec spec, int
       1, static_cast<int64_t>(kPieceWork * static_cast<double>(blocks) / product.flops));
   call(std::move(product));
   addBlocks(parts, result, spec.lanes);
-}
-
-// Places of a window are loops around those over windows: what windows share is then added in the
-// order of places. Axes that have no windows stand outside, where threads may take pieces of them.
-void Scheduler::overlapAdd(Operation* op) {
-  const Attrs attrs = ir::attrsOf(op);
-  const Storage x = at(op->getOperand(0)), to = allocateResult(op);
-  Storage zero = to;
-  zero.splat = isFloat(to.type.dtype) ? Scalar(0.0) : Scalar(int64_t{0});
-  copy(zero, to);
-  if (x.type.numel() == 0 || to.type.numel() == 0)
-    return;
-  LoweredNest nest;
-  nest.name = "overlap_add";
-  nest.buffers = {to.buffer};
-  Access read{1, x.type.dtype, {}, x.offset}, written{0, to.type.dtype, {}, to.offset};
-  const auto loop = [&](int64_t extent, int64_t from, int64_t into) {
-    nest.nest.extents.push_back(extent);
-    read.strides.push_back(from);
-    written.strides.push_back(into);
-  };
-  const auto eachAxis = [&](auto plain, auto windowed) {
-    for (int i = 0, from = 0; i < to.type.rank(); ++i, ++from) {
-      const int which = from - i;
-      if (which < attrs.axes.size() && attrs.axes[which] == i)
-        windowed(i, from++, which);
-      else
-        plain(i, from);
-    }
-  };
-  const auto nothing = [](auto...) {};
-  int64_t rows = 1;
-  eachAxis(
-      [&](int i, int from) {
-        loop(to.type.shape[i], x.strides[from], to.strides[i]);
-        rows *= to.type.shape[i];
-      },
-      nothing);
-  eachAxis(nothing, [&](int i, int from, int which) {
-    loop(x.type.shape[from + 1], x.strides[from + 1], to.strides[i] * attrs.dilations[which]);
-  });
-  eachAxis(nothing, [&](int i, int from, int which) {
-    loop(x.type.shape[from], x.strides[from], to.strides[i] * attrs.strides[which]);
-  });
-  nest.nest.lines.push_back({Line::Load{written}, to.type.dtype});
-  if (x.splat) {
-    nest.nest.lines.push_back({Line::Constant{*x.splat}, to.type.dtype});
-  } else {
-    nest.buffers.push_back(x.buffer);
-    nest.nest.lines.push_back({Line::Load{read}, to.type.dtype});
-  }
-  nest.nest.lines.push_back({Line::Apply{OpCode::Add, {0, 1}}, to.type.dtype});
-  nest.nest.stores.push_back({2, written});
-  nest.flops = static_cast<double>(x.type.numel());
-  finishNest(nest.nest, options_);
-  call(std::move(nest));
-  if (rows == 1) // the outermost loop goes over places: in one piece
-    schedule_.calls.back().grain = schedule_.calls.back().range, schedule_.calls.back().work = 0;
 }
 
 } // namespace diptych::codegen

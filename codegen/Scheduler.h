@@ -70,6 +70,10 @@ private:
   bool isLongRow(const LoweredNest& lowered) const;
   void sumLongRow(const LoweredNest& whole);
   void overlapAdd(mlir::Operation* op);
+  /// How its operand had best lie: axes, outermost first.
+  llvm::SmallVector<int64_t> windowsLayout(mlir::Operation* overlapAdd) const;
+  /// Whether its loops over places are around those over windows, which many threads can share.
+  bool addsPlacesFirst() const;
   void argReduction(mlir::Operation* op, OpCode code);
   void cumulative(mlir::Operation* op, OpCode code);
   void gather(mlir::Operation* op);
@@ -87,7 +91,10 @@ private:
   int newBuffer(PlannedBuffer::Kind kind, int64_t bytes);
   Storage newStorage(const TensorType& type,
                      PlannedBuffer::Kind kind = PlannedBuffer::Kind::Temporary);
-  /// Memory for a kernel's result. What is returned by way of transposes lies as it is returned.
+  /// Axes from the outermost on lie in this order.
+  Storage laidOut(const TensorType& type, llvm::ArrayRef<int64_t> axes);
+  /// Memory for a kernel's result. What is returned by way of transposes lies as it is returned,
+  /// and windows as they are added up.
   Storage resultStorage(mlir::Value result);
   /// The result's own contiguous memory.
   const Storage& allocateResult(mlir::Operation* op);

@@ -78,3 +78,19 @@ func.func @ragged_rows(%x: tensor<100x5xf64>) -> tensor<100xf64> {
   %s = diptych.sum %x {axes = array<i64: 1>} : tensor<100x5xf64> -> tensor<100xf64>
   return %s : tensor<100xf64>
 }
+
+// Numbers of a row, however many, do not make its vectors run across rows.
+// CHECK-LABEL: func.func @numbers_of_rows_0
+// CHECK-NOT: gather
+// CHECK: llvm.load {{.*}} -> vector<16xf64>
+// CHECK: vector.shuffle
+// CHECK-NOT: gather
+// CHECK: return
+func.func @numbers_of_rows(%x: tensor<50x100xf64>, %m: tensor<50xf64>, %s: tensor<50xf64>) -> tensor<50xf64> {
+  %mean = diptych.broadcast %m {axes = array<i64: 0>} : tensor<50xf64> -> tensor<50x100xf64>
+  %scale = diptych.broadcast %s {axes = array<i64: 0>} : tensor<50xf64> -> tensor<50x100xf64>
+  %d = diptych.sub %x, %mean : tensor<50x100xf64>, tensor<50x100xf64> -> tensor<50x100xf64>
+  %p = diptych.mul %d, %scale : tensor<50x100xf64>, tensor<50x100xf64> -> tensor<50x100xf64>
+  %t = diptych.sum %p {axes = array<i64: 1>} : tensor<50x100xf64> -> tensor<50xf64>
+  return %t : tensor<50xf64>
+}

@@ -1,6 +1,7 @@
 // Windows, their sum, and pooling: against naive loops, both modes, derivatives at ties.
 #include "Naive.h"
 #include "SameBits.h"
+#include "Threads.h"
 
 #include <algorithm>
 #include <numeric>
@@ -37,6 +38,47 @@ TEST(Windows, AddUpWhereTheyOverlap) {
   auto f = [](const Tensor& x) { return overlap_add(x, {3, 6, 9}, {1, 2}, {1, 1}, {2, 2}); };
   expectEagerBits(f, x);
   expectEagerBits(grad([&](const Tensor& x) { return sum(sin(f(x))); }), x);
+}
+
+// Enough windows for vectors, and enough of everything for threads: what meets at a place is added
+// in the order of places, however the operand lies.
+TEST(Windows, AddUpInTheOrderOfPlaces) {
+  const test::Threads threads(4);
+  manual_seed(5);
+  struct Case {
+    Shape shape; // of the result
+    Axes axes;
+    int64_t size, stride, dilation;
+  };
+  for (const Case& c :
+       {Case{{7, 100}, {1}, 20, 1, 1}, Case{{7, 100}, {1}, 40, 7, 1}, Case{{3, 200}, {1}, 33, 2, 3},
+        Case{{400, 300}, {0}, 20, 1, 1}, Case{{90, 2, 70}, {0}, 17, 3, 2},
+        Case{{5, 40, 50}, {1, 2}, 18, 1, 1}, Case{{40, 3, 50}, {0, 2}, 5, 2, 1},
+        Case{{1, 1000}, {1}, 24, 1, 1}, Case{{20}, {0}, 20, 1, 1}}) {
+    const Tensor view = windows(zeros(c.shape), c.axes, c.size, c.stride, c.dilation);
+    const Tensor x = randn(view.shape());
+    const auto add = [c](const Tensor& x) {
+      return overlap_add(x, c.shape, c.axes, c.stride, c.dilation);
+    };
+    expectEagerBits(add, x);
+    expectEagerBits([&](const Tensor& x) { return add(x * 3.0); }, x);
+    std::vector<int64_t> turned(x.rank());
+    std::iota(turned.rbegin(), turned.rend(), 0);
+    expectEagerBits([&](const Tensor& y) { return add(transpose(y, turned)); },
+                    transpose(x, turned) * 2.0);
+  }
+}
+
+TEST(Windows, SideBySideHaveACopyForAGradient) {
+  const Tensor x = wave({2, 7, 11, 3}, 0.4);
+  auto f = [](const Tensor& x) { return sum(sin(windows(x, {1, 2}, {2, 3}, {2, 3})) * 2.0); };
+  const Tensor kept = windows(ones(x.shape()), {1, 2}, {2, 3}, {2, 3});
+  const Tensor covered = overlap_add(kept, x.shape(), {1, 2}, {2, 3});
+  EXPECT_TRUE(sameBits(grad(f)(x), cos(x) * 2.0 * covered));
+  expectEagerBits(grad(f), x);
+  auto g = jit(grad(f));
+  g(x);
+  EXPECT_EQ(g.ir("differentiated").find("overlap_add"), std::string::npos);
 }
 
 TEST(Windows, UnfoldAndFold) {
