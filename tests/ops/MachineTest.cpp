@@ -98,6 +98,10 @@ std::vector<Case> largeCases(const OpInfo& op, DType dtype) {
     attrs.shape = {40007};
     attrs.strides = attrs.dilations = {1};
     add({{dtype, {40001, 7}}});
+    attrs.shape = {400, 101};
+    add({{dtype, {381, 20, 101}}});
+    attrs.axes = {1};
+    add({{dtype, {400, 82, 20}}});
     break;
   case Family::Gather:
     for (attrs.axis = 0; attrs.axis < 2; ++attrs.axis)

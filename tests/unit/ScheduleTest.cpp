@@ -116,6 +116,47 @@ bool storesWhereItLoads(const dt::codegen::ScheduledCall& call, int from, int to
   });
 }
 
+// What threads may take of a call, pieces of its outermost loop: none stores an element that
+// another one stores or loads, told by every iteration.
+void expectPiecesApart(const Schedule& schedule, const std::string& what) {
+  for (const auto& call : schedule.calls) {
+    const auto* nest = std::get_if<dt::codegen::NestSpec>(&call.kernel.what);
+    if (!nest || call.apart || call.range == 1)
+      continue;
+    std::map<std::pair<int, int64_t>, int64_t> storedBy; // buffer and element: piece
+    std::vector<int64_t> at(nest->extents.size());
+    const auto each = [&](auto visit) {
+      for (size_t loop = 1; loop > 0;) {
+        visit();
+        for (loop = at.size(); loop > 0 && ++at[loop - 1] == nest->extents[loop - 1].value;)
+          at[--loop] = 0;
+      }
+    };
+    const auto place = [&](const dt::codegen::Access& access) {
+      int64_t element = access.offset.value;
+      for (size_t i = 0; i < at.size(); ++i)
+        element += at[i] * access.strides[i].value;
+      return std::pair(call.buffers[static_cast<size_t>(access.arg)], element);
+    };
+    const auto store = [&](const dt::codegen::Access& access) {
+      const auto [stored, isNew] = storedBy.try_emplace(place(access), at[0]);
+      ASSERT_EQ(stored->second, at[0]) << what << ": stores of " << call.name;
+    };
+    each([&] {
+      for (const auto& to : nest->stores)
+        store(to.to);
+      for (const auto& fold : nest->folds)
+        store(fold.to);
+    });
+    each([&] {
+      for (const auto& line : nest->lines)
+        if (auto* load = std::get_if<dt::codegen::Line::Load>(&line.what))
+          if (const auto stored = storedBy.find(place(load->from)); stored != storedBy.end())
+            ASSERT_EQ(stored->second, at[0]) << what << ": loads of " << call.name;
+    });
+  }
+}
+
 // Buffers of one place follow each other: a later one is made by the call that uses the former
 // last, element by element, or by a later call.
 void expectSoundPlaces(const Schedule& schedule, const std::vector<LiveRange>& live,
@@ -227,6 +268,25 @@ int64_t temporaryBytes(const Schedule& schedule) {
     if (buffer.kind == PlannedBuffer::Kind::Temporary)
       bytes += buffer.bytes;
   return bytes;
+}
+
+TEST(Schedule, PiecesOfCallsAreApart) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const RandomProgram f{seed, 60};
+    expectPiecesApart(scheduleOf(f, {4, 6}), "program " + std::to_string(seed));
+    expectPiecesApart(scheduleOf([&](const dt::Tensor& x) { return dt::grad(f)(x); }, {4, 6}),
+                      "gradient " + std::to_string(seed));
+  }
+  using Windows = std::pair<dt::Axes, int64_t>;
+  for (const auto& [axes, size] : {Windows{0, 3}, {0, 20}, {1, 3}, {1, 20}, {2, 17}})
+    for (const int64_t stride : {1, 2, 20}) {
+      const auto f = [axes = axes, size = size, stride](const dt::Tensor& x) {
+        return dt::sum(dt::sin(dt::windows(x, axes, size, stride)));
+      };
+      expectPiecesApart(
+          scheduleOf([&](const dt::Tensor& x) { return dt::grad(f)(x); }, {23, 21, 31}),
+          "windows of " + std::to_string(size) + " by " + std::to_string(stride));
+    }
 }
 
 TEST(PlanMemory, LiveBuffersLieApart) {
