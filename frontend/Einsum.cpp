@@ -184,7 +184,9 @@ private:
     return shape;
   }
 
-  // [batch, m, k] x [batch, k, n] -> [batch, m, n], each of the four a group of letters.
+  // [batch, m, k] x [batch, k, n] -> [batch, m, n], each of the four a group of letters. Without k
+  // nothing is summed; and sums of products of two vectors have sixteen partials, where a product
+  // of matrices has one (but carries halves in single).
   Term contracted(Term& a, Term& b, const std::string& needed) const {
     const std::string both = keepIf(a.letters, [&](char c) { return has(b.letters, c); });
     const std::string batch = keepIf(both, [&](char c) { return has(needed, c); });
@@ -201,10 +203,14 @@ private:
     const int64_t m = group(rows), n = group(columns), k = group(summed), parts = group(batch);
     const Tensor x = reshape(arranged(a, batch + rows + summed), {parts, m, k});
     const Tensor y = reshape(arranged(b, batch + summed + columns), {parts, k, n});
-    if (isFloat(x.dtype()) && !summed.empty())
+    if (summed.empty())
+      return {reshape(x * y, shapeOf(result)), result};
+    if (rows.empty() && columns.empty() && !isHalf(x.dtype()))
+      return {reshape(sum(reshape(x, {parts, k}) * reshape(y, {parts, k}), 1), shapeOf(result)),
+              result};
+    if (isFloat(x.dtype()))
       return {reshape(matmul(x, y), shapeOf(result)), result};
-    const Tensor products = unsqueeze(x, 3) * unsqueeze(y, 1);
-    return {reshape(sum(products, 2), shapeOf(result)), result};
+    return {reshape(sum(unsqueeze(x, 3) * unsqueeze(y, 1), 2), shapeOf(result)), result};
   }
 
   const std::string& equation_;
