@@ -83,10 +83,10 @@ void Scheduler::overlapAdd(Operation* op) {
   copy(zero, to);
   if (x.type.numel() == 0 || to.type.numel() == 0)
     return;
-  const int64_t first = attrs.axes[0];
-  const bool placesFirst = addsPlacesFirst() || x.strides[first + 1] > x.strides[first];
-  const Loops loops = loopsOf(attrs, to.type.rank(), placesFirst);
-  if (const int64_t last = loops.axes.back(); !x.splat && x.strides[last] != 1) {
+  const int64_t first = attrs.axes.empty() ? -1 : attrs.axes[0];
+  const bool liesByPlace = first >= 0 && x.strides[first + 1] > x.strides[first];
+  const Loops loops = loopsOf(attrs, to.type.rank(), addsPlacesFirst() || liesByPlace);
+  if (!x.splat && !loops.axes.empty() && x.strides[loops.axes.back()] != 1) {
     const Storage made = laidOut(x.type, loops.axes);
     copy(x, made);
     x = made;
