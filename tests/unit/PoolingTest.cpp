@@ -54,7 +54,7 @@ TEST(Windows, AddUpInTheOrderOfPlaces) {
        {Case{{7, 100}, {1}, 20, 1, 1}, Case{{7, 100}, {1}, 40, 7, 1}, Case{{3, 200}, {1}, 33, 2, 3},
         Case{{400, 300}, {0}, 20, 1, 1}, Case{{90, 2, 70}, {0}, 17, 3, 2},
         Case{{5, 40, 50}, {1, 2}, 18, 1, 1}, Case{{40, 3, 50}, {0, 2}, 5, 2, 1},
-        Case{{1, 1000}, {1}, 24, 1, 1}, Case{{20}, {0}, 20, 1, 1}}) {
+        Case{{1, 1000}, {1}, 24, 1, 1}, Case{{20}, {0}, 20, 1, 1}, Case{{}, {}, 1, 1, 1}}) {
     const Tensor view = windows(zeros(c.shape), c.axes, c.size, c.stride, c.dilation);
     const Tensor x = randn(view.shape());
     const auto add = [c](const Tensor& x) {
