@@ -7,9 +7,6 @@ using namespace mlir;
 
 namespace {
 
-// Elements of a last axis that a thread takes at least.
-constexpr int64_t kPiece = 100000;
-
 struct Loops {
   llvm::SmallVector<int64_t> axes; // of the sum's operand, outermost first
   llvm::SmallVector<bool> backwards;
@@ -64,6 +61,34 @@ llvm::SmallVector<int64_t> stepsInto(const Storage& to, const Attrs& attrs) {
   return steps;
 }
 
+/// to += x, x along the loops.
+LoweredNest addition(const Storage& x, const Storage& to, const Loops& loops,
+                     ArrayRef<int64_t> steps) {
+  LoweredNest nest;
+  nest.name = "overlap_add";
+  nest.buffers = {to.buffer};
+  Access read{1, x.type.dtype, {}, x.offset}, written{0, to.type.dtype, {}, to.offset};
+  for (auto [axis, isBackwards] : llvm::zip(loops.axes, loops.backwards)) {
+    const int64_t extent = x.type.shape[axis], along = x.strides[axis], step = steps[axis];
+    nest.nest.extents.push_back(extent);
+    read.strides.push_back(isBackwards ? -along : along);
+    written.strides.push_back(isBackwards ? -step : step);
+    read.offset.value += isBackwards ? (extent - 1) * along : 0;
+    written.offset.value += isBackwards ? (extent - 1) * step : 0;
+  }
+  nest.nest.lines.push_back({Line::Load{written}, to.type.dtype});
+  if (x.splat) {
+    nest.nest.lines.push_back({Line::Constant{*x.splat}, to.type.dtype});
+  } else {
+    nest.buffers.push_back(x.buffer);
+    nest.nest.lines.push_back({Line::Load{read}, to.type.dtype});
+  }
+  nest.nest.lines.push_back({Line::Apply{OpCode::Add, {0, 1}}, to.type.dtype});
+  nest.nest.stores.push_back({2, written});
+  nest.flops = static_cast<double>(x.type.numel());
+  return nest;
+}
+
 } // namespace
 
 // Threads of a GPU share all windows of a place; and open sizes have no last window to begin with.
@@ -91,32 +116,10 @@ void Scheduler::overlapAdd(Operation* op) {
     copy(x, made);
     x = made;
   }
-  const llvm::SmallVector<int64_t> steps = stepsInto(to, attrs);
-  LoweredNest nest;
-  nest.name = "overlap_add";
-  nest.buffers = {to.buffer};
-  Access read{1, x.type.dtype, {}, x.offset}, written{0, to.type.dtype, {}, to.offset};
-  for (auto [axis, isBackwards] : llvm::zip(loops.axes, loops.backwards)) {
-    const int64_t extent = x.type.shape[axis], along = x.strides[axis], step = steps[axis];
-    nest.nest.extents.push_back(extent);
-    read.strides.push_back(isBackwards ? -along : along);
-    written.strides.push_back(isBackwards ? -step : step);
-    read.offset.value += isBackwards ? (extent - 1) * along : 0;
-    written.offset.value += isBackwards ? (extent - 1) * step : 0;
-  }
-  nest.nest.lines.push_back({Line::Load{written}, to.type.dtype});
-  if (x.splat) {
-    nest.nest.lines.push_back({Line::Constant{*x.splat}, to.type.dtype});
-  } else {
-    nest.buffers.push_back(x.buffer);
-    nest.nest.lines.push_back({Line::Load{read}, to.type.dtype});
-  }
-  nest.nest.lines.push_back({Line::Apply{OpCode::Add, {0, 1}}, to.type.dtype});
-  nest.nest.stores.push_back({2, written});
-  nest.flops = static_cast<double>(x.type.numel());
   int64_t rows = 1;
   for (int64_t axis : ArrayRef<int64_t>(loops.axes).take_front(loops.rows))
     rows *= x.type.shape[axis];
+  LoweredNest nest = addition(x, to, loops, stepsInto(to, attrs));
   finishInOrder(nest.nest, options_);
   call(std::move(nest));
   if (rows > 1)
