@@ -78,6 +78,8 @@ public:
   /// Elements `stride` apart.
   mlir::Value gatherVector(mlir::Value address, DType dtype, int lanes, mlir::Value stride,
                            mlir::Value mask);
+  /// Consecutive elements, of which the address is the last one's, from there on.
+  mlir::Value loadBackwards(mlir::Value address, DType dtype, int lanes);
   /// One of the above, by the stride; one element for all lanes where it is 0.
   mlir::Value loadLanes(mlir::Value address, DType dtype, int lanes, const Size& stride,
                         mlir::Value mask);

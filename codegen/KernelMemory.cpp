@@ -142,12 +142,25 @@ Value KernelBuilder::gatherVector(Value address, DType dtype, int lanes, Value s
   return fromMemory(loaded, dtype);
 }
 
+Value KernelBuilder::loadBackwards(Value address, DType dtype, int lanes) {
+  VectorType type = vectorOf(memoryType(builder_.getContext(), dtype), lanes);
+  Value first = this->address(address, dtype, i64(1 - lanes));
+  Value loaded =
+      LLVM::LoadOp::create(builder_, loc_, type, first, static_cast<uint32_t>(sizeOf(dtype)));
+  SmallVector<int64_t> backwards;
+  for (int lane = lanes; lane-- > 0;)
+    backwards.push_back(lane);
+  return fromMemory(vector::ShuffleOp::create(builder_, loc_, loaded, loaded, backwards), dtype);
+}
+
 Value KernelBuilder::loadLanes(Value address, DType dtype, int lanes, const Size& stride,
                                Value mask) {
   if (stride.is(0))
     return broadcast(loadScalar(address, dtype), lanes);
   if (stride.is(1))
     return loadVector(address, dtype, lanes, mask);
+  if (stride.is(-1) && !mask)
+    return loadBackwards(address, dtype, lanes);
   return gatherVector(address, dtype, lanes, size(stride), mask);
 }
 

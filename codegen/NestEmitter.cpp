@@ -318,12 +318,9 @@ Value NestEmitter::load(const Access& access, bool vector) {
   if (!vector)
     return k_.loadScalar(address, access.dtype);
   const Size& stride = access.strides[spec_.vectorLoop];
-  if (stride.is(1)) {
-    if (!mask_ && (access.ahead || fetchesRows_))
-      fetch(access);
-    return k_.loadVector(address, access.dtype, lanes_, mask_);
-  }
-  return k_.gatherVector(address, access.dtype, lanes_, k_.size(stride), mask_);
+  if (stride.is(1) && !mask_ && (access.ahead || fetchesRows_))
+    fetch(access);
+  return k_.loadLanes(address, access.dtype, lanes_, stride, mask_);
 }
 
 void NestEmitter::fetch(const Access& access) {

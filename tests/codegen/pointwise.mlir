@@ -97,3 +97,15 @@ func.func @nothing(%x: tensor<0x3xf64>) -> tensor<0x3xf64> {
   %n = diptych.neg %x : tensor<0x3xf64> -> tensor<0x3xf64>
   return %n : tensor<0x3xf64>
 }
+
+// What is read backwards is read by vectors, and turned around in a register.
+// CHECK-LABEL: func.func @backwards_0
+// CHECK: llvm.load {{.*}} -> vector<16xf64>
+// CHECK: vector.shuffle {{.*}} [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+// CHECK-NOT: gather
+// CHECK: llvm.store {{.*}} : vector<16xf64>
+func.func @backwards(%x: tensor<1000xf64>) -> tensor<1000xf64> {
+  %r = diptych.reverse %x {axes = array<i64: 0>} : tensor<1000xf64> -> tensor<1000xf64>
+  %s = diptych.add %r, %r : tensor<1000xf64>, tensor<1000xf64> -> tensor<1000xf64>
+  return %s : tensor<1000xf64>
+}

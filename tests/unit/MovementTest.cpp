@@ -87,6 +87,17 @@ TEST(Movement, Turning) {
   expectLinear([](const Tensor& x) { return rot90(x, 3, 0, 2); }, {2, 2, 3});
 }
 
+TEST(Movement, BackwardsInEveryType) {
+  for (const DType dtype :
+       {DType::f32, DType::f64, DType::i32, DType::i64, DType::boolean, DType::bf16, DType::f16}) {
+    const Tensor x = (randn({3, 77}) > 0.0).astype(dtype), y = flip(x).contiguous();
+    EXPECT_TRUE(sameBits(flip(y), x));
+    expectEagerBits(
+        [](const Tensor& mask, const Tensor& x) { return where(flip(mask), flip(x), x); },
+        randn({3, 77}) > 0.0, x);
+  }
+}
+
 TEST(Movement, TrianglesAndDiagonals) {
   const Tensor x = count({2, 3});
   EXPECT_THAT(numbers(tril(x)), ElementsAre(0, 0, 0, 3, 4, 0));
