@@ -75,19 +75,19 @@ private:
   // Differences are from `reference`, an element that belongs to every such part that has any.
   struct Part {
     Part(const std::vector<Tensor>& blocks, int64_t within);
-    Tensor mean(size_t i) const;
-    // Sum of products about the part's own means.
     Tensor product(size_t i, size_t j) const;
 
     int64_t within;
     Tensor count;
     std::vector<Tensor> reference, differences, sums;
   };
-  Tensor gap(size_t i) const;
 
   const Blocks& blocks_;
   Part start_, end_;
-  Tensor startCount_; // forwards
+  Tensor startCount_, share_; // of one element in the mean
+  // Forwards: from the start's reference to that of the whole window, the start's sums from either,
+  // the window's sums and means from its own.
+  std::vector<Tensor> apart_, startSums_, moved_, sums_, means_;
 };
 
 } // namespace diptych::detail

@@ -87,8 +87,6 @@ Tensor Blocks::counts(const Tensor& x) const {
 
 //===-- Moments ------------------------------------------------------------------------------===//
 
-static Tensor atLeastOne(const Tensor& count) { return maximum(count, 1); }
-
 static std::vector<Tensor> startsOf(const Blocks& blocks, const std::vector<Tensor>& series) {
   std::vector<Tensor> starts;
   for (const Tensor& x : series)
@@ -102,57 +100,52 @@ static std::vector<Tensor> endsOf(const Blocks& blocks, const std::vector<Tensor
   return ends;
 }
 
-// The reference is the first element that is there: every part with any has that one. A recurrence
-// carries it along. Any reference gives the same result, so its derivative is left out.
+// The reference is the first element that is there: every part with any has that one, and a sum of
+// it and zeros carries it along.
 Moments::Part::Part(const std::vector<Tensor>& blocks, int64_t within) : within(within) {
   Tensor there = isThere(blocks[0]);
   for (size_t i = 1; i < blocks.size(); ++i)
     there = logical_and(there, isThere(blocks[i]));
   count = cumsum(there.astype(DType::f64), within);
   const Tensor isFirst = logical_and(there, count == 1);
-  const Tensor stays = where(isFirst, 0.0, 1.0);
   for (const Tensor& x : blocks) {
-    const Tensor first = where(isFirst, stop_gradient(x), 0);
-    reference.push_back(linear_recurrence(stays, first, within));
+    reference.push_back(cumsum(where(isFirst, stop_gradient(x), 0), within));
     differences.push_back(where(there, x - reference.back(), 0));
     sums.push_back(cumsum(differences.back(), within));
   }
 }
 
-Tensor Moments::Part::mean(size_t i) const { return sums[i] / atLeastOne(count); }
-
 Tensor Moments::Part::product(size_t i, size_t j) const {
-  return cumsum(differences[i] * differences[j], within) - sums[i] * mean(j);
+  return cumsum(differences[i] * differences[j], within);
 }
 
+// An empty end has no reference, and the start's stays.
 Moments::Moments(const Blocks& blocks, const std::vector<Tensor>& series)
     : blocks_(blocks), start_(startsOf(blocks, series), blocks.within()),
-      end_(endsOf(blocks, series), blocks.within()), startCount_(blocks.forwards(start_.count)) {}
+      end_(endsOf(blocks, series), blocks.within()), startCount_(blocks.forwards(start_.count)),
+      share_(1 / maximum(count(), 1)) {
+  const Tensor hasEnd = end_.count != 0;
+  for (size_t i = 0; i < series.size(); ++i) {
+    const Tensor reference = blocks.forwards(start_.reference[i]);
+    apart_.push_back(where(hasEnd, reference - end_.reference[i], 0));
+    startSums_.push_back(blocks.forwards(start_.sums[i]));
+    moved_.push_back(startSums_[i] + startCount_ * apart_[i]);
+    sums_.push_back(moved_[i] + end_.sums[i]);
+    means_.push_back(sums_[i] * share_);
+  }
+}
 
 Tensor Moments::count() const { return startCount_ + end_.count; }
 
-// From the mean of the start to that of the end; where either is empty its reference means nothing.
-Tensor Moments::gap(size_t i) const {
-  const Tensor reference = blocks_.forwards(start_.reference[i]);
-  const Tensor mean = blocks_.forwards(start_.mean(i));
-  const Tensor apart = (end_.reference[i] - reference) + (end_.mean(i) - mean);
-  return where(startCount_ * end_.count != 0, apart, 0);
-}
-
-// Chan, Golub, LeVeque: M = M1 + M2 + n1 n2 / (n1 + n2) gap^2.
+// The start's differences d are d + a from the reference of both, a how far its own is apart:
+// sum (d_i + a_i)(d_j + a_j) = sum d_i d_j + a_i sum d_j + a_j sum (d_i + a_i).
 Tensor Moments::product(size_t i, size_t j) const {
-  const Tensor between = startCount_ * end_.count / atLeastOne(count()) * (gap(i) * gap(j));
-  const Tensor total = (blocks_.forwards(start_.product(i, j)) + end_.product(i, j)) + between;
-  return i == j ? where(total > 0, total, total - total) : total;
+  const Tensor moved = apart_[i] * startSums_[j] + apart_[j] * moved_[i];
+  const Tensor start = blocks_.forwards(start_.product(i, j)) + moved;
+  const Tensor total = (start + end_.product(i, j)) - sums_[i] * means_[j];
+  return i == j ? where(total < 0, 0, total) : total;
 }
 
-// All from the end's reference, so that a large mean cancels before it costs digits.
-Tensor Moments::deviation(size_t i) const {
-  const Tensor references = blocks_.forwards(start_.reference[i]) - end_.reference[i];
-  const Tensor apart = startCount_ * where(startCount_ != 0, references, 0);
-  const Tensor mean =
-      (blocks_.forwards(start_.sums[i]) + apart + end_.sums[i]) / atLeastOne(count());
-  return end_.differences[i] - mean;
-}
+Tensor Moments::deviation(size_t i) const { return end_.differences[i] - means_[i]; }
 
 } // namespace diptych::detail
