@@ -13,7 +13,7 @@ namespace {
 // Below this traffic everything is in cache anyway.
 constexpr double kWorthwhile = 512 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
-constexpr double kLargestRow = 768 * 1024;
+constexpr double kLargestRow = 3 << 20;
 // A convolution computes so much of an element that it may come from the last cache, and a row of
 // one uses arrays in turn.
 constexpr double kLargestImage = 1280 * 1024;

@@ -235,6 +235,20 @@ void Scheduler::creation(Operation* op) {
   storages_[op->getResult(0)] = storage;
 }
 
+// The axes along which all users want it from its end; rows stay as they are.
+static llvm::ArrayRef<int64_t> readBackwards(Value result) {
+  llvm::ArrayRef<int64_t> axes;
+  for (Operation* user : result.getUsers()) {
+    auto reverse = dyn_cast<ir::ReverseOp>(user);
+    if (!reverse || (!axes.empty() && reverse.getAxes() != axes))
+      return {};
+    axes = reverse.getAxes();
+  }
+  const auto proper = ir::properAxes(ir::tensorTypeOf(result.getType()).shape);
+  return !proper.empty() && llvm::is_contained(axes, proper.back()) ? llvm::ArrayRef<int64_t>()
+                                                                    : axes;
+}
+
 // Axes of one element may have any stride.
 void Scheduler::layOutResults() {
   for (Value returned : block_.getTerminator()->getOperands()) {
@@ -261,8 +275,14 @@ Storage Scheduler::laidOut(const TensorType& type, ArrayRef<int64_t> axes) {
 
 Storage Scheduler::resultStorage(Value result) {
   const TensorType type = ir::tensorTypeOf(result.getType());
-  const auto layout = layouts_.find(result);
-  return layout == layouts_.end() ? newStorage(type) : laidOut(type, layout->second);
+  if (const auto layout = layouts_.find(result); layout != layouts_.end())
+    return laidOut(type, layout->second);
+  Storage storage = newStorage(type);
+  for (int64_t axis : readBackwards(result)) {
+    storage.offset += storage.strides[axis] * (type.shape[axis] - 1);
+    storage.strides[axis] = -storage.strides[axis];
+  }
+  return storage;
 }
 
 // An output's buffer becomes the caller's, unless somebody else has a claim on it.

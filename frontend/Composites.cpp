@@ -126,8 +126,8 @@ Tensor var(const Arg& arg, const Axes& given, int correction, bool keepdim) {
 
 // Both branches stay finite, so no infinity meets a zero.
 Tensor detail::safeSqrt(const Tensor& x) {
-  const Tensor isZero = x == 0;
-  return where(isZero, 0, sqrt(where(isZero, 1, x)));
+  const Tensor isNone = x <= 0;
+  return where(isNone, 0, sqrt(where(isNone, 1, x)));
 }
 
 Tensor stddev(const Arg& arg, const Axes& given, int correction, bool keepdim) {

@@ -72,7 +72,8 @@ static Tensor variance(const char* op, const Arg& x, int64_t window, int64_t axi
     const Series series(op, x, window, axis, options);
     const Blocks blocks = blocksOf(series);
     const Moments moments(blocks, {series.x});
-    const Tensor result = unbiased(series, moments.count(), moments.product(0, 0), options);
+    const Tensor squares = root ? moments.product(0, 0) : moments.squares(0);
+    const Tensor result = unbiased(series, moments.count(), squares, options);
     return blocks.joined(root ? safeSqrt(result) : result);
   });
 }
@@ -122,9 +123,11 @@ Tensor rolling_corr(const Arg& x, const Arg& y, int64_t window, int64_t axis,
   return located(x.where(), [&] {
     const Pair pair("rolling_corr", x, y, window, axis, options);
     const Moments& m = pair.moments;
-    const Tensor scale = safeSqrt(m.product(0, 0)) * safeSqrt(m.product(1, 1));
-    const Tensor result = quotient(m.product(0, 1), scale);
-    return pair.blocks.joined(pair.x.enough(m.count(), result, 2));
+    const Tensor squares[] = {m.product(0, 0), m.product(1, 1)};
+    const Tensor varies = logical_and(squares[0] > 0, squares[1] > 0);
+    const auto root = [&](const Tensor& x) { return sqrt(where(varies, x, 1)); };
+    const Tensor scaled = m.product(0, 1) / (root(squares[0]) * root(squares[1]));
+    return pair.blocks.joined(pair.x.enough(m.count(), where(varies, scaled, kNaN), 2));
   });
 }
 
@@ -141,7 +144,7 @@ struct Line {
     const TensorType type{DType::f64, series.x.shape()};
     return detail::wrap(emitted::iota(type, series.axis));
   }
-  Tensor slope() const { return quotient(moments.product(0, 1), moments.product(1, 1)); }
+  Tensor slope() const { return quotient(moments.product(0, 1), moments.squares(1)); }
   Tensor joined(const Tensor& result) const {
     return blocks.joined(series.enough(moments.count(), result, 2));
   }
@@ -173,7 +176,7 @@ Tensor rolling_rsquare(const Arg& x, int64_t window, int64_t axis, RollingOption
     const Line line("rolling_rsquare", x, window, axis, options);
     const Moments& m = line.moments;
     const Tensor joint = m.product(0, 1);
-    return line.joined(quotient(joint * joint, m.product(0, 0) * m.product(1, 1)));
+    return line.joined(quotient(joint * joint, m.squares(0) * m.squares(1)));
   });
 }
 

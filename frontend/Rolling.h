@@ -65,8 +65,10 @@ public:
 
   /// How many elements the windows have; like all of these, in blocks.
   Tensor count() const;
-  /// Sum of (x_i - mean_i)(x_j - mean_j); not below 0 for i = j.
+  /// Sum of (x_i - mean_i)(x_j - mean_j).
   Tensor product(size_t i, size_t j) const;
+  /// That of (x_i - mean_i)^2, which no rounding takes below 0.
+  Tensor squares(size_t i) const;
   /// x_i at the end of the window, less the window's mean.
   Tensor deviation(size_t i) const;
 

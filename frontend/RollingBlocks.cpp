@@ -142,8 +142,12 @@ Tensor Moments::count() const { return startCount_ + end_.count; }
 Tensor Moments::product(size_t i, size_t j) const {
   const Tensor moved = apart_[i] * startSums_[j] + apart_[j] * moved_[i];
   const Tensor start = blocks_.forwards(start_.product(i, j)) + moved;
-  const Tensor total = (start + end_.product(i, j)) - sums_[i] * means_[j];
-  return i == j ? where(total < 0, 0, total) : total;
+  return (start + end_.product(i, j)) - sums_[i] * means_[j];
+}
+
+Tensor Moments::squares(size_t i) const {
+  const Tensor total = product(i, i);
+  return where(total < 0, 0, total);
 }
 
 Tensor Moments::deviation(size_t i) const { return end_.differences[i] - means_[i]; }

@@ -1,6 +1,7 @@
 // Makes the groups of FusionGroups.cpp visible as diptych.fusion operations.
 #include "passes/FusionGroups.h"
 #include "passes/Passes.h"
+#include "passes/TurnScans.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -76,6 +77,8 @@ static void fuse(Block& block, const FusionOptions& options) {
       for (Region& region : op.getRegions())
         fuse(region.front(), options);
   splitReductions(block);
+  if (options.scans)
+    turnScans(block, options);
   for (auto& group : groupOperators(block, options))
     build(*group);
 }

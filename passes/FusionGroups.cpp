@@ -146,7 +146,8 @@ private:
     start(op, shapeOf(op->getResult(0)), false);
   }
 
-  // Reads at most one array of the result's size, so recomputing it reads no more than loading it.
+  // Reads at most one array of the result's size that a group does not read anyway, so recomputing
+  // it reads no more than loading it.
   bool isCheap(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
     if (info(*ir::opCodeOf(op)).cost > kCheap)
       return false;
@@ -154,15 +155,21 @@ private:
       return true;
     if (users.size() > kMaxCopies)
       return false;
-    int large = 0;
-    for (Value operand : op->getOperands()) {
-      Operation* source = operand.getDefiningOp();
-      std::optional<OpCode> code = source ? ir::opCodeOf(source) : std::nullopt;
-      const bool small =
-          code && (info(*code).family == Family::Creation || *code == OpCode::Broadcast);
-      large += !small;
-    }
-    return large <= 1;
+    return llvm::all_of(users, [&](FusionGroup* group) {
+      return llvm::count_if(op->getOperands(), [&](Value operand) {
+               return isLarge(operand) && !reads(*group, operand);
+             }) <= 1;
+    });
+  }
+  static bool isLarge(Value operand) {
+    Operation* source = operand.getDefiningOp();
+    std::optional<OpCode> code = source ? ir::opCodeOf(source) : std::nullopt;
+    return !code || (info(*code).family != Family::Creation && *code != OpCode::Broadcast);
+  }
+  static bool reads(const FusionGroup& group, Value value) {
+    return llvm::any_of(value.getUsers(), [&](Operation* user) {
+      return group.members.contains(user) && roleOf(user) != Role::IndexMap;
+    });
   }
 
   // Costs more than a load, and would be computed again and again: it varies along the innermost
