@@ -137,6 +137,12 @@ Value KernelBuilder::min(Value x, Value y) {
   return arith::MinSIOp::create(builder_, loc_, x, y);
 }
 
+Value KernelBuilder::max(Value x, Value y) { return arith::MaxSIOp::create(builder_, loc_, x, y); }
+
+Value KernelBuilder::quotient(Value x, int64_t divisor) {
+  return arith::DivUIOp::create(builder_, loc_, x, i64(divisor));
+}
+
 Value KernelBuilder::less(Value x, Value y) {
   return arith::CmpIOp::create(builder_, loc_, arith::CmpIPredicate::slt, x, y);
 }

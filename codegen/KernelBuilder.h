@@ -36,6 +36,9 @@ public:
   mlir::Value sub(mlir::Value x, mlir::Value y);
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value min(mlir::Value x, mlir::Value y);
+  mlir::Value max(mlir::Value x, mlir::Value y);
+  /// Of a number that is not negative.
+  mlir::Value quotient(mlir::Value x, int64_t divisor);
   mlir::Value less(mlir::Value x, mlir::Value y);
   mlir::Value notLess(mlir::Value x, mlir::Value y);
   /// x rounded down to a multiple of a power of two.

@@ -84,6 +84,8 @@ public:
     number(nest.lanes);
     if (nest.tiles)
       text += "tiles ";
+    if (nest.columns > 0)
+      text += "columns ", number(nest.columns);
     number(nest.maskRegisters);
   }
   void operator()(const ArgSpec& spec) {

@@ -91,6 +91,9 @@ struct NestSpec {
   int lanes = 1;
   bool tiles = false;         // columns are folded in tiles, where sizes do not tell
   bool maskRegisters = false; // whether masks have registers of their own
+  /// Not 0: the second loop is over pieces of so many columns, the vector loop over those of one,
+  /// of which the last may have fewer; the range is that of both outer loops.
+  int64_t columns = 0;
 
   /// Operations of its lines for one element, by the operators' table.
   int cost() const;

@@ -95,9 +95,24 @@ void NestEmitter::body(int depth) {
     emitStores();
 }
 
+std::pair<Value, Value> NestEmitter::boundsOf(int depth) {
+  const Size& extent = spec_.extents[depth];
+  if (spec_.columns == 0 || (depth > 1 && depth != spec_.vectorLoop))
+    return depth == 0 ? std::pair(k_.lo(), k_.hi()) : std::pair(k_.i64(0), k_.size(extent));
+  if (depth == spec_.vectorLoop) {
+    Value before = k_.mul(index_[1], k_.size(extent));
+    return {k_.i64(0), k_.min(k_.size(extent), k_.sub(k_.i64(spec_.columns), before))};
+  }
+  const int64_t pieces = spec_.extents[1].value;
+  Value each = k_.i64(pieces);
+  if (depth == 0)
+    return {k_.quotient(k_.lo(), pieces), k_.quotient(k_.add(k_.hi(), k_.i64(pieces - 1)), pieces)};
+  Value before = k_.mul(index_[0], each);
+  return {k_.max(k_.sub(k_.lo(), before), k_.i64(0)), k_.min(k_.sub(k_.hi(), before), each)};
+}
+
 void NestEmitter::forEach(int depth, function_ref<void()> inner) {
-  Value from = depth == 0 ? k_.lo() : k_.i64(0);
-  Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
+  const auto [from, to] = boundsOf(depth);
   auto run = [&](Value i) {
     index_[depth] = i;
     inner();

@@ -33,6 +33,7 @@ private:
 
   void level(int depth);
   void body(int depth);
+  std::pair<mlir::Value, mlir::Value> boundsOf(int depth);
   void forEach(int depth, llvm::function_ref<void()> inner);
   void forEachTurned(int depth);
   void turnedTile(mlir::Value row, mlir::Value column);

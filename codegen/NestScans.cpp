@@ -92,10 +92,10 @@ void NestEmitter::strips(int depth) {
     each.memory = k_.stackSlots(each.dtype, spec_.lanes, static_cast<int>(vectors));
   const int64_t columns = vectors * spec_.lanes;
   const Size& extent = spec_.extents[depth];
+  const auto [from, end] = boundsOf(depth);
   if (depth > 0 && !extent.isDynamic() && extent.value <= columns)
-    return strip(carried, depth, k_.i64(0), k_.i64(extent.value));
-  Value from = depth == 0 ? k_.lo() : k_.i64(0);
-  Value to = depth == 0 ? k_.hi() : k_.size(extent);
+    return strip(carried, depth, from, end);
+  Value to = end;
   k_.loop(from, to, columns, [&](Value first) {
     strip(carried, depth, first, k_.min(k_.add(first, k_.i64(columns)), to));
   });

@@ -5,6 +5,25 @@ namespace diptych::codegen {
 
 namespace {
 
+// Pieces of columns are rows where they lie in memory as such.
+RowLoops loopsOfPieces(RowLoops loops) {
+  const int64_t pieces = loops.extents[1];
+  loops.extents[1] *= loops.extents[0];
+  loops.extents.erase(loops.extents.begin());
+  auto made = std::make_shared<std::vector<Access>>();
+  for (auto& [access, written] : loops.accesses)
+    made->push_back(*access);
+  for (size_t i = 0; i < made->size(); ++i) {
+    std::vector<Size>& strides = (*made)[i].strides;
+    if (strides[0].value != pieces * strides[1].value)
+      strides[1] = 0;
+    strides.erase(strides.begin());
+    loops.accesses[i].first = &(*made)[i];
+  }
+  loops.made = std::move(made);
+  return loops;
+}
+
 RowLoops loopsOf(const NestSpec& nest) {
   RowLoops loops;
   for (const Size& extent : nest.extents)
@@ -16,7 +35,7 @@ RowLoops loopsOf(const NestSpec& nest) {
     loops.accesses.push_back({&store.to, true});
   for (const Fold& fold : nest.folds)
     loops.accesses.push_back({&fold.to, true});
-  return loops;
+  return nest.columns > 0 ? loopsOfPieces(std::move(loops)) : loops;
 }
 
 RowLoops loopsOf(const ArgSpec& spec) {

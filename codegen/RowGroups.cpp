@@ -2,6 +2,7 @@
 #include "codegen/RowGroups.h"
 
 #include "codegen/NestEmitter.h"
+#include "codegen/RowColumns.h"
 #include "codegen/RowWalk.h"
 
 #include <algorithm>
@@ -13,7 +14,11 @@ namespace {
 // Below this traffic everything is in cache anyway.
 constexpr double kWorthwhile = 512 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
-constexpr double kLargestRow = 3 << 20;
+constexpr double kLargestRow = 768 * 1024;
+// So much of a row stays, with what passes by, in a core's own cache.
+constexpr double kLargestPiece = 512 * 1024;
+// A vector of f32 and two of f64; fewer columns would be all edge.
+constexpr int64_t kColumnStep = 16, kLeastColumns = 32;
 // A convolution computes so much of an element that it may come from the last cache, and a row of
 // one uses arrays in turn.
 constexpr double kLargestImage = 1280 * 1024;
@@ -26,7 +31,9 @@ constexpr int kHeavy = 16;
 
 class RowGrouping : public RowWalk {
 public:
-  explicit RowGrouping(Schedule& schedule) : RowWalk(schedule), schedule_(schedule) {}
+  /// `cuts`: whether columns of large rows may be cut.
+  RowGrouping(Schedule& schedule, bool cuts)
+      : RowWalk(schedule), schedule_(schedule), cuts_(cuts) {}
 
   void group() {
     run();
@@ -119,15 +126,36 @@ private:
   double gainOf(const RowCandidate& found) const override {
     const Traffic traffic = trafficOf(found);
     const bool convolves = llvm::any_of(found.members, [&](size_t i) { return isConvolution(i); });
-    const bool good =
-        traffic.saved >= kWorthwhile && traffic.row <= (convolves ? kLargestImage : kLargestRow);
+    const bool fits = traffic.row <= (convolves ? kLargestImage : kLargestRow);
+    const bool good = traffic.saved >= kWorthwhile && (fits || pieceOf(found, traffic).width > 0);
     return good && keepsTiles(found, traffic) ? traffic.saved : 0;
+  }
+
+  /// Of the columns of a row, so many that they stay in cache; none where rows do as they are.
+  struct Piece {
+    int64_t columns = 0, width = 0;
+  };
+  Piece pieceOf(const RowCandidate& found, const Traffic& traffic) const {
+    if (!cuts_ || traffic.row <= kLargestPiece)
+      return {};
+    const int64_t columns = columnsOf(schedule_, found.members, found.rows);
+    const auto most =
+        static_cast<int64_t>(kLargestPiece / traffic.row * static_cast<double>(columns));
+    const int64_t count = (columns + most) / std::max<int64_t>(1, most);
+    const int64_t each = (columns + count - 1) / std::max<int64_t>(1, count);
+    const int64_t width = (each + kColumnStep - 1) / kColumnStep * kColumnStep;
+    return width < kLeastColumns || width >= columns ? Piece() : Piece{columns, width};
   }
 
   void alone(size_t i) override { order_.push_back(i); }
 
   void together(const RowCandidate& found) override {
-    schedule_.rowGroups.push_back(describe(found));
+    const Traffic traffic = trafficOf(found);
+    const Piece piece = pieceOf(found, traffic);
+    const int64_t rows = piece.width == 0 ? found.rows
+                                          : cutColumns(schedule_, found.members, found.rows,
+                                                       piece.columns, piece.width);
+    schedule_.rowGroups.push_back(describe(found, rows));
     order_.insert(order_.end(), found.members.begin(), found.members.end());
   }
 
@@ -168,14 +196,14 @@ private:
     return product->rangeOverV ? 2 * product->lanes : product->rows;
   }
 
-  runtime::RowGroup describe(const RowCandidate& found) const {
+  runtime::RowGroup describe(const RowCandidate& found, int64_t rows) const {
     runtime::RowGroup group;
     group.first = order_.size();
     group.count = found.members.size();
-    group.rows = found.rows;
-    group.grain = found.rows;
+    group.rows = rows;
+    group.grain = rows;
     for (size_t i : found.members) {
-      const int64_t each = call(i).range / found.rows;
+      const int64_t each = call(i).range / rows;
       group.grain = std::min(group.grain, (call(i).grain + each - 1) / each);
     }
     group.chunk = chunkOf(trafficOf(found));
@@ -183,12 +211,13 @@ private:
   }
 
   Schedule& schedule_;
+  bool cuts_;
   std::vector<size_t> order_;
 };
 
 } // namespace
 
-void groupRows(Schedule& schedule) { RowGrouping(schedule).group(); }
+void groupRows(Schedule& schedule) { RowGrouping(schedule, /*cuts=*/true).group(); }
 
 static bool isHeavy(const Line& line) {
   auto* apply = std::get_if<Line::Apply>(&line.what);
@@ -198,7 +227,7 @@ static bool isHeavy(const Line& line) {
 // The load of rows of `buffer` by vectors of a call that has time for it.
 static Access* loadAhead(ScheduledCall& call, int buffer) {
   auto* nest = std::get_if<NestSpec>(&call.kernel.what);
-  if (!nest || nest->vectorLoop <= 0 || llvm::none_of(nest->lines, isHeavy))
+  if (!nest || nest->columns > 0 || nest->vectorLoop <= 0 || llvm::none_of(nest->lines, isHeavy))
     return nullptr;
   for (Line& line : nest->lines)
     if (auto* load = std::get_if<Line::Load>(&line.what);
@@ -237,7 +266,7 @@ void readAhead(Schedule& schedule) {
 }
 
 std::vector<size_t> orderByRows(Schedule& schedule) {
-  RowGrouping grouping(schedule);
+  RowGrouping grouping(schedule, /*cuts=*/false); // pieces would be of one size alone
   grouping.group();
   return grouping.order();
 }

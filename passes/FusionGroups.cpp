@@ -155,10 +155,13 @@ private:
       return true;
     if (users.size() > kMaxCopies)
       return false;
+    // One would compute it to store it.
+    const auto storing =
+        llvm::find_if(users, [&](FusionGroup* group) { return canStore(*group, op); });
     return llvm::all_of(users, [&](FusionGroup* group) {
-      return llvm::count_if(op->getOperands(), [&](Value operand) {
-               return isLarge(operand) && !reads(*group, operand);
-             }) <= 1;
+      const auto isNew = [&](Value operand) { return isLarge(operand) && !reads(*group, operand); };
+      return (storing != users.end() && group == *storing) ||
+             llvm::count_if(op->getOperands(), isNew) <= 1;
     });
   }
   static bool isLarge(Value operand) {
