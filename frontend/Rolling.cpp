@@ -43,8 +43,7 @@ Tensor unbiased(const Series& series, const Tensor& count, const Tensor& product
 Tensor rolling_count(const Arg& x, int64_t window, int64_t axis) {
   return located(x.where(), [&] {
     const Series series("rolling_count", x, window, axis, {.min_periods = 0});
-    const Blocks blocks = blocksOf(series);
-    return blocks.joined(blocks.counts(series.x).astype(series.dtype));
+    return series.counts().astype(series.dtype);
   });
 }
 

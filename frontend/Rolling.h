@@ -8,9 +8,14 @@
 
 namespace diptych::detail {
 
+/// Whether elements are there: those that are not NaN.
+inline Tensor isThere(const Tensor& x) { return x == x; }
+
 /// An operand of a rolling function.
 struct Series {
   Series(const char* op, const Arg& x, int64_t window, int64_t axis, const RollingOptions& options);
+  /// How many elements of each window are there, as integers.
+  Tensor counts() const;
   /// NaN where fewer elements are there than asked for, or than the statistic needs.
   Tensor enough(const Tensor& count, const Tensor& result, int64_t needed = 0) const;
 
@@ -43,7 +48,6 @@ public:
     Tensor count, total;
   };
   Sums sums(const Tensor& x) const;
-  Tensor counts(const Tensor& x) const;
 
 private:
   Tensor cut(const Tensor& x, int64_t before) const;
@@ -53,9 +57,6 @@ private:
   int64_t axis_, n_, window_, count_;
   bool isLast_;
 };
-
-/// Whether elements are there: those that are not NaN.
-inline Tensor isThere(const Tensor& x) { return x == x; }
 
 /// Sums of squares and products of several series about their means, over windows of the elements
 /// that are there in all of them.

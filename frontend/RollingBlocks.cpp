@@ -22,9 +22,17 @@ Series::Series(const char* op, const Arg& arg, int64_t size, int64_t given,
   x = x.astype(DType::f64);
 }
 
+// Sums of integers are exact, so what leaves a window may be taken out; where they wrap, so do
+// both.
+Tensor Series::counts() const {
+  const DType exact = window <= std::numeric_limits<int32_t>::max() ? DType::i32 : DType::i64;
+  const Tensor sums = cumsum(isThere(x).astype(exact), axis);
+  return sums - shift(sums, window, axis, 0);
+}
+
 Tensor Series::enough(const Tensor& count, const Tensor& result, int64_t needed) const {
-  const auto limit = static_cast<double>(std::max(least, needed));
-  return where(count >= limit, result, std::numeric_limits<double>::quiet_NaN()).astype(dtype);
+  return where(count >= std::max(least, needed), result, std::numeric_limits<double>::quiet_NaN())
+      .astype(dtype);
 }
 
 //===-- Blocks -------------------------------------------------------------------------------===//
@@ -74,15 +82,11 @@ Tensor Blocks::added(const Tensor& starts, const Tensor& ends) const {
   return forwards(cumsum(starts, within())) + cumsum(ends, within());
 }
 
-static Tensor presence(const Tensor& x) { return isThere(x).astype(DType::f64); }
-static Tensor orZero(const Tensor& x) { return where(isThere(x), x, 0); }
-
 Blocks::Sums Blocks::sums(const Tensor& x) const {
   const Tensor start = starts(x), end = ends(x);
-  return {added(presence(start), presence(end)), added(orZero(start), orZero(end))};
-}
-Tensor Blocks::counts(const Tensor& x) const {
-  return added(presence(starts(x)), presence(ends(x)));
+  const Tensor hasStart = isThere(start), hasEnd = isThere(end);
+  return {added(hasStart.astype(DType::f64), hasEnd.astype(DType::f64)),
+          added(where(hasStart, start, 0), where(hasEnd, end, 0))};
 }
 
 //===-- Moments ------------------------------------------------------------------------------===//

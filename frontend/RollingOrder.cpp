@@ -5,7 +5,6 @@
 
 namespace diptych {
 
-using detail::Blocks;
 using detail::elementsAt;
 using detail::located;
 using detail::misuse;
@@ -14,9 +13,9 @@ using detail::tensorOf;
 
 namespace {
 
-Tensor count(const Series& series) {
-  const Blocks blocks(series.x.shape(), series.axis, series.window);
-  return blocks.joined(blocks.counts(series.x));
+// Of a window that has nothing the result is NaN already.
+Tensor enough(const Series& series, const Tensor& result) {
+  return series.least > 1 ? series.enough(series.counts(), result) : result.astype(series.dtype);
 }
 
 // The order in f32 is that in f64; ranks are halves, exact in f32 up to this many elements.
@@ -37,7 +36,7 @@ Tensor extremum(OpCode code, const char* op, const Arg& x, int64_t window, int64
   return located(x.where(), [&] {
     const Series series(op, x, window, axis, options);
     const Tensor result = elementsAt(series.x, rolled(code, x, series), series.axis);
-    return series.enough(count(series), result, 1);
+    return enough(series, result);
   });
 }
 
@@ -48,7 +47,7 @@ Tensor quantile(const char* op, const Arg& x, double q, int64_t window, int64_t 
     if (!(q >= 0 && q <= 1))
       misuse(op, "0 <= q <= 1", std::to_string(q),
              "q is a share of the elements, not a percentage");
-    const Tensor there = count(series);
+    const Tensor there = series.counts().astype(DType::f64);
     const Tensor place = q * maximum(there - 1, 0);
     const Tensor low = floor(place), weight = place - low;
     const Value both = stack({low.astype(DType::i64), ceil(place).astype(DType::i64)}, -1).value();
@@ -87,9 +86,11 @@ Tensor rolling_argmin(const Arg& x, int64_t window, int64_t axis) {
 Tensor rolling_rank(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
   return located(x.where(), [&] {
     const Series series("rolling_rank", x, window, axis, options);
-    const Tensor there = count(series),
-                 rank = rolled(OpCode::RollingRank, x, series).astype(DType::f64);
-    return series.enough(there, options.pct ? rank / maximum(there, 1) : rank, 1);
+    const Tensor rank = rolled(OpCode::RollingRank, x, series).astype(DType::f64);
+    if (!options.pct)
+      return enough(series, rank);
+    const Tensor there = series.counts().astype(DType::f64);
+    return series.enough(there, rank / maximum(there, 1), 1);
   });
 }
 
