@@ -18,6 +18,13 @@ dt::Tensor deviations(const dt::Tensor& x, int64_t window, int64_t axis) {
 dt::Tensor correlations(const dt::Tensor& x, int64_t window, int64_t axis) {
   return dt::rolling_corr(x, dt::shift(x, 1, axis), window, axis);
 }
+// Weighted, so that all that reaches the windows differs.
+dt::Tensor correlationGradients(const dt::Tensor& x, int64_t window, int64_t axis) {
+  return dt::grad([=](const dt::Tensor& a) {
+    const dt::Tensor each = correlations(a, window, axis);
+    return dt::sum(dt::where(dt::isnan(each), 0.0, each * a));
+  })(x);
+}
 dt::Tensor maxima(const dt::Tensor& x, int64_t window, int64_t axis) {
   return dt::rolling_max(x, window, axis);
 }
@@ -71,6 +78,7 @@ void windows(benchmark::internal::Benchmark* b) {
 ROLLING(sum, sums);
 ROLLING(std, deviations);
 ROLLING(corr, correlations);
+ROLLING(corr_gradient, correlationGradients);
 ROLLING(max, maxima);
 ROLLING(argmax, positions);
 ROLLING(rank, ranks);

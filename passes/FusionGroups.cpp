@@ -146,8 +146,8 @@ private:
     start(op, shapeOf(op->getResult(0)), false);
   }
 
-  // Reads at most one array of the result's size that a group does not read anyway, so recomputing
-  // it reads no more than loading it.
+  // Reads at most one array of the result's size that a kernel does not read anyway, so recomputing
+  // it reads no more than loading it would.
   bool isCheap(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
     if (info(*ir::opCodeOf(op)).cost > kCheap)
       return false;
@@ -155,14 +155,16 @@ private:
       return true;
     if (users.size() > kMaxCopies)
       return false;
-    // One would compute it to store it.
-    const auto storing =
-        llvm::find_if(users, [&](FusionGroup* group) { return canStore(*group, op); });
-    return llvm::all_of(users, [&](FusionGroup* group) {
+    FusionGroup* storing = nullptr; // which would compute it for the others
+    for (FusionGroup* group : users) {
       const auto isNew = [&](Value operand) { return isLarge(operand) && !reads(*group, operand); };
-      return (storing != users.end() && group == *storing) ||
-             llvm::count_if(op->getOperands(), isNew) <= 1;
-    });
+      if (llvm::count_if(op->getOperands(), isNew) <= 1)
+        continue;
+      if (storing || !canStore(*group, op))
+        return false;
+      storing = group;
+    }
+    return true;
   }
   static bool isLarge(Value operand) {
     Operation* source = operand.getDefiningOp();

@@ -64,6 +64,15 @@ TEST(Aot, RowGroupsHaveJitsBits) {
   expectJitBits(value_and_grad(sharpe), market.w, market.X, market.r);
 }
 
+// Rows of blocks so large that their columns are cut.
+TEST(Aot, PiecesOfColumnsHaveJitsBits) {
+  const auto loss = [](const Tensor& x, const Tensor& y) {
+    const Tensor each = rolling_corr(x, y, 20, 0);
+    return sum(where(isnan(each), 0.0, each));
+  };
+  expectJitBits(value_and_grad(loss), randn({110, 701}), randn({110, 701}));
+}
+
 TEST(Aot, DTypesAndLayoutsHaveJitsBits) {
   const Tensor x = randn({33, 17}, DType::f32), y = randn({17, 33});
   expectJitBits(

@@ -36,6 +36,25 @@ func.func @both_ways(%x: tensor<10x64xf64>) -> tensor<10x64xf64> {
   return %n : tensor<10x64xf64>
 }
 
+// What reads a sum from the end goes from the end too, and so joins its kernel. Then the result is
+// turned, not the sum.
+// CHECK-LABEL: @from_the_end
+// CHECK: %[[G:.*]] = diptych.fusion "scan" ({{.*}} = %arg1 : {{.*}} = %arg0 : {{.*}}) -> tensor<10x64xf64> {
+// CHECK-COUNT-2: diptych.reverse
+// CHECK: diptych.cumsum
+// CHECK-NOT: diptych.reverse
+// CHECK: diptych.mul
+// CHECK: diptych.yield
+// CHECK: %[[R:.*]] = diptych.reverse %[[G]]
+// CHECK: return %[[R]]
+func.func @from_the_end(%g: tensor<10x64xf64>, %y: tensor<10x64xf64>) -> tensor<10x64xf64> {
+  %r = diptych.reverse %g {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %s = diptych.cumsum %r {axis = 0 : i64} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %b = diptych.reverse %s {axes = array<i64: 0>} : tensor<10x64xf64> -> tensor<10x64xf64>
+  %m = diptych.mul %b, %y : tensor<10x64xf64>, tensor<10x64xf64> -> tensor<10x64xf64>
+  return %m : tensor<10x64xf64>
+}
+
 // Also where the reader needs it at another place by way of a member.
 // CHECK-LABEL: @read_elsewhere
 // CHECK: %[[S:.*]] = diptych.fusion "scan"

@@ -45,6 +45,30 @@ func.func @recomputes_cheap_value(%x: tensor<4x8xf64>) -> (tensor<4xf64>, tensor
   return %s, %t : tensor<4xf64>, tensor<8xf64>
 }
 
+// What reads two is too where a kernel reads these anyway: no kernel stores it for the other.
+// CHECK-LABEL: @recomputes_what_reads_nothing_more
+// CHECK: diptych.fusion "reduction" ({{.*}} = %arg0 : {{.*}} = %arg1 : {{.*}}) -> tensor<{{[48]}}xf64>
+// CHECK: diptych.fusion "reduction" ({{.*}} = %arg0 : {{.*}} = %arg1 : {{.*}}) -> tensor<{{[48]}}xf64>
+func.func @recomputes_what_reads_nothing_more(%x: tensor<4x8xf64>, %y: tensor<4x8xf64>) -> (tensor<4xf64>, tensor<8xf64>) {
+  %a = diptych.mul %x, %y : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  %d = diptych.sub %x, %y : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  %b = diptych.mul %a, %d : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %t = diptych.sum %b {axes = array<i64: 0>} : tensor<4x8xf64> -> tensor<8xf64>
+  return %s, %t : tensor<4xf64>, tensor<8xf64>
+}
+
+// Else one stores it.
+// CHECK-LABEL: @stores_what_reads_more
+// CHECK: %[[F:.*]]:2 = diptych.fusion "reduction" ({{.*}} = %arg0 : {{.*}} = %arg1 :
+// CHECK: diptych.fusion "reduction" ({{.*}} = %[[F]]#0 :
+func.func @stores_what_reads_more(%x: tensor<4x8xf64>, %y: tensor<4x8xf64>) -> (tensor<4xf64>, tensor<8xf64>) {
+  %a = diptych.mul %x, %y : tensor<4x8xf64>, tensor<4x8xf64> -> tensor<4x8xf64>
+  %s = diptych.sum %a {axes = array<i64: 1>} : tensor<4x8xf64> -> tensor<4xf64>
+  %t = diptych.sum %a {axes = array<i64: 0>} : tensor<4x8xf64> -> tensor<8xf64>
+  return %s, %t : tensor<4xf64>, tensor<8xf64>
+}
+
 // A value used twice inside one kernel is computed once.
 // CHECK-LABEL: @diamond
 // CHECK: diptych.fusion "pointwise"

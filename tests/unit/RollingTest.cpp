@@ -117,6 +117,7 @@ TEST(RollingMoments, AxesDtypesAndEmptyAxes) {
   EXPECT_EQ(dt::rolling_slope(dt::zeros({2, 0}), 3, 1).type().str(), "f64[2,0]");
   EXPECT_THAT(numbers(dt::rolling_count(dt::tensor({kNaN, 1.0, 2.0, kNaN}), 2, 0)),
               ElementsAre(0, 1, 2, 1));
+  EXPECT_THAT(numbers(dt::rolling_count(dt::tensor({kNaN, 1.0, 2.0}), 5, 0)), ElementsAre(0, 1, 2));
 }
 
 //===-- Derivatives --------------------------------------------------------------------------===//

@@ -1,6 +1,7 @@
 // Calls that run together row by row: which do, which must not, and that no bit depends on it.
 // Late numbers taken out of sums over rows: the same derivatives to rounding.
 #include "tests/unit/SameBits.h"
+#include "tests/unit/Threads.h"
 
 #include "frontend/JitPipeline.h"
 #include "frontend/Trace.h"
@@ -118,6 +119,63 @@ TEST(RowGroups, WhatSharesNoRowsBeginsLate) {
   const auto& group = schedule.rowGroups[0];
   EXPECT_GE(fill - schedule.calls.begin(), static_cast<ptrdiff_t>(group.first + group.count));
   expectEagerBits(f, dt::randn({T, N}));
+}
+
+//===-- Columns ------------------------------------------------------------------------------===//
+
+// Sum of the correlations of x and of what was a day before, where there are any.
+dt::Tensor correlations(const dt::Tensor& x, int64_t window, int64_t axis) {
+  const auto each = dt::rolling_corr(x, dt::shift(x, 1, axis), window, axis, {.min_periods = 5});
+  return dt::sum(dt::where(dt::isnan(each), 0.0, each));
+}
+
+// Pieces of columns of groups whose rows are cut, as groups have rows.
+std::vector<int64_t> piecesOf(const Schedule& schedule) {
+  std::vector<int64_t> pieces;
+  for (const auto& group : schedule.rowGroups)
+    if (auto* nest = std::get_if<dt::codegen::NestSpec>(&schedule.calls[group.first].kernel.what);
+        nest && nest->columns > 0) {
+      EXPECT_EQ(group.rows % nest->extents[1].value, 0);
+      EXPECT_EQ((nest->columns - 1) / nest->extents[nest->vectorLoop].value + 1,
+                nest->extents[1].value);
+      pieces.push_back(nest->extents[1].value);
+    }
+  return pieces;
+}
+
+// Whole blocks and a last one that is shorter, a last piece of a few columns, batches and axes.
+TEST(RowGroups, LargeRowsAreCutIntoColumns) {
+  struct Case {
+    dt::Shape shape;
+    int64_t window, axis;
+  };
+  for (const Case& each :
+       {Case{{200, 700}, 20, 0}, Case{{190, 613}, 30, 0}, Case{{3, 80, 401}, 40, 1}}) {
+    const Model value = [&](const dt::Tensor& x) {
+      return correlations(x, each.window, each.axis);
+    };
+    EXPECT_THAT(piecesOf(scheduleOf(dt::grad(value), each.shape, dt::Numerics::strict)),
+                testing::Contains(testing::Gt(1)));
+    const auto x = dt::randn(each.shape);
+    const auto holes = dt::where(x > 2, std::numeric_limits<double>::quiet_NaN(), x);
+    for (const int threads : {1, 2}) {
+      const Threads pool(threads);
+      expectEagerBits(value, holes);
+      expectEagerBits(dt::grad(value), holes);
+    }
+  }
+}
+
+// What one column gives another reads in the same row.
+TEST(RowGroups, ColumnsThatMeetAreNotCut) {
+  const Model f = [](const dt::Tensor& x) {
+    dt::Tensor y = x;
+    for (int i = 0; i < 6; ++i)
+      y = dt::cumsum(dt::flip(y, 2) * x, 1) * dt::flip(dt::cumsum(y, 1), 1);
+    return y;
+  };
+  EXPECT_THAT(piecesOf(scheduleOf(f, {20, 30, 900}, dt::Numerics::strict)), testing::IsEmpty());
+  expectEagerBits(f, dt::randn({20, 30, 900}));
 }
 
 // What mixes rows splits groups: every row must be there before the next step reads it.
