@@ -11,7 +11,8 @@ int turnedLoad(const NestSpec& spec) {
   constexpr size_t kShort = 6;
   constexpr int64_t kRegister = 64;
   const int last = static_cast<int>(spec.extents.size()) - 1;
-  if (last < 1 || spec.columns > 0 || !spec.folds.empty() || spec.vectorLoop != last || spec.lines.size() > kShort)
+  if (last < 1 || spec.columns > 0 || !spec.folds.empty() || spec.vectorLoop != last ||
+      spec.lines.size() > kShort)
     return -1;
   for (int loop : {last - 1, last})
     if (spec.extents[loop].isDynamic() || spec.extents[loop].value < spec.lanes)
