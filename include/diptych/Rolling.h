@@ -6,8 +6,8 @@
 // Neighbouring windows share their work, and nothing is ever taken out of a sum: the axis is cut
 // into blocks of the window's size, and a window is the end of one block and the beginning of the
 // next, each a sum in order (from the cut outwards), the end added first. Squares and products are
-// taken about an element of the window (the first of the beginning, the last of the end), so a
-// large mean costs no digits: a variance of n elements is wrong by n roundings of it, roughly.
+// taken about an element of the window (the first behind the cut), so a large mean costs no digits:
+// a variance of n elements is wrong by n roundings of it, roughly.
 #pragma once
 
 #include <diptych/Ops.h>
