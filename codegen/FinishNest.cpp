@@ -1,5 +1,6 @@
 // The last decisions about a nest: fewer loops, the vector loop, the number of lanes.
 #include "codegen/FusionLowering.h"
+#include "codegen/NestAccesses.h"
 #include "codegen/NestEmitter.h"
 
 #include <algorithm>
@@ -13,23 +14,6 @@ constexpr size_t kShortBody = 6;
 constexpr int kCheapBody = 16; // operations; beyond it arithmetic is what takes time
 constexpr int kColumnVectors = 4;
 constexpr int kFoldLanes = 16; // partials of the canonical order
-
-void forEachAccess(NestSpec& nest, auto visit) {
-  for (Line& line : nest.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      visit(load->from);
-  for (Store& store : nest.stores)
-    visit(store.to);
-  for (Fold& fold : nest.folds)
-    visit(fold.to);
-}
-
-bool isIndexed(const NestSpec& nest, int loop) {
-  return std::any_of(nest.lines.begin(), nest.lines.end(), [&](const Line& line) {
-    auto* index = std::get_if<Line::Index>(&line.what);
-    return index && index->loop == loop;
-  });
-}
 
 void eraseLoop(NestSpec& nest, int loop) {
   nest.extents.erase(nest.extents.begin() + loop);

@@ -2,27 +2,14 @@
 // columns joins that over rows.
 #include "codegen/RowColumns.h"
 
+#include "codegen/NestAccesses.h"
+
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 
 namespace diptych::codegen {
 
 namespace {
-
-void forEachAccess(NestSpec& nest, llvm::function_ref<void(Access&)> visit) {
-  for (Line& line : nest.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      visit(load->from);
-  for (Store& store : nest.stores)
-    visit(store.to);
-}
-
-bool isIndexed(const NestSpec& nest, int loop) {
-  return llvm::any_of(nest.lines, [&](const Line& line) {
-    auto* index = std::get_if<Line::Index>(&line.what);
-    return index && index->loop == loop;
-  });
-}
 
 /// A loop inside `loop`, of `extent` steps; strides of both as `split` says of the old one.
 void insertInside(NestSpec& nest, int loop, int64_t extent,

@@ -15,7 +15,7 @@ namespace {
 constexpr double kWorthwhile = 512 * 1024;
 // A row that is larger leaves the cache before the next call sees it.
 constexpr double kLargestRow = 768 * 1024;
-// So much of a row stays, with what passes by, in a core's own cache.
+// Then pieces of its columns are no larger than this.
 constexpr double kLargestPiece = 512 * 1024;
 // A vector of f32 and two of f64; fewer columns would be all edge.
 constexpr int64_t kColumnStep = 16, kLeastColumns = 32;
@@ -136,7 +136,7 @@ private:
     int64_t columns = 0, width = 0;
   };
   Piece pieceOf(const RowCandidate& found, const Traffic& traffic) const {
-    if (!cuts_ || traffic.row <= kLargestPiece)
+    if (!cuts_ || traffic.row <= kLargestRow)
       return {};
     const int64_t columns = columnsOf(schedule_, found.members, found.rows);
     const auto most =
