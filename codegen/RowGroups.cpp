@@ -141,10 +141,10 @@ private:
     const int64_t columns = columnsOf(schedule_, found.members, found.rows);
     const auto most =
         static_cast<int64_t>(kLargestPiece / traffic.row * static_cast<double>(columns));
-    const int64_t count = (columns + most) / std::max<int64_t>(1, most);
+    const int64_t least = std::max(most, kLeastColumns), count = (columns + least - 1) / least;
     const int64_t each = (columns + count - 1) / std::max<int64_t>(1, count);
     const int64_t width = (each + kColumnStep - 1) / kColumnStep * kColumnStep;
-    return width < kLeastColumns || width >= columns ? Piece() : Piece{columns, width};
+    return width < columns ? Piece{columns, width} : Piece();
   }
 
   void alone(size_t i) override { order_.push_back(i); }
