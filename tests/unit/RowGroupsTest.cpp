@@ -149,8 +149,8 @@ TEST(RowGroups, LargeRowsAreCutIntoColumns) {
     dt::Shape shape;
     int64_t window, axis;
   };
-  for (const Case& each :
-       {Case{{200, 700}, 20, 0}, Case{{190, 613}, 30, 0}, Case{{3, 80, 401}, 40, 1}}) {
+  for (const Case& each : {Case{{200, 700}, 20, 0}, Case{{190, 613}, 30, 0},
+                           Case{{360, 330}, 120, 0}, Case{{3, 80, 401}, 40, 1}}) {
     const Model value = [&](const dt::Tensor& x) {
       return correlations(x, each.window, each.axis);
     };
