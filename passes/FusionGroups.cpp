@@ -146,8 +146,8 @@ private:
     start(op, shapeOf(op->getResult(0)), false);
   }
 
-  // Light, and what its kernels would read for it is less than what one reads, stores and the
-  // others load.
+  // Light, and reads at most one array of the result's size that a kernel does not read anyway, so
+  // recomputing it reads no more than loading it. One kernel would compute it for the others.
   bool isCheap(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
     if (info(*ir::opCodeOf(op)).cost > kCheap)
       return false;
@@ -157,29 +157,24 @@ private:
       return false;
     if (llvm::count_if(op->getOperands(), isLarge) <= 1)
       return true;
-    int64_t again = 0, once = INT64_MAX;
+    if (isNarrower(op))
+      return false;
+    FusionGroup* storing = nullptr;
     for (FusionGroup* group : users) {
-      const int64_t bytes = bytesReadFor(op, group);
-      again += bytes;
-      if (canStore(*group, op))
-        once = std::min(once, bytes);
+      const auto isNew = [&](Value operand) { return isLarge(operand) && !reads(*group, operand); };
+      if (llvm::count_if(op->getOperands(), isNew) <= 1)
+        continue;
+      if (storing || !canStore(*group, op))
+        return false;
+      storing = group;
     }
-    const int64_t result = elementBytes(op->getResult(0));
-    if (once == INT64_MAX) // a kernel of its own
-      once = bytesReadFor(op, nullptr) + result;
-    return again < once + static_cast<int64_t>(users.size()) * result;
+    return true;
   }
-  static int64_t elementBytes(Value value) {
-    return sizeOf(ir::tensorTypeOf(value.getType()).dtype);
-  }
-  // For an element, beside what the group reads anyway.
-  static int64_t bytesReadFor(Operation* op, const FusionGroup* group) {
-    const llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end());
-    int64_t bytes = 0;
-    for (Value operand : operands)
-      if (isLarge(operand) && (!group || !reads(*group, operand)))
-        bytes += elementBytes(operand);
-    return bytes;
+  // Than an operand, as what compares numbers: to load it costs less than that.
+  static bool isNarrower(Operation* op) {
+    const auto bytes = [](Value value) { return sizeOf(ir::tensorTypeOf(value.getType()).dtype); };
+    return llvm::any_of(op->getOperands(),
+                        [&](Value operand) { return bytes(operand) > bytes(op->getResult(0)); });
   }
   static bool isLarge(Value operand) {
     Operation* source = operand.getDefiningOp();
