@@ -65,12 +65,30 @@ int threadsByDefault() {
 
 } // namespace
 
+// Each piece is half of a thread's share of what is left, so that threads end together however
+// unequal they or the pieces are; but none is so small that to begin it costs more than that wins.
 struct ThreadPool::Region {
+  static constexpr int64_t kMostPieces = 32; // of a thread
+
   RangeFunction fn;
-  int64_t n, piece;
+  int64_t n, grain, threads;
+  int64_t least = wholeGrains(n / (kMostPieces * threads));
   std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error{};
+
+  int64_t wholeGrains(int64_t count) const { return std::max(grain, count / grain * grain); }
+
+  /// The next piece begins at `lo`; false where none is left.
+  bool take(int64_t& lo, int64_t& hi) {
+    lo = next.load(std::memory_order_relaxed);
+    do {
+      if (lo >= n)
+        return false;
+      hi = std::min(n, lo + std::max(least, wholeGrains((n - lo) / (2 * threads))));
+    } while (!next.compare_exchange_weak(lo, hi, std::memory_order_relaxed));
+    return true;
+  }
 };
 
 ThreadPool& ThreadPool::global() {
@@ -120,12 +138,9 @@ void ThreadPool::stop() {
 
 void ThreadPool::run(Region& region) {
   insideRegion = true;
-  for (;;) {
-    const int64_t lo = region.next.fetch_add(region.piece, std::memory_order_relaxed);
-    if (lo >= region.n)
-      break;
+  for (int64_t lo, hi; region.take(lo, hi);) {
     try {
-      region.fn(lo, std::min(region.n, lo + region.piece));
+      region.fn(lo, hi);
     } catch (...) {
       if (!region.failed.exchange(true))
         region.error = std::current_exception();
@@ -171,13 +186,12 @@ void ThreadPool::parallelFor(int64_t n, int64_t grain, RangeFunction fn) {
     return fn(0, n);
   if (static_cast<int64_t>(workers_.size()) + 1 < threads)
     start();
-  // Four pieces a thread: a thread that is held up leaves its share to the others.
-  Region region{fn, n, std::max(grain, (n + 4 * threads - 1) / (4 * threads))};
+  Region region{fn, n, grain, threads};
   region_ = &region;
   gate_.store(kOpen, std::memory_order_release);
   wake_.fetch_add(1);
   if (sleeping_.load() > 0)
-    wakeUp(wake_, static_cast<int>(std::min<int64_t>(threads, (n - 1) / region.piece)));
+    wakeUp(wake_, static_cast<int>(std::min<int64_t>(threads, (n - 1) / grain)));
   run(region);
   uint32_t gate = gate_.fetch_and(~kOpen) & ~kOpen;
   for (int spin = 0; gate && spin < kSpins; ++spin) {

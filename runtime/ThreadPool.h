@@ -43,9 +43,9 @@ public:
   /// Throws Error where n < 1, or inside a parallel region.
   void setThreads(int n);
 
-  /// fn over [0,n) in disjoint pieces of at least `grain` (but the last); the calling thread takes
-  /// part. Runs as one piece inside another region, or while another thread has the pool. The first
-  /// exception of a piece is thrown here; pieces not yet begun are dropped then.
+  /// fn over [0,n) in disjoint pieces, each a multiple of `grain` (but the last); the calling
+  /// thread takes part. Runs as one piece inside another region, or while another thread has the
+  /// pool. The first exception of a piece is thrown here; pieces not yet begun are dropped then.
   void parallelFor(int64_t n, int64_t grain, RangeFunction fn);
 
   /// Whether this thread is inside a region.

@@ -6,9 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <mutex>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 using namespace diptych;
 using namespace diptych::runtime;
@@ -33,6 +37,28 @@ TEST(ThreadPool, CoversEveryIndexOnce) {
       for (int64_t grain : {1, 3, 64, 5000})
         expectEachOnce(pool, n, grain);
   }
+}
+
+// Threads would wait for each other at the end of equal pieces: these are whole grains, and become
+// smaller.
+TEST(ThreadPool, PiecesAreWholeGrainsAndEndSmall) {
+  constexpr int64_t kThreads = 2, kGrain = 12, kCount = 1003;
+  ThreadPool pool(kThreads);
+  std::mutex mutex;
+  std::vector<std::pair<int64_t, int64_t>> pieces;
+  pool.parallelFor(kCount, kGrain, [&](int64_t lo, int64_t hi) {
+    std::lock_guard lock(mutex);
+    pieces.emplace_back(lo, hi);
+  });
+  std::sort(pieces.begin(), pieces.end());
+  EXPECT_LE(pieces.front().second, kCount / kThreads);
+  EXPECT_LE(pieces.size(), 12 * kThreads);
+  for (auto [lo, hi] : pieces) {
+    EXPECT_EQ(lo % kGrain, 0);
+    EXPECT_TRUE(hi == kCount || hi % kGrain == 0);
+  }
+  const auto last = pieces.rbegin()[1];
+  EXPECT_LE(last.second - last.first, kCount / 32);
 }
 
 TEST(ThreadPool, RunsManySmallRegions) {
