@@ -146,7 +146,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   spec.way = sweeps ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
   const bool narrow = variant == kNarrow;
   spec.turned = turnedBy(variant);
-  const bool one = spec.turned != Turned::bySeveral;
+  const bool one = isForOne(spec.turned);
   if (spec.pack || sweeps || narrow || one)
     variant = variant == kPackedColumns || narrow || one ? kColumns : kRows;
   spec.dtype = dtype;
@@ -166,9 +166,11 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
       {0, narrow ? unit : Size::param(6), variant == kStrided || narrow ? Size::param(7) : unit, 0},
       0};
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  // Of tiles that turn V: registers hold some steps of it too.
   const bool turns = narrow || (variant == kColumns && !spec.pack && dtype == DType::f32);
-  spec.rows = one ? 1 : vectorRegisters(vectorBytes) == 16 ? 4 : turns ? 8 : 12;
+  spec.rows = one                                  ? 1
+              : vectorRegisters(vectorBytes) == 16 ? 4
+              : turns                              ? kEagerRowsTurning
+                                                   : kEagerRows;
   return {spec};
 }
 

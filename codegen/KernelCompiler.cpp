@@ -139,7 +139,7 @@ KernelCompiler& KernelCompiler::native() {
   return *compiler;
 }
 
-int KernelCompiler::vectorBytes() const { return state_->target.vectorBytes(); }
+const Target& KernelCompiler::target() const { return state_->target; }
 
 namespace {
 

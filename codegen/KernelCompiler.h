@@ -17,6 +17,8 @@ struct KernelTimes {
   int64_t compiled = 0, reused = 0, loaded = 0, objectBytes = 0;
 };
 
+class Target;
+
 class KernelCompiler {
 public:
   /// The compiler for this machine's CPU, made at first use.
@@ -27,7 +29,7 @@ public:
   /// kept on disk (ObjectCache) and looked for there first.
   std::vector<runtime::KernelFn> compile(std::span<const KernelSpec* const> kernels,
                                          bool persistent, KernelTimes& times);
-  int vectorBytes() const;
+  const Target& target() const;
 
   /// The kernels as text: "kernels" (MLIR), "llvm" (LLVM IR) or "asm".
   std::string print(std::span<const KernelSpec* const> kernels, const std::string& stage);

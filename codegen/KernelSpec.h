@@ -133,8 +133,7 @@ constexpr int kCumulativeChains = 4, kCumulativeLaneBytes = 8;
 /// What the table says of an operator of the cumulative family.
 CumulativeSpec cumulativeSpecOf(const OpInfo& op);
 
-/// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
-constexpr int64_t kMatmulBlock = 1024;
+using runtime::kMatmulBlock;
 
 /// C[s,v] = sum over k of S[s,k] V[k,v]; loops are (batch, s, v, k), strides in that order.
 /// The range [lo, hi) is over the batch if there is one, else over s or v.

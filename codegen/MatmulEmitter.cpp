@@ -114,7 +114,8 @@ int MatmulEmitter::vectorsOfPanel() const {
   if (!transposed())
     return spec_.s.is(1) && !spec_.pack ? kVectorsOfRow : kVectors;
   switch (spec_.turned) {
-  case runtime::Turned::bySeveral: return rows_ * kVectors > mostSums() ? 1 : kVectors;
+  case runtime::Turned::byMany: return 1;
+  case runtime::Turned::bySeveral:
   case runtime::Turned::byOne: return kVectors;
   case runtime::Turned::singly:
   case runtime::Turned::ahead: return static_cast<int>(std::max(int64_t{1}, 64 / alignment()));

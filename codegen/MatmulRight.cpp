@@ -54,7 +54,7 @@ MatmulEmitter::Lanes MatmulEmitter::lanesOf(const Tile& tile, Value vector) {
   }
   if (spec_.lines.empty() && spec_.turned == runtime::Turned::ahead)
     lanes.ahead = tilesAhead(tile.vectors * spec_.lanes);
-  else if (spec_.lines.empty() && spec_.turned == runtime::Turned::bySeveral && !isNear())
+  else if (spec_.lines.empty() && !runtime::isForOne(spec_.turned) && !isNear())
     lanes.ahead = k_.i64(aheadBytes(spec_));
   return lanes;
 }

@@ -94,6 +94,7 @@ struct GpuLimits {
 /// What shapes the code of kernels.
 struct ScheduleOptions {
   int vectorBytes = 64;
+  bool splitsVectors = false; // see Target
   bool contract = false;
   std::optional<GpuLimits> gpu; // for codegen/cuda: no panels, rows as kernels instead of groups
   /// What a library may do with large products there as it stores them.

@@ -1,7 +1,8 @@
 // Products of matrices: which operand is broadcast and which is a vector, what is computed where it
-// is read, and how long sums are cut.
+// is read, and how long sums and ranges are cut.
 #include "codegen/Folds.h"
 #include "codegen/MatmulEmitter.h"
+#include "codegen/MatmulWays.h"
 #include "codegen/Scheduler.h"
 #include "runtime/MatmulPlan.h"
 
@@ -42,12 +43,6 @@ bool hasOneBatchStride(const Storage& storage) {
   return true;
 }
 
-// Few results, each the sum of many products: neither s nor v has work for several threads.
-bool isLongSum(const MatmulSpec& spec) {
-  return spec.batch.is(1) && spec.s.value * spec.v.value <= 4096 &&
-         spec.k.value >= 8 * kMatmulBlock;
-}
-
 // A product that is too large to have a C for each block of k, but whose operands leave the cache
 // between two rows of tiles. Parts of it are added in another order than blocks, so this is not for
 // strict numerics.
@@ -81,68 +76,6 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
          (isRight(last->operands[0]) || isRight(last->operands[1]));
 }
 
-// One row by rows of V that lie along k: read from end to end, if k may be summed in parts. Of
-// short rows where 64 bytes hold whole ones, whatever the machine's vectors are.
-bool hasPartialSums(const MatmulSpec& spec, const ScheduleOptions& options) {
-  constexpr int64_t kLeastDepth = 16;
-  const Access &left = spec.left, &right = spec.right;
-  const int64_t k = spec.k.value;
-  const bool whole =
-      k > 1 && 64 / sizeOf(spec.dtype) % k == 0 && (right.strides[2].is(k) || spec.v.is(1));
-  return options.contract && !options.gpu && spec.lines.empty() && spec.s.is(1) &&
-         left.strides[3].is(1) && right.strides[3].is(1) &&
-         (!right.strides[2].is(1) || spec.v.is(1)) && (k >= kLeastDepth || whole);
-}
-
-runtime::MatmulShape shapeOf(const MatmulSpec& spec) {
-  const Access& right = spec.right;
-  return {spec.s.value,           spec.v.value,       spec.k.value, right.strides[3].value,
-          right.strides[2].value, sizeOf(spec.dtype), spec.rows};
-}
-
-// But a row whose sums registers hold needs no other place for them, if no thread has part of it.
-bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
-  const int64_t vectors = (spec.v.value + spec.lanes - 1) / spec.lanes;
-  const bool isHeld = isLongSum(spec) && vectors <= mostVectorsOfRow(options.vectorBytes);
-  return !options.gpu && spec.lines.empty() && spec.result.strides[2].is(1) && !isHeld &&
-         runtime::sweepsRight(shapeOf(spec));
-}
-
-MatmulSpec::Way wayOf(const MatmulSpec& spec, const ScheduleOptions& options) {
-  if (choose(options.choices, hasPartialSums(spec, options)))
-    return MatmulSpec::Way::partialSums;
-  const bool swept = choose(options.choices, isSwept(spec, options));
-  return swept ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
-}
-
-bool isPacked(const MatmulSpec& spec, const ScheduleOptions& options) {
-  return !options.gpu && spec.way == MatmulSpec::Way::tiles && spec.v.value != spec.tail &&
-         runtime::packsRight(shapeOf(spec));
-}
-
-// Sizes at which an artefact is open choose like the first of them.
-runtime::Turned turnedOf(const MatmulSpec& spec, const ScheduleOptions& options) {
-  using runtime::Turned;
-  const bool one = !options.gpu && spec.way == MatmulSpec::Way::tiles && spec.s.is(1) &&
-                   spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
-  if (!choose(options.choices, one))
-    return Turned::bySeveral;
-  const Turned turned = runtime::turnsForOne(shapeOf(spec));
-  if (choose(options.choices, turned == Turned::ahead))
-    return Turned::ahead;
-  return choose(options.choices, turned == Turned::singly) ? Turned::singly : Turned::byOne;
-}
-
-// A few rows more than a tile has, by f32 that have to be turned: one tile of one vector turns them
-// once, and registers still hold eight steps.
-bool isTall(const MatmulSpec& spec, const ScheduleOptions& options) {
-  constexpr int kMostTall = 22;
-  return !options.gpu && !options.choices && vectorRegisters(options.vectorBytes) == 32 &&
-         spec.dtype == DType::f32 && spec.way == MatmulSpec::Way::tiles && spec.lines.empty() &&
-         spec.s.value > mostRows(spec) && spec.s.value <= kMostTall &&
-         spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
-}
-
 // Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in
 // parts along k, for any number of rows but one, so that a batch's size changes no bit. Long
 // products have parts of their own.
@@ -154,10 +87,6 @@ int64_t tailOf(const Matrix& a, const Matrix& b, const ScheduleOptions& options)
   const bool fits = n > 1 && 2 * tail <= lanes && m > 1 && k >= kLeastSteps &&
                     k < 8 * kMatmulBlock && a.column == 1 && b.column == 1;
   return fits && options.contract && !options.gpu && !options.choices ? tail : 0;
-}
-
-int rowsOf(const ScheduleOptions& options) {
-  return vectorRegisters(options.vectorBytes) == 32 ? 12 : 4;
 }
 
 // What a thread gets at least: whole register tiles with work enough.
@@ -222,21 +151,7 @@ void Scheduler::matmul(Operation* op) {
 }
 
 void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) {
-  spec.rows = rowsOf(options_);
-  spec.way = wayOf(spec, options_);
-  if (spec.way == MatmulSpec::Way::partialSums)
-    spec.depth = kFoldBlock;
-  const int64_t apart = spec.left.strides[1].value * sizeOf(spec.dtype);
-  if (choose(options_.choices, !options_.gpu && runtime::sharesSets(apart)))
-    spec.rows = std::min(spec.rows, runtime::kRowsInSet);
-  else if (isTall(spec, options_))
-    spec.rows = static_cast<int>(spec.s.value);
-  spec.pack = choose(options_.choices, isPacked(spec, options_));
-  spec.turned = turnedOf(spec, options_);
-  // A panel that is copied had better be copied once.
-  const int64_t panels = spec.pack ? 16 * spec.lanes : 0;
-  spec.rangeOverV = choose(options_.choices,
-                           spec.v.value > (panels ? std::min(panels, spec.s.value) : spec.s.value));
+  chooseWay(spec, options_);
   cutRange(call, spec);
   call.kernel = {spec, options_.contract};
   if (to.type.numel() == 0)

@@ -37,6 +37,9 @@ public:
   llvm::TargetMachine& machine(size_t worker = 0) const;
   /// Bytes of a vector register: 64, 32 or 16.
   int vectorBytes() const { return vectorBytes_; }
+  /// Whether a vector of 64 bytes takes two turns. There a number that is broadcast to two vectors
+  /// had better be loaded with each product than once: alone it takes a shuffle's place.
+  bool splitsVectors() const { return cpu_ == "znver4"; }
   /// CPU and features, for cache keys and reports.
   std::string text() const { return cpu_ + " " + features_; }
   const std::string& cpu() const { return cpu_; }

@@ -3,6 +3,7 @@
 
 #include "codegen/KernelCompiler.h"
 #include "codegen/Rematerialise.h"
+#include "codegen/Target.h"
 #include "passes/Passes.h"
 #include "runtime/ThreadPool.h"
 
@@ -65,7 +66,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   if (until == "fused")
     return {};
   codegen::ScheduleOptions options;
-  options.vectorBytes = vectorBytes ? vectorBytes : codegen::KernelCompiler::native().vectorBytes();
+  const codegen::Target& here = codegen::KernelCompiler::native().target();
+  options.vectorBytes = vectorBytes ? vectorBytes : here.vectorBytes();
+  options.splitsVectors = !vectorBytes && here.splitsVectors();
   options.contract = numerics != Numerics::strict;
   options.scratchPieces = scratchPieces;
   options.choices = choices;

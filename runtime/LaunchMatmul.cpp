@@ -7,6 +7,7 @@
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 #include "runtime/MatmulPlan.h"
+#include "runtime/ThreadPool.h"
 #include "runtime/cuda/DeviceLaunch.h"
 
 namespace diptych::runtime {
@@ -151,11 +152,51 @@ bool runBatches(const Roles& roles, const Shape& shape, int64_t k, const Strided
 
 uint8_t turnedVariant(Turned turned) {
   switch (turned) {
-  case Turned::bySeveral: return kColumns;
+  case Turned::bySeveral:
+  case Turned::byMany: return kColumns;
   case Turned::byOne: return kOneTurned;
   case Turned::singly: return kSinglyTurned;
   case Turned::ahead: return kTurnedAhead;
   }
+}
+
+// Parts of n elements that lie one behind the other, added in order.
+template <class T> void addParts(const std::byte* parts, int64_t count, int64_t n, std::byte* sum) {
+  const T* from = reinterpret_cast<const T*>(parts);
+  T* to = reinterpret_cast<T*>(sum);
+  ThreadPool::global().parallelFor(n, std::max<int64_t>(64, kParallelGrain / count / 64 * 64),
+                                   [&](int64_t lo, int64_t hi) {
+                                     std::copy(from + lo, from + hi, to + lo);
+                                     for (int64_t part = 1; part < count; ++part)
+                                       for (int64_t i = lo; i < hi; ++i)
+                                         to[i] += from[part * n + i];
+                                   });
+}
+
+/// Each block of k on some thread, into a C of its own; these are added in order, as one kernel
+/// adds them. False where that is not worth it.
+bool sumBlocks(const NestCall& call, const MatmulShape& product, DType dtype) {
+  ThreadPool& pool = ThreadPool::global();
+  const int64_t n = product.s * product.v, size = sizeOf(dtype), work = n * kMatmulBlock;
+  if (!call.kernel.host || pool.threads() == 1 || ThreadPool::inRegion() ||
+      n * product.k < 2 * kParallelGrain)
+    return false;
+  const int64_t blocks = (product.k + kMatmulBlock - 1) / kMatmulBlock;
+  const Buffer parts = Buffer::allocate(blocks * n * size);
+  pool.parallelFor(blocks, std::max<int64_t>(1, kParallelGrain / work),
+                   [&](int64_t lo, int64_t hi) {
+                     for (int64_t block = lo; block < hi; ++block) {
+                       const int64_t begin = block * kMatmulBlock;
+                       NestCall part = call;
+                       part.data[0] += begin * call.params[3] * size;
+                       part.data[1] += begin * call.params[4] * size;
+                       part.data[2] = parts.data() + block * n * size;
+                       part.params[0] = std::min(kMatmulBlock, product.k - begin);
+                       part.run();
+                     }
+                   });
+  (dtype == DType::f32 ? addParts<float> : addParts<double>)(parts.data(), blocks, n, call.data[2]);
+  return true;
 }
 
 bool runMatmul(Roles roles, int64_t k, const Strided& output) {
@@ -182,17 +223,15 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
   std::copy(std::begin(params), std::end(params), call.params);
   call.innerParam = 1;
   call.innerBlock = 64;
-  call.rowBlock = call.rows.rank == 1 ? 24 : 1;
   call.workPerElement = k;
   uint8_t variant = roles.variant();
-  constexpr int64_t kRowsOfTiles = 12;
   const MatmulShape product{call.rows.rank ? call.rows.extent[call.rows.rank - 1] : 1,
                             roles.vExtent,
                             k,
                             roles.vector.contracted,
                             roles.vector.free,
                             sizeOf(output.type->dtype),
-                            kRowsOfTiles};
+                            kEagerRows};
   if (!output.onDevice && variant != kStrided && packsRight(product)) {
     call.cutsInner = true;
     variant = variant == kRows ? kPackedRows : kPackedColumns;
@@ -202,7 +241,12 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
     variant = turnedVariant(turnsForOne(product));
   }
   const DType dtype = output.type->dtype;
+  const bool turns = variant == kNarrow || (variant == kColumns && dtype == DType::f32);
+  call.rowBlock = call.rows.rank != 1 ? 1 : turns ? kEagerRowsTurning : kEagerRows;
   call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, variant);
+  const bool isDense = !output.onDevice && isContiguous(output.type->shape, *output.strides);
+  if (isDense && call.rows.rank <= 1 && isLongSum(product) && sumBlocks(call, product, dtype))
+    return true;
   return call.run();
 }
 

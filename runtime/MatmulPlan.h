@@ -17,12 +17,24 @@ inline bool sharesSets(int64_t bytes) {
 /// through it.
 constexpr int kRowsInSet = 8;
 
+/// Depth of a block of k: part of the canonical order (docs/design.md, Numerics).
+constexpr int64_t kMatmulBlock = 1024;
+
+/// Rows of a tile of an eager kernel, and of one that turns V: registers then hold steps of it too.
+/// Where there are fewer registers, a part of these.
+constexpr int kEagerRows = 12, kEagerRowsTurning = 8;
+
 /// C[s,v] = sum over k of S[s,k] V[k,v] in tiles of `rows`: V's strides along k and v, in elements.
 struct MatmulShape {
   int64_t s, v, k;
   int64_t alongK, alongV;
   int64_t elementBytes, rows;
 };
+
+/// Few results, each the sum of many products: neither s nor v has work for several threads.
+inline bool isLongSum(const MatmulShape& shape) {
+  return shape.s * shape.v <= 4096 && shape.k >= 8 * kMatmulBlock;
+}
 
 /// Fewer columns than half a vector has lanes, and sums long enough to pay for turning rows:
 /// vectors run along the rows of the left operand, which lie along k.
@@ -47,11 +59,16 @@ constexpr int64_t kLastCache = 16 << 20;
 
 /// How rows of a V that lies along k, and is not copied, are read by tiles.
 enum class Turned : uint8_t {
-  bySeveral, // rows of S
-  byOne,     // two vectors of them at a time
-  singly,    // 64 bytes' worth of them at a time
+  bySeveral, // rows of S, two vectors of them at a time
+  byMany,    // rows of S, a vector of them at a time
+  byOne,     // row of S, two vectors of them at a time
+  singly,    // likewise, 64 bytes' worth of them at a time
   ahead      // likewise, and those some tiles ahead are fetched
 };
+
+inline bool isForOne(Turned turned) {
+  return turned != Turned::bySeveral && turned != Turned::byMany;
+}
 
 /// By one row of S: sums wait for themselves, so that many rows of V at a time are best; but a set
 /// of the nearest cache has to hold them, and from memory fewer come sooner, if they are asked for.

@@ -1,6 +1,7 @@
 // Products: register tiles of explicit fmas, in either numerics; views read where they lie.
 // RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
 // RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=vector-bytes=32 | FileCheck %s --check-prefix=AVX2
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=splits-vectors=true | FileCheck %s --check-prefix=SPLIT
 
 // 12 rows by 2 vectors with AVX-512, 4 by 2 with AVX2.
 // CHECK-LABEL: func.func @product_0
@@ -139,4 +140,19 @@ func.func @near(%x: tensor<600x504xf64>, %v: tensor<504x1xf64>) -> tensor<600x1x
 func.func @tall(%v: tensor<1x20000xf64>, %x: tensor<20000x80xf64>) -> tensor<1x80xf64> {
   %p = diptych.matmul %v, %x : tensor<1x20000xf64>, tensor<20000x80xf64> -> tensor<1x80xf64>
   return %p : tensor<1x80xf64>
+}
+
+// Rows that have to be turned: two vectors of them share what is loaded of the left operand; one at a time where that is loaded with the product.
+// CHECK-LABEL: func.func @turned_0
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-128: math.fma {{.*}} : vector<8xf64>
+// CHECK-NEXT: scf.yield
+// SPLIT-LABEL: func.func @turned_0
+// SPLIT: scf.for {{.*}} iter_args
+// SPLIT-COUNT-64: math.fma {{.*}} : vector<8xf64>
+// SPLIT-NEXT: scf.yield
+func.func @turned(%x: tensor<8x200xf64>, %y: tensor<200x200xf64>) -> tensor<8x200xf64> {
+  %t = diptych.transpose %y {axes = array<i64: 1, 0>} : tensor<200x200xf64> -> tensor<200x200xf64>
+  %p = diptych.matmul %x, %t : tensor<8x200xf64>, tensor<200x200xf64> -> tensor<8x200xf64>
+  return %p : tensor<8x200xf64>
 }

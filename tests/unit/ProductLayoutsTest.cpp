@@ -103,7 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Product{170, 512, 512}, Product{1700, 130, 512}, Product{20, 70, 45},
                     Product{22, 1100, 33}, Product{14, 100, 70}, Product{17, 83, 14},
                     Product{77, 64, 77}, Product{170, 1024, 1}, Product{2101, 2103, 1},
-                    Product{1, 70001, 33}),
+                    Product{1, 70001, 33}, Product{1, 9000, 1}, Product{40, 20011, 41},
+                    Product{20, 9001, 200}, Product{12, 83, 40}, Product{23, 65, 50},
+                    Product{100, 130, 70}, Product{128, 70, 33}, Product{4, 1030, 19}),
     [](const auto& info) {
       const Product& p = info.param;
       return std::to_string(p.m) + "x" + std::to_string(p.k) + "x" + std::to_string(p.n);

@@ -36,6 +36,7 @@ struct EmitKernels : mlir::PassWrapper<EmitKernels, mlir::OperationPass<mlir::Mo
     for (mlir::func::FuncOp function : functions) {
       codegen::ScheduleOptions options;
       options.vectorBytes = vectorBytes;
+      options.splitsVectors = splitsVectors;
       options.contract = contract;
       const codegen::Schedule schedule = codegen::schedule(function, options);
       std::set<std::string> seen;
@@ -49,6 +50,8 @@ struct EmitKernels : mlir::PassWrapper<EmitKernels, mlir::OperationPass<mlir::Mo
 
   Option<int> vectorBytes{*this, "vector-bytes", llvm::cl::init(64),
                           llvm::cl::desc("Size of a vector register: 64, 32 or 16")};
+  Option<bool> splitsVectors{*this, "splits-vectors", llvm::cl::init(false),
+                             llvm::cl::desc("Vectors of 64 bytes take two turns")};
   Option<bool> contract{*this, "contract", llvm::cl::init(false),
                         llvm::cl::desc("Numerics `standard`: a*b+c may become one fma")};
 };
