@@ -12,8 +12,6 @@ using namespace mlir;
 
 namespace {
 constexpr int kPartials = 16;
-// Chains of sums that keep both multipliers busy; and no more rows than memory likes to send.
-constexpr int kChains = 8, kMostRows = 4;
 // Of S that registers hold; what a tile of short rows reads.
 constexpr int64_t kHeldVectors = 20, kTileVectors = 32;
 } // namespace
@@ -51,15 +49,15 @@ Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
   return sums[0];
 }
 
-// How far in front rows are fetched where the hardware does not run far enough ahead by itself: in
-// the last cache, and along short rows; more of these where they come from memory.
+// How far in front rows are fetched: more where they come from memory.
 static int64_t aheadBytes(const MatmulSpec& spec) {
-  constexpr int64_t kLongRow = 1024, kNear = 4096, kFar = 16384;
+  constexpr int64_t kNear = 4096, kFar = 16384;
+  if (spec.turned != runtime::Turned::ahead)
+    return 0;
   const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
-  if (spec.right.strides[2].isDynamic() || spec.v.isDynamic() ||
-      apart * spec.v.value <= runtime::kLastCache)
-    return kNear;
-  return apart < kLongRow ? kFar : 0;
+  const bool isNear = spec.right.strides[2].isDynamic() || spec.v.isDynamic() ||
+                      apart * spec.v.value <= runtime::kLastCache;
+  return isNear ? kNear : kFar;
 }
 
 // Row after row from end to end, as memory likes it best. A vector has the partial sums of a row,
@@ -87,11 +85,10 @@ MatmulEmitter::Vectors MatmulEmitter::heldRows(Value v0, int rows) {
   return sums;
 }
 
-// Of rows that are short, as many as make a vector of totals; else as many as memory likes to send.
+// Of rows that are short, as many as make a vector of totals.
 int MatmulEmitter::rowsOfPartials() const {
-  const int rows = std::clamp(kChains * spec_.lanes / kPartials, 1, kMostRows);
   const auto held = static_cast<int64_t>(held_.size());
-  return held > 0 && held * spec_.lanes <= kTileVectors * rowsOfVector_ ? spec_.lanes : rows;
+  return held > 0 && held * spec_.lanes <= kTileVectors * rowsOfVector_ ? spec_.lanes : spec_.rows;
 }
 
 void MatmulEmitter::partialSums() {

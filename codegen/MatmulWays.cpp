@@ -72,6 +72,23 @@ runtime::Turned turnedOf(const MatmulSpec& spec, const ScheduleOptions& options)
   return choose(options.choices, turned == Turned::singly) ? Turned::singly : Turned::byOne;
 }
 
+// Rows that are summed in parts side by side, in so many chains of sums; but no more than memory
+// likes to send.
+int rowsOfPartials(const MatmulSpec& spec, const ScheduleOptions& options) {
+  constexpr int kPartials = 16, kChains = 8, kMostRows = 4, kMostRowsSplit = 8;
+  return options.splitsVectors ? kMostRowsSplit
+                               : std::clamp(kChains * spec.lanes / kPartials, 1, kMostRows);
+}
+
+// Rows that are fetched in front, since the hardware does not run far enough ahead by itself: from
+// the last cache, unless vectors are split and prefetches take the place of loads; and short ones.
+bool isFetched(const MatmulSpec& spec, const ScheduleOptions& options) {
+  constexpr int64_t kLongRow = 1024;
+  const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
+  const bool isNear = apart * spec.v.value <= runtime::kLastCache;
+  return isNear ? !options.splitsVectors : apart < kLongRow;
+}
+
 // V is turned again for each tile, beside its multiplications. Tiles of one vector have so many
 // rows that it does not weigh, and registers still hold eight steps of it; copying pays for more
 // rows. Two vectors share what is loaded of S, which pays unless vectors are split (Target): only
@@ -95,8 +112,6 @@ void chooseWay(MatmulSpec& spec, const ScheduleOptions& options) {
   constexpr int kManyRows = 21;
   spec.rows = rowsOf(options);
   spec.way = wayOf(spec, options);
-  if (spec.way == MatmulSpec::Way::partialSums)
-    spec.depth = kFoldBlock;
   const int64_t apart = spec.left.strides[1].value * sizeOf(spec.dtype);
   if (choose(options.choices, !options.gpu && runtime::sharesSets(apart))) {
     spec.rows = std::min(spec.rows, runtime::kRowsInSet);
@@ -104,7 +119,12 @@ void chooseWay(MatmulSpec& spec, const ScheduleOptions& options) {
     spec.rows = kManyRows;
     spec.turned = runtime::Turned::byMany;
   }
-  if (spec.turned != runtime::Turned::byMany) {
+  if (spec.way == MatmulSpec::Way::partialSums) {
+    spec.depth = kFoldBlock;
+    spec.rows = rowsOfPartials(spec, options);
+    if (choose(options.choices, isFetched(spec, options)))
+      spec.turned = runtime::Turned::ahead;
+  } else if (spec.turned != runtime::Turned::byMany) {
     spec.pack = choose(options.choices, isPacked(spec, options));
     spec.turned = turnedOf(spec, options);
   }

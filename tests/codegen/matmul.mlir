@@ -1,7 +1,8 @@
 // Products: register tiles of explicit fmas, in either numerics; views read where they lie.
 // RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels | FileCheck %s
 // RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=vector-bytes=32 | FileCheck %s --check-prefix=AVX2
-// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=splits-vectors=true | FileCheck %s --check-prefix=SPLIT
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels=contract=true | FileCheck %s --check-prefix=PARTS
+// RUN: diptych-opt %s --diptych-form-fusions --diptych-emit-kernels="contract=true splits-vectors=true" | FileCheck %s --check-prefix=SPLIT
 
 // 12 rows by 2 vectors with AVX-512, 4 by 2 with AVX2.
 // CHECK-LABEL: func.func @product_0
@@ -155,4 +156,14 @@ func.func @turned(%x: tensor<8x200xf64>, %y: tensor<200x200xf64>) -> tensor<8x20
   %t = diptych.transpose %y {axes = array<i64: 1, 0>} : tensor<200x200xf64> -> tensor<200x200xf64>
   %p = diptych.matmul %x, %t : tensor<8x200xf64>, tensor<200x200xf64> -> tensor<8x200xf64>
   return %p : tensor<8x200xf64>
+}
+
+// One row in partial sums: what the last cache sends is asked for in front, but not where that takes the place of a load.
+// PARTS-LABEL: func.func @held_0
+// PARTS: llvm.intr.prefetch
+// SPLIT-LABEL: func.func @held_0
+// SPLIT-NOT: prefetch
+func.func @held(%x: tensor<20000x40xf64>, %v: tensor<40x1xf64>) -> tensor<20000x1xf64> {
+  %p = diptych.matmul %x, %v : tensor<20000x40xf64>, tensor<40x1xf64> -> tensor<20000x1xf64>
+  return %p : tensor<20000x1xf64>
 }
