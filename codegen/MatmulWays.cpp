@@ -90,19 +90,20 @@ bool isFetched(const MatmulSpec& spec, const ScheduleOptions& options) {
 }
 
 // V is turned again for each tile, beside its multiplications. Tiles of one vector have so many
-// rows that it does not weigh, and registers still hold eight steps of it; copying pays for more
-// rows. Two vectors share what is loaded of S, which pays unless vectors are split (Target): only
-// then registers hold too few steps of f32.
+// rows that it does not weigh, and registers still hold eight steps of it. For more of them copying
+// is nearly as fast, and less code: a tile has all its products for a vector of steps, of f32 16.
+// Two vectors share what is loaded of S, which pays unless vectors are split (Target); but of f32
+// registers may hold too few steps for that.
 bool isByMany(const MatmulSpec& spec, const ScheduleOptions& options) {
-  constexpr int kLeastRows = 12, kMostRows = 22, kMostRowsSplit = 128;
+  constexpr int kLeastRows = 12, kMostRows = 22;
   const bool turns = !options.gpu && !options.choices &&
                      vectorRegisters(options.vectorBytes) == 32 &&
                      spec.way == MatmulSpec::Way::tiles && spec.lines.empty() && !spec.s.is(1) &&
                      spec.right.strides[3].is(1) && !spec.right.strides[2].is(1);
-  if (options.splitsVectors)
-    return turns && spec.s.value <= kMostRowsSplit;
-  return turns && spec.dtype == DType::f32 && spec.s.value >= kLeastRows &&
-         spec.s.value <= kMostRows;
+  if (spec.dtype == DType::f64)
+    return turns && options.splitsVectors && spec.s.value <= 2 * kMostRows;
+  return turns && spec.s.value <= kMostRows &&
+         (options.splitsVectors || spec.s.value >= kLeastRows);
 }
 
 } // namespace
