@@ -25,6 +25,13 @@ Tensor rectified(const Tensor& x) { return dt::relu(2.0 * x - 1.0) * x; }
 Tensor logistic(const Tensor& x) { return x * dt::sigmoid(x); }
 Tensor doubled(const Tensor& x) { return x + x; }
 
+// Along the first axis of a matrix; recurrences of itself read one array twice.
+Tensor columnCumsum(const Tensor& x) { return dt::cumsum(x, 0); }
+Tensor columnRecurrence(const Tensor& x) { return dt::linear_recurrence(x, x, 0); }
+Tensor columnDiscounted(const Tensor& x) { return dt::linear_recurrence(0.9, x, 0); }
+Tensor columnCummax(const Tensor& x) { return dt::argcummax(x, 0).astype(x.dtype()); }
+Tensor rowCumsum(const Tensor& x) { return dt::cumsum(x, 1); }
+
 void streamed(benchmark::State& state, Function f, dt::DType dtype, bool jitted) {
   const OneThread scope;
   const Tensor x = dt::randn({state.range(0), state.range(1)}, dtype);
@@ -59,6 +66,33 @@ STREAMED(silu, logistic, chains);
 BENCHMARK_CAPTURE(streamed, eager, doubled, dt::f64, false)
     ->Name("one_thread/eager_sum/f64")
     ->Apply(chains);
+
+void matrices(benchmark::internal::Benchmark* b) {
+  b->Args({1000, 300})
+      ->Args({20000, 100})
+      ->Args({20000, 500})
+      ->Args({20000, 512})
+      ->Args({5000, 2048})
+      ->Args({2500, 5000})
+      ->Args({300000, 32})
+      ->Args({150000, 64})
+      ->Args({200000, 8})
+      ->Args({600000, 16})
+      ->UseRealTime();
+}
+#define CUMULATED(NAME, F)                                                                         \
+  STREAMED(NAME, F, matrices);                                                                     \
+  BENCHMARK_CAPTURE(streamed, eager_##NAME##_f64, F, dt::f64, false)                               \
+      ->Name("one_thread/eager_" #NAME "/f64")                                                     \
+      ->Apply(matrices);                                                                           \
+  BENCHMARK_CAPTURE(streamed, eager_##NAME##_f32, F, dt::f32, false)                               \
+      ->Name("one_thread/eager_" #NAME "/f32")                                                     \
+      ->Apply(matrices)
+CUMULATED(column_cumsum, columnCumsum);
+CUMULATED(column_recurrence, columnRecurrence);
+CUMULATED(column_discounted, columnDiscounted);
+CUMULATED(column_argcummax, columnCummax);
+CUMULATED(row_cumsum, rowCumsum);
 
 //===-- What is read once --------------------------------------------------------------------===//
 
@@ -99,16 +133,6 @@ void columns(benchmark::State& state, Function f, int reads, dt::DType dtype, bo
         [&] { return jitted ? compiled(x) : f(x); });
 }
 
-void matrices(benchmark::internal::Benchmark* b) {
-  b->Args({1000, 300})
-      ->Args({20000, 100})
-      ->Args({20000, 500})
-      ->Args({20000, 512})
-      ->Args({5000, 2048})
-      ->Args({200000, 8})
-      ->Args({600000, 16})
-      ->UseRealTime();
-}
 #define COLUMNS(NAME, F, READS, JITTED)                                                            \
   BENCHMARK_CAPTURE(columns, NAME##_f64, F, READS, dt::f64, JITTED)                                \
       ->Name("one_thread/" #NAME "/f64")                                                           \

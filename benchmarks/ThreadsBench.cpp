@@ -111,6 +111,15 @@ void addRows() {
       "reduction/columns_of_exp", [](T x) { return dt::sum(dt::exp(x), 0); }, normal({300, 1000}));
   addOf("reduction/one_of_exp", [](T x) { return dt::sum(dt::exp(x)); }, normal({300000}));
   addOf("rows/softmax", [](T x) { return dt::softmax(x, 1); }, normal({300, 1000}));
+  addOf("reduction/columns", [](T x) { return dt::sum(x, 0); }, normal({1000, 300}));
+  addOf(
+      "reduction/places_of_columns", [](T x) { return dt::argmax(x, 0).astype(dt::f64); },
+      normal({1000, 300}));
+  addOf("cumulative/columns", [](T x) { return dt::cumsum(x, 0); }, normal({1000, 300}));
+  addOf(
+      "cumulative/recurrence_of_columns", [](T x, T y) { return dt::linear_recurrence(x, y, 0); },
+      normal({1000, 300}), normal({1000, 300}));
+  addOf("cumulative/cummax_of_columns", [](T x) { return dt::cummax(x, 0); }, normal({1000, 300}));
   addOf("cumulative/rows", [](T x) { return dt::cumsum(dt::exp(x), 1); }, normal({300, 1000}));
   addOf(
       "rolling/corr_20", [](T x, T y) { return dt::rolling_corr(x, y, 20, 0); },

@@ -113,7 +113,8 @@ KernelSpec argSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
 // Operands and result are [outer, n, inner]; params: n, inner extent, then for each operand and the
 // result the strides outer, n, inner. Loops are (outer, inner, n).
 KernelSpec cumulativeSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
-  CumulativeSpec spec = cumulativeSpecOf(op);
+  CumulativeSpec spec;
+  spec.code = op.code;
   spec.extents = {Size(0), Size::param(1), Size::param(0)};
   const auto access = [&](int arg, DType dtype) {
     const int slot = 2 + 3 * arg;
@@ -331,7 +332,8 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
       for (DType dtype : dtypesOf(op))
         for (uint8_t variant : {kRows, kColumns, kStrided})
           collector.add(op, dtype, DType::i64, variant,
-                        argSpec(op, dtype, variant, collector.lanesFor(DType::i64)));
+                        argSpec(op, dtype, variant,
+                                collector.lanesFor(variant == kRows ? DType::i64 : dtype)));
       break;
     case Family::Gather:
     case Family::ScatterAdd:

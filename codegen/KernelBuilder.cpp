@@ -158,20 +158,24 @@ Value KernelBuilder::roundDown(Value x, int64_t multiple) {
 }
 
 void KernelBuilder::loop(Value from, Value to, int64_t step, function_ref<void(Value)> body) {
+  loop(from, to, i64(step), body);
+}
+
+void KernelBuilder::loop(Value from, Value to, Value step, function_ref<void(Value)> body) {
   loop(from, to, step, {}, [&](Value i, ValueRange) {
     body(i);
     return SmallVector<Value>();
   });
 }
 
-SmallVector<Value> KernelBuilder::loop(Value from, Value to, int64_t step, ValueRange init,
+SmallVector<Value> KernelBuilder::loop(Value from, Value to, Value step, ValueRange init,
                                        function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto a = known(from), b = known(to);
   if (a && b && *a >= *b)
     return SmallVector<Value>(init);
-  if (a && b && *a + step >= *b)
+  if (const auto by = known(step); a && b && by && *a + *by >= *b)
     return body(from, init);
-  auto loop = scf::ForOp::create(builder_, loc_, from, to, i64(step), init);
+  auto loop = scf::ForOp::create(builder_, loc_, from, to, step, init);
   OpBuilder::InsertionGuard guard(builder_);
   if (init.empty())
     builder_.setInsertionPoint(loop.getBody()->getTerminator());

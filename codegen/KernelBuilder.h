@@ -47,10 +47,17 @@ public:
   /// for (i = from; i < to; i += step) body(i)
   void loop(mlir::Value from, mlir::Value to, int64_t step,
             llvm::function_ref<void(mlir::Value)> body);
+  void loop(mlir::Value from, mlir::Value to, mlir::Value step,
+            llvm::function_ref<void(mlir::Value)> body);
   /// The same with values carried from one iteration to the next.
   llvm::SmallVector<mlir::Value>
-  loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange init,
+  loop(mlir::Value from, mlir::Value to, mlir::Value step, mlir::ValueRange init,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  llvm::SmallVector<mlir::Value>
+  loop(mlir::Value from, mlir::Value to, int64_t step, mlir::ValueRange init,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body) {
+    return loop(from, to, i64(step), init, body);
+  }
   void when(mlir::Value condition, llvm::function_ref<void()> body);
   /// One of two lists of values, each made where it is wanted only.
   using MakeFn = llvm::function_ref<llvm::SmallVector<mlir::Value>()>;

@@ -97,9 +97,7 @@ public:
     number(spec.lanes);
   }
   void operator()(const CumulativeSpec& spec) {
-    text += "cumulative ";
-    number(static_cast<int>(spec.kind));
-    text += std::string(info(spec.combiner).name) + ' ';
+    text += std::string(info(spec.code).name) + ' ';
     sizes(spec.extents);
     number(static_cast<int64_t>(spec.from.size()));
     for (const Access& from : spec.from)
@@ -225,17 +223,6 @@ public:
 };
 
 } // namespace
-
-CumulativeSpec cumulativeSpecOf(const OpInfo& op) {
-  using Kind = CumulativeSpec::Kind;
-  CumulativeSpec spec;
-  spec.combiner = op.combiner;
-  if (op.operandCount == 2)
-    spec.kind = Kind::recurrence;
-  else if (op.typeRule == &typerules::argCumulative)
-    spec.kind = op.combiner == OpCode::Maximum ? Kind::greatest : Kind::least;
-  return spec;
-}
 
 bool isRolling(const OpInfo& op) {
   return op.family == Family::Library && op.has(AttrField::window);

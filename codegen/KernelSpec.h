@@ -108,20 +108,12 @@ struct ArgSpec {
   int vectorLoop = -1; // along which both have stride 1, or the input if it is the innermost
   int lanes = 8;
 };
-/// Vectors of columns that argmax takes side by side.
-constexpr int kArgColumns = 4;
 
-/// Along the innermost loop, in order: element i of the result depends on elements 0 to i. The
-/// loop around it is the one that vectors, or several chains of scalars, run over.
+/// A cumulative operator along the innermost loop, in order: element i of the result depends on
+/// elements 0 to i. The loop around it is the one that vectors, or several chains of scalars, run
+/// over.
 struct CumulativeSpec {
-  enum class Kind : uint8_t {
-    fold,       // y[i] = y[i-1] op x[i] by the combiner
-    recurrence, // y[i] = fma(a[i], y[i-1], b[i])
-    greatest,   // index of the extremum so far, the first of ties, NaN wins
-    least
-  };
-  Kind kind = Kind::fold;
-  OpCode combiner = OpCode::Add;
+  OpCode code = OpCode::Cumsum;
   std::vector<Size> extents; // at least two; the outermost runs over [lo, hi)
   std::vector<Access> from;
   Access to;
@@ -130,8 +122,6 @@ struct CumulativeSpec {
 };
 /// Rows that scalar code runs at once, and bytes of the widest thing a lane carries.
 constexpr int kCumulativeChains = 4, kCumulativeLaneBytes = 8;
-/// What the table says of an operator of the cumulative family.
-CumulativeSpec cumulativeSpecOf(const OpInfo& op);
 
 using runtime::kMatmulBlock;
 

@@ -78,8 +78,8 @@ void NestEmitter::level(int depth) {
   }
   if (spec_.hasScans() && depth == last_)
     return alongAxis();
-  if (spec_.hasScans() && depth == spec_.vectorLoop && scansStrips())
-    return strips(depth);
+  if (spec_.hasScans() && depth == spec_.vectorLoop)
+    return scanColumns(depth);
   if (turned_ >= 0 && depth == last_ - 1)
     return forEachTurned(depth);
   if (depth == spec_.vectorLoop && spec_.tiles && spec_.lanes > 1)

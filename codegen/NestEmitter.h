@@ -62,11 +62,14 @@ private:
   // Scans (NestScans.cpp).
   struct Carried;
   std::vector<Carried> scans();
+  DType scannedType(const Line& line) const; // of the operands
   bool scansStrips() const;
+  void scanColumns(int depth);
   int rowDepth() const { return last_ + 1; } // of lines that the vectors of a row share
   void alongAxis();
   void strips(int depth);
   void strip(llvm::ArrayRef<Carried> scans, int depth, mlir::Value first, mlir::Value end);
+  mlir::Value isBehindFirst(mlir::Value x);
   mlir::Value scan(const Line& line, llvm::ArrayRef<mlir::Value> operands);
 
   // Folds (NestFolds.cpp) and those across columns (NestColumns.cpp).
@@ -127,7 +130,7 @@ private:
   bool inStrips_ = false;    // the last two loops stand the other way round
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
   const Starts* starts_ = nullptr;                              // of the row at hand, in tiles
-  llvm::DenseMap<const Line*, mlir::Value> carried_; // by lines that scan: their values so far
+  llvm::DenseMap<const Line*, std::array<mlir::Value, 2>> carried_; // by lines that scan
   int turned_ = -1; // line that is read by square blocks and turned
 };
 

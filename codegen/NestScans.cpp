@@ -1,26 +1,19 @@
 // Values so far along the innermost loop, in the order of the axis: vectors run along the loop
 // around it, the columns, so that each lane is a chain of its own.
-#include "codegen/Lowerings.h"
+#include "codegen/Folds.h"
 #include "codegen/NestEmitter.h"
+#include "codegen/Scans.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 namespace diptych::codegen {
 
 using namespace mlir;
 
-// f32 is carried in f64 and rounded where it is used, as CumulativeEmitter does.
-static DType carriedType(const Line& line) {
-  return line.dtype == DType::f32 ? DType::f64 : line.dtype;
-}
-
-// -0.0 + x is x, whatever x is.
-static Scalar nothingYet(DType dtype) { return isFloat(dtype) ? Scalar(-0.0) : Scalar(0); }
-
-/// A line that scans, and what it begins with; in strips the place of its values.
+/// A value that a line which scans carries, and what it begins with; in strips its place.
 struct NestEmitter::Carried {
   const Line* line;
+  size_t part; // of what the line carries
   DType dtype;
   Value nothing, memory = {};
 };
@@ -28,13 +21,45 @@ struct NestEmitter::Carried {
 std::vector<NestEmitter::Carried> NestEmitter::scans() {
   std::vector<Carried> found;
   for (size_t i = 0; i < spec_.lines.size(); ++i) {
-    if (!spec_.lines[i].isScan())
+    const Line& line = spec_.lines[i];
+    if (!line.isScan())
       continue;
-    const DType dtype = carriedType(spec_.lines[i]);
-    Value first = ScalarBuilder(k_.builder(), k_.loc(), dtype).literal(nothingYet(dtype));
-    found.push_back({&spec_.lines[i], dtype, isVector_[i] ? k_.broadcast(first, lanes_) : first});
+    const auto add = [&](size_t part, DType dtype, Value nothing) {
+      found.push_back({&line, part, dtype, isVector_[i] ? k_.broadcast(nothing, lanes_) : nothing});
+    };
+    const OpCode code = std::get<Line::Apply>(line.what).code;
+    const DType dtype = carriedType(code, scannedType(line));
+    if (givesPlaces(code)) { // what nothing loses to stands at the first place, if it wins
+      add(0, dtype, foldIdentity(k_, info(code).combiner, dtype));
+      add(1, DType::i64, k_.i64(0));
+    } else { // -0.0 + x is x, whatever x is
+      ScalarBuilder b(k_.builder(), k_.loc(), dtype);
+      add(0, dtype, b.literal(isFloat(dtype) ? Scalar(-0.0) : Scalar(0)));
+    }
   }
   return found;
+}
+
+DType NestEmitter::scannedType(const Line& line) const {
+  return spec_.lines[std::get<Line::Apply>(line.what).operands[0]].dtype;
+}
+
+// Of unknown columns the kernel asks: values of a single vector of them stay in registers.
+void NestEmitter::scanColumns(int depth) {
+  const auto across = [&] {
+    forEach(depth, [&] { body(depth); });
+    return Values();
+  };
+  const auto inStrips = [&] {
+    strips(depth);
+    return Values();
+  };
+  if (!scansStrips())
+    across();
+  else if (!spec_.extents[depth].isDynamic() || depth == 0)
+    inStrips();
+  else
+    k_.choose(k_.notLess(k_.i64(lanes_), k_.size(spec_.extents[depth])), across, inStrips);
 }
 
 // Values stay in registers from row to row: where rows are as short as a vector, or few, and the
@@ -48,13 +73,13 @@ void NestEmitter::alongAxis() {
   k_.loop(k_.i64(0), k_.size(spec_.extents[last_]), 1, start, [&](Value i, ValueRange soFar) {
     index_[last_] = i;
     for (auto [each, value] : llvm::zip(carried, soFar))
-      carried_[each.line] = value;
+      carried_[each.line][each.part] = value;
     emitLines(rowDepth());
     emitLines(last_);
     emitStores();
     Values next;
     for (const Carried& each : carried)
-      next.push_back(carried_[each.line]);
+      next.push_back(carried_[each.line][each.part]);
     return next;
   });
 }
@@ -78,27 +103,36 @@ bool NestEmitter::scansStrips() const {
          });
 }
 
-// Else rows are walked one after the other, as they lie in memory, in strips whose values so far
-// stay in the nearest cache.
+// Else rows are walked one after the other, as they lie in memory, in strips whose values so far,
+// of so many bytes a column, stay in the nearest cache; where what is walked leaves the caches, in
+// the second one: from memory, rows that are walked to their ends come at twice the speed.
+static int64_t columnsOfStrip(int64_t bytes, int lanes, bool leavesCaches) {
+  constexpr int64_t kNearBytes = 8192, kFarBytes = 128 * 1024;
+  return std::max<int64_t>(1, (leavesCaches ? kFarBytes : kNearBytes) / bytes / lanes) * lanes;
+}
+
 void NestEmitter::strips(int depth) {
-  constexpr int64_t kStripBytes = 8192;
+  constexpr int64_t kCaches = 4 << 20;
   inStrips_ = true;
   std::vector<Carried> carried = scans();
   int64_t bytes = 0;
   for (const Carried& each : carried)
     bytes += sizeOf(each.dtype);
-  const int64_t vectors = std::max<int64_t>(1, kStripBytes / bytes / spec_.lanes);
+  const Access& result = spec_.stores[0].to;
+  Value walked = k_.mul(k_.mul(k_.size(spec_.extents[last_]), k_.size(result.strides[last_])),
+                        k_.i64(sizeOf(result.dtype)));
+  const std::optional<int64_t> known = KernelBuilder::known(walked);
+  const int64_t most = columnsOfStrip(bytes, lanes_, !known || std::abs(*known) > kCaches);
   for (Carried& each : carried)
-    each.memory = k_.stackSlots(each.dtype, spec_.lanes, static_cast<int>(vectors));
-  const int64_t columns = vectors * spec_.lanes;
-  const Size& extent = spec_.extents[depth];
+    each.memory = k_.stackSlots(each.dtype, lanes_, static_cast<int>(most / lanes_));
+  Value columns = k_.i64(most);
+  if (!known)
+    columns = arith::SelectOp::create(k_.builder(), k_.loc(), k_.less(k_.i64(kCaches), walked),
+                                      columns, k_.i64(columnsOfStrip(bytes, lanes_, false)));
   const auto [from, end] = boundsOf(depth);
-  if (depth > 0 && !extent.isDynamic() && extent.value <= columns)
-    return strip(carried, depth, from, end);
   Value to = end;
-  k_.loop(from, to, columns, [&](Value first) {
-    strip(carried, depth, first, k_.min(k_.add(first, k_.i64(columns)), to));
-  });
+  k_.loop(from, to, columns,
+          [&](Value first) { strip(carried, depth, first, k_.min(k_.add(first, columns), to)); });
 }
 
 void NestEmitter::strip(ArrayRef<Carried> scans, int depth, Value first, Value end) {
@@ -115,40 +149,44 @@ void NestEmitter::strip(ArrayRef<Carried> scans, int depth, Value first, Value e
     forVectors(first, end, {}, [&](Value column, ValueRange) {
       index_[depth] = column;
       for (const Carried& each : scans)
-        carried_[each.line] = k_.loadVector(place(each, column), each.dtype, spec_.lanes, nullptr);
+        carried_[each.line][each.part] =
+            k_.loadVector(place(each, column), each.dtype, spec_.lanes, nullptr);
       emitLines(depth);
       emitLines(last_);
       emitStores();
       for (const Carried& each : scans)
-        k_.storeVector(carried_[each.line], place(each, column), each.dtype, nullptr);
+        k_.storeVector(carried_[each.line][each.part], place(each, column), each.dtype, nullptr);
       return Values();
     });
   });
 }
 
-// A sum, or a y + b, which begins with b.
+// For the lanes of x, found once for a row.
+Value NestEmitter::isBehindFirst(Value x) {
+  OpBuilder::InsertionGuard guard(k_.builder());
+  if (auto index = dyn_cast<BlockArgument>(index_[last_])) // else a number
+    k_.builder().setInsertionPointToStart(index.getOwner());
+  Value behind = k_.less(k_.i64(0), index_[last_]);
+  return isa<VectorType>(x.getType()) ? k_.broadcast(behind, lanes_) : behind;
+}
+
+// In a y + b the first a is not looked at.
 Value NestEmitter::scan(const Line& line, ArrayRef<Value> operands) {
-  const DType dtype = carriedType(line);
-  ScalarBuilder b(k_.builder(), k_.loc(), dtype, contract_);
-  const bool isWide = dtype != line.dtype;
-  const auto like = [&](Value x, Type element) {
-    return isa<VectorType>(x.getType()) ? Type(k_.vectorOf(element, lanes_)) : element;
-  };
+  const OpCode code = std::get<Line::Apply>(line.what).code;
+  const DType dtype = scannedType(line);
+  ScalarBuilder b(k_.builder(), k_.loc(), carriedType(code, dtype), contract_);
   Values wide;
   for (Value x : operands)
-    wide.push_back(isWide ? b.create<arith::ExtFOp>(like(x, k_.builder().getF64Type()), x) : x);
-  Value& soFar = carried_[&line];
-  if (wide.size() == 1) {
-    soFar = lowerPointwise(OpCode::Add, b, {soFar, wide[0]});
-  } else {
-    Value none = b.constant(wide[0], 0);
-    Value isFirst = k_.less(index_[last_], k_.i64(1));
-    Value a = b.create<arith::SelectOp>(isFirst, none, wide[0]);
-    soFar = ScalarBuilder::isFloatLike(a)
-                ? Value(b.create<math::FmaOp>(a, soFar, wide[1]))
-                : b.create<arith::AddIOp>(b.create<arith::MulIOp>(a, soFar), wide[1]);
-  }
-  return isWide ? b.create<arith::TruncFOp>(like(soFar, k_.builder().getF32Type()), soFar) : soFar;
+    wide.push_back(carried(b, code, x));
+  if (wide.size() == 2)
+    wide[0] = b.select(isBehindFirst(wide[0]), wide[0], b.constant(wide[0], 0));
+  auto& state = carried_[&line];
+  const size_t parts = givesPlaces(code) ? 2 : 1;
+  Value place = isa<VectorType>(wide[0].getType()) && parts == 2
+                    ? k_.broadcast(index_[last_], lanes_)
+                    : index_[last_];
+  llvm::copy(scanStep(b, code, wide, ArrayRef(state).take_front(parts), place), state.begin());
+  return scanResult(b, code, dtype, ArrayRef(state).take_front(parts));
 }
 
 } // namespace diptych::codegen

@@ -1,6 +1,8 @@
 // Cumulative operators as kernels: the loops around the axis, and whether vectors run along one.
 #include "codegen/Scheduler.h"
 
+#include "runtime/ColumnPlan.h"
+
 namespace diptych::codegen {
 
 using namespace mlir;
@@ -62,7 +64,8 @@ void Scheduler::cumulative(Operation* op, OpCode code) {
     return;
   const int64_t axis = ir::attrsOf(op).axis;
   const Around around(storages, axis);
-  CumulativeSpec spec = cumulativeSpecOf(info(code));
+  CumulativeSpec spec;
+  spec.code = code;
   spec.extents.assign(around.extents.begin(), around.extents.end());
   spec.extents.emplace_back(type.shape[axis]);
   ScheduledCall call;
@@ -83,9 +86,12 @@ void Scheduler::cumulative(Operation* op, OpCode code) {
   call.name = info(code).name;
   call.work = call.flops = static_cast<double>(type.numel());
   call.range = around.extents[0];
-  // Whole vectors to a piece where the range is the loop they run along.
-  const int64_t width = around.extents.size() > 1 ? 1 : std::max<int64_t>(lanes, kCumulativeChains);
-  const int64_t rows = std::max<int64_t>(1, 32768 * call.range / type.numel());
+  // Where the range is the loop they run along, whole vectors to a piece, and stretches of rows.
+  const bool ranged = around.extents.size() == 1;
+  const int64_t width = ranged ? std::max<int64_t>(lanes, kCumulativeChains) : 1;
+  const int64_t least =
+      ranged && spec.lanes > 1 ? runtime::leastColumnsOfScans(sizeOf(type.dtype)) : int64_t{1};
+  const int64_t rows = std::max<int64_t>(least, 32768 * call.range / type.numel());
   call.grain = (rows + width - 1) / width * width;
   call.unit = width;
   call.kernel = {spec};

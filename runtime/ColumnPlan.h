@@ -1,4 +1,4 @@
-// How sums over the rows of a matrix, one to a column, are taken, for eager and compiled alike.
+// How columns of a matrix are folded and scanned over its rows, for eager and compiled alike.
 // Numbers alone; no choice changes a bit.
 #pragma once
 
@@ -27,6 +27,13 @@ inline int64_t leastColumnsOfTiles(int64_t columns, int64_t elementBytes) {
   constexpr int64_t kStretchBytes = 4096, kMultiple = 16;
   const int64_t half = std::max(columns / 2 / kMultiple, int64_t{1}) * kMultiple;
   return std::min(half, kStretchBytes / elementBytes);
+}
+
+/// Columns that a thread should have of scans, which write rows: two threads side by side in short
+/// ones took up to twice as long as one.
+inline int64_t leastColumnsOfScans(int64_t elementBytes) {
+  constexpr int64_t kStretchBytes = 4096;
+  return kStretchBytes / elementBytes;
 }
 
 } // namespace diptych::runtime

@@ -1,4 +1,5 @@
 // Cumulative operators: independent rows around one axis that is walked in order.
+#include "runtime/ColumnPlan.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/LaunchNest.h"
 
@@ -68,7 +69,7 @@ void launchCumulative(OpCode code, std::span<const Strided> inputs, int64_t axis
     call.params[4 + 3 * i] = call.innerStride[i];
   }
   call.innerParam = 1;
-  call.innerBlock = variant == kColumns ? 64 : 4;
+  call.innerBlock = variant == kColumns ? leastColumnsOfScans(sizeOf(output.type->dtype)) : 4;
   call.workPerElement = n;
   call.kernel = kernelOf(output.onDevice, code, inputs[0].type->dtype, output.type->dtype, variant);
   if (!call.run())

@@ -5,8 +5,7 @@
 
 #include "codegen/Emit.h"
 #include "codegen/Lowerings.h"
-
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "codegen/Scans.h"
 
 namespace diptych::codegen::cuda {
 
@@ -90,12 +89,12 @@ class Chain {
 public:
   Chain(GpuKernel& k, const CumulativeSpec& spec, SmallVector<Value> around)
       : k_(k), spec_(spec), around_(std::move(around)),
-        b_(k.builder(), k.loc(), isHalf(spec.from[0].dtype) ? DType::f32 : spec.from[0].dtype) {}
+        b_(k.builder(), k.loc(), carriedType(spec.code, inRegisters())) {}
 
   void emit() {
     Value zero = k_.i64(0);
     SmallVector<Value> state{load(spec_.from.back(), zero)};
-    if (isExtremum())
+    if (givesPlaces(spec_.code))
       state.push_back(zero);
     store(state, zero);
     k_.loop(k_.i64(1), k_.size(spec_.extents.back()), 1, state,
@@ -103,39 +102,27 @@ public:
   }
 
 private:
-  using Kind = CumulativeSpec::Kind;
-
-  bool isExtremum() const { return spec_.kind == Kind::greatest || spec_.kind == Kind::least; }
-  // f32 is carried in f64 and rounded where it is stored; what has 16 bits in memory is f32.
-  bool widens() const { return b_.result() == DType::f32 && !isExtremum(); }
+  // What has 16 bits in memory is f32.
+  DType inRegisters() const {
+    return isHalf(spec_.from[0].dtype) ? DType::f32 : spec_.from[0].dtype;
+  }
 
   SmallVector<Value> step(Value i, ValueRange so) {
-    Value x = load(spec_.from[0], i);
-    SmallVector<Value> state;
-    if (isExtremum()) {
-      Value won = codegen::extremumWins(b_, spec_.kind == Kind::greatest, x, so[0]);
-      state = {b_.select(won, x, so[0]), b_.select(won, i, so[1])};
-    } else if (spec_.kind == Kind::recurrence) {
-      Value c = load(spec_.from[1], i);
-      state = {ScalarBuilder::isFloatLike(x)
-                   ? b_.create<math::FmaOp>(x, so[0], c)
-                   : b_.create<arith::AddIOp>(b_.create<arith::MulIOp>(x, so[0]), c)};
-    } else {
-      state = {lowerPointwise(spec_.combiner, b_, {so[0], x})};
-    }
+    SmallVector<Value> operands;
+    for (const Access& from : spec_.from)
+      operands.push_back(load(from, i));
+    SmallVector<Value> state = scanStep(b_, spec_.code, operands, so, i);
     store(state, i);
     return state;
   }
 
   Value load(const Access& access, Value i) {
-    Value x = k_.loadScalar(placeOf(k_, access, with(around_, i)), access.dtype);
-    return widens() ? b_.create<arith::ExtFOp>(k_.builder().getF64Type(), x) : x;
+    return carried(b_, spec_.code,
+                   k_.loadScalar(placeOf(k_, access, with(around_, i)), access.dtype));
   }
   void store(ArrayRef<Value> state, Value i) {
-    Value y = state.back();
-    if (widens())
-      y = b_.create<arith::TruncFOp>(k_.builder().getF32Type(), y);
-    k_.storeScalar(y, placeOf(k_, spec_.to, with(around_, i)), spec_.to.dtype);
+    k_.storeScalar(scanResult(b_, spec_.code, inRegisters(), state),
+                   placeOf(k_, spec_.to, with(around_, i)), spec_.to.dtype);
   }
 
   GpuKernel& k_;

@@ -66,3 +66,19 @@ func.func @rows(%a: tensor<7x9xf32>, %b: tensor<7x9xf32>) -> tensor<7x9xf32> {
   %y = diptych.linear_recurrence %a, %b {axis = 1 : i64} : tensor<7x9xf32>, tensor<7x9xf32> -> tensor<7x9xf32>
   return %y : tensor<7x9xf32>
 }
+
+// Positions of extrema are walked in strips too, which carry the extremum beside its place.
+// CHECK-LABEL: func.func @extrema_0
+// CHECK: %[[PLACES:.*]] = llvm.alloca {{.*}} x vector<[[N:[0-9]+]]xi64>
+// CHECK: %[[BEST:.*]] = llvm.alloca {{.*}} x vector<[[N]]xf64>
+// CHECK: scf.for {{.*}} = %{{.*}} to %c10_i64 step %c1_i64
+// CHECK: scf.for %{{.*}} step %c[[N]]_i64
+// CHECK-DAG: llvm.getelementptr %[[BEST]]
+// CHECK-DAG: llvm.getelementptr %[[PLACES]]
+// CHECK: arith.cmpf ugt
+// CHECK-COUNT-2: arith.select
+// CHECK-COUNT-3: llvm.store
+func.func @extrema(%x: tensor<10x67xf64>) -> tensor<10x67xi64> {
+  %y = diptych.argcummax %x {axis = 0 : i64} : tensor<10x67xf64> -> tensor<10x67xi64>
+  return %y : tensor<10x67xi64>
+}
