@@ -2,6 +2,7 @@
 // are 16 vectors.
 #include "codegen/Folds.h"
 #include "codegen/NestEmitter.h"
+#include "codegen/RowStreams.h"
 
 namespace diptych::codegen {
 
@@ -162,14 +163,24 @@ bool NestEmitter::fitsRegisters() const {
 // nearest caches hold, and rows are read from end to end, some that share a partial side by side:
 // a partial is loaded and stored once for these.
 
-// Of loads that vectors read along columns: the largest distance of rows, in bytes.
-static int64_t rowBytes(const NestSpec& nest) {
-  int64_t bytes = 0;
+// Of loads that vectors read along columns the one whose rows lie farthest apart; null if there is
+// none.
+static const Access* rowsOf(const NestSpec& nest) {
+  const Access* farthest = nullptr;
+  const auto bytes = [](const Access& access) {
+    return std::abs(access.strides.back().value) * sizeOf(access.dtype);
+  };
   for (const Line& line : nest.lines)
     if (auto* load = std::get_if<Line::Load>(&line.what);
-        load && load->from.strides[nest.vectorLoop].is(1))
-      bytes = std::max(bytes, std::abs(load->from.strides.back().value) * sizeOf(load->from.dtype));
-  return bytes;
+        load && load->from.strides[nest.vectorLoop].is(1) &&
+        (!farthest || bytes(load->from) > bytes(*farthest)))
+      farthest = &load->from;
+  return farthest;
+}
+
+static int64_t rowBytes(const NestSpec& nest) {
+  const Access* rows = rowsOf(nest);
+  return rows ? std::abs(rows->strides.back().value) * sizeOf(rows->dtype) : 0;
 }
 
 bool leavesCache(const NestSpec& nest) {
@@ -186,8 +197,13 @@ runtime::ColumnShape columnShapeOf(const NestSpec& nest) {
 }
 
 int64_t leastColumns(const NestSpec& nest) {
+  constexpr int kHeavyScan = 16; // operations an element, that a second thread is worth in any case
+  if (nest.folds.empty() && !nest.hasScans())
+    return 1;
   if (nest.folds.empty())
-    return nest.hasScans() ? nest.lanes : 1;
+    return nest.cost() >= kHeavyScan
+               ? nest.lanes
+               : runtime::leastColumnsOfScans(sizeOf(nest.stores[0].to.dtype));
   const runtime::ColumnShape shape = columnShapeOf(nest);
   return nest.tiles ? runtime::leastColumnsOfTiles(shape.columns, shape.elementBytes) : nest.lanes;
 }
@@ -256,12 +272,15 @@ void NestEmitter::sumTile(const Tile& tile) {
   });
 }
 
-// Rows r, r + 16, r + 32, ... are added together, then r + 1, r + 17, ...
+// Rows r, r + 16, r + 32, ... share a partial.
 void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
+  static_assert(kStreamRows == kPartials);
   for (int rows : kRowsTogether) {
-    const int64_t step = int64_t{rows} * kPartials;
-    Value until = k_.add(from, k_.roundDown(k_.sub(end, from), step));
-    k_.loop(from, until, step, [&](Value r) {
+    const Access* read = rowsOf(spec_);
+    if (!read)
+      break;
+    Value until = endOfStreams(k_, from, end, {read->strides.back(), read->dtype, rows});
+    k_.loop(from, until, int64_t{rows} * kPartials, [&](Value r) {
       k_.loop(k_.i64(0), k_.i64(kPartials), 1,
               [&](Value p) { addRows(tile, p, k_.add(r, p), rows); });
     });

@@ -34,7 +34,8 @@ TEST_P(FoldLayouts, HaveTheSameBits) {
 // What leaves the second cache is folded in tiles, eager too.
 TEST(FoldLayouts, LargeColumnsHaveTheBitsOfRows) {
   for (const dt::DType dtype : {dt::f64, dt::f32})
-    for (const dt::Shape& shape : std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {1100, 1024}}) {
+    for (const dt::Shape& shape :
+         std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {9001, 64}, {1100, 1024}}) {
       SCOPED_TRACE(std::to_string(shape[0]) + " x " + std::to_string(shape[1]) + " of " +
                    dt::name(dtype));
       const dt::Tensor x = dt::randn(shape, dtype);
