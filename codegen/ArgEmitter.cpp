@@ -1,8 +1,11 @@
 // argmax and argmin. Along a dense reduced axis lanes take places in turn and their finds are
-// merged at the end, equals by place; across columns each lane has a row of its own. Positions are
-// exact, so both give what one element after the other gives.
+// merged at the end, equals by place; columns are lanes, in tiles whose finds so far are on the
+// stack, so that rows are read from end to end. Positions are exact: all give what one element
+// after the other gives.
 #include "codegen/Emit.h"
 #include "codegen/Lowerings.h"
+#include "codegen/RowStreams.h"
+#include "runtime/ColumnPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -27,6 +30,12 @@ Value extremumWins(ScalarBuilder& b, bool greatest, Value candidate, Value best)
 
 namespace {
 
+// Rows that are read side by side, of which the best is what a tile's finds are compared with; and
+// bytes of these, which the second cache holds. Streams cost more to compare, as places are in no
+// order then: they are for what leaves the caches.
+constexpr int kRowsTogether = 8;
+constexpr int64_t kTileBytes = 64 * 1024, kCaches = 8 << 20;
+
 class ArgEmitter {
 public:
   ArgEmitter(KernelBuilder& k, const ArgSpec& spec)
@@ -39,12 +48,13 @@ private:
   using Values = SmallVector<Value>;
 
   void level(size_t depth);
-  void overColumns(size_t depth, Value from, Value to);
-  void columns();
+  void alone();
   void row();
   Values alongRow(Value from, Value to, int vectors, Values best);
   Values restOfRow(Value from, Value to, Values best);
 
+  Value begin(size_t depth) { return depth == 0 ? k_.lo() : k_.i64(0); }
+  Value end(size_t depth) { return depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]); }
   Value addressOf(const Access& access, Value shift) {
     Value offset = k_.add(k_.size(access.offset), shift);
     for (size_t loop = 0; loop < indices_.size(); ++loop)
@@ -56,14 +66,32 @@ private:
     return lanes == 1 ? k_.loadScalar(address, spec_.from.dtype)
                       : k_.loadVector(address, spec_.from.dtype, lanes, mask_);
   }
-  // Rows lie too far apart for the hardware to see where this goes.
-  void prefetchBelow(int vector) {
-    constexpr int64_t kRows = 16;
-    k_.prefetch(
-        addressOf(spec_.from, k_.add(shiftOf(vector),
-                                     k_.mul(k_.size(spec_.from.strides[last_]), k_.i64(kRows)))));
-  }
   Value shiftOf(int vector) { return k_.i64(vector * spec_.lanes); }
+
+  // Columns in tiles.
+  struct Tile {
+    Value finds, places; // of all columns, on the stack
+    Value columns;
+  };
+  struct Find {
+    Value best, at; // `at` counts from the first of the rows at hand
+  };
+  void overColumns(size_t depth);
+  void findIn(const Tile& tile);
+  void takeAll(const Tile& tile);
+  void takeRows(const Tile& tile, Value row, int count, int apart);
+  void eachVector(const Tile& tile, function_ref<void(Value shift)> body);
+  Find bestOf(ArrayRef<Value> rows, int64_t first, int64_t apart, Value shift);
+  Value narrowPlace(int64_t place) {
+    Type element = sizeOf(spec_.from.dtype) == 4 ? Type(k_.builder().getI32Type())
+                                                 : Type(k_.builder().getI64Type());
+    return b_.create<arith::ConstantOp>(DenseElementsAttr::get(
+        k_.vectorOf(element, spec_.lanes), Attribute(k_.builder().getIntegerAttr(element, place))));
+  }
+  Value wide(Value places) {
+    Type type = k_.vectorOf(k_.builder().getI64Type(), spec_.lanes);
+    return places.getType() == type ? places : b_.create<arith::ExtUIOp>(type, places);
+  }
 
   // best, place: a find and where.
   void take(Value candidate, Value place, Value& best, Value& at, Value where = nullptr) {
@@ -97,73 +125,131 @@ private:
   ScalarBuilder b_;
   const size_t last_;
   Values indices_;
-  int vectors_ = 1; // of columns, side by side
   Value mask_;
 };
 
 } // namespace
 
+// Columns that are lanes are walked within all other loops.
 void ArgEmitter::level(size_t depth) {
+  const auto columns = static_cast<size_t>(spec_.vectorLoop);
   if (depth == last_) {
     indices_[last_] = k_.i64(0);
-    return spec_.vectorLoop == static_cast<int>(last_) ? row() : columns();
+    return spec_.vectorLoop < 0 ? alone() : columns == last_ ? row() : overColumns(columns);
   }
-  Value from = depth == 0 ? k_.lo() : k_.i64(0);
-  Value to = depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]);
-  if (spec_.vectorLoop == static_cast<int>(depth))
-    return overColumns(depth, from, to);
-  k_.loop(from, to, 1, [&](Value i) {
+  if (depth == columns)
+    return level(depth + 1);
+  k_.loop(begin(depth), end(depth), 1, [&](Value i) {
     indices_[depth] = i;
     level(depth + 1);
   });
 }
 
-// Four vectors at a time, each a chain of its own, then one, then what is left of one.
-void ArgEmitter::overColumns(size_t depth, Value from, Value to) {
-  const auto step = [&](Value begin, Value end, int vectors) {
-    k_.loop(begin, end, vectors * spec_.lanes, [&](Value i) {
-      vectors_ = vectors;
-      indices_[depth] = i;
-      level(depth + 1);
-    });
-  };
-  Value extent = k_.sub(to, from);
-  Value fours = k_.add(from, k_.roundDown(extent, kArgColumns * spec_.lanes));
-  Value ones = k_.add(from, k_.roundDown(extent, spec_.lanes));
-  step(from, fours, kArgColumns);
-  step(fours, ones, 1);
-  k_.when(k_.less(ones, to), [&] {
-    mask_ = k_.maskBelow(k_.sub(to, ones), spec_.lanes);
-    vectors_ = 1;
-    indices_[depth] = ones;
-    level(depth + 1);
+void ArgEmitter::overColumns(size_t depth) {
+  const int64_t bytes = sizeOf(spec_.from.dtype) + sizeOf(DType::i64);
+  const int64_t vectors = kTileBytes / bytes / spec_.lanes, columns = vectors * spec_.lanes;
+  Value finds = k_.stackSlots(spec_.from.dtype, spec_.lanes, static_cast<int>(vectors));
+  Value places = k_.stackSlots(DType::i64, spec_.lanes, static_cast<int>(vectors));
+  k_.loop(begin(depth), end(depth), columns, [&](Value first) {
+    indices_[depth] = first;
+    findIn({finds, places, k_.sub(k_.min(k_.add(first, k_.i64(columns)), end(depth)), first)});
+  });
+}
+
+void ArgEmitter::findIn(const Tile& tile) {
+  indices_[last_] = k_.i64(0);
+  const auto findAt = [&](Value shift) { return k_.address(tile.finds, spec_.from.dtype, shift); };
+  const auto placeAt = [&](Value shift) { return k_.address(tile.places, DType::i64, shift); };
+  eachVector(tile, [&](Value shift) {
+    k_.storeVector(load(spec_.lanes, shift), findAt(shift), spec_.from.dtype, nullptr);
+    k_.storeVector(k_.broadcast(k_.i64(0), spec_.lanes), placeAt(shift), DType::i64, nullptr);
+  });
+  takeAll(tile);
+  indices_[last_] = k_.i64(0);
+  eachVector(tile, [&](Value shift) {
+    Value place = k_.loadVector(placeAt(shift), DType::i64, spec_.lanes, nullptr);
+    k_.storeVector(place, addressOf(spec_.to, shift), DType::i64, mask_);
+  });
+}
+
+// Rows behind the first: in streams, then neighbours, and what is left: where it is known how many,
+// together too.
+void ArgEmitter::takeAll(const Tile& tile) {
+  Value rows = k_.size(spec_.extents[last_]), first = k_.i64(1);
+  Value streamed = endOfStreams(
+      k_, first, rows, {spec_.from.strides[last_], spec_.from.dtype, kRowsTogether, kCaches});
+  k_.loop(first, streamed, kRowsTogether * kStreamRows, [&](Value row) {
+    k_.loop(k_.i64(0), k_.i64(kStreamRows), 1,
+            [&](Value i) { takeRows(tile, k_.add(row, i), kRowsTogether, kStreamRows); });
+  });
+  Value until = k_.add(streamed, k_.roundDown(k_.sub(rows, streamed), kRowsTogether));
+  k_.loop(streamed, until, kRowsTogether,
+          [&](Value row) { takeRows(tile, row, kRowsTogether, 1); });
+  const auto known = KernelBuilder::known(k_.sub(rows, until));
+  const int left = known ? std::max<int>(1, static_cast<int>(*known)) : 1;
+  k_.loop(until, rows, left, [&](Value row) { takeRows(tile, row, left, 1); });
+}
+
+// Whole vectors, and under a mask what is left of one; `shift` counts from the tile's first column.
+void ArgEmitter::eachVector(const Tile& tile, function_ref<void(Value shift)> body) {
+  Value count = tile.columns, whole = k_.roundDown(count, spec_.lanes);
+  k_.loop(k_.i64(0), whole, spec_.lanes, body);
+  k_.loop(whole, count, spec_.lanes, [&](Value shift) {
+    mask_ = k_.maskBelow(k_.sub(count, shift), spec_.lanes);
+    body(shift);
     mask_ = nullptr;
   });
 }
 
-// Each lane, or the one element there is, goes along the reduced axis in order.
-void ArgEmitter::columns() {
-  const int lanes = spec_.vectorLoop < 0 ? 1 : spec_.lanes, count = vectors_;
-  const auto spread = [&](Value place) { return lanes == 1 ? place : k_.broadcast(place, lanes); };
-  Values best;
-  for (int v = 0; v < count; ++v)
-    best.append({load(lanes, shiftOf(v)), spread(k_.i64(0))});
+// So many rows `apart` from each other.
+void ArgEmitter::takeRows(const Tile& tile, Value row, int count, int apart) {
+  Values rows;
+  for (int i = 0; i < count; ++i) {
+    indices_[last_] = k_.add(row, k_.i64(int64_t{i} * apart));
+    rows.push_back(addressOf(spec_.from, k_.i64(0)));
+  }
+  eachVector(tile, [&](Value shift) {
+    Value findAt = k_.address(tile.finds, spec_.from.dtype, shift);
+    Value placeAt = k_.address(tile.places, DType::i64, shift);
+    Value best = k_.loadVector(findAt, spec_.from.dtype, spec_.lanes, nullptr);
+    Value place = k_.loadVector(placeAt, DType::i64, spec_.lanes, nullptr);
+    const Find found = bestOf(rows, 0, apart, shift);
+    Value at = k_.add(k_.broadcast(row, spec_.lanes), wide(found.at));
+    if (apart == 1) // all that was found stands before
+      take(found.best, at, best, place);
+    else
+      merge(found.best, at, best, place);
+    k_.storeVector(best, findAt, spec_.from.dtype, nullptr);
+    k_.storeVector(place, placeAt, DType::i64, nullptr);
+  });
+}
+
+// By halves: of two finds the later one has to be better. Places are as wide as the elements.
+ArgEmitter::Find ArgEmitter::bestOf(ArrayRef<Value> rows, int64_t first, int64_t apart,
+                                    Value shift) {
+  if (rows.size() == 1) {
+    Value at = k_.address(rows[0], spec_.from.dtype, shift);
+    return {k_.loadVector(at, spec_.from.dtype, spec_.lanes, mask_), narrowPlace(first * apart)};
+  }
+  const size_t half = rows.size() / 2;
+  Find found = bestOf(rows.take_front(half), first, apart, shift);
+  const Find later =
+      bestOf(rows.drop_front(half), first + static_cast<int64_t>(half), apart, shift);
+  take(later.best, later.at, found.best, found.at);
+  return found;
+}
+
+// One element after the other.
+void ArgEmitter::alone() {
+  Values best{load(1, k_.i64(0)), k_.i64(0)};
   best = k_.loop(k_.i64(1), k_.size(spec_.extents[last_]), 1, best, [&](Value r, ValueRange so) {
     indices_[last_] = r;
     Values next(so);
-    for (int v = 0; v < count; ++v) {
-      if (lanes > 1)
-        prefetchBelow(v);
-      take(load(lanes, shiftOf(v)), spread(r), next[2 * v], next[2 * v + 1]);
-    }
+    take(load(1, k_.i64(0)), r, next[0], next[1]);
     return next;
   });
   indices_[last_] = k_.i64(0);
-  for (int v = 0; v < count; ++v) {
-    Value to = addressOf(spec_.to, shiftOf(v));
-    lanes == 1 ? k_.storeScalar(best[2 * v + 1], to, DType::i64)
-               : k_.storeVector(best[2 * v + 1], to, DType::i64, mask_);
-  }
+  k_.storeScalar(best[1], addressOf(spec_.to, k_.i64(0)), DType::i64);
 }
 
 // From the first element on, which a lane has found that finds nothing better.
@@ -203,6 +289,12 @@ ArgEmitter::Values ArgEmitter::alongRow(Value from, Value to, int vectors, Value
     }
     return next;
   });
+}
+
+int64_t leastColumns(const ArgSpec& spec) {
+  const Size& columns = spec.extents[0];
+  return spec.vectorLoop == 0 ? runtime::leastColumnsOfTiles(columns.value, sizeOf(spec.from.dtype))
+                              : 1;
 }
 
 void emitArg(KernelBuilder& k, const ArgSpec& spec) { ArgEmitter(k, spec).emit(); }

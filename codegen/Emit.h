@@ -14,6 +14,8 @@ void loadKernelDialects(mlir::MLIRContext& context);
 void emitKernel(mlir::ModuleOp module, llvm::StringRef name, const KernelSpec& spec);
 
 void emitArg(KernelBuilder& kernel, const ArgSpec& spec);
+/// Of the outermost loop, where they are columns: fewer take as long.
+int64_t leastColumns(const ArgSpec& spec);
 /// Whether `candidate` replaces `best`: it is better, or the first NaN. Of scalars or vectors.
 mlir::Value extremumWins(ScalarBuilder& b, bool greatest, mlir::Value candidate, mlir::Value best);
 void emitCumulative(KernelBuilder& kernel, const CumulativeSpec& spec);

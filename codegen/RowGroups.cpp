@@ -1,6 +1,7 @@
 // Chooses the calls that a group saves the most memory with, and its chunks.
 #include "codegen/RowGroups.h"
 
+#include "codegen/Emit.h"
 #include "codegen/NestEmitter.h"
 #include "codegen/RowColumns.h"
 #include "codegen/RowWalk.h"
@@ -189,7 +190,7 @@ private:
     if (auto* nest = std::get_if<NestSpec>(&call.kernel.what))
       return nest->vectorLoop != 0 ? 1 : leastColumns(*nest);
     if (auto* arg = std::get_if<ArgSpec>(&call.kernel.what))
-      return arg->vectorLoop == 0 ? kArgColumns * arg->lanes : 1;
+      return leastColumns(*arg);
     auto* product = std::get_if<MatmulSpec>(&call.kernel.what);
     if (!product || !product->batch.is(1))
       return 1;

@@ -1,6 +1,7 @@
 // Operators that are kernels of their own: movements that copy, index kernels.
 #include "codegen/Scheduler.h"
 
+#include "codegen/Emit.h"
 #include "runtime/IndexPlan.h"
 #include "runtime/Library.h"
 
@@ -59,13 +60,15 @@ void Scheduler::argReduction(Operation* op, OpCode code) {
   for (size_t i = 0; i < spec.extents.size(); ++i)
     if (spec.from.strides[i].is(1) && (spec.to.strides[i].is(1) || i + 1 == spec.extents.size()))
       spec.vectorLoop = static_cast<int>(i);
-  spec.lanes = options_.vectorBytes / static_cast<int>(sizeOf(DType::i64));
+  const bool alongAxis = spec.vectorLoop + 1 == static_cast<int>(spec.extents.size());
+  spec.lanes =
+      options_.vectorBytes / static_cast<int>(sizeOf(alongAxis ? DType::i64 : from.type.dtype));
   ScheduledCall call;
   call.name = info(code).name;
   call.buffers = {from.buffer, to.buffer};
   call.work = call.flops = static_cast<double>(from.type.numel());
   call.range = spec.extents[0].value;
-  call.grain = std::max<int64_t>(spec.vectorLoop == 0 ? kArgColumns * spec.lanes : 1,
+  call.grain = std::max<int64_t>(leastColumns(spec),
                                  32768 * call.range / std::max<int64_t>(1, from.type.numel()));
   call.kernel = {spec};
   if (to.type.numel() != 0)

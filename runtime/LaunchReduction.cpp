@@ -147,11 +147,14 @@ bool reduceAxis(OpCode code, const Strided& input, int64_t axis, const Strided& 
   call.innerParam = 1;
   call.innerBlock = 64;
   const int64_t size = sizeOf(input.type->dtype);
-  if (variant == kColumns && info(code).isReduction() && !output.onDevice &&
-      foldsTiles({parts.extent, call.innerExtent, std::abs(parts.stride) * size, size})) {
-    variant = kTiledColumns;
+  const bool tiles =
+      variant == kColumns &&
+      (!info(code).isReduction() ||
+       foldsTiles({parts.extent, call.innerExtent, std::abs(parts.stride) * size, size}));
+  if (tiles)
     call.innerBlock = leastColumnsOfTiles(call.innerExtent, size);
-  }
+  if (tiles && info(code).isReduction() && !output.onDevice)
+    variant = kTiledColumns;
   call.workPerElement = std::max<int64_t>(1, parts.extent);
   call.kernel = kernelOf(output.onDevice, code, input.type->dtype, output.type->dtype, variant);
   if (variant == kRows && sumLongRow(call, code, input.type->dtype, parts.extent, reducedStride))

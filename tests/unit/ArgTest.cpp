@@ -97,6 +97,19 @@ TEST(Arg, IsTheFirstOfEquals) {
     }
 }
 
+// Rows are taken by eights, columns in tiles.
+TEST(Arg, OfRowsByEights) {
+  for (int64_t rows = 2; rows < 20; ++rows) {
+    expectFound<double>(rows, 21);
+    expectFound<float>(rows, 21);
+  }
+  expectFound<double>(19, 4101);
+  expectFound<float>(19, 5463);
+  expectFound<double>(2711, 397); // in streams, whose places are in no order
+  expectFound<float>(2711, 797);
+  EXPECT_EQ(dt::argmax(dt::zeros({3, 0}), 0).numel(), 0);
+}
+
 TEST(Arg, IsTheSameOnThreads) {
   const Threads threads(3);
   expectFound<double>(700, 333);
