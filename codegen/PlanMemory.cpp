@@ -15,6 +15,10 @@ static constexpr int64_t kLeastInOutput = 16 << 10;
 // Two orders are tried where that costs little.
 static constexpr size_t kMostInTwoOrders = 2000;
 
+// Prefetchers run so far beyond what a thread walks through; lines that another one writes there
+// would go to and fro between them.
+static constexpr int64_t kLanesApart = 12 * 1024;
+
 static int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // The calls of a row group take turns: what one of them uses lives as long as the group.
@@ -122,7 +126,7 @@ private:
     if (!row)
       return;
     const int lanes = group.rows < 2 * group.grain ? 1 : schedule_.lanes;
-    const int64_t lane = aligned(*row * group.pieceOf(lanes));
+    const int64_t lane = aligned(*row * group.pieceOf(lanes)) + (lanes > 1 ? kLanesApart : 0);
     if (lane * lanes >= place.bytes)
       return;
     place.bytes = lane * lanes;

@@ -41,6 +41,7 @@ Execution::Execution(const Program& program, std::byte* arena, StepRunner* runne
     lanes = std::max(lanes, static_cast<size_t>(group.lanes));
   }
   laneArgs_.resize(lanes * laneArgCount_);
+  begun_ = std::vector<std::atomic<int64_t>>(lanes);
 }
 
 void Execution::add(const ArgPlace& place, std::byte* arena) {
@@ -126,32 +127,44 @@ void Execution::runChunk(const RowGroup& group, void* const* args, int64_t begin
   }
 }
 
-// Lanes take pieces in turn: a thread that is held up leaves its share to the others.
+/// Where a lane's share of the pieces begins.
+static int64_t shareOf(const RowGroup& group, int64_t lane) {
+  const int64_t rows = group.pieceOf(group.lanes);
+  return (group.rows + rows - 1) / rows * lane / group.lanes;
+}
+
+// Each lane begins with a share of its own, since threads that write side by side fetch each
+// other's lines, and then helps the others: one that is held up leaves them what it has not begun.
 void Execution::runLanes(const RowGroup& group) {
-  const int64_t lanes = group.lanes, piece = group.pieceOf(lanes);
-  std::atomic<int64_t> next{0};
-  ThreadPool::global().parallelFor(lanes, 1, [&](int64_t lo, int64_t hi) {
+  for (int64_t lane = 0; lane < group.lanes; ++lane)
+    begun_[static_cast<size_t>(lane)].store(shareOf(group, lane), std::memory_order_relaxed);
+  ThreadPool::global().parallelFor(group.lanes, 1, [&](int64_t lo, int64_t hi) {
     for (int64_t lane = lo; lane < hi; ++lane)
-      runLane(group, lane, piece, next);
+      runLane(group, lane);
   });
 }
 
 // A kernel finds row r at r * rowBytes from what it is given, which therefore may lie before the
 // memory that it touches.
-void Execution::runLane(const RowGroup& group, int64_t lane, int64_t piece,
-                        std::atomic<int64_t>& next) {
+void Execution::runLane(const RowGroup& group, int64_t lane) {
   const size_t from = first_[group.first], to = first_[group.first + group.count];
   const auto local = std::lower_bound(locals_.begin(), locals_.end(), from,
                                       [](const Local& a, size_t arg) { return a.arg < arg; });
   void** args = laneArgs_.data() + static_cast<size_t>(lane) * laneArgCount_;
   std::copy(args_.data() + from, args_.data() + to, args);
-  for (int64_t begin; (begin = next.fetch_add(piece, std::memory_order_relaxed)) < group.rows;) {
-    for (auto it = local; it != locals_.end() && it->arg < to; ++it) {
-      const auto base = reinterpret_cast<uintptr_t>(args_[it->arg]);
-      args[it->arg - from] = reinterpret_cast<void*>(
-          base + static_cast<uintptr_t>(lane * it->laneBytes - begin * it->rowBytes));
+  const int64_t rows = group.pieceOf(group.lanes);
+  for (int64_t i = 0; i < group.lanes; ++i) {
+    const int64_t share = (lane + i) % group.lanes, end = shareOf(group, share + 1);
+    std::atomic<int64_t>& begun = begun_[static_cast<size_t>(share)];
+    for (int64_t piece; (piece = begun.fetch_add(1, std::memory_order_relaxed)) < end;) {
+      const int64_t begin = piece * rows;
+      for (auto it = local; it != locals_.end() && it->arg < to; ++it) {
+        const auto base = reinterpret_cast<uintptr_t>(args_[it->arg]);
+        args[it->arg - from] = reinterpret_cast<void*>(
+            base + static_cast<uintptr_t>(lane * it->laneBytes - begin * it->rowBytes));
+      }
+      runChunk(group, args, begin, std::min(group.rows, begin + rows));
     }
-    runChunk(group, args, begin, std::min(group.rows, begin + piece));
   }
 }
 

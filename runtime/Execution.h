@@ -52,7 +52,7 @@ private:
   void add(const ArgPlace& place, std::byte* arena);
   void runRows(const RowGroup& group);
   void runLanes(const RowGroup& group);
-  void runLane(const RowGroup& group, int64_t lane, int64_t piece, std::atomic<int64_t>& next);
+  void runLane(const RowGroup& group, int64_t lane);
   void runChunk(const RowGroup& group, void* const* args, int64_t begin, int64_t end);
   void runControl(const ControlStep& control, void* const* args, Parts& parts);
   void runScan(const ControlStep& scan, void* const* args, Parts& parts);
@@ -70,7 +70,8 @@ private:
   std::vector<Local> locals_;   // in the order of args
   std::vector<void*> laneArgs_; // by lane: the args of a group
   size_t laneArgCount_ = 0;
-  std::vector<Parts> parts_; // by step
+  std::vector<std::atomic<int64_t>> begun_; // pieces of each lane's share
+  std::vector<Parts> parts_;                // by step
 };
 
 /// Calls the kernel of a step, on the pool where that is worth it. Throws Error for a bad index.
