@@ -125,6 +125,16 @@ void addRows() {
       "rolling/corr_20", [](T x, T y) { return dt::rolling_corr(x, y, 20, 0); },
       normal({1000, 100}), normal({1000, 100}));
   addOf(
+      "rolling/std_20_gradient",
+      [](T x, T y) {
+        const auto loss = [y](T a) {
+          const dt::Tensor each = dt::rolling_std(a, 20, 0);
+          return dt::sum(dt::where(dt::isnan(each), 0.0, each * y));
+        };
+        return dt::grad(loss)(x);
+      },
+      normal({1000, 300}), normal({1000, 300}));
+  addOf(
       "rolling/quantile_60", [](T x) { return dt::rolling_quantile(x, 0.8, 60, 0); },
       normal({1000, 100}));
   const auto indices = [] { return (1000.0 * dt::rand({1000})).astype(dt::DType::i64); };
