@@ -64,7 +64,7 @@ Tensor widened(const Tensor& x);
 /// take_along_axis at positions that an operator gave: none is out of range.
 Tensor elementsAt(const Tensor& x, const Tensor& positions, int64_t axis);
 
-/// sqrt; 0, with derivatives 0, of what is not above 0.
+/// sqrt; 0, with derivatives 0, of 0 and below.
 Tensor safeSqrt(const Tensor& x);
 
 /// Pointwise operator `code` on operands that broadcast.
