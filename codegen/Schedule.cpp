@@ -277,6 +277,8 @@ Storage Scheduler::resultStorage(Value result) {
   const TensorType type = ir::tensorTypeOf(result.getType());
   if (const auto layout = layouts_.find(result); layout != layouts_.end())
     return laidOut(type, layout->second);
+  if (const std::optional<Storage> place = placeWithin(result))
+    return *place;
   Storage storage = newStorage(type);
   for (int64_t axis : readBackwards(result)) {
     storage.offset += storage.strides[axis] * (type.shape[axis] - 1);

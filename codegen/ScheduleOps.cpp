@@ -13,7 +13,7 @@ void Scheduler::movement(Operation* op, OpCode code) {
   if (code == OpCode::Pad)
     return pad(op);
   if (code == OpCode::Concatenate)
-    return concatenate(op);
+    return join(op);
   if (code == OpCode::Transpose && isPrologue(op))
     return;
   const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
@@ -22,19 +22,6 @@ void Scheduler::movement(Operation* op, OpCode code) {
   if (!view)
     view = viewOf(code, attrs, contiguous(at(op->getOperand(0))), type);
   storages_[op->getResult(0)] = *view;
-}
-
-void Scheduler::concatenate(Operation* op) {
-  const int64_t axis = ir::attrsOf(op).axis;
-  const Storage to = allocateResult(op);
-  int64_t begin = 0;
-  for (Value operand : op->getOperands()) {
-    Storage part = to;
-    part.type = at(operand).type;
-    part.offset = begin * to.strides[axis];
-    copy(at(operand), part);
-    begin += part.type.shape[axis];
-  }
 }
 
 void Scheduler::argReduction(Operation* op, OpCode code) {

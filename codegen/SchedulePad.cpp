@@ -3,7 +3,6 @@
 #include "codegen/Scheduler.h"
 
 #include "ir/DialectMovements.h"
-#include "ir/Steps.h"
 #include "runtime/ConvolutionPlan.h"
 
 #include <cmath>
@@ -57,10 +56,8 @@ void Scheduler::pad(Operation* op) {
   const Attrs attrs = ir::attrsOf(op);
   const Storage from = at(op->getOperand(0));
   Value result = op->getResult(0);
-  if (from.splat || from.type.numel() == 0 || !isPaddedImage(op)) {
-    storages_[result] = padInto(op, from);
-    return;
-  }
+  if (from.splat || from.type.numel() == 0 || !isPaddedImage(op))
+    return join(op);
   padded_[result] = from;
   Storage around = from;
   around.type = ir::tensorTypeOf(result.getType());
@@ -97,22 +94,13 @@ std::vector<Storage> Scheduler::aroundPadded(const Attrs& attrs, const Storage& 
   return slabs;
 }
 
-Storage Scheduler::padInto(Operation* op, const Storage& from) {
+void Scheduler::fillAround(Operation* op, const Storage& to) {
   const Attrs attrs = ir::attrsOf(op);
-  const Storage to = newStorage(ir::tensorTypeOf(op->getResult(0).getType()));
   for (const Storage& slab : aroundPadded(attrs, to)) {
     Storage filled = slab;
     filled.splat = attrs.value;
     copy(filled, slab);
   }
-  Storage inner = to;
-  inner.type = from.type;
-  for (int i = 0; i < to.type.rank(); ++i) {
-    inner.offset += to.strides[i] * attrs.low[i];
-    inner.strides[i] = to.strides[i] * (stepWithin(attrs.interior[i], to.type.shape[i]) + 1);
-  }
-  copy(from, inner);
-  return to;
 }
 
 void Scheduler::findZeros(Value image, runtime::ConvolutionProblem& problem) const {
@@ -138,9 +126,13 @@ Storage Scheduler::padded(Value image) {
   Storage storage = at(image);
   if (found == padded_.end())
     return storage.splat ? contiguous(storage) : storage;
-  if (!whole_.contains(origin.value()))
-    whole_[origin.value()] = padInto(origin.value().getDefiningOp(), found->second);
-  const Storage whole = whole_[origin.value()];
+  Storage& whole = whole_[origin.value()];
+  if (whole.buffer < 0) {
+    Operation* pad = origin.value().getDefiningOp();
+    whole = newStorage(ir::tensorTypeOf(origin.value().getType()));
+    fillAround(pad, whole);
+    copy(found->second, placeOf(whole, pad->getOpOperand(0)));
+  }
   storage.buffer = whole.buffer, storage.offset = whole.offset;
   const llvm::SmallVector<int64_t> proper = ir::properAxes(storage.type.shape);
   for (size_t i = 0; i < proper.size(); ++i)

@@ -25,8 +25,16 @@ private:
   void movement(mlir::Operation* op, OpCode code);
   void pad(mlir::Operation* op);
   std::vector<Storage> aroundPadded(const Attrs& attrs, const Storage& to) const;
-  Storage padInto(mlir::Operation* op, const Storage& from);
-  void concatenate(mlir::Operation* op);
+  void fillAround(mlir::Operation* pad, const Storage& to);
+  /// The operands of a concatenation or pad, each in its place.
+  void join(mlir::Operation* op);
+  /// The part of the joined array that is this operand.
+  static Storage placeOf(const Storage& joined, mlir::OpOperand& operand);
+  /// Memory of what they are joined into, from the first time that anything asks for it.
+  Storage joined(mlir::Operation* op);
+  /// Where in such an array a result belongs that nothing else reads; none where it had better be
+  /// copied there.
+  std::optional<Storage> placeWithin(mlir::Value result);
   void creation(mlir::Operation* op);
   void matmul(mlir::Operation* op);
   /// The product once operands are settled: how long sums are cut, what threads share. `to`: where

@@ -140,25 +140,30 @@ private:
   }
   Value orOnes(Value u, const TensorType& type) { return u ? u : ones(type); }
 
-  // sum over t of c_t V_t, V = A_t' u_t of all terms in one product
+  // sum over t of c_t V_t, V = A_t' u_t of all terms in one product. Where u_t is a vector, as the
+  // rows u_t' A_t: kernels then store each u in its place and run their vectors along A's rows.
   Value combine(const Terms& terms, int64_t n, int64_t k, int64_t m) {
-    Value a = transpose(reshape(a_, {rows_, n, k}), {0, 2, 1});
-    const TensorType type{typeOf(a_).dtype, {rows_, n, m}};
+    const bool inRows = m == 1;
+    const int64_t joined = inRows ? 1 : 2;
+    const Shape shape = inRows ? Shape{rows_, 1, n} : Shape{rows_, n, m};
+    Value a = reshape(a_, {rows_, n, k});
     SmallVector<Value> parts;
     for (const Term& term : terms)
-      parts.push_back(term.u ? reshape(term.u, type.shape) : ones(type));
+      parts.push_back(term.u ? reshape(term.u, shape) : ones({typeOf(a_).dtype, shape}));
     Attrs along;
-    along.axis = 2;
+    along.axis = joined;
     Value u = parts.size() == 1 ? parts[0] : make(OpCode::Concatenate, parts, along);
-    Value products = make(OpCode::Matmul, {a, u});
+    Value products =
+        inRows ? make(OpCode::Matmul, {u, a}) : make(OpCode::Matmul, {transpose(a, {0, 2, 1}), u});
     Value sum;
     for (const auto& [i, term] : llvm::enumerate(terms)) {
       Value part = products;
       if (terms.size() > 1) {
-        const auto begin = static_cast<int64_t>(i) * m;
         Attrs slice;
-        slice.starts = {0, 0, begin}, slice.limits = {rows_, k, begin + m};
+        slice.starts = {0, 0, 0}, slice.limits = typeOf(products).shape;
         slice.strides = {1, 1, 1};
+        slice.starts[joined] = static_cast<int64_t>(i) * m;
+        slice.limits[joined] = slice.starts[joined] + m;
         part = make(OpCode::Slice, part, slice);
       }
       part = make(OpCode::Matmul, {reshape(term.c, {1, rows_}), reshape(part, {rows_, k * m})});
