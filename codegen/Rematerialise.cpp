@@ -243,6 +243,36 @@ private:
     schedule_.calls.insert(schedule_.calls.begin() + static_cast<int64_t>(chosen.before),
                            std::make_move_iterator(calls.begin()),
                            std::make_move_iterator(calls.end()));
+    dropUnread(chosen);
+  }
+
+  /// Of the calls that run again, those whose results nobody read before run then alone.
+  void dropUnread(const Candidate& chosen) {
+    std::vector<size_t> dropped; // from the last
+    const auto isRead = [&](size_t id) {
+      return schedule_.buffers[id].kind != Kind::Temporary ||
+             llvm::any_of(users_[id], [&](size_t user) {
+               return user < chosen.before && !llvm::is_contained(dropped, user);
+             });
+    };
+    for (size_t i : llvm::reverse(chosen.calls)) {
+      const ScheduledCall& call = schedule_.calls[i];
+      bool isWanted = false;
+      for (size_t arg = 0; arg < call.buffers.size(); ++arg)
+        isWanted |= mayWrite(call, arg) && isRead(static_cast<size_t>(call.buffers[arg]));
+      if (!isWanted)
+        dropped.push_back(i);
+    }
+    for (size_t i : dropped) {
+      schedule_.calls.erase(schedule_.calls.begin() + static_cast<int64_t>(i));
+      for (runtime::RowGroup& group : schedule_.rowGroups)
+        if (group.first > i)
+          --group.first;
+        else if (i < group.first + group.count)
+          --group.count;
+    }
+    std::erase_if(schedule_.rowGroups,
+                  [](const runtime::RowGroup& group) { return group.count == 0; });
   }
 
   Schedule& schedule_;

@@ -52,6 +52,31 @@ TEST(MemoryLimit, WhatCannotBeSaysWhatLiesThere) {
   EXPECT_THROW(jit(deep, {.memoryLimit = -1}), Error);
 }
 
+// What nobody reads before the peak is made behind it alone.
+TEST(MemoryLimit, WhatIsMadeLaterIsMadeOnce) {
+  auto f = [](const Tensor& x) {
+    const Tensor y = exp(x), s = sum(y * y, 1, true);
+    const Tensor p = pad(y, {{4, 4}, {4, 4}});
+    Tensor a = matmul(x, tanh(y * s * 1e-3));
+    for (int i = 0; i < 2; ++i)
+      a = matmul(tanh(a + y), a);
+    return sum(matmul(p, transpose(p))) + sum(matmul(a, y));
+  };
+  const Tensor x = randn({400, 400});
+  const auto jitted = jit(f, {.numerics = Numerics::strict});
+  EXPECT_TRUE(sameBits(jitted(x), f(x)));
+  const std::string plan = jitted.ir("plan");
+  const auto count = [&](std::string_view call) {
+    int found = 0;
+    for (size_t at = plan.find(call); at != std::string::npos; at = plan.find(call, at + 1))
+      ++found;
+    return found;
+  };
+  EXPECT_GE(count("exp"), 2) << plan; // computed again, and padded then
+  EXPECT_EQ(count("copy("), 1) << plan;
+  EXPECT_EQ(count("fill("), 1) << plan;
+}
+
 template <class F> int64_t peakOf(const F& f) {
   runtime::resetHighWater();
   const int64_t before = runtime::memoryStats().currentBytes;
