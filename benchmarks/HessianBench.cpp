@@ -1,5 +1,5 @@
-// Hessians beside what they cost at least: W1's beside a product of matrices of its size, and risk
-// parity's beside loops written by hand. Results are compared first.
+// Hessians beside what they cost at least: W1's beside a product of matrices of its size, risk
+// parity's beside loops written by hand; and a regression's. Results are compared first.
 #include "benchmarks/Check.h"
 #include "benchmarks/Portfolio.h"
 
@@ -50,6 +50,30 @@ void longProduct(benchmark::State& state) {
   rate(state, "FLOP/s", 2.0 * static_cast<double>(rows * K * K));
 }
 BENCHMARK(longProduct)->Name("hessian/long_product")->Unit(benchmark::kMillisecond)->UseRealTime();
+
+//===-- Regression ---------------------------------------------------------------------------===//
+
+// X' diag(p (1 - p)) X / N.
+dt::Tensor logisticLoss(const dt::Tensor& w, const dt::Tensor& X) {
+  return dt::mean(dt::softplus(dt::matmul(X, w)));
+}
+
+void regression(benchmark::State& state) {
+  const dt::Tensor X = dt::randn({state.range(0), state.range(1)}),
+                   w = 0.1 * dt::randn({state.range(1)});
+  const auto f = dt::jit(dt::hessian(logisticLoss));
+  if (!agree(state, f(w, X), dt::hessian(logisticLoss)(w, X), 1e-9))
+    return;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(f(w, X));
+  state.counters["arena_MB"] = static_cast<double>(f.stats().arenaBytes) / 1e6;
+  rate(state, "FLOP/s", 2.0 * static_cast<double>(X.numel() * state.range(1)));
+}
+BENCHMARK(regression)
+    ->Name("hessian/logistic")
+    ->Args({10000, 50})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
 
 //===-- W3 -----------------------------------------------------------------------------------===//
 
@@ -111,6 +135,6 @@ void spread(benchmark::State& state) {
     benchmark::DoNotOptimize(f(r.x, r.S));
   state.counters["arena_MB"] = static_cast<double>(f.stats().arenaBytes) / 1e6;
 }
-BENCHMARK(spread)->Name("hessian/w3_dispersion/jit")->Arg(95)->Arg(468)->UseRealTime();
+BENCHMARK(spread)->Name("hessian/w3_dispersion/jit")->Arg(20)->Arg(95)->Arg(468)->UseRealTime();
 
 } // namespace

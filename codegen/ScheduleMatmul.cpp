@@ -61,19 +61,23 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
       left.strides[1].value != right.strides[2].value ||
       left.strides[3].value != right.strides[3].value)
     return false;
-  if (spec.lines.empty())
-    return true;
-  int along = 0; // loads that depend on v
-  for (const Line& line : spec.lines)
-    if (auto* load = std::get_if<Line::Load>(&line.what))
-      along += !load->from.strides[2].is(0);
-  auto* last = std::get_if<Line::Apply>(&spec.lines.back().what);
-  auto isRight = [&](int line) {
-    auto* load = std::get_if<Line::Load>(&spec.lines[line].what);
-    return load && !load->from.strides[2].is(0) && !load->from.strides[3].is(0);
-  };
-  return along == 1 && last && last->code == OpCode::Mul &&
-         (isRight(last->operands[0]) || isRight(last->operands[1]));
+  int scaled = -1; // the line that is S[v,k] times something, so far
+  for (int i = 0; i < static_cast<int>(spec.lines.size()); ++i) {
+    const auto& what = spec.lines[i].what;
+    if (auto* load = std::get_if<Line::Load>(&what); load && !load->from.strides[2].is(0)) {
+      if (scaled >= 0 || load->from.strides[3].is(0))
+        return false;
+      scaled = i;
+    } else if (auto* apply = std::get_if<Line::Apply>(&what)) {
+      const auto uses = llvm::count(apply->operands, scaled);
+      if (scaled < 0 || uses == 0)
+        continue;
+      if (apply->code != OpCode::Mul || uses != 1)
+        return false;
+      scaled = i;
+    }
+  }
+  return spec.lines.empty() || scaled + 1 == static_cast<int>(spec.lines.size());
 }
 
 // Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in

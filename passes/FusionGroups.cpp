@@ -17,6 +17,8 @@ constexpr int kCheap = 4;
 constexpr size_t kMaxCopies = 3;
 // A kernel of its own is worth it where a heavy value would be computed this often.
 constexpr int64_t kManyTimes = 4;
+// A product that computes an operand of so many bytes where it reads it saves writing that.
+constexpr int64_t kOperandBytes = 256 * 1024;
 constexpr size_t kMaxMembers = 128;
 // So many scans have their values in registers.
 constexpr size_t kMaxScans = 8;
@@ -38,7 +40,7 @@ namespace {
 
 class Grouping {
 public:
-  Grouping(Block& block, const FusionOptions& options) : block_(block) {
+  Grouping(Block& block, const FusionOptions& options) : block_(block), options_(options) {
     if (options.scans)
       for (Operation& op : block)
         if (isScan(&op, options.choices))
@@ -127,7 +129,8 @@ private:
   void visitPointwise(Operation* op) {
     llvm::SetVector<FusionGroup*> users = userGroups(op);
     const bool outside = hasOutsideUse(op);
-    const bool once = (users.size() == 1 || isCheap(op, users)) && !isRepeated(op, users);
+    const bool once = (users.size() == 1 || isCheap(op, users)) && !isRepeated(op, users) &&
+                      !scalesOperand(op, users);
     if (!outside && once && !users.empty()) {
       const bool fits = llvm::none_of(users, [&](FusionGroup* group) {
         return group->members.size() >= kMaxMembers || closesCycle(*group, op, false);
@@ -198,6 +201,24 @@ private:
       return group->space.product() >= kManyTimes * own.product() &&
              reachesInnermost(*group, op->getResult(0), proper.back());
     });
+  }
+
+  // A vector that scales the rows or columns of a product's right operand: in memory, it leaves so
+  // little to do for each element that the product does it.
+  bool scalesOperand(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
+    if (users.size() != 1 || users[0]->stored.size() != 1 || users[0]->reduction ||
+        users[0]->aligned.contains(op))
+      return false;
+    Value operand = users[0]->stored[0]->getResult(0);
+    const int64_t bytes = ir::tensorTypeOf(operand.getType()).bytes();
+    if (operand.hasOneUse())
+      if (auto turned = dyn_cast<ir::TransposeOp>(*operand.user_begin()))
+        operand = turned.getResult();
+    return operand.hasOneUse() && isa<ir::MatmulOp>(*operand.user_begin()) &&
+           operand.use_begin()->getOperandNumber() == 1 && !isAlignedIn(*users[0], op) &&
+           choose(options_.choices,
+                  bytes >= kOperandBytes && users[0]->space.product() >=
+                                                kManyTimes * shapeOf(op->getResult(0)).product());
   }
 
   // Whether an axis of a value becomes the innermost axis of the group.
@@ -348,6 +369,7 @@ private:
   }
 
   Block& block_;
+  FusionOptions options_;
   llvm::DenseSet<Operation*> scans_; // that may join
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;

@@ -39,7 +39,7 @@ bool callSolvers(mlir::func::FuncOp function);
 /// Sums over sums of products of smaller arrays become products of matrices, where an array of
 /// at least `minBytes` need not be computed then; true if anything was changed. Standard numerics
 /// only: terms are added in another order.
-bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 512 * 1024);
+bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 1024);
 
 /// Takes numbers that are known late out of sums over rows, so that the rows need to be read only
 /// once; true if anything was changed. Standard numerics only: sums are added in another order.

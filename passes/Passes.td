@@ -92,7 +92,7 @@ def FactorProducts : Pass<"diptych-factor-products", "::mlir::func::FuncOp"> {
     costs no more than the product itself. Standard numerics only.
   }];
   let options = [
-    Option<"minBytes", "min-bytes", "int64_t", "512 * 1024", "Smaller arrays are left as they are">
+    Option<"minBytes", "min-bytes", "int64_t", "1024", "Smaller arrays are left as they are">
   ];
   let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
 }

@@ -166,3 +166,23 @@ func.func @heavy_and_repeated(%x: tensor<64x8xf64>, %r: tensor<8xf64>, %c: tenso
   %b = diptych.mul %a, %eb : tensor<64x8xf64>, tensor<64x8xf64> -> tensor<64x8xf64>
   return %b : tensor<64x8xf64>
 }
+
+// A vector that scales a product's right operand is stored, so that the product has little to do for
+// each element where it reads it.
+// CHECK-LABEL: @scales_an_operand
+// CHECK: %[[C:.*]] = diptych.fusion "pointwise"
+// CHECK: diptych.exp
+// CHECK: diptych.sqrt
+// CHECK: %[[Y:.*]] = diptych.fusion "pointwise" ({{.*}}%[[C]]
+// CHECK-NOT: diptych.sqrt
+// CHECK: diptych.mul
+// CHECK: diptych.matmul %{{.*}}, %[[Y]]
+func.func @scales_an_operand(%x: tensor<4000x16xf64>, %c: tensor<4000xf64>) -> tensor<16x16xf64> {
+  %e = diptych.exp %c : tensor<4000xf64> -> tensor<4000xf64>
+  %s = diptych.sqrt %e : tensor<4000xf64> -> tensor<4000xf64>
+  %b = diptych.broadcast %s {axes = array<i64: 0>} : tensor<4000xf64> -> tensor<4000x16xf64>
+  %y = diptych.mul %x, %b : tensor<4000x16xf64>, tensor<4000x16xf64> -> tensor<4000x16xf64>
+  %t = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<4000x16xf64> -> tensor<16x4000xf64>
+  %p = diptych.matmul %t, %y : tensor<16x4000xf64>, tensor<4000x16xf64> -> tensor<16x16xf64>
+  return %p : tensor<16x16xf64>
+}

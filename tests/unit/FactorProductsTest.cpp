@@ -181,4 +181,48 @@ TEST(FactorProducts, GramMatricesKeepEveryBit) {
   EXPECT_TRUE(sameBits(H, dt::transpose(H)));
 }
 
+// Hessians of regressions: what scales X's rows is a kernel of its own, so that the product scales
+// where it reads, and half of it is enough.
+TEST(FactorProducts, WeightedGramMatricesAreHalved) {
+  dt::manual_seed(12);
+  const auto loss = [](const dt::Tensor& w, const dt::Tensor& X) {
+    return dt::mean(dt::softplus(dt::matmul(X, w)));
+  };
+  const dt::Tensor w = 0.1 * dt::randn({45}), X = dt::randn({9001, 45});
+  const auto f = dt::jit(dt::hessian(loss));
+  const dt::Tensor H = f(w, X), expected = dt::hessian(loss)(w, X);
+  EXPECT_LE(dt::max(dt::abs(H - expected)).item<double>(), 1e-15);
+  EXPECT_TRUE(sameBits(H, dt::transpose(H)));
+  EXPECT_NE(f.ir("plan").find("mirror"), std::string::npos) << f.ir("plan");
+  EXPECT_LE(f.stats().arenaBytes, X.type().bytes() / 4);
+}
+
+// What is scaled by something else along the columns is not symmetric.
+TEST(FactorProducts, OtherProductsAreNotHalved) {
+  dt::manual_seed(13);
+  const auto f = [](const dt::Tensor& x, const dt::Tensor& rows, const dt::Tensor& columns) {
+    return dt::matmul(dt::transpose(x), x * dt::unsqueeze(rows, 1) * columns);
+  };
+  const dt::Tensor x = dt::randn({9001, 45}), rows = dt::randn({9001}), columns = dt::randn({45});
+  const dt::Tensor expected = f(x, rows, columns), got = dt::jit(f)(x, rows, columns);
+  EXPECT_LE(dt::max(dt::abs(got - expected)).item<double>(), 1e-10);
+}
+
+// Small arrays, too: W3's dispersion of 20 assets needs no array of n^3.
+TEST(FactorProducts, DispersionOfFewAssets) {
+  const auto dispersion = [](const dt::Tensor& w, const dt::Tensor& S) {
+    const dt::Tensor risk = w * dt::matmul(S, w);
+    const dt::Tensor apart = dt::unsqueeze(risk, 1) - dt::unsqueeze(risk, 0);
+    return dt::sum(apart * apart);
+  };
+  dt::manual_seed(14);
+  const dt::Tensor A = dt::randn({20, 20}), S = dt::matmul(A, dt::transpose(A)) / 20.0;
+  const dt::Tensor w = 0.5 + dt::rand({20});
+  const auto f = dt::jit(dt::hessian(dispersion));
+  const dt::Tensor expected = dt::hessian(dispersion)(w, S);
+  EXPECT_LE(dt::max(dt::abs(f(w, S) - expected)).item<double>(),
+            1e-13 * dt::max(dt::abs(expected)).item<double>());
+  EXPECT_LT(f.stats().arenaBytes, 20 * 20 * 20 * 8 / 2);
+}
+
 } // namespace
