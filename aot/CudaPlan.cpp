@@ -162,6 +162,7 @@ private:
       return {CudaPlace::Kind::output, arg.position, arg.offset};
     case runtime::ArgPlace::Kind::Arena:
       return {CudaPlace::Kind::arena, 0, arg.position + arg.offset};
+    case runtime::ArgPlace::Kind::Lane: // a device has none
     case runtime::ArgPlace::Kind::Constant: break;
     }
     const Literal& literal = *program.constants[static_cast<size_t>(arg.position)];

@@ -29,9 +29,11 @@ runtime::ArgPlace placeOf(const PlannedBuffer& buffer, runtime::Program& program
   case PlannedBuffer::Kind::Input: return {Kind::Input, buffer.index};
   case PlannedBuffer::Kind::Output: return {Kind::Output, buffer.index};
   case PlannedBuffer::Kind::Temporary:
-    return buffer.home < 0 ? runtime::ArgPlace{Kind::Arena, buffer.arenaOffset, 0, buffer.rowBytes,
-                                               buffer.laneBytes}
-                           : runtime::ArgPlace{Kind::Output, buffer.home, buffer.arenaOffset};
+    if (buffer.rowBytes > 0)
+      return {Kind::Lane, buffer.arenaOffset, 0, buffer.rowBytes};
+    if (buffer.home < 0)
+      return {Kind::Arena, buffer.arenaOffset};
+    return {Kind::Output, buffer.home, buffer.arenaOffset};
   case PlannedBuffer::Kind::Constant: break;
   }
   program.constants.push_back(buffer.literal);
@@ -44,8 +46,9 @@ std::shared_ptr<runtime::Program> build(const Schedule& schedule, const SetKerne
   program->outputs = schedule.outputs;
   program->rowGroups = schedule.rowGroups;
   program->donors = schedule.donors;
-  program->arenaBytes = schedule.arenaBytes;
-  program->peakBytes = peakBytes(schedule);
+  program->fixedBytes = schedule.fixedBytes;
+  program->outsideBytes = peakBytes(schedule) - schedule.arenaBytes;
+  program->mostLanes = schedule.mostLanes;
   for (const ScheduledCall& call : schedule.calls) {
     runtime::ProgramStep step;
     if (call.control) {

@@ -49,18 +49,22 @@ Live liveBytes(const Schedule& schedule) {
   std::vector<Range> places(2 * schedule.buffers.size());
   for (size_t id = 0; id < schedule.buffers.size(); ++id) {
     const PlannedBuffer& buffer = schedule.buffers[id];
-    if (buffer.kind != Kind::Temporary || buffer.firstStep < 0 || buffer.home >= 0)
+    if (buffer.kind != Kind::Temporary || buffer.firstStep < 0 || buffer.home >= 0 ||
+        buffer.rowBytes > 0)
       continue;
     const bool shared = buffer.place >= 0;
     Range& place =
         places[shared ? static_cast<size_t>(buffer.place) : schedule.buffers.size() + id];
-    place = {buffer.heldBytes(), std::min(place.first, buffer.firstStep),
+    place = {buffer.bytes, std::min(place.first, buffer.firstStep),
              std::max(place.last, buffer.lastStep)};
   }
   Live live{std::vector<int64_t>(schedule.calls.size())};
   for (const Range& place : places)
     for (int step = place.first; step <= place.last; ++step)
       live.bytes[static_cast<size_t>(step)] += place.bytes;
+  for (const runtime::RowGroup& group : schedule.rowGroups)
+    for (size_t step = group.first; step < group.first + group.count; ++step)
+      live.bytes[step] += group.lanesBytes(schedule.lanes);
   live.peak = static_cast<size_t>(std::max_element(live.bytes.begin(), live.bytes.end()) -
                                   live.bytes.begin());
   return live;
@@ -294,6 +298,18 @@ std::string placeOf(const ScheduledCall& call) {
 
 } // namespace
 
+/// What a temporary has in the arena.
+static int64_t heldBytes(const Schedule& schedule, const PlannedBuffer& buffer) {
+  if (buffer.rowBytes == 0)
+    return buffer.bytes;
+  for (const runtime::RowGroup& group : schedule.rowGroups)
+    if (static_cast<int>(group.first) == buffer.firstStep) {
+      const int64_t lanes = group.lanesOn(schedule.lanes);
+      return lanes * group.pieceOf(lanes) * buffer.rowBytes;
+    }
+  return 0;
+}
+
 std::string describePeak(const Schedule& schedule) {
   if (schedule.calls.empty())
     return "nothing";
@@ -307,7 +323,7 @@ std::string describePeak(const Schedule& schedule) {
       continue;
     for (const ScheduledCall& call : schedule.calls)
       if (std::count(call.buffers.begin(), call.buffers.end(), static_cast<int>(id))) {
-        const int64_t bytes = buffer.heldBytes();
+        const int64_t bytes = heldBytes(schedule, buffer);
         rows.emplace_back(bytes, megabytes(bytes) + " by " + placeOf(call));
         break;
       }
@@ -366,6 +382,7 @@ void planWithoutLimit(Schedule& schedule, bool gpu, const std::vector<bool>& don
 }
 
 void fitMemory(Schedule& schedule, int64_t limit, bool gpu, const std::vector<bool>& donated) {
+  schedule.mostLanes = std::max(1, schedule.lanes);
   planWithoutLimit(schedule, gpu, donated);
   int64_t least = peakBytes(schedule);
   for (int idle = 0; least > limit && idle < kMostIdle; ++idle) {

@@ -19,14 +19,12 @@ struct PlannedBuffer {
   Kind kind = Kind::Temporary;
   int index = 0; // which input or output
   int64_t bytes = 0;
-  int64_t arenaOffset = 0; // of a temporary
+  int64_t arenaOffset = 0; // of a temporary; in lanes so many bytes for each row
   int home = -1;        // the output it lies in, at that offset, before that is written; -1: none
   int place = -1;       // number of the place it shares with what lives before and after it
   bool inArena = false; // and nowhere else
-  int64_t rowBytes = 0, laneBytes = 0; // as of runtime::ArgPlace; set where memory is planned
-  int lanes = 0;                       // if there are rows
-  /// What a temporary has in the arena.
-  int64_t heldBytes() const { return rowBytes > 0 ? laneBytes * lanes : bytes; }
+  bool grows = false;   // with threads: it is the arena of a loop or branch that has lanes
+  int64_t rowBytes = 0; // in lanes: how far rows are apart; set where memory is planned
   int firstStep = -1, lastStep = -1;
   std::shared_ptr<const Literal> literal; // of a constant
 };
@@ -71,8 +69,14 @@ struct Schedule {
   std::vector<runtime::RowGroup> rowGroups;
   std::vector<TensorType> inputs, outputs;
   std::vector<int> donors; // by output: the input whose memory it may take, or -1; empty: none
-  int64_t arenaBytes = 0;
-  int lanes = 0; // threads that row groups have memory for, where an array lives in one alone
+  int64_t arenaBytes = 0;  // with lanes for `lanes` threads
+  int64_t fixedBytes = 0;  // what of it is there for any number of threads
+  /// Threads that are expected; 0: what lives in one row group alone has memory for all its rows.
+  int lanes = 0;
+  int mostLanes = INT32_MAX; // with more it would need more memory than it may
+
+  /// Whether it has lanes, or a part of it.
+  bool grows() const;
 };
 
 /// A loop or branch, whose parts have plans of their own. `step` lacks their programs.

@@ -60,6 +60,7 @@ void Scheduler::control(mlir::Operation* op) {
       schedule = Scheduler(region->front(), options_).run();
     take(newBuffer(PlannedBuffer::Kind::Temporary, schedule.arenaBytes), 0);
     schedule_.buffers.back().inArena = true;
+    schedule_.buffers.back().grows = schedule.grows();
   };
   part(ir::bodyOf(op), control->body);
   part(ir::otherOf(op), control->other);

@@ -52,6 +52,8 @@ std::vector<KernelProfile> rowsOf(const runtime::Program& program,
       row.flops += step.flops;
       row.took += seconds[i];
       for (size_t arg = 0; arg < step.argBytes.size(); ++arg) {
+        if (step.args[arg].kind == runtime::ArgPlace::Kind::Lane) // never leaves the cache
+          continue;
         int64_t& bytes = arrays[{step.args[arg].kind, step.args[arg].position}];
         bytes = std::max(bytes, step.argBytes[arg]);
       }
@@ -102,7 +104,7 @@ std::vector<double> leastTimes(const runtime::Program& program) {
 JitProfile profileOf(const runtime::Program& program) {
   JitProfile profile;
   measureMachine(profile);
-  profile.arenaBytes = program.arenaBytes;
+  profile.arenaBytes = program.arenaBytes(program.threadsHere());
   profile.kernels = rowsOf(program, leastTimes(program));
   for (KernelProfile& kernel : profile.kernels)
     kernel.least = std::max(kernel.flops / profile.flopRate, kernel.bytes / profile.byteRate);

@@ -116,8 +116,8 @@ void JitProgram::note(const runtime::Program& plan, double firstRun) {
   if (stats.firstRun == 0)
     stats.firstRun = firstRun;
   stats.kernelCalls = plan.kernelCalls();
-  stats.arenaBytes = plan.arenaBytes;
-  stats.peakBytes = plan.peakBytes;
+  stats.arenaBytes = plan.arenaBytes(plan.threadsHere());
+  stats.peakBytes = plan.outsideBytes + stats.arenaBytes;
   stats.flops = plan.flops();
   stats_->latest = &plan;
 }

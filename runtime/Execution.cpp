@@ -10,51 +10,53 @@
 
 namespace diptych::runtime {
 
-Execution::Execution(const Program& program, std::byte* arena, StepRunner* runner)
-    : program_(program), runner_(runner), slots_(program.inputs.size() + program.outputs.size()),
-      parts_(program.steps.size()) {
+Execution::Execution(const Program& program, std::byte* arena, int threads, StepRunner* runner)
+    : program_(program), arena_(arena), threads_(threads), runner_(runner),
+      slots_(program.inputs.size() + program.outputs.size()), parts_(program.steps.size()) {
   for (size_t i = 0; i < program.steps.size(); ++i) {
     const ProgramStep& step = program.steps[i];
     first_.push_back(args_.size());
     for (const ArgPlace& place : step.args)
-      add(place, arena);
+      add(place);
     if (!step.control)
       continue;
     const ControlStep& control = *step.control;
     // Arenas of parts are always temporaries: their places are known already.
     void* const* arenas = args_.data() + args_.size() - 3;
     Parts& parts = parts_[i];
-    parts.body =
-        std::make_unique<Execution>(*control.body, static_cast<std::byte*>(arenas[0]), runner);
+    const auto partOf = [&](const Program& part, void* memory) {
+      return std::make_unique<Execution>(part, static_cast<std::byte*>(memory), threads, runner);
+    };
+    parts.body = partOf(*control.body, arenas[0]);
     if (control.other)
-      parts.other =
-          std::make_unique<Execution>(*control.other, static_cast<std::byte*>(arenas[1]), runner);
+      parts.other = partOf(*control.other, arenas[1]);
     parts.carry.resize(control.carry);
   }
   first_.push_back(args_.size());
   size_t lanes = 0;
   for (const RowGroup& group : program.rowGroups) {
-    if (group.lanes == 0)
+    if (group.laneRowBytes == 0)
       continue;
     laneArgCount_ =
         std::max(laneArgCount_, first_[group.first + group.count] - first_[group.first]);
-    lanes = std::max(lanes, static_cast<size_t>(group.lanes));
+    lanes = std::max(lanes, static_cast<size_t>(group.lanesOn(threads)));
   }
   laneArgs_.resize(lanes * laneArgCount_);
   begun_ = std::vector<std::atomic<int64_t>>(lanes);
 }
 
-void Execution::add(const ArgPlace& place, std::byte* arena) {
+void Execution::add(const ArgPlace& place) {
   const auto position = static_cast<size_t>(place.position);
-  if (place.rowBytes > 0)
-    locals_.push_back({args_.size(), place.rowBytes, place.laneBytes});
   void* known = nullptr;
   switch (place.kind) {
   case ArgPlace::Kind::Input: patches_.push_back({args_.size(), position, place.offset}); break;
   case ArgPlace::Kind::Output:
     patches_.push_back({args_.size(), program_.inputs.size() + position, place.offset});
     break;
-  case ArgPlace::Kind::Arena: known = arena + position + place.offset; break;
+  case ArgPlace::Kind::Arena: known = arena_ + position + place.offset; break;
+  case ArgPlace::Kind::Lane:
+    locals_.push_back({args_.size(), place.position, place.rowBytes});
+    break;
   case ArgPlace::Kind::Constant:
     known = (runner_ ? runner_->constant(*program_.constants[position])
                      : const_cast<std::byte*>(program_.constants[position]->bytes.data())) +
@@ -107,7 +109,7 @@ std::vector<double> Execution::profile() {
 
 // Each piece of the rows walks through all steps, a chunk at a time.
 void Execution::runRows(const RowGroup& group) {
-  if (group.lanes > 0)
+  if (group.laneRowBytes > 0)
     return runLanes(group);
   auto piece = [&](int64_t lo, int64_t hi) {
     for (int64_t begin = lo; begin < hi; begin += group.chunk)
@@ -128,41 +130,42 @@ void Execution::runChunk(const RowGroup& group, void* const* args, int64_t begin
 }
 
 /// Where a lane's share of the pieces begins.
-static int64_t shareOf(const RowGroup& group, int64_t lane) {
-  const int64_t rows = group.pieceOf(group.lanes);
-  return (group.rows + rows - 1) / rows * lane / group.lanes;
+static int64_t shareOf(const RowGroup& group, int64_t lane, int64_t lanes) {
+  const int64_t rows = group.pieceOf(lanes);
+  return (group.rows + rows - 1) / rows * lane / lanes;
 }
 
 // Each lane begins with a share of its own, since threads that write side by side fetch each
 // other's lines, and then helps the others: one that is held up leaves them what it has not begun.
 void Execution::runLanes(const RowGroup& group) {
-  for (int64_t lane = 0; lane < group.lanes; ++lane)
-    begun_[static_cast<size_t>(lane)].store(shareOf(group, lane), std::memory_order_relaxed);
-  ThreadPool::global().parallelFor(group.lanes, 1, [&](int64_t lo, int64_t hi) {
+  const int64_t lanes = group.lanesOn(threads_);
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    begun_[static_cast<size_t>(lane)].store(shareOf(group, lane, lanes), std::memory_order_relaxed);
+  ThreadPool::global().parallelFor(lanes, 1, [&](int64_t lo, int64_t hi) {
     for (int64_t lane = lo; lane < hi; ++lane)
-      runLane(group, lane);
+      runLane(group, lane, lanes);
   });
 }
 
 // A kernel finds row r at r * rowBytes from what it is given, which therefore may lie before the
 // memory that it touches.
-void Execution::runLane(const RowGroup& group, int64_t lane) {
+void Execution::runLane(const RowGroup& group, int64_t lane, int64_t lanes) {
   const size_t from = first_[group.first], to = first_[group.first + group.count];
   const auto local = std::lower_bound(locals_.begin(), locals_.end(), from,
                                       [](const Local& a, size_t arg) { return a.arg < arg; });
   void** args = laneArgs_.data() + static_cast<size_t>(lane) * laneArgCount_;
   std::copy(args_.data() + from, args_.data() + to, args);
-  const int64_t rows = group.pieceOf(group.lanes);
-  for (int64_t i = 0; i < group.lanes; ++i) {
-    const int64_t share = (lane + i) % group.lanes, end = shareOf(group, share + 1);
+  const auto memory = reinterpret_cast<uintptr_t>(arena_) +
+                      static_cast<uintptr_t>(group.lanesAt + lane * group.laneBytes(lanes));
+  const int64_t rows = group.pieceOf(lanes);
+  for (int64_t i = 0; i < lanes; ++i) {
+    const int64_t share = (lane + i) % lanes, end = shareOf(group, share + 1, lanes);
     std::atomic<int64_t>& begun = begun_[static_cast<size_t>(share)];
     for (int64_t piece; (piece = begun.fetch_add(1, std::memory_order_relaxed)) < end;) {
       const int64_t begin = piece * rows;
-      for (auto it = local; it != locals_.end() && it->arg < to; ++it) {
-        const auto base = reinterpret_cast<uintptr_t>(args_[it->arg]);
+      for (auto it = local; it != locals_.end() && it->arg < to; ++it)
         args[it->arg - from] = reinterpret_cast<void*>(
-            base + static_cast<uintptr_t>(lane * it->laneBytes - begin * it->rowBytes));
-      }
+            memory + static_cast<uintptr_t>(it->position * rows - begin * it->rowBytes));
       runChunk(group, args, begin, std::min(group.rows, begin + rows));
     }
   }

@@ -20,8 +20,8 @@ public:
 
 class Execution {
 public:
-  /// Works on `arena`, of at least program.arenaBytes. `runner`: null for the host.
-  Execution(const Program& program, std::byte* arena, StepRunner* runner = nullptr);
+  /// Works on `arena`, of at least program.arenaBytes(threads). `runner`: null for the host.
+  Execution(const Program& program, std::byte* arena, int threads, StepRunner* runner = nullptr);
 
   /// Where they lie; to be set before a run, and again where they change before the next.
   void** inputs() { return slots_.data(); }
@@ -43,16 +43,16 @@ private:
     std::vector<void*> carry; // of the step before
   };
 
-  /// An arg whose array has memory for a chunk of rows alone.
+  /// An arg that lies in a lane.
   struct Local {
     size_t arg;
-    int64_t rowBytes, laneBytes;
+    int64_t position, rowBytes; // see ArgPlace
   };
 
-  void add(const ArgPlace& place, std::byte* arena);
+  void add(const ArgPlace& place);
   void runRows(const RowGroup& group);
   void runLanes(const RowGroup& group);
-  void runLane(const RowGroup& group, int64_t lane);
+  void runLane(const RowGroup& group, int64_t lane, int64_t lanes);
   void runChunk(const RowGroup& group, void* const* args, int64_t begin, int64_t end);
   void runControl(const ControlStep& control, void* const* args, Parts& parts);
   void runScan(const ControlStep& scan, void* const* args, Parts& parts);
@@ -62,6 +62,8 @@ private:
   bool holds(const void* predicate);
 
   const Program& program_;
+  std::byte* arena_;
+  const int threads_; // that lanes have memory for
   StepRunner* runner_;
   std::vector<void*> slots_;  // inputs, then outputs
   std::vector<void*> args_;   // of all steps

@@ -18,13 +18,13 @@ struct DeviceKernel;
 
 /// Where a kernel argument lies.
 struct ArgPlace {
-  enum class Kind : uint8_t { Input, Output, Arena, Constant };
+  enum class Kind : uint8_t { Input, Output, Arena, Lane, Constant };
   Kind kind = Kind::Arena;
-  int64_t position = 0; // number of the input, output or constant; byte offset in the arena
+  /// Number of the input, output or constant; byte offset in the arena; in a lane so many bytes for
+  /// each row of a piece.
+  int64_t position = 0;
   int64_t offset = 0;   // in bytes, from there
-  /// Of an array that lives in one row group alone: in each lane, laneBytes apart, lies a piece of
-  /// its rows, so large each. 0: all of it lies there.
-  int64_t rowBytes = 0, laneBytes = 0;
+  int64_t rowBytes = 0; // in a lane: how far rows are apart
 };
 
 /// Of a step that can fail: what its error says. The step's last arg is an i64 status, 0 where
@@ -71,11 +71,18 @@ struct RowGroup {
   size_t first = 0, count = 0;
   int64_t rows = 1, chunk = 1;
   int64_t grain = 1; // least number of rows worth a thread
-  int lanes = 0;     // at most so many pieces are under way at once; 0: any number
-  /// Rows that one of so many lanes takes at once.
-  int64_t pieceOf(int64_t lanes) const {
-    return std::min(chunk, std::max(grain, (rows + 4 * lanes - 1) / (4 * lanes)));
-  }
+  /// A lane is the memory that one thread has for what lives in this group alone: for each row of
+  /// the piece that it works on so many bytes. 0: there is no such array, and no lane.
+  int64_t laneRowBytes = 0;
+  int64_t lanesAt = 0; // of the arena: where the first one begins
+
+  int64_t lanesOn(int threads) const;
+  /// Rows that one of so many lanes takes at once; lanes take equally many pieces.
+  int64_t pieceOf(int64_t lanes) const;
+  /// From one lane to the next.
+  int64_t laneBytes(int64_t lanes) const;
+  /// Of all lanes that so many threads have.
+  int64_t lanesBytes(int threads) const;
 };
 
 /// Immutable once made; may run on several threads at once.
@@ -84,11 +91,16 @@ struct Program {
   std::vector<ProgramStep> steps;
   std::vector<RowGroup> rowGroups; // in the order of their steps
   std::vector<std::shared_ptr<const Literal>> constants;
-  std::vector<int> donors; // by output: the input that it may overlap, or -1; empty: none
-  int64_t arenaBytes = 0;
-  int64_t peakBytes = 0;      // with inputs and outputs, as planned
+  std::vector<int> donors;    // by output: the input that it may overlap, or -1; empty: none
+  int64_t fixedBytes = 0;     // of the arena, without lanes
+  int64_t outsideBytes = 0;   // inputs and outputs
+  int mostLanes = INT32_MAX;  // see codegen::Schedule
   std::shared_ptr<void> code; // keeps the machine code alive
 
+  /// The arena of a run whose row groups have lanes for so many threads.
+  int64_t arenaBytes(int threads) const;
+  /// Threads that the calling one would run it with.
+  int threadsHere() const;
   /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs, but
   /// for one that is its donor.
   /// Throws Error where a step reports that it failed.
@@ -117,6 +129,7 @@ public:
 private:
   struct Run;
   std::shared_ptr<const Program> program_;
+  bool keeps_; // what a run sets up
   std::atomic<Run*> idle_{nullptr};
 };
 

@@ -93,7 +93,7 @@ DeviceProgram::DeviceProgram(const std::shared_ptr<Program>& program) : program_
     if (step.status)
       statusBytes += StatusRoom(step, runs).bytes;
   });
-  program->peakBytes += scratchBytes_ + statusBytes;
+  program->outsideBytes += scratchBytes_ + statusBytes;
   if (statusBytes == 0)
     return;
   statuses_ = allocateOnDevice(statusBytes);
@@ -140,7 +140,7 @@ std::vector<Buffer> DeviceProgram::execute(std::byte* arena, std::byte* scratch,
     fillOnDevice(statuses_.data(), zero, 8, statuses_.bytes() / 8);
   }
   DeviceRunner runner(places_, scratch, checked);
-  Execution execution(*program_, arena, &runner);
+  Execution execution(*program_, arena, /*threads=*/1, &runner);
   std::copy(inputs.begin(), inputs.end(), execution.inputs());
   std::copy(outputs.begin(), outputs.end(), execution.outputs());
   execution.run();
@@ -158,14 +158,14 @@ bool DeviceProgram::someFailed() const {
 void DeviceProgram::run(std::span<void* const> inputs, std::span<void* const> outputs) {
   const std::lock_guard lock(mutex_);
   if (waits_ || !captures_ || launches_ < 2 || !graphsAllowed() || !replay(inputs, outputs)) {
-    const Buffer arena = allocateOnDevice(program_->arenaBytes);
+    const Buffer arena = allocateOnDevice(program_->fixedBytes);
     const Buffer scratch = allocateOnDevice(scratchBytes_);
     execute(arena.data(), scratch.data(), inputs, outputs, false);
   }
   if (!someFailed())
     return;
   // Inputs are as they were, so the same step fails again, and tells.
-  const Buffer arena = allocateOnDevice(program_->arenaBytes);
+  const Buffer arena = allocateOnDevice(program_->fixedBytes);
   const Buffer scratch = allocateOnDevice(scratchBytes_);
   execute(arena.data(), scratch.data(), inputs, outputs, true);
   throw Error("internal: a step of a program on the device failed once but not again");
@@ -199,7 +199,7 @@ bool DeviceProgram::replay(std::span<void* const> inputs, std::span<void* const>
 void DeviceProgram::capture(DeviceGraph& graph, std::span<void* const> inputs,
                             std::span<void* const> outputs) {
   const Driver& driver = context().driver;
-  graph.arena = allocateOnDevice(program_->arenaBytes);
+  graph.arena = allocateOnDevice(program_->fixedBytes);
   graph.scratch = allocateOnDevice(scratchBytes_);
   CaptureScope capturing;
   graph.kept =

@@ -74,7 +74,7 @@ protected:
     auto program = std::make_shared<Program>();
     program->inputs = program->outputs = {kType};
     program->steps = std::move(steps);
-    program->arenaBytes = arenaBytes;
+    program->fixedBytes = arenaBytes;
     return program;
   }
 };
