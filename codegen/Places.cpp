@@ -85,15 +85,23 @@ private:
     std::vector<std::vector<Place*>> lanes(schedule_.rowGroups.size());
     for (Place& place : places_)
       if (const std::optional<size_t> group = onlyGroupOf(place)) {
-        const runtime::RowGroup& rows = schedule_.rowGroups[*group];
-        place.rowBytes = ownRowBytes(schedule_, rows, place.buffers).value_or(0);
-        if (place.rowBytes * rows.pieceOf(1) >= place.bytes)
-          place.rowBytes = 0;
+        place.rowBytes =
+            ownRowBytes(schedule_, schedule_.rowGroups[*group], place.buffers).value_or(0);
         if (place.rowBytes > 0)
           lanes[*group].push_back(&place);
       }
-    for (size_t i = 0; i < lanes.size(); ++i)
-      schedule_.rowGroups[i].laneRowBytes = layOut(lanes[i]);
+    for (size_t i = 0; i < lanes.size(); ++i) {
+      runtime::RowGroup& group = schedule_.rowGroups[i];
+      int64_t whole = 0;
+      for (const Place* place : lanes[i])
+        whole += place->bytes;
+      group.laneRowBytes = layOut(lanes[i]);
+      if (group.lanesBytes(schedule_.lanes) < whole)
+        continue;
+      group.laneRowBytes = 0;
+      for (Place* place : lanes[i])
+        place->rowBytes = 0;
+    }
   }
 
   std::optional<size_t> onlyGroupOf(const Place& place) const {
@@ -111,8 +119,8 @@ private:
   }
 
   /// All arrays of a lane together, each while some call of the group uses it; what a row takes.
-  int64_t layOut(std::vector<Place*>& lane) {
-    int64_t least = INT64_MAX;
+  static int64_t layOut(std::vector<Place*>& lane) {
+    int64_t least = lane.empty() ? 0 : INT64_MAX;
     const auto pack = [&] {
       FirstFit packed;
       std::vector<int64_t> offsets;
@@ -124,9 +132,7 @@ private:
         return;
       least = packed.bytes();
       for (size_t i = 0; i < lane.size(); ++i)
-        for (int id : lane[i]->buffers)
-          schedule_.buffers[id].rowBytes = lane[i]->rowBytes,
-          schedule_.buffers[id].arenaOffset = offsets[i];
+        lane[i]->inLane = offsets[i];
     };
     std::stable_sort(lane.begin(), lane.end(),
                      [](auto* a, auto* b) { return a->firstCall < b->firstCall; });

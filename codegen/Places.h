@@ -16,12 +16,12 @@ struct Place {
   int first = -1, last = -1;         // step
   int firstCall = -1, lastCall = -1; // the same, but in a row group
   int input = -1, output = -1;
-  int64_t rowBytes = 0; // how far rows are apart, if it lies in lanes
-  bool grows = false;   // see PlannedBuffer
+  /// In lanes: how far rows are apart, and where in a lane it lies, for each row.
+  int64_t rowBytes = 0, inLane = 0;
+  bool grows = false; // see PlannedBuffer
 };
 
-/// Live ranges are known. Sets what buffers of lanes have: their rows, and where in a lane they
-/// lie.
+/// Of all buffers, whose live ranges are known, and says how much row groups have in lanes.
 std::vector<Place> findPlaces(Schedule& schedule, bool gpu, const std::vector<bool>& donated);
 
 } // namespace diptych::codegen

@@ -52,6 +52,8 @@ public:
     for (size_t i = 0; i < places.size(); ++i)
       if (isFixed(places[i]))
         order_.push_back(i);
+      else
+        offsets_[i] = places[i].inLane;
     for (const Region& region : memory_)
       fits_.emplace_back(region.bytes);
     pinned_.resize(places.size());
@@ -79,7 +81,7 @@ public:
   int64_t arenaBytes() const { return arenaBytes_; }
   int64_t fixedBytes() const { return arena_.bytes(); }
   int64_t lanesAt(size_t group) const { return lanesAt_[group]; }
-  /// The output the place lies in, or -1, and where.
+  /// The output the place lies in, or -1, and where there, in the arena or in a lane.
   std::pair<int, int64_t> at(size_t place) const {
     return {places_[place].output >= 0 ? places_[place].output : outputs_[place], offsets_[place]};
   }
@@ -149,7 +151,7 @@ private:
 
 void planMemory(Schedule& schedule, bool gpu, const std::vector<bool>& donated) {
   for (PlannedBuffer& buffer : schedule.buffers)
-    buffer.place = buffer.firstStep = buffer.lastStep = buffer.home = -1, buffer.rowBytes = 0;
+    buffer.place = buffer.firstStep = buffer.lastStep = -1, buffer.rowBytes = 0;
   for (runtime::RowGroup& group : schedule.rowGroups)
     group.laneRowBytes = 0;
   findLiveRanges(schedule);
@@ -171,7 +173,8 @@ void planMemory(Schedule& schedule, bool gpu, const std::vector<bool>& donated) 
       schedule.donors[static_cast<size_t>(places[i].output)] = places[i].input;
     for (int id : places[i].buffers) {
       PlannedBuffer& buffer = schedule.buffers[id];
-      if (buffer.kind == Kind::Temporary && buffer.rowBytes == 0)
+      buffer.rowBytes = places[i].rowBytes;
+      if (buffer.kind == Kind::Temporary)
         std::tie(buffer.home, buffer.arenaOffset) = best.at(i);
     }
   }

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <numeric>
 #include <set>
 
 namespace dt = diptych;
@@ -265,7 +266,7 @@ void expectSoundPlan(const Schedule& schedule, const std::string& what) {
     const PlannedBuffer& a = schedule.buffers[i];
     if (a.kind != PlannedBuffer::Kind::Temporary || live[i].first < 0)
       continue;
-    EXPECT_EQ(a.arenaOffset % 64, 0) << what;
+    EXPECT_EQ(a.arenaOffset % std::gcd(64, a.rowBytes), 0) << what;
     const LiveRange own = widened(live[i], schedule);
     if (a.rowBytes > 0) {
       expectOwnRows(schedule, static_cast<int>(i), own, what);
