@@ -30,7 +30,7 @@ struct JitOptions {
   /// any. A plan that needs more computes arrays again instead of keeping them, those that free
   /// most for longest at the least cost first; no bit changes. Where that does not suffice, Error
   /// says what lies in memory at the peak, and which lines made it. Loops and library operators
-  /// stay.
+  /// stay. Where a pool has got more threads since, they do not get memory beyond the limit.
   int64_t memoryLimit = 0;
 };
 

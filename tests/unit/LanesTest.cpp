@@ -162,4 +162,19 @@ template <class F> void expectLanesOfTheRun(const F& f) {
 TEST(Lanes, MemoryIsForTheThreadsOfTheRun) { expectLanesOfTheRun(inside); }
 TEST(Lanes, LoopsAndBranchesHaveThemToo) { expectLanesOfTheRun(insideOfLoops); }
 
+// Compiled on one thread, it has no room for the lanes of others.
+TEST(Lanes, AMemoryLimitHoldsForMoreThreads) {
+  const Tensor x = randn({512, 512}), expected = inside(x);
+  const Threads one(1);
+  const auto free = strictJit(inside);
+  free(x);
+  const int64_t limit = free.stats().peakBytes;
+  const auto tight = jit(inside, {.numerics = Numerics::strict, .memoryLimit = limit});
+  tight(x);
+  const Threads more(3);
+  EXPECT_TRUE(sameBits(tight(x), expected));
+  EXPECT_LE(peakOf([&] { tight(x); }), limit - x.type().bytes());
+  EXPECT_GT(peakOf([&] { free(x); }), limit - x.type().bytes());
+}
+
 } // namespace
