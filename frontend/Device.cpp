@@ -150,6 +150,11 @@ Value joined(const TensorImpl& x, const Value& value) {
   return Value(new TensorImpl(x.type, std::move(buffer), data, x.strides()));
 }
 
+bool anyOnDevice(ValueSpan values) {
+  return std::any_of(values.begin(), values.end(),
+                     [](const Value& value) { return eagerTensor(value).isOnDevice(); });
+}
+
 [[noreturn]] void refuse(const char* op, ValueSpan operands, const TensorImpl& stranger) {
   std::string got;
   for (const Value& operand : operands) {
@@ -167,10 +172,7 @@ Value joined(const TensorImpl& x, const Value& value) {
 
 Values onOneDevice(const char* op, ValueSpan operands) {
   Values result(operands.begin(), operands.end());
-  const bool any = std::any_of(operands.begin(), operands.end(), [](const Value& operand) {
-    return eagerTensor(operand).isOnDevice();
-  });
-  if (!any)
+  if (!anyOnDevice(operands))
     return result;
   for (Value& operand : result) {
     const TensorImpl& tensor = eagerTensor(operand);
@@ -181,6 +183,14 @@ Values onOneDevice(const char* op, ValueSpan operands) {
     operand = joined(tensor, operand);
   }
   return result;
+}
+
+void joinDeviceOf(ValueSpan operands, Values& results) {
+  if (!anyOnDevice(operands))
+    return;
+  for (Value& result : results)
+    if (const TensorImpl& tensor = eagerTensor(result); tensor.isHomeless() && !tensor.isOnDevice())
+      result = joined(tensor, result);
 }
 
 } // namespace eager

@@ -26,6 +26,8 @@ using Handler = Value (*)(const TensorType& type, ValueSpan operands, const Attr
 /// The operands on the device where one of them is there; those that may join it are copied, any
 /// other throws Error. See TensorImpl::isHomeless.
 Values onOneDevice(const char* op, ValueSpan operands);
+/// Results made from numbers alone join the device of the operands: with a history they could not.
+void joinDeviceOf(ValueSpan operands, Values& results);
 
 /// Null where kernels do the work.
 Handler handlerOf(OpCode code);

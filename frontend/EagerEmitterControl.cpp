@@ -104,6 +104,7 @@ Values EagerEmitter::control(const std::shared_ptr<const ControlFlow>& flow, Val
       const EmitterScope scope(*this);
       results = detachedAll(diptych::run(*own, operands));
     }
+    eager::joinDeviceOf(operands, results);
     if (recorded) {
       // Nobody else holds the carries that its rule will ask for.
       const auto kept = results.end() - static_cast<std::ptrdiff_t>(own->kept);

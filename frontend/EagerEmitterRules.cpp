@@ -77,6 +77,7 @@ Values EagerEmitter::custom(const std::shared_ptr<const CustomFunction>& f, Valu
                   "that requires grad and has no rule; pass it as an argument, or "
                   "capture its detach()");
     results = detachedAll(results);
+    eager::joinDeviceOf(inputs, results);
     if (!GradMode::enabled() || !anyRequiresGrad(inputs))
       return results;
     const NodeRef node = TapeNode::make(f, inputs, results);

@@ -111,6 +111,25 @@ TEST_F(DeviceTensor, LoopsAndBranches) {
   EXPECT_EQ(numbers(both(-x)), numbers(both(-x.to("cpu"))));
 }
 
+// With a history it would join no device by itself.
+TEST_F(DeviceTensor, ResultsMadeFromNumbersAloneAreWhereTheOperandsAre) {
+  const auto ones = [](const Tensor& c, const Tensor&) { return std::pair(c, full({2}, 1.0)); };
+  const auto scanned = [&](const Tensor& x) { return sum(x * scan(ones, x, x).second); };
+  const auto branched = [](const Tensor& x) {
+    return sum(x * cond(
+                       sum(x) > 0, [](const Tensor&) { return full({2}, 3.0); },
+                       [](const Tensor& y) { return y; }, x));
+  };
+  const auto ruled = [](const Tensor& x) {
+    return sum(x * custom_jvp([](const Tensor&) { return full({2}, 3.0); },
+                              [](const Tensor&, const Tensor&, const Tensor& v) { return v; })(x));
+  };
+  const Tensor x = tensor({1.0, 2.0}), there = x.to("cuda");
+  EXPECT_EQ(numbers(grad(scanned)(there)), numbers(grad(scanned)(x)));
+  EXPECT_EQ(numbers(grad(branched)(there)), numbers(grad(branched)(x)));
+  EXPECT_EQ(numbers(grad(ruled)(there)), numbers(grad(ruled)(x)));
+}
+
 TEST_F(DeviceTensor, WhatRunsOnTheHostIsCounted) {
   const int64_t before = device_stats().host_operators;
   sort(data.to("cuda"), 1);
