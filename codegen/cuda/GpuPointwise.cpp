@@ -281,9 +281,12 @@ int64_t spanOf(const NestSpec& nest, const Access& access, size_t first, size_t 
 
 bool reachesOnce(const NestSpec& nest, const Access& access, size_t first) {
   std::vector<std::pair<int64_t, int64_t>> loops; // stride, extent
-  for (size_t i = first; i < nest.extents.size(); ++i)
+  for (size_t i = first; i < nest.extents.size(); ++i) {
+    if (nest.extents[i].is(0))
+      return true;
     if (nest.extents[i].value > 1)
       loops.emplace_back(std::abs(access.strides[i].value), nest.extents[i].value);
+  }
   std::sort(loops.begin(), loops.end());
   int64_t reach = 0;
   for (const auto& [stride, extent] : loops) {

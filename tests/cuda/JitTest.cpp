@@ -28,6 +28,17 @@ TEST_F(DeviceJit, GivesEagersBitsThere) {
   EXPECT_EQ(numbers(y), numbers(f(data)));
 }
 
+// Of [2,0] the strides are [0,1]: both rows begin at one place, where nothing is written.
+TEST_F(DeviceJit, SeveralResultsWithoutElements) {
+  const auto f = [](const Tensor& x) {
+    const Tensor y = digamma(slice(x, 1, 0, 0));
+    return std::pair(y, cos(y));
+  };
+  const auto [y, z] = jit(f, strict())(zeros({2, 3}).to("cuda"));
+  EXPECT_EQ(y.shape(), (Shape{2, 0}));
+  EXPECT_EQ(z.shape(), (Shape{2, 0}));
+}
+
 TEST_F(DeviceJit, NumbersJoinAndDataDoesNot) {
   const auto compiled = jit([](const Tensor& x, const Tensor& y) { return x * y; }, strict());
   EXPECT_EQ(numbers(compiled(data.to("cuda"), tensor(2.0))), numbers(data * 2));
