@@ -24,17 +24,35 @@ struct Linearization::Tape {
   Run run;
 };
 
+// As a run's aliases: what uses of an input add up to is added to the rest in one.
+static Values aliased(ValueSpan inputs, const std::vector<int>& wrt) {
+  Values result(inputs.begin(), inputs.end());
+  for (int index : wrt) {
+    Value& input = result[static_cast<size_t>(index)];
+    Attrs attrs;
+    attrs.shape = input.shape();
+    input = currentEmitter().emit(OpCode::Reshape, {&input, 1}, attrs);
+  }
+  return result;
+}
+
+// Where a history leads on, values that the map shares with the result would get one cotangent;
+// it asks anew then, as in a trace.
 Linearization::Linearization(const Request& request, Function f, ValueSpan inputs,
                              const std::vector<int>& wrt)
-    : request_(request), f_(std::move(f)), inputs_(inputs.begin(), inputs.end()), wrt_(wrt) {
+    : request_(request), f_(withSameDraws(std::move(f))), inputs_(inputs.begin(), inputs.end()),
+      wrt_(wrt) {
   requireDifferentiable(request, inputs, wrt);
   attributed(request, [&] {
-    if (emitsEagerly()) {
-      tape_ = std::make_shared<Tape>(recording(f_), inputs, wrt_);
-      outputs_ = tape_->run.finish({}, tape_->run.isRecorded({})).outputs;
-    } else {
-      outputs_ = f_(inputs);
+    if (!emitsEagerly()) {
+      outputs_ = f_(aliased(inputs, wrt_));
+      return;
     }
+    tape_ = std::make_shared<Tape>(recording(f_), inputs, wrt_);
+    const bool isRecorded = tape_->run.isRecorded({});
+    outputs_ = tape_->run.finish({}, isRecorded).outputs;
+    if (isRecorded)
+      tape_ = nullptr;
   });
 }
 

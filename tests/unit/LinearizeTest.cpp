@@ -70,6 +70,27 @@ TEST(Linearize, NestsWithEverything) {
   expectEagerBits(mapped, p.x, p.v, p.M);
 }
 
+// The value and the map share tanh's result, whose cotangents would be added on one tape.
+TEST(Linearize, DerivativesHaveOneOrder) {
+  const auto f = [](const Tensor& a) { return tanh(a) * a; };
+  const auto pushed = [&](const Tensor& x) {
+    const auto [value, tangents] = linearize(f)(x);
+    return sum(tangents(x) * value + tangents(x + 1.0)) + sum(x);
+  };
+  const auto pulled = [&](const Tensor& x) {
+    const auto [value, pullback] = vjp_fn(f)(x);
+    return sum(pullback(x) * value + pullback(x + 1.0)) + sum(x);
+  };
+  manual_seed(3);
+  const Tensor x = randn({20});
+  expectEagerBits(grad(pushed), x);
+  expectEagerBits(grad(pulled), x);
+  expectEagerBits(hessian(pulled), x);
+  const Tensor rows = vmap(grad(pulled))(reshape(x, {4, 5}));
+  for (int64_t i = 0; i < 4; ++i)
+    EXPECT_TRUE(sameTensor(select(rows, 0, i), grad(pulled)(select(reshape(x, {4, 5}), 0, i))));
+}
+
 TEST(Linearize, OfOutsideServesInsideTransforms) {
   const Point p;
   const auto [value, tangents] = linearize(field)(p.x, p.M);
