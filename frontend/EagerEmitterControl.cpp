@@ -38,11 +38,15 @@ Values runScan(const ControlFlow& scan, ValueSpan operands) {
   const size_t first = scan.consts;
   Values inputs(operands.begin(), operands.end()), results;
   const std::vector<TensorType> types = scan.resultTypes();
-  bool onDevice = false; // as the operands, which are all on one side
-  for (const Value& operand : operands)
+  bool onDevice = false, homeless = true; // as the operands, which are all on one side
+  for (const Value& operand : operands) {
     onDevice |= eagerTensor(operand).isOnDevice();
-  for (size_t i = scan.carry; i < types.size(); ++i)
+    homeless &= eagerTensor(operand).isHomeless();
+  }
+  for (size_t i = scan.carry; i < types.size(); ++i) {
     results.push_back(newTensor(types[i], onDevice));
+    eagerTensor(results.back()).setHomeless(homeless);
+  }
   for (int64_t step = 0; step < scan.length; ++step) {
     const int64_t row = scan.reverse ? scan.length - 1 - step : step;
     for (size_t i = 0; i < xs.size(); ++i)

@@ -111,7 +111,7 @@ TEST_F(DeviceTensor, LoopsAndBranches) {
   EXPECT_EQ(numbers(both(-x)), numbers(both(-x.to("cpu"))));
 }
 
-// With a history it would join no device by itself.
+// With a history they would join no device by themselves.
 TEST_F(DeviceTensor, ResultsMadeFromNumbersAloneAreWhereTheOperandsAre) {
   const auto ones = [](const Tensor& c, const Tensor&) { return std::pair(c, full({2}, 1.0)); };
   const auto scanned = [&](const Tensor& x) { return sum(x * scan(ones, x, x).second); };
@@ -125,6 +125,8 @@ TEST_F(DeviceTensor, ResultsMadeFromNumbersAloneAreWhereTheOperandsAre) {
                               [](const Tensor&, const Tensor&, const Tensor& v) { return v; })(x));
   };
   const Tensor x = tensor({1.0, 2.0}), there = x.to("cuda");
+  const Tensor made = scan(ones, zeros({2}), zeros({2})).second;
+  EXPECT_EQ(numbers(there * made), numbers(x * made));
   EXPECT_EQ(numbers(grad(scanned)(there)), numbers(grad(scanned)(x)));
   EXPECT_EQ(numbers(grad(branched)(there)), numbers(grad(branched)(x)));
   EXPECT_EQ(numbers(grad(ruled)(there)), numbers(grad(ruled)(x)));
