@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace diptych::runtime::kernels {
@@ -12,15 +13,20 @@ namespace diptych::runtime::kernels {
 template <class T> class Array {
 public:
   explicit Array(int64_t size)
-      : data_(static_cast<T*>(
-            Eigen::internal::aligned_malloc(static_cast<size_t>(size) * sizeof(T)))) {}
+      : data_(static_cast<T*>(Eigen::internal::handmade_aligned_malloc(
+            static_cast<size_t>(size) * sizeof(T), kAlignment))) {
+    if (!data_)
+      Eigen::internal::throw_std_bad_alloc();
+  }
   Array(const Array&) = delete;
-  ~Array() { Eigen::internal::aligned_free(data_); }
+  ~Array() { Eigen::internal::handmade_aligned_free(data_); }
 
   T& operator[](int64_t i) { return data_[i]; }
   T* begin() { return data_; }
 
 private:
+  // Of a struct of vectors it is more than Eigen's own.
+  static constexpr size_t kAlignment = std::max<size_t>(alignof(T), EIGEN_DEFAULT_ALIGN_BYTES);
   T* data_;
 };
 
