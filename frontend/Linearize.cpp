@@ -24,18 +24,6 @@ struct Linearization::Tape {
   Run run;
 };
 
-// As a run's aliases: what uses of an input add up to is added to the rest in one.
-static Values aliased(ValueSpan inputs, const std::vector<int>& wrt) {
-  Values result(inputs.begin(), inputs.end());
-  for (int index : wrt) {
-    Value& input = result[static_cast<size_t>(index)];
-    Attrs attrs;
-    attrs.shape = input.shape();
-    input = currentEmitter().emit(OpCode::Reshape, {&input, 1}, attrs);
-  }
-  return result;
-}
-
 // Where a history leads on, values that the map shares with the result would get one cotangent;
 // it asks anew then, as in a trace.
 Linearization::Linearization(const Request& request, Function f, ValueSpan inputs,
@@ -45,7 +33,7 @@ Linearization::Linearization(const Request& request, Function f, ValueSpan input
   requireDifferentiable(request, inputs, wrt);
   attributed(request, [&] {
     if (!emitsEagerly()) {
-      outputs_ = f_(aliased(inputs, wrt_));
+      outputs_ = f_(inputs);
       return;
     }
     tape_ = std::make_shared<Tape>(recording(f_), inputs, wrt_);
