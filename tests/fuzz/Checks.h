@@ -22,6 +22,8 @@ std::span<const Check> nestingChecks();
 /// Of any program: a batch of examples gives what each gives by itself, in every order of vmap, jit
 /// and differentiation.
 std::span<const Check> batchChecks();
+/// Of any program: what one compiled program gives does not depend on who calls it how.
+std::span<const Check> callChecks();
 
 /// A batch, of a Hessian's columns too, is one axis more; where a tensor has no room for it, the
 /// Error that says so is right.

@@ -12,21 +12,7 @@ namespace diptych::fuzz {
 
 namespace {
 
-using Tensors = std::vector<Tensor>;
 constexpr JitOptions strict{.numerics = Numerics::strict};
-
-Tensors wrap(ValueSpan values) {
-  Tensors tensors;
-  for (const Value& value : values)
-    tensors.emplace_back(value);
-  return tensors;
-}
-Values unwrap(const Tensors& tensors) {
-  Values values;
-  for (const Tensor& tensor : tensors)
-    values.push_back(tensor.value());
-  return values;
-}
 
 /// A program's inputs as a batch: some shared, some with the batch in front, some with it last.
 /// Example 0 is the program's own; the others hold the same elements in another order.
@@ -68,11 +54,11 @@ public:
       const Tensors* lists[3] = {&first, &last, &all};
       for (Place each : place)
         inputs.push_back((*lists[each])[next[each]++].value());
-      return wrap(f(inputs));
+      return tensorsOf(f(inputs));
     };
   }
   template <class F> auto mapped(F f) const { return vmap(f, {0, -1, unbatched}); }
-  template <class F> Values call(const F& f) const { return unwrap(f(front_, back_, shared_)); }
+  template <class F> Values call(const F& f) const { return valuesOf(f(front_, back_, shared_)); }
   const Tensors& inFront() const { return front_; }
   const Tensors& inBack() const { return back_; }
   const Tensors& common() const { return shared_; }
@@ -187,10 +173,11 @@ std::string gradientOfBatch(const Program& program) {
   for (size_t k = 0; k < floats.size(); ++k)
     if (batch.isFront(static_cast<size_t>(floats[k])))
       expected.push_back(each[k + 1]);
-  std::string found = differs("grad(sum(vmap(f)))", unwrap(grad(sums)(floating)), expected, masked);
+  std::string found =
+      differs("grad(sum(vmap(f)))", valuesOf(grad(sums)(floating)), expected, masked);
   if (found.empty())
-    found = differs("jit(grad(sum(vmap(f))))", unwrap(jit(grad(sums), strict)(floating)), expected,
-                    masked);
+    found = differs("jit(grad(sum(vmap(f))))", valuesOf(jit(grad(sums), strict)(floating)),
+                    expected, masked);
   return found;
 }
 

@@ -176,6 +176,13 @@ private:
              lambda("[=](const Tensors& " + carry + ") -> Tensors", control.bodies[0], inputs,
                     indent, list) +
              ")(" + list(own) + ")";
+    case Control::Kind::linearize:
+      return "linearized(" + lambda(first, control.bodies[0], inputs, indent, list) + ", " +
+             list(own) + ")";
+    case Control::Kind::rule: {
+      const std::string f = lambda(first, control.bodies[0], inputs, indent, list);
+      return "ruled(" + f + ", " + list(own) + ")";
+    }
     default:
       return "dt::vmap(" + lambda(first, control.bodies[0], inputs, indent, list) + ")(" +
              list(own) + ")";
@@ -210,6 +217,22 @@ static Tensors joined(std::pair<Tensors, Tensors> results) {
 }
 )";
 
+constexpr const char* kLinearized = R"(
+template <class F> Tensors linearized(const F& f, const Tensors& x) {
+  const auto [value, tangents] = dt::linearize(f)(x);
+  return joined({value, tangents(x)});
+}
+)";
+
+// The rule runs when f has returned, so it holds f.
+constexpr const char* kRuled = R"(
+template <class F> Tensors ruled(const F& f, const Tensors& x) {
+  return dt::custom_jvp(f, [f](const Tensors& x, const Tensors&, const Tensors& v) {
+    return dt::jvp(f)(x, v).second;
+  })(x);
+}
+)";
+
 bool hasText(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
@@ -235,7 +258,9 @@ std::string cppText(const Program& program, const Check& check) {
   body.line(1, "};");
   body.text += std::string(kTotal) + check.cpp;
   return std::string(kHead) + (hasText(body.text, "emit(\"") ? kEmit : "") +
-         (hasText(body.text, "joined(") ? kJoined : "") + "\nint main() {\n" + body.text + "}\n";
+         (hasText(body.text, "joined(") || hasText(body.text, "linearized(") ? kJoined : "") +
+         (hasText(body.text, "linearized(") ? kLinearized : "") +
+         (hasText(body.text, "ruled(") ? kRuled : "") + "\nint main() {\n" + body.text + "}\n";
 }
 
 } // namespace diptych::fuzz

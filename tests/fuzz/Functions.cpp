@@ -5,6 +5,20 @@ namespace diptych::fuzz {
 
 using namespace emitted;
 
+Tensors tensorsOf(ValueSpan values) {
+  Tensors tensors;
+  for (const Value& value : values)
+    tensors.emplace_back(value);
+  return tensors;
+}
+
+Values valuesOf(const Tensors& tensors) {
+  Values values;
+  for (const Tensor& tensor : tensors)
+    values.push_back(tensor.value());
+  return values;
+}
+
 Value total(const Values& results) {
   Value total = constant({DType::f64, {}}, 0.0);
   for (const Value& result : results) {

@@ -1,9 +1,15 @@
 // Functions of a program's inputs that checks are made with.
 #pragma once
 
+#include <diptych/Tensor.h>
+
 #include "Program.h"
 
 namespace diptych::fuzz {
+
+using Tensors = std::vector<Tensor>;
+Tensors tensorsOf(ValueSpan values);
+Values valuesOf(const Tensors& tensors);
 
 /// All float results, added up in f64.
 Value total(const Values& results);

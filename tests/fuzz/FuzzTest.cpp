@@ -70,11 +70,12 @@ const bool kTold = [] {
 struct Programs : testing::TestWithParam<int64_t> {
   uint64_t seed() const { return static_cast<uint64_t>(GetParam()); }
   int operators() const { return 5 + static_cast<int>(seed() * 7 % 36); }
+  /// Some are cut over threads, and into groups of rows.
+  int64_t largest() const { return seed() % 10 == 3 ? 300000 : 2000; }
 };
 
 TEST_P(Programs, StrictAgreesEverywhere) {
-  const int64_t largest = seed() % 10 == 3 ? 60000 : 2000; // some are cut over threads
-  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0, .largest = largest},
+  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0, .largest = largest()},
       strictChecks());
 }
 
@@ -98,6 +99,11 @@ TEST_P(Programs, BatchesAreTheirExamples) {
        .largest = 300,
        .control = 8},
       batchChecks());
+}
+
+TEST_P(Programs, CallsAgree) {
+  run(seed(), {.operators = operators(), .wild = seed() % 2 == 0, .largest = largest()},
+      callChecks());
 }
 
 INSTANTIATE_TEST_SUITE_P(Fuzz, Programs,

@@ -6,13 +6,21 @@
 namespace diptych::fuzz {
 
 Shape Maker::shape() {
-  static constexpr int64_t extents[] = {1, 2, 3, 3, 4, 5, 7, 16, 17, 33, 64, 130, 1100, 5000};
-  Shape shape;
-  for (int64_t rank = below(4); rank > 0; --rank)
-    shape.push_back(extents[below(std::size(extents))]);
-  if (chance(3) && !shape.empty())
-    shape[below(shape.size())] = 0;
-  return shape.product() <= recipe_.largest / 3 ? shape : Shape{5, 2};
+  static constexpr int64_t extents[] = {1,  2,  3,  3,   4,   5,    7,    16,
+                                        17, 33, 64, 130, 300, 1100, 5000, 70000};
+  // Half of them of about the size of the largest.
+  const int64_t most = recipe_.largest / 3, least = chance(50) ? most / 20 : 0;
+  for (int tries = 0; tries < 20; ++tries) {
+    Shape shape;
+    for (int64_t rank = below(4); rank > 0; --rank)
+      shape.push_back(extents[below(std::size(extents))]);
+    if (shape.product() < least || shape.product() > most)
+      continue;
+    if (chance(3) && !shape.empty())
+      shape[below(shape.size())] = 0;
+    return shape;
+  }
+  return {5, 2};
 }
 
 DType Maker::dtype() {

@@ -13,8 +13,8 @@ struct Recipe {
   bool continuous = false;
   /// Elements of the largest value.
   int64_t largest = 2000;
-  /// Percentage of the steps tried that are loops, branches, checkpoints or batches, with bodies
-  /// that are programs again.
+  /// Percentage of the steps tried that are loops, branches or transforms, with bodies that are
+  /// programs again.
   int control = 4;
 };
 

@@ -1,4 +1,4 @@
-// Loops, branches, checkpoints and batches, with bodies that are random programs.
+// Loops, branches and transforms, with bodies that are random programs.
 #include "Maker.h"
 
 #include <algorithm>
@@ -182,15 +182,17 @@ void Maker::cond() {
   addControl(std::move(branch), std::move(operands), results);
 }
 
-// A checkpoint, or a vmap over axis 0 of what it is given.
-void Maker::mapped(Control::Kind kind) {
+// A transform of a function of one tensor. A rule may capture nothing that is differentiated.
+void Maker::transformed(Control::Kind kind) {
   Control call{.kind = kind};
-  std::vector<int> operands = several(2);
+  const bool batch = kind == Control::Kind::vmap, tangents = kind == Control::Kind::linearize;
+  const bool smooth = tangents || kind == Control::Kind::rule;
+  std::vector<int> operands = several(kind == Control::Kind::rule ? 0 : 2);
   call.captures = operands.size();
   std::vector<TensorType> types = typesOf(operands);
-  const bool batch = kind == Control::Kind::vmap;
-  const int x = choose(
-      [&](const TensorType& type) { return !batch || (type.rank() >= 1 && type.shape[0] <= 8); });
+  const int x = choose([&](const TensorType& type) {
+    return (!batch || (type.rank() >= 1 && type.shape[0] <= 8)) && (!smooth || isFloat(type.dtype));
+  });
   if (x < 0)
     return;
   TensorType type = at(x).type;
@@ -199,8 +201,15 @@ void Maker::mapped(Control::Kind kind) {
     type.shape.erase(0);
   types.push_back(type);
   operands.push_back(x);
-  call.bodies = {body(types, {}, 1 + below(2))};
+  Program inner = body(types, {}, 1 + below(2));
+  if (smooth)
+    std::erase_if(inner.outputs, [&](int output) {
+      return !isFloat(inner.steps[static_cast<size_t>(output)].type.dtype);
+    });
+  call.bodies = {inner.pruned()};
   std::vector<TensorType> results = outputTypes(call.bodies[0]);
+  if (tangents)
+    appendTypes(results, outputTypes(call.bodies[0]));
   if (batch)
     for (TensorType& result : results)
       result.shape.insert(0, extent);
@@ -208,14 +217,16 @@ void Maker::mapped(Control::Kind kind) {
 }
 
 void Maker::control() {
-  switch (below(7)) {
+  switch (below(9)) {
   case 0:
   case 1: return scan(false);
   case 2: return scan(true);
   case 3: return whileLoop();
   case 4: return cond();
-  case 5: return mapped(Control::Kind::checkpoint);
-  default: return mapped(Control::Kind::vmap);
+  case 5: return transformed(Control::Kind::checkpoint);
+  case 6: return transformed(Control::Kind::linearize);
+  case 7: return transformed(Control::Kind::rule);
+  default: return transformed(Control::Kind::vmap);
   }
 }
 

@@ -31,14 +31,14 @@ int Maker::regularMatrix(const TensorType& type) {
 
 void Maker::matrix(const OpInfo& op, Attrs attrs) {
   const DType dtype = recipe_.continuous || chance(70) ? DType::f64 : DType::f32;
-  const int64_t n = 1 + below(4);
+  const int64_t n = upTo(std::clamp<int64_t>(recipe_.largest / 100, 4, 70), 4);
   TensorType type{dtype, {n, n}};
   if (chance(30))
     type.shape.insert(0, 1 + below(3));
   int a = regularMatrix(type);
   if (op.operandCount == 2) {
     TensorType right = type;
-    right.shape.back() = 1 + below(3);
+    right.shape.back() = upTo(40, 3);
     add(op.code, {a, ofType(right)}, attrs);
     return;
   }
@@ -73,10 +73,10 @@ void Maker::library(const OpInfo& op) {
     return;
   TensorType type = at(x).type;
   attrs.axis = below(type.rank());
-  attrs.window = {1 + below(6)};
+  attrs.window = {upTo(type.shape[static_cast<int>(attrs.axis)] + 4, 6)};
   std::vector<int> operands{x};
   if (searches) {
-    type.shape.back() = 1 + below(4);
+    type.shape.back() = upTo(300, 4);
     operands.push_back(ofType(type));
   } else if (op.operandCount == 2) { // which elements of each window
     type.dtype = DType::i64;

@@ -70,7 +70,7 @@ void Maker::movement(const OpInfo& op) {
   if (op.typeRule == &typerules::broadcast) {
     attrs.shape = type.shape;
     const int64_t place = below(rank + 1);
-    attrs.shape.insert(place, 1 + below(4));
+    attrs.shape.insert(place, upTo(100, 4));
     for (int i = 0; i < rank; ++i)
       attrs.axes.push_back(i < place ? i : i + 1);
   } else if (op.typeRule == &typerules::reshape) {
@@ -95,10 +95,10 @@ void Maker::movement(const OpInfo& op) {
     const int64_t start = below(type.shape[i] + 1);
     attrs.starts.push_back(chance(50) ? 0 : start);
     attrs.limits.push_back(chance(50) ? type.shape[i] : std::max(start, below(type.shape[i] + 1)));
-    attrs.strides.push_back(1 + (chance(40) ? below(3) : 0));
-    attrs.low.push_back(below(3));
-    attrs.high.push_back(below(3));
-    attrs.interior.push_back(chance(30) ? below(3) : 0);
+    attrs.strides.push_back(chance(40) ? upTo(type.shape[i] + 1, 3) : 1);
+    attrs.low.push_back(upTo(50, 3) - 1);
+    attrs.high.push_back(upTo(50, 3) - 1);
+    attrs.interior.push_back(chance(30) ? upTo(6, 3) - 1 : 0);
   }
   attrs.value = castTo(type.dtype, isFloat(type.dtype) ? 0.5 : 1.0);
   add(op.code, operands, attrs);
@@ -115,9 +115,9 @@ void Maker::windows(const OpInfo& op) {
     if (type.shape[i] == 0 || chance(50))
       continue;
     attrs.axes.push_back(i);
-    attrs.sizes.push_back(1 + below(std::min<int64_t>(3, type.shape[i])));
-    attrs.strides.push_back(1 + below(3));
-    attrs.dilations.push_back(attrs.sizes.back() * 2 <= type.shape[i] ? 1 + below(2) : 1);
+    attrs.sizes.push_back(upTo(type.shape[i], 3));
+    attrs.strides.push_back(upTo(type.shape[i] + 2, 3));
+    attrs.dilations.push_back(dilation(attrs.sizes.back(), type.shape[i]));
   }
   const TensorType result = inferType(OpCode::Windows, {&type, 1}, attrs);
   if (result.numel() > recipe_.largest)
@@ -139,7 +139,7 @@ void Maker::convolution(const OpInfo& op) {
     return;
   const TensorType type = at(x).type;
   Attrs attrs;
-  TensorType images{type.dtype, {1, 1, 1}}, kernels{type.dtype, {1, 1 + below(3), 1}};
+  TensorType images{type.dtype, {1, 1, 1}}, kernels{type.dtype, {1, upTo(20, 3), 1}};
   // In front of the spatial axes: the batch, the groups or the channels.
   const int64_t front = below(3), spatial = 1 + below(std::min(3, type.rank()));
   for (int i = 0; i < type.rank(); ++i) {
@@ -151,9 +151,9 @@ void Maker::convolution(const OpInfo& op) {
       continue;
     }
     images.shape.push_back(extent);
-    kernels.shape.push_back(1 + below(std::min<int64_t>(3, extent)));
-    attrs.strides.push_back(1 + below(2));
-    attrs.dilations.push_back(kernels.shape.back() * 2 <= extent ? 1 + below(2) : 1);
+    kernels.shape.push_back(upTo(extent, 3));
+    attrs.strides.push_back(upTo(extent + 1, 2));
+    attrs.dilations.push_back(dilation(kernels.shape.back(), extent));
   }
   Attrs reshaped;
   reshaped.shape = images.shape;

@@ -42,8 +42,8 @@ TEST(Generate, ReachesEveryOperatorLoopAndBranch) {
     counts.add(generate(seed, {.operators = 25, .wild = seed % 2 == 0}));
   for (const OpInfo& op : allOperators())
     EXPECT_NE(counts.operators.contains(op.code), kExcluded.contains(op.name)) << op.name;
-  for (Kind kind :
-       {Kind::scan, Kind::fori, Kind::whileLoop, Kind::cond, Kind::checkpoint, Kind::vmap})
+  for (Kind kind : {Kind::scan, Kind::fori, Kind::whileLoop, Kind::cond, Kind::checkpoint,
+                    Kind::vmap, Kind::linearize, Kind::rule})
     EXPECT_GT(counts.controls[kind], 20) << static_cast<int>(kind);
   EXPECT_EQ(counts.deepest, 2);
 }

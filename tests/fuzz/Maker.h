@@ -2,6 +2,9 @@
 #pragma once
 
 #include "Generate.h"
+
+#include <algorithm>
+
 #include "tests/ops/Samples.h"
 
 namespace diptych::fuzz {
@@ -15,6 +18,10 @@ public:
 private:
   int64_t below(int64_t n) { return static_cast<int64_t>(generator_() % static_cast<uint64_t>(n)); }
   bool chance(int percent) { return below(100) < percent; }
+  /// From 1 to `most`, seldom above `usual`.
+  int64_t upTo(int64_t most, int64_t usual) {
+    return 1 + below(chance(85) ? std::min(most, usual) : most);
+  }
   const Step& at(int i) const { return program_.steps[static_cast<size_t>(i)]; }
   int count() const { return static_cast<int>(program_.steps.size()); }
 
@@ -29,6 +36,10 @@ private:
   /// Adds an operator; throws Error where the type rule refuses or the result is too large.
   int add(OpCode code, std::vector<int> operands, const Attrs& attrs = {});
   int splat(const TensorType& type, double value);
+  /// How far apart places of a window may lie on an axis.
+  int64_t dilation(int64_t size, int64_t extent) {
+    return upTo(size == 1 ? extent : std::max<int64_t>(1, (extent - 1) / (size - 1)), 2);
+  }
   int indicesBelow(int64_t extent);
   /// The first element along every axis, as a scalar.
   int first(int x);
@@ -56,7 +67,7 @@ private:
   void scan(bool overIndices);
   void whileLoop();
   void cond();
-  void mapped(Control::Kind kind);
+  void transformed(Control::Kind kind);
   std::vector<int> several(int64_t most);
   /// A body of parameters `types`, with outputs of `wanted` types and up to `more` others.
   Program body(const std::vector<TensorType>& types, const std::vector<TensorType>& wanted,

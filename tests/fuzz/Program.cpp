@@ -3,8 +3,10 @@
 
 #include <diptych/ControlFlow.h>
 #include <diptych/CustomRules.h>
+#include <diptych/Linearize.h>
 #include <diptych/Vmap.h>
 
+#include "Functions.h"
 #include "tests/ops/Agreement.h"
 
 namespace diptych::fuzz {
@@ -48,6 +50,19 @@ Values runControl(const std::shared_ptr<const Control>& control, ValueSpan opera
   case Control::Kind::cond:
     return detail::callCond(kRequest, own[0], body, bodyOf(control, 1, operands), own.subspan(1));
   case Control::Kind::checkpoint: return detail::callCheckpoint(kRequest, body, own);
+  case Control::Kind::linearize: {
+    const detail::Linearization at(kRequest, body, own, floatsOf(own));
+    Values results = at.outputs();
+    const Values tangents = at.push(own);
+    results.insert(results.end(), tangents.begin(), tangents.end());
+    return results;
+  }
+  case Control::Kind::rule: {
+    const detail::ValueRule rule = [body](const detail::RuleValues& at) {
+      return currentEmitter().jvp(body, at.inputs, floatsOf(at.inputs), {at.seeds}).derivatives;
+    };
+    return detail::callWithJvp(kRequest, body, rule, own);
+  }
   case Control::Kind::vmap: {
     const std::vector<detail::LeafRange> all{{0, static_cast<int>(own.size())}};
     return detail::mapped(kRequest, body, own, all, 0, 0);
@@ -135,7 +150,8 @@ static std::string listText(const std::vector<int>& steps) {
 }
 
 static std::string controlText(const Control& control, int indent) {
-  static constexpr const char* names[] = {"scan", "fori", "while", "cond", "checkpoint", "vmap"};
+  static constexpr const char* names[] = {"scan",       "fori", "while",     "cond",
+                                          "checkpoint", "vmap", "linearize", "rule"};
   std::string text = std::string(names[static_cast<size_t>(control.kind)]) + " captures " +
                      std::to_string(control.captures) + ", carry " + std::to_string(control.carry) +
                      ", length " + std::to_string(control.length) +

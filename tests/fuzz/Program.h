@@ -51,7 +51,9 @@ struct Control {
     whileLoop,  // carry -> condition and body, of carry
     cond,       // predicate, inputs -> both branches, of inputs
     checkpoint, // inputs -> inputs
-    vmap        // inputs -> inputs without their axis 0
+    vmap,       // inputs -> inputs without their axis 0
+    linearize,  // inputs -> inputs; results: the body's, then their tangents along the inputs
+    rule        // inputs -> inputs, by custom_jvp with the body's own tangents
   };
   Kind kind;
   std::vector<Program> bodies = {};
