@@ -99,8 +99,8 @@ private:
 
 /// linearize(f)(x, rest...) is std::pair(f(x, rest...), L): L(v) is the tangent of f's result along
 /// v, which has the structure, shapes and dtypes of x. Eagerly f runs once, however often L is
-/// called, and its intermediate values live as long as L does. L may be used inside other
-/// transforms.
+/// called, and its intermediate values live as long as L does; where that is differentiated, each
+/// call runs f again. L may be used inside other transforms.
 template <detail::Callable F>
 auto linearize(F&& f, std::source_location where = std::source_location::current()) {
   return detail::LinearizeFunction<std::decay_t<F>>(std::forward<F>(f), {"linearize", where});
