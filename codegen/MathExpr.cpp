@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
 
 namespace diptych::codegen::math {
@@ -51,6 +52,14 @@ template <typename Op> static Num unary(Num a) {
 
 Num constantLike(Num like, double value) {
   return {like.scope, like.scope->constant(like.value.getType(), value)};
+}
+
+std::optional<double> literal(Num a) {
+  auto broadcast = a.value.getDefiningOp<mlir::vector::BroadcastOp>();
+  llvm::APFloat value(0.0);
+  if (!mlir::matchPattern(broadcast ? broadcast.getSource() : a.value, mlir::m_ConstantFloat(&value)))
+    return std::nullopt;
+  return value.convertToDouble();
 }
 
 Num operator+(Num a, NumArg b) { return binary<arith::AddFOp>(a, b); }
@@ -108,7 +117,7 @@ Num select(Mask which, double a, Num b) {
 Num widen(Num a) {
   const Scope& scope = *a.scope;
   mlir::Type type = scope.laned(scope.builder.getF64Type());
-  return {&scope, arith::ExtFOp::create(scope.builder, scope.loc, type, a.value)};
+  return {&scope, scope.builder.createOrFold<arith::ExtFOp>(scope.loc, type, a.value)};
 }
 
 Num narrow(Num a) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -116,6 +117,8 @@ Num widen(Num a);
 Num narrow(Num a);
 /// `value` in every lane, in the type of `like`.
 Num constantLike(Num like, double value);
+/// What all lanes are known to hold: a constant, nothing that was computed from one.
+std::optional<double> literal(Num a);
 
 /// Runs `body` on the state so often as the lane with the largest `count` asks for; counts are
 /// whole and not negative. What a lane computes in steps beyond its own count is the body's

@@ -1,6 +1,9 @@
 // polygamma(n, x) = (-1)^(n+1) n! zeta(n + 1, x) for n >= 1, by the Euler-Maclaurin formula for the
 // Hurwitz zeta function; negative x are sums over both sides of the pole next to x.
+#include <bit>
+#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "codegen/Math.h"
 #include "codegen/MathExpr.h"
@@ -10,39 +13,74 @@ namespace math {
 
 static constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+/// a^s for a whole s >= 1, by squaring from the highest bit of s on: no loop where s is known.
+static Pair wholePower(Pair a, Num s) {
+  if (std::optional<double> known = literal(s)) {
+    const auto bits = static_cast<uint64_t>(*known);
+    Pair power = a;
+    for (uint64_t bit = std::bit_floor(bits) >> 1; bit; bit >>= 1) {
+      power = times(power, power);
+      if (bits & bit)
+        power = times(power, a);
+    }
+    return power;
+  }
+  Num steps = exponent(s);
+  llvm::SmallVector<Num> start{a.hi, a.lo, s * wholePowerOfTwo(-steps) - 1.0, steps};
+  llvm::SmallVector<Num> end = repeat(steps, start, [&](llvm::ArrayRef<Num> state) {
+    Pair square = times({state[0], state[1]}, {state[0], state[1]}), more = times(square, a);
+    Num bits = state[2] + state[2];
+    Mask one = bits >= 1.0, live = state[3] > 0.0;
+    Num hi = select(one, more.hi, square.hi), lo = select(one, more.lo, square.lo);
+    return llvm::SmallVector<Num>{select(live, hi, state[0]), select(live, lo, state[1]),
+                                  select(one, bits - 1.0, bits), state[3] - 1.0};
+  });
+  return {end[0], end[1]};
+}
+
 /// (sum scale)^-s with sum = a + b: what the sum loses to rounding would count s times.
 static Num inversePower(Pair a, Num b, Num scale, Num s) {
   Pair sum = twoSum(a.hi, b);
-  Num lost = sum.lo + a.lo;
-  Num power = powFull(sum.hi * scale, -s);
-  return select((lost == 0.0) | !(power > 0.0), power, fma(power * (lost / sum.hi), -s, power));
+  Num base = sum.hi * scale, lost = (sum.lo + a.lo) * scale;
+  Num reciprocal = 1.0 / base;
+  Num rest = fma(-reciprocal, lost, fma(-reciprocal, base, 1.0));
+  Pair power = wholePower({reciprocal, reciprocal * rest}, s);
+  return select(power.hi < std::numeric_limits<double>::infinity(), power.hi + power.lo, power.hi);
 }
 
-/// scale^-s times the sum of (q + k)^-s over k >= 0, q >= 0: twelve terms, smallest first, and
-/// Euler-Maclaurin's tail at q + 12, of eight Bernoulli numbers (truncation below 2^-57).
-static Num scaledZeta(Pair start, Num scale, Num s) {
-  Num q = start.hi;
+/// The factor of Euler-Maclaurin's tail at x: of ten Bernoulli numbers.
+static Num tailFactor(Num x, Num s) {
   static constexpr double bernoulli[] = {
       // B(2j) / (2j)!
       0x1.5555555555555p-4,  -0x1.6c16c16c16c17p-10, 0x1.1566abc011567p-15, -0x1.bbd779334ef0bp-21,
-      0x1.66a8f2bf70ebep-26, -0x1.22805d644267fp-31, 0x1.d6db2c4e09162p-37, -0x1.7da4e1f79955cp-42};
-  constexpr int terms = 12;
-  Num x = q + double(terms), inverse = 1.0 / x;
-  Num square = inverse * inverse;
-  Num factor = s * inverse;
-  Num bracket = constantLike(q, 0.0);
-  for (int j = 0; j < 8; ++j) {
-    bracket = fma(factor, bernoulli[j], bracket);
-    factor = factor * ((s + double(2 * j + 1)) * square) * (s + double(2 * j + 2));
+      0x1.66a8f2bf70ebep-26, -0x1.22805d644267fp-31, 0x1.d6db2c4e09162p-37, -0x1.7da4e1f79955cp-42,
+      0x1.355871d652e9ep-47, -0x1.f57d968caacf1p-53};
+  // Rising factorials of s know nothing of x, and are constants where s is one.
+  Num inverse = 1.0 / x, square = inverse * inverse, rising = s;
+  llvm::SmallVector<Num> coefficients;
+  for (int j = 0; j < 10; ++j) {
+    coefficients.push_back(rising * bernoulli[j]);
+    rising = rising * (s + double(2 * j + 1)) * (s + double(2 * j + 2));
   }
-  bracket = (bracket + 0.5) + x / (s - 1.0);
-  Num tail = inversePower(start, constantLike(q, terms), scale, s) * bracket;
+  Num sum = coefficients.back();
+  for (int j = 8; j >= 0; --j)
+    sum = fma(sum, square, coefficients[j]);
+  return fma(sum, inverse, 0.5) + x / (s - 1.0);
+}
+
+/// scale^-s times the sum of (q + k)^-s over k >= 0, q >= 0: the tail from 1.05 s + 8.25 on, or
+/// behind eight terms (truncation below 2^-57), and the terms before it, smallest first.
+static Num scaledZeta(Pair start, Num scale, Num s) {
+  Num q = start.hi, missing = fma(s, 1.05, 8.25) - q;
+  Num terms = select(missing >= 0.0, floor(atMost(missing, 7.0)) + 1.0, 0.0);
+  Num tail = inversePower(start, terms, scale, s) * tailFactor(q + terms, s);
   // Apart from the tail, which would lose to every addition where it is the largest part.
-  llvm::SmallVector<Num> first{constantLike(q, terms - 1), constantLike(q, 0.0)};
-  return repeat(constantLike(q, terms), first,
+  llvm::SmallVector<Num> first{terms - 1.0, constantLike(q, 0.0)};
+  return repeat(terms, first,
                 [&](llvm::ArrayRef<Num> state) {
                   Num sum = state[1] + inversePower(start, state[0], scale, s);
-                  return llvm::SmallVector<Num>{state[0] - 1.0, sum};
+                  return llvm::SmallVector<Num>{state[0] - 1.0,
+                                                select(state[0] >= 0.0, sum, state[1])};
                 })[1] +
          tail;
 }
@@ -84,7 +122,12 @@ static Num polygammaWide(Num order, Num x) {
   Num n = (order + 0x1.8p52) - 0x1.8p52; // rounded, halves to even
   Mask valid = (n >= 1.0) & (n <= 170.0);
   n = select(valid, n, 1.0);
-  Num s = n + 1.0;
+  if (std::optional<double> known = literal(order)) {
+    const double whole = std::nearbyint(*known);
+    n = constantLike(x, whole >= 1 && whole <= 170 ? whole : 1);
+  }
+  std::optional<double> known = literal(n);
+  Num s = known ? constantLike(x, *known + 1) : n + 1.0;
   Num half = n * 0.5;
   Mask even = floor(half) == half;
   Num sign = select(even, constantLike(x, -1.0), 1.0); // (-1)^s

@@ -266,7 +266,7 @@ def PolygammaOp : Diptych_Binary<"polygamma"> {
   let description = [{The order is a number like x: rounded to a whole one, so that nothing depends on it
     continuously. The DSL takes an integer and gives digamma for order 0.}];
   let arguments = (ins Diptych_Tensor:$n, Diptych_Tensor:$x);
-  let cost = 2000;
+  let cost = 300;
   let dtypes = Floats;
   let derivative = Pointwise;
   let dslName = "";

@@ -2,6 +2,8 @@
 // derivatives at kinks and in the tails, the sides that must not meet.
 #include <diptych/diptych.h>
 
+#include "SameBits.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -200,6 +202,22 @@ TEST(Elementwise, ClassesOfNumbers) {
 
 TEST(Elementwise, PolygammaRefusesNegativeOrders) {
   EXPECT_THROW(polygamma(-1, tensor(1.0)), Error);
+}
+
+// Powers of a known order are written out; of others they are a loop over the order's bits.
+TEST(Elementwise, PolygammaOfAKnownOrderHasTheBitsOfAnyOrder) {
+  const auto orders = [](const Tensor& x) {
+    std::vector<Tensor> values;
+    for (int64_t n : {1, 2, 3, 4, 6, 11, 31, 64, 127, 170})
+      values.push_back(polygamma(n, x));
+    return stack(values, 0);
+  };
+  const Tensor x = concatenate({tensor(kPoints), tensor({1e-320, 0x1.1p-512, 1e-20, 9.5, 11.25, 1e9,
+                                                         kInf, -kInf, -0.25, -7.75, std::nan("")})},
+                               0);
+  const auto known = jit(orders, {.numerics = Numerics::strict});
+  EXPECT_TRUE(test::sameBits(known(x), orders(x)));
+  EXPECT_TRUE(test::sameBits(known(x.astype(DType::f32)), orders(x.astype(DType::f32))));
 }
 
 TEST(Elementwise, XlogyIsZeroAtZero) {
