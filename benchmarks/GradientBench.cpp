@@ -13,6 +13,11 @@ using Function = Tensor (*)(const Tensor& x);
 // [1000, 300] as ten images.
 Tensor images(const Tensor& x) { return dt::reshape(x, {10, 1, 100, 300}); }
 
+Tensor slopeOfProducts(const Tensor& x, int64_t axis) {
+  const auto f = [=](const Tensor& x) { return dt::sum(dt::square(dt::cumprod(x, axis))); };
+  return dt::grad(f)(x);
+}
+
 const std::pair<const char*, Function> functions[] = {
     {"reverse", [](const Tensor& x) { return dt::flip(x) * 2.0; }},
     {"var_of_rows", [](const Tensor& x) { return dt::var(x, 1); }},
@@ -27,6 +32,11 @@ const std::pair<const char*, Function> functions[] = {
     {"max_pool_3x3_stride_1",
      [](const Tensor& x) { return dt::max_pool2d(images(x), 3, {.stride = 1}); }},
     {"dots_of_rows", [](const Tensor& x) { return dt::einsum("ij,ij->i", {x, x}); }},
+    {"difference_around", [](const Tensor& x) { return x - dt::roll(x, 1, 0); }},
+    {"roll", [](const Tensor& x) { return dt::roll(x, 3, 1); }},
+    {"slope_of_cumprod_of_rows", [](const Tensor& x) { return slopeOfProducts(x, 1); }},
+    {"slope_of_cumprod_of_columns", [](const Tensor& x) { return slopeOfProducts(x, 0); }},
+    {"digamma", [](const Tensor& x) { return dt::digamma(x); }},
     {"outer", [](const Tensor& x) {
        return dt::einsum("i,j->ij", {dt::select(x, 1, 0), dt::select(x, 0, 0)});
      }}};

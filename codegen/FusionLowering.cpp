@@ -2,9 +2,29 @@
 // needed under.
 #include "codegen/FusionLowering.h"
 
+#include <set>
+
 namespace diptych::codegen {
 
 using namespace mlir;
+
+std::vector<Stretch> stretchesOf(ir::FusionOp fusion) {
+  const Shape space = ir::tensorTypeOf(fusion->getResult(0).getType()).shape;
+  int64_t axis = 0;
+  std::set<int64_t> ends;
+  for (Operation& op : fusion.getBody().front())
+    if (const std::optional<ir::Pieces> pieces = ir::piecesOf(&op)) {
+      axis = pieces->axis;
+      ends.insert(pieces->cuts.begin(), pieces->cuts.end());
+    }
+  ends.insert(space[axis]);
+  std::vector<Stretch> stretches;
+  int64_t begin = 0;
+  for (const int64_t end : ends)
+    if (begin < end)
+      stretches.push_back({axis, std::exchange(begin, end), end});
+  return stretches;
+}
 
 FusionLowering::FusionLowering(ir::FusionOp fusion, std::span<const Storage> captures,
                                std::span<const Storage> results, const ScheduleOptions& options)
@@ -25,7 +45,18 @@ LoweredNest FusionLowering::lower() {
   else if (scan)
     lowerScans(yielded, ir::attrsOf(scan).axis);
   else
-    lowerPointwise(yielded);
+    lowerPointwise(yielded, std::nullopt);
+  return finished();
+}
+
+LoweredNest FusionLowering::lower(const Stretch& stretch) {
+  lowerPointwise(fusion_.getBody().front().getTerminator()->getOperands(), stretch);
+  if (out_.name.empty())
+    out_.name = std::holds_alternative<Line::Constant>(out_.nest.lines[0].what) ? "fill" : "copy";
+  return finished();
+}
+
+LoweredNest FusionLowering::finished() {
   double points = 1;
   for (const Size& extent : out_.nest.extents)
     points *= static_cast<double>(extent.value);
@@ -40,14 +71,18 @@ LoweredNest FusionLowering::lowerOperand(const IndexMap& map, std::vector<Size> 
   return std::move(out_);
 }
 
-void FusionLowering::lowerPointwise(ValueRange yielded) {
+void FusionLowering::lowerPointwise(ValueRange yielded, const std::optional<Stretch>& stretch) {
   const Shape& space = results_[0].type.shape;
   for (int64_t extent : space)
     out_.nest.extents.push_back(extent);
-  const IndexMap identity = IndexMap::identity(space.size());
+  IndexMap map = IndexMap::identity(space.size());
+  if (stretch) {
+    out_.nest.extents[static_cast<size_t>(stretch->axis)] = stretch->end - stretch->begin;
+    map.axes[static_cast<size_t>(stretch->axis)].offset = stretch->begin;
+  }
   for (size_t i = 0; i < results_.size(); ++i) {
-    const int value = line(yielded[i], identity);
-    out_.nest.stores.push_back({value, access(results_[i], identity)});
+    const int value = line(yielded[i], map);
+    out_.nest.stores.push_back({value, access(results_[i], map)});
   }
 }
 
@@ -108,6 +143,8 @@ int FusionLowering::newLine(Value value, const IndexMap& map) {
   Operation* op = value.getDefiningOp();
   const OpCode code = *ir::opCodeOf(op);
   const OpInfo& row = info(code);
+  if (const std::optional<ir::Pieces> pieces = ir::piecesOf(op))
+    return piece(op, *pieces, map);
   if (row.family == Family::Movement)
     return line(op->getOperand(0),
                 throughMovement(code, ir::attrsOf(op),
@@ -128,6 +165,25 @@ int FusionLowering::newLine(Value value, const IndexMap& map) {
     return operands[0];
   out_.name += (out_.name.empty() ? "" : "+") + std::string(row.name);
   return apply(code, dtype, std::move(operands));
+}
+
+// No cut lies within the stretch, so its first place tells.
+int FusionLowering::piece(Operation* op, const ir::Pieces& pieces, IndexMap map) {
+  int64_t& place = map.axes[static_cast<size_t>(pieces.axis)].offset;
+  const auto extentOf = [&](Value x) { return ir::tensorTypeOf(x.getType()).shape[pieces.axis]; };
+  if (isa<ir::PadOp>(op)) {
+    const Attrs attrs = ir::attrsOf(op);
+    place -= attrs.low[pieces.axis];
+    if (place < 0 || place >= extentOf(op->getOperand(0)))
+      return constant(ir::tensorTypeOf(op->getResult(0).getType()).dtype, attrs.value);
+    return line(op->getOperand(0), map);
+  }
+  for (Value operand : op->getOperands()) {
+    if (place < extentOf(operand))
+      return line(operand, map);
+    place -= extentOf(operand);
+  }
+  throw Error("internal: a place behind the last piece");
 }
 
 int FusionLowering::append(Line line) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/Schedule.h"
+#include "ir/DialectMovements.h"
 
 namespace diptych::codegen {
 
@@ -13,12 +14,21 @@ struct LoweredNest {
   std::string name;
 };
 
+/// Places of one axis.
+struct Stretch {
+  int64_t axis, begin, end;
+};
+/// Of a fusion in pieces: in each, all pads and concatenations move one thing.
+std::vector<Stretch> stretchesOf(ir::FusionOp fusion);
+
 class FusionLowering {
 public:
   /// `captures` are where the operands lie, `results` where the results shall.
   FusionLowering(ir::FusionOp fusion, std::span<const Storage> captures,
                  std::span<const Storage> results, const ScheduleOptions& options);
   LoweredNest lower();
+  /// A part of the results.
+  LoweredNest lower(const Stretch& stretch);
   /// The lines of a fusion with one result, read at the places of a product's loops: the result is
   /// the last line, and nothing is stored.
   LoweredNest lowerOperand(const IndexMap& map, std::vector<Size> extents);
@@ -33,7 +43,9 @@ private:
   int append(Line line);
   Access access(const Storage& storage, const IndexMap& map);
   int argOf(int buffer);
-  void lowerPointwise(mlir::ValueRange yielded);
+  void lowerPointwise(mlir::ValueRange yielded, const std::optional<Stretch>& stretch);
+  int piece(mlir::Operation* op, const ir::Pieces& pieces, IndexMap map);
+  LoweredNest finished();
   void lowerReduction(mlir::ValueRange yielded, mlir::Operation* reduction);
   void lowerScans(mlir::ValueRange yielded, int64_t axis);
   IndexMap lastInside(const Shape& space, int64_t axis);

@@ -189,7 +189,7 @@ void Scheduler::call(ScheduledCall call) {
 }
 
 void Scheduler::fusion(ir::FusionOp op) {
-  if (isPrologue(op))
+  if (isPrologue(op) || isAddedUp(op))
     return;
   std::vector<Storage> captures, results;
   for (Value capture : op->getOperands())
@@ -198,7 +198,10 @@ void Scheduler::fusion(ir::FusionOp op) {
     results.push_back(resultStorage(result));
     storages_[result] = results.back();
   }
-  call(FusionLowering(op, captures, results, options_).lower());
+  if (op.getKind() != "pieces")
+    return call(FusionLowering(op, captures, results, options_).lower());
+  for (const Stretch& stretch : stretchesOf(op))
+    call(FusionLowering(op, captures, results, options_).lower(stretch));
 }
 
 void Scheduler::creation(Operation* op) {

@@ -78,6 +78,8 @@ private:
   bool isLongRow(const LoweredNest& lowered) const;
   void sumLongRow(const LoweredNest& whole);
   void overlapAdd(mlir::Operation* op);
+  /// Whether a sum of windows computes the result of this fusion, its operand.
+  bool isAddedUp(ir::FusionOp fusion) const;
   /// How its operand had best lie: axes, outermost first.
   llvm::SmallVector<int64_t> windowsLayout(mlir::Operation* overlapAdd) const;
   /// Whether its loops over places are around those over windows, which many threads can share.

@@ -20,6 +20,33 @@ bool addsOnlyUnits(const Shape& from, const Shape& to) {
                      [&](int64_t a, int64_t b) { return from[a] == to[b]; });
 }
 
+static std::optional<Pieces> paddedPieces(PadOp pad) {
+  const Attrs attrs = attrsOf(pad);
+  const Shape shape = shapeOf(pad.getX());
+  std::optional<Pieces> pieces;
+  for (int axis = 0; axis < shape.size(); ++axis) {
+    const int64_t low = attrs.low[axis], high = attrs.high[axis];
+    if (low < 0 || high < 0 || attrs.interior[axis] != 0 || (pieces && (low || high)))
+      return std::nullopt;
+    if (low || high)
+      pieces = {axis, {low, low + shape[axis]}};
+  }
+  return pieces;
+}
+
+std::optional<Pieces> piecesOf(mlir::Operation* op) {
+  if (auto pad = llvm::dyn_cast<PadOp>(op))
+    return paddedPieces(pad);
+  auto joined = llvm::dyn_cast<ConcatenateOp>(op);
+  if (!joined)
+    return std::nullopt;
+  Pieces pieces{attrsOf(joined).axis, {}};
+  int64_t begin = 0;
+  for (mlir::Value operand : joined->getOperands().drop_back())
+    pieces.cuts.push_back(begin += shapeOf(operand)[pieces.axis]);
+  return pieces;
+}
+
 Origin::Origin(mlir::Value value)
     : value_(value), axes_(properAxes(shapeOf(value))), own_(value.hasOneUse()) {
   while (step()) {

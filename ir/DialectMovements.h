@@ -11,6 +11,14 @@ llvm::SmallVector<int64_t> properAxes(const Shape& shape);
 /// Whether a reshape from one to the other only adds or drops axes of one element.
 bool addsOnlyUnits(const Shape& from, const Shape& to);
 
+/// An array that is made of pieces along one axis: where each but the first begins.
+struct Pieces {
+  int64_t axis;
+  llvm::SmallVector<int64_t> cuts;
+};
+/// Of a concatenation, and of a pad along one axis that leaves no element out and nothing between.
+std::optional<Pieces> piecesOf(mlir::Operation* op);
+
 /// Where the axes of a value come from: the value that a chain of transposes and of reshapes by
 /// axes of one element begins with.
 class Origin {

@@ -152,8 +152,9 @@ mlir::LogicalResult CustomOp::verifySymbolUses(mlir::SymbolTableCollection& tabl
 
 // c1: the kind is known; c2: arguments are the captures; c3: ends in yield.
 mlir::LogicalResult FusionOp::verify() {
-  if (getKind() != "pointwise" && getKind() != "reduction" && getKind() != "scan")
-    return emitOpError("expected kind \"pointwise\", \"reduction\" or \"scan\", got \"")
+  if (getKind() != "pointwise" && getKind() != "reduction" && getKind() != "scan" &&
+      getKind() != "pieces")
+    return emitOpError("expected kind \"pointwise\", \"reduction\", \"scan\" or \"pieces\", got \"")
            << getKind() << "\"";
   return verifyTypes(*this, "arguments", getCaptures().getTypes(), getBody().getArgumentTypes());
 }

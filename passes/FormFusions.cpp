@@ -54,6 +54,7 @@ static void build(const FusionGroup& group) {
   auto fusion = ir::FusionOp::create(builder, last->getLoc(), results, captures.getArrayRef(),
                                      builder.getStringAttr(group.reduction ? "reduction"
                                                            : group.scanned ? "scan"
+                                                           : group.pieced  ? "pieces"
                                                                            : "pointwise"));
   Block& body = fusion.getBody().emplaceBlock();
   IRMapping mapping;

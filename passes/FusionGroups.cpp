@@ -22,6 +22,8 @@ constexpr int64_t kOperandBytes = 256 * 1024;
 constexpr size_t kMaxMembers = 128;
 // So many scans have their values in registers.
 constexpr size_t kMaxScans = 8;
+// Kernels that one group is cut into.
+constexpr size_t kMaxPieces = 5;
 // Operators between two members that are searched for a way back; more of them count as one.
 constexpr size_t kMaxBetween = 512;
 } // namespace
@@ -40,7 +42,8 @@ namespace {
 
 class Grouping {
 public:
-  Grouping(Block& block, const FusionOptions& options) : block_(block), options_(options) {
+  Grouping(Block& block, const FusionOptions& options)
+      : block_(block), options_(options), pieces_(options.scans && !options.choices) {
     if (options.scans)
       for (Operation& op : block)
         if (isScan(&op, options.choices))
@@ -61,6 +64,9 @@ private:
   void visit(Operation* op) {
     if (scans_.contains(op))
       return visitScan(op);
+    if (pieces_)
+      if (const std::optional<ir::Pieces> pieces = ir::piecesOf(op))
+        return visitPieces(op, *pieces);
     switch (roleOf(op)) {
     case Role::Barrier: return;
     case Role::Reduction: start(op, shapeOf(op->getOperand(0)), true); return;
@@ -105,7 +111,7 @@ private:
   bool mayScan(FusionGroup& group, Operation* op, int64_t axis, bool store) {
     const auto scans =
         llvm::count_if(group.members, [&](Operation* member) { return scans_.contains(member); });
-    return !group.reduction && group.members.size() < kMaxMembers &&
+    return !group.reduction && !group.pieced && group.members.size() < kMaxMembers &&
            static_cast<size_t>(scans) < kMaxScans && group.space == shapeOf(op->getResult(0)) &&
            group.scanned.value_or(axis) == axis && isInStep(group, op) &&
            !closesCycle(group, op, store);
@@ -119,11 +125,51 @@ private:
       for (Operation* user : readers[i]->getUsers()) {
         if (!group.members.contains(user))
           continue;
-        if (roleOf(user) == Role::IndexMap || !group.aligned.contains(user))
+        if (!keepsPlaces(user) || !group.aligned.contains(user))
           return false;
         readers.insert(user);
       }
     return true;
+  }
+
+  // With those that read it element by element; else it is an array, into which kernels store.
+  void visitPieces(Operation* op, const ir::Pieces& pieces) {
+    const llvm::SetVector<FusionGroup*> users = userGroups(op);
+    const auto joins = [&](FusionGroup* group, bool store) {
+      return mayCut(*group, op, pieces) && !closesCycle(*group, op, store);
+    };
+    const auto take = [&](FusionGroup& group, bool store) {
+      join(group, op, store);
+      cut(group, pieces);
+    };
+    if (!hasOutsideUse(op) && !users.empty() && users.size() <= kMaxCopies &&
+        llvm::all_of(users, [&](FusionGroup* group) { return joins(group, false); })) {
+      for (FusionGroup* group : users)
+        take(*group, false);
+      return;
+    }
+    for (FusionGroup* group : users)
+      if (joins(group, true))
+        return take(*group, true);
+  }
+
+  bool mayCut(const FusionGroup& group, Operation* op, const ir::Pieces& pieces) {
+    llvm::SmallSetVector<int64_t, 8> cuts(group.cuts.begin(), group.cuts.end());
+    cuts.insert(pieces.cuts.begin(), pieces.cuts.end());
+    return !group.reduction && !group.scanned && group.members.size() < kMaxMembers &&
+           group.pieced.value_or(pieces.axis) == pieces.axis && cuts.size() < kMaxPieces &&
+           group.space == shapeOf(op->getResult(0)) && hasLongRuns(op, pieces) &&
+           llvm::all_of(
+               op->getUsers(),
+               [&](Operation* user) {
+                 return !group.members.contains(user) ||
+                        (keepsPlaces(user) && group.aligned.contains(user));
+               });
+  }
+
+  static void cut(FusionGroup& group, const ir::Pieces& pieces) {
+    group.pieced = pieces.axis;
+    group.cuts.insert(pieces.cuts.begin(), pieces.cuts.end());
   }
 
   void visitPointwise(Operation* op) {
@@ -186,7 +232,7 @@ private:
   }
   static bool reads(const FusionGroup& group, Value value) {
     return llvm::any_of(value.getUsers(), [&](Operation* user) {
-      return group.members.contains(user) && roleOf(user) != Role::IndexMap;
+      return group.members.contains(user) && keepsPlaces(user);
     });
   }
 
@@ -227,25 +273,10 @@ private:
       if (!group.members.contains(user))
         return false;
       const std::optional<int64_t> after = axisAfter(user, axis);
-      const bool arrives = group.aligned.contains(user) && roleOf(user) != Role::IndexMap;
-      return after && (arrives ? *after == ir::properAxes(group.space).back()
+      const bool arrives = group.aligned.contains(user) && keepsPlaces(user);
+      return after && (arrives ? *after == group.innermost
                                : reachesInnermost(group, user->getResult(0), *after));
     });
-  }
-
-  // The axis of the result; of a reduction, of its operand.
-  static std::optional<int64_t> axisAfter(Operation* op, int64_t axis) {
-    if (auto wide = dyn_cast<ir::BroadcastOp>(op))
-      return wide.getAxes()[axis];
-    if (auto turned = dyn_cast<ir::TransposeOp>(op))
-      return llvm::find(turned.getAxes(), axis) - turned.getAxes().begin();
-    if (isa<ir::ReshapeOp>(op)) {
-      const auto before = ir::properAxes(shapeOf(op->getOperand(0)));
-      const auto after = ir::properAxes(shapeOf(op->getResult(0)));
-      const auto place = llvm::find(before, axis) - before.begin();
-      return place < std::ssize(after) ? std::optional(after[place]) : std::nullopt;
-    }
-    return isa<ir::WindowsOp>(op) ? std::nullopt : std::optional(axis);
   }
 
   bool canStore(FusionGroup& group, Operation* op) {
@@ -256,7 +287,7 @@ private:
   // Some aligned member reads it without an index map in between.
   bool isAlignedIn(FusionGroup& group, Operation* op) {
     return llvm::any_of(op->getUsers(), [&](Operation* user) {
-      return group.aligned.contains(user) && roleOf(user) != Role::IndexMap;
+      return group.aligned.contains(user) && keepsPlaces(user);
     });
   }
 
@@ -264,6 +295,7 @@ private:
     groups_.push_back(std::make_unique<FusionGroup>());
     FusionGroup& group = *groups_.back();
     group.space = space;
+    group.innermost = innermostOf(op, space);
     group.reduction = reduction;
     add(group, op, true);
     group.aligned.insert(op);
@@ -370,6 +402,7 @@ private:
 
   Block& block_;
   FusionOptions options_;
+  const bool pieces_;                // whether kernels may be cut
   llvm::DenseSet<Operation*> scans_; // that may join
   std::vector<std::unique_ptr<FusionGroup>> groups_;
   llvm::DenseMap<Operation*, SmallVector<FusionGroup*, 2>> groupsOf_;

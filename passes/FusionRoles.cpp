@@ -1,7 +1,6 @@
 // Told from the operator's row of the table, and for movements and scans from shapes.
 #include "passes/FusionRoles.h"
 
-#include "ir/DialectMovements.h"
 #include "ir/TypeRules.h"
 
 namespace diptych::passes {
@@ -10,6 +9,7 @@ using namespace mlir;
 
 // With fewer side by side, lanes of the whole kernel would be idle.
 static constexpr int64_t kLeastChains = 4;
+static constexpr int64_t kLeastRun = 64;
 
 static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
 
@@ -70,6 +70,45 @@ static Value originOf(Value value) {
   for (; op && isIndexMap(op); op = value.getDefiningOp())
     value = op->getOperand(0);
   return value;
+}
+
+std::optional<int64_t> axisAfter(Operation* op, int64_t axis) {
+  if (auto wide = dyn_cast<ir::BroadcastOp>(op))
+    return wide.getAxes()[axis];
+  if (auto turned = dyn_cast<ir::TransposeOp>(op))
+    return llvm::find(turned.getAxes(), axis) - turned.getAxes().begin();
+  if (isa<ir::ReshapeOp>(op)) {
+    const auto before = ir::properAxes(shapeOf(op->getOperand(0)));
+    const auto after = ir::properAxes(shapeOf(op->getResult(0)));
+    const auto place = llvm::find(before, axis) - before.begin();
+    return place < std::ssize(after) ? std::optional(after[place]) : std::nullopt;
+  }
+  return isa<ir::WindowsOp>(op) ? std::nullopt : std::optional(axis);
+}
+
+// Windows that are added up go window after window, place by place.
+int64_t innermostOf(Operation* op, const Shape& space) {
+  const auto proper = ir::properAxes(space);
+  const bool once = op->getNumResults() == 1 && op->hasOneUse();
+  if (auto sum = once ? dyn_cast<ir::OverlapAddOp>(*op->user_begin()) : ir::OverlapAddOp())
+    if (const Attrs attrs = ir::attrsOf(sum);
+        attrs.axes.contains(ir::tensorTypeOf(sum.getType()).rank() - 1))
+      return space.size() - 2;
+  return proper.empty() ? -1 : proper.back();
+}
+
+bool keepsPlaces(Operation* op) { return roleOf(op) != Role::IndexMap && !ir::piecesOf(op); }
+
+bool hasLongRuns(Operation* op, const ir::Pieces& pieces) {
+  const Shape shape = shapeOf(op->getResult(0));
+  int64_t before = 1, behind = 1, longest = 0, begin = 0;
+  for (int axis = 0; axis < shape.size(); ++axis)
+    if (axis != pieces.axis)
+      (axis < pieces.axis ? before : behind) *= shape[axis];
+  for (const int64_t end : pieces.cuts)
+    longest = std::max(longest, end - std::exchange(begin, end));
+  longest = std::max(longest, shape[pieces.axis] - begin);
+  return before == 1 || longest * behind >= kLeastRun;
 }
 
 SmallVector<Value> sourcesOf(Operation* op) {

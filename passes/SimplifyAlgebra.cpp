@@ -184,6 +184,7 @@ void populateAlgebra(mlir::RewritePatternSet& patterns) {
       patterns.getContext());
   populateDiagonals(patterns);
   populateMovements(patterns);
+  populatePads(patterns);
 }
 
 } // namespace diptych::passes

@@ -20,5 +20,7 @@ void populateReassociation(mlir::RewritePatternSet& patterns);
 void populateDiagonals(mlir::RewritePatternSet& patterns);
 /// Movements that cancel, and outer products.
 void populateMovements(mlir::RewritePatternSet& patterns);
+/// Pads that slices, reversals and recurrences undo.
+void populatePads(mlir::RewritePatternSet& patterns);
 
 } // namespace diptych::passes

@@ -107,10 +107,12 @@ private:
   }
 
   void turn(Operation* op, const Course& course) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(reversed(operand, course.axis));
     OpBuilder builder(op);
     Operation* along = builder.clone(*op);
-    for (OpOperand& operand : along->getOpOperands())
-      operand.set(reversed(operand.get(), course.axis));
+    along->setOperands(operands);
     courses_[along->getResult(0)] = {Order::forwards, course.axis, course.level};
     const Value back = reversed(along->getResult(0), course.axis);
     courses_[back] = course;
@@ -126,16 +128,36 @@ private:
     }
     if (source && isConstantAlong(source, axis))
       return value;
-    Value& made = reversed_[{value, axis}];
-    if (made)
+    if (const Value made = reversed_.lookup({value, axis}))
       return made;
+    if (source && value.hasOneUse() && (isa<ir::PadOp>(source) || readsPads(source)))
+      return reversed_[{value, axis}] = computedBackwards(source, axis);
     OpBuilder builder(value.getContext());
     builder.setInsertionPointAfterValue(value);
     Attrs attrs;
     attrs.axes = {axis};
     Operation* reverse = ir::createOp(builder, value.getLoc(), OpCode::Reverse, value, attrs);
     replaced_.insert(reverse);
-    return made = reverse->getResult(0);
+    return reversed_[{value, axis}] = reverse->getResult(0);
+  }
+
+  static bool readsPads(Operation* op) {
+    return roleOf(op) == Role::Pointwise && llvm::any_of(op->getOperands(), [](Value operand) {
+             return operand.getDefiningOp<ir::PadOp>() && operand.hasOneUse();
+           });
+  }
+
+  // From its end a pad is one of the other end, which can still join the kernel that reads it.
+  Value computedBackwards(Operation* op, int64_t axis) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(reversed(operand, axis));
+    Attrs attrs = ir::attrsOf(op);
+    if (isa<ir::PadOp>(op))
+      std::swap(attrs.low[axis], attrs.high[axis]);
+    replaced_.insert(op);
+    OpBuilder builder(op);
+    return ir::createOp(builder, op->getLoc(), *ir::opCodeOf(op), operands, attrs)->getResult(0);
   }
 
   static bool isConstantAlong(Operation* op, int64_t axis) {

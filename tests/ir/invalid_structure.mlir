@@ -110,7 +110,7 @@ func.func @jvp_c7_batched_results(%x: tensor<3xf64>, %t: tensor<2x3xf64>) {
 // -----
 
 func.func @fusion_c1_kind(%x: tensor<f64>) {
-  // expected-error@+1 {{op expected kind "pointwise", "reduction" or "scan", got "loop"}}
+  // expected-error@+1 {{op expected kind "pointwise", "reduction", "scan" or "pieces", got "loop"}}
   %y = diptych.fusion "loop" (%a = %x : tensor<f64>) -> tensor<f64> {
     diptych.yield %a : tensor<f64>
   }

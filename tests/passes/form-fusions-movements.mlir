@@ -70,19 +70,6 @@ func.func @matmul_stands_alone(%x: tensor<3x4xf64>, %y: tensor<4x2xf64>) -> tens
   return %t : tensor<3x2xf64>
 }
 
-// CHECK-LABEL: @pad_and_concatenate_stand_alone
-// CHECK: diptych.fusion "pointwise"
-// CHECK: diptych.pad
-// CHECK: diptych.concatenate
-// CHECK: diptych.fusion "pointwise"
-func.func @pad_and_concatenate_stand_alone(%x: tensor<3xf64>) -> tensor<8xf64> {
-  %a = diptych.exp %x : tensor<3xf64> -> tensor<3xf64>
-  %p = diptych.pad %a {low = array<i64: 1>, high = array<i64: 1>, interior = array<i64: 0>, value = 0.0 : f64} : tensor<3xf64> -> tensor<5xf64>
-  %c = diptych.concatenate %p, %x {axis = 0 : i64} : tensor<5xf64>, tensor<3xf64> -> tensor<8xf64>
-  %b = diptych.exp %c : tensor<8xf64> -> tensor<8xf64>
-  return %b : tensor<8xf64>
-}
-
 // Windows that lie apart are renamed indices: pooling reads what it computes from, once.
 // CHECK-LABEL: @windows_apart
 // CHECK: diptych.fusion "reduction" (%{{.*}} = %arg0 : tensor<4x6xf64>)

@@ -185,4 +185,18 @@ func.func @scales_an_operand(%x: tensor<4000x16xf64>, %c: tensor<4000xf64>) -> t
   %t = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<4000x16xf64> -> tensor<16x4000xf64>
   %p = diptych.matmul %t, %y : tensor<16x4000xf64>, tensor<4000x16xf64> -> tensor<16x16xf64>
   return %p : tensor<16x16xf64>
+
+// Sums of windows go window after window: computed among places, the quotient would be computed for each.
+// CHECK-LABEL: @quotients_of_windows
+// CHECK: diptych.fusion "pointwise"
+// CHECK: diptych.div
+// CHECK: diptych.fusion "pointwise"
+// CHECK: diptych.mul
+// CHECK: diptych.overlap_add
+func.func @quotients_of_windows(%x: tensor<8x5xf64>, %a: tensor<8xf64>, %b: tensor<8xf64>) -> tensor<12xf64> {
+  %q = diptych.div %a, %b : tensor<8xf64>, tensor<8xf64> -> tensor<8xf64>
+  %w = diptych.broadcast %q {axes = array<i64: 0>} : tensor<8xf64> -> tensor<8x5xf64>
+  %m = diptych.mul %x, %w : tensor<8x5xf64>, tensor<8x5xf64> -> tensor<8x5xf64>
+  %y = diptych.overlap_add %m {axes = array<i64: 0>, strides = array<i64: 1>, dilations = array<i64: 1>} : tensor<8x5xf64> -> tensor<12xf64>
+  return %y : tensor<12xf64>
 }

@@ -69,6 +69,31 @@ TEST(Windows, AddUpInTheOrderOfPlaces) {
   }
 }
 
+// How far apart the elements of an axis lie says nothing where it has one.
+TEST(Windows, OfOneColumnAreAddedWhereTheyLie) {
+  const auto add = [](const Tensor& x) {
+    return overlap_add(transpose(reshape(x, {10, 1, 4}), {0, 2, 1}), {13, 1}, 0);
+  };
+  const Tensor x = wave({10, 4}, 0.4);
+  expectEagerBits(add, x);
+  auto compiled = jit(add);
+  compiled(x);
+  EXPECT_EQ(compiled.ir("plan").find("copy("), std::string::npos);
+}
+
+TEST(Windows, AreComputedWhereTheyAreAdded) {
+  const auto light = [](const Tensor& x) { return overlap_add(x * 3.0 - 1.0, {17}, 0); };
+  const auto heavy = [](const Tensor& x) { return overlap_add(sin(x), {17}, 0); };
+  const Tensor x = wave({10, 8}, 0.4);
+  for (const auto& [f, joins] :
+       {std::pair<Tensor (*)(const Tensor&), bool>{light, true}, {heavy, false}}) {
+    expectEagerBits(f, x);
+    auto compiled = jit(f);
+    compiled(x);
+    EXPECT_EQ(compiled.ir("plan").find("overlap_add+") != std::string::npos, joins);
+  }
+}
+
 TEST(Windows, SideBySideHaveACopyForAGradient) {
   const Tensor x = wave({2, 7, 11, 3}, 0.4);
   auto f = [](const Tensor& x) { return sum(sin(windows(x, {1, 2}, {2, 3}, {2, 3})) * 2.0); };
