@@ -200,7 +200,8 @@ def FusionOp : Diptych_Structure<"fusion", [IsolatedFromAbove, SingleBlock]> {
   let description = [{
     The region's arguments are the operands. `kind` is "pointwise" (pointwise, creation and movement
     operators), "reduction" (these, and reductions) or "scan" (these, and cumulative operators of one
-    shape along one axis, whose results are read element by element or leave the region).
+    shape along one axis, whose results are read element by element or leave the region). "pieces" are
+    pointwise too, with pads and concatenations along one axis: a kernel for each piece of it.
 
     ```mlir
     %r = diptych.fusion "pointwise" (%a = %x : tensor<4xf64>) -> tensor<4xf64> {
