@@ -20,8 +20,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
         config.environment[name] = os.environ[name]
 config.environment["DIPTYCH_CACHE"] = "off"
 # Tools that only some tests need; lit counts a test without its tool as unsupported.
-for tool in ("zsh", "fish", "groff"):
-    if shutil.which(tool):
+for tool in ("zsh", "fish", "groff", "diptych-steps"):
+    if shutil.which(tool, path=config.environment["PATH"]):
         config.available_features.add(tool)
 # The Python that Debian's packages install for, whatever stands before it on PATH.
 python = os.environ.get("DIPTYCH_PYTHON") or ("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3")

@@ -6,13 +6,13 @@ is missing is named and left out; a result that differs has no time.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
+import machine
 import table as text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -36,9 +36,7 @@ def study(diptych, folder, arguments):
 def measured(peer, mode, record, folder, threads):
     command = [sys.executable, os.path.join(HERE, f"{peer}_peer.py"), record, folder, "--mode", mode,
                "--threads", str(threads)]
-    # Compiling is compiling: what an earlier run has left on disk does not count.
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment)
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=machine.environment(threads))
     if done.returncode != 0:
         print(f"compare: {peer} {mode} ended with {done.returncode}", file=sys.stderr)
         return {"peer": peer, "version": "", "mode": mode, "rows": []}
@@ -79,18 +77,10 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", help="write all records there")
     asked, arguments = parser.parse_known_args()
-    chosen = asked.peers.split(",")
-    for peer in chosen:
-        if peer not in PEERS:
-            parser.error(f"expected peers among {', '.join(PEERS)}, got {peer}")
+    chosen = machine.installed(parser, asked.peers, PEERS)
     with tempfile.TemporaryDirectory(prefix="diptych-peers-") as folder:
         path, record = study(asked.diptych, folder, [*arguments, "--threads", str(asked.threads)])
-        peers = []
-        for peer in chosen:
-            if importlib.util.find_spec(peer) is None:
-                print(f"compare: {peer} is not installed: python3 -m pip install {peer}", file=sys.stderr)
-                continue
-            peers += [measured(peer, mode, path, folder, asked.threads) for mode in PEERS[peer]]
+        peers = [measured(peer, mode, path, folder, asked.threads) for peer in chosen for mode in PEERS[peer]]
     if asked.json:
         with open(asked.json, "w") as file:
             json.dump({"study": record, "peers": peers}, file, indent=1)

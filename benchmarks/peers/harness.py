@@ -63,7 +63,7 @@ def latency(work, options):
             "cpu": cpu, "budget_hit": len(samples) < options["samples"]}
 
 
-def measure(prepare, model, given, expected, options, tolerance):
+def measure(prepare, model, given, expected, options, tolerance, difference=difference):
     start = time.perf_counter()
     work, numpy_of = prepare(model, given)
     got = work()
@@ -73,6 +73,56 @@ def measure(prepare, model, given, expected, options, tolerance):
     if not apart <= tolerance:
         return cell | {"failure": f"relative difference {apart:.1e}, allowed {tolerance:.1e}"}
     return cell | {"failure": "", "latency": latency(work, options)}
+
+
+def threads():
+    return int(os.environ["OMP_NUM_THREADS"])
+
+
+def serve(modes, networks):
+    """A peer of steps.py: the mode as its argument, rows as lines of JSON on stdin, a cell for each on stdout, null
+    for a network it has not. A mode makes of (network, parameters by name, x, y) a step, which returns its loss, and
+    what gives the parameters as they are then."""
+    prepare = modes[sys.argv[1]]
+    for line in sys.stdin:
+        row, cell = json.loads(line), None
+        if row["network"] in networks:
+            try:
+                cell = steps_of(prepare, networks[row["network"]], row)
+            except Exception as error:  # a finding, not an end
+                cell = {"failure": f"{type(error).__name__}: {str(error).splitlines()[0]}"[:200]}
+        print(json.dumps(cell), flush=True)
+
+
+def distance(got, expected):
+    """The worst |a - b| / |b|, as vectors: Adam moves where a gradient is all but zero by its rounding."""
+    if any(np.shape(a) != np.shape(b) for a, b in zip(got, expected)):
+        return float("nan")
+    return float(max(np.linalg.norm(a - b) / (np.linalg.norm(b) or 1.0) for a, b in zip(got, expected)))
+
+
+def steps_of(prepare, network, row):
+    """Losses and movements of all parameters in the first steps, compared; then the time of a step."""
+    with np.load(row["file"]) as file:
+        held = dict(file)
+    start, after = ({name[len(kind):]: array for name, array in held.items() if name.startswith(kind)}
+                    for kind in ("start/", "after/"))
+
+    def movements(parameters):
+        return [parameters[name] - start[name] for name in start]
+
+    def stepping(network, given):
+        step, parameters = prepare(network, *given)
+
+        def numpy_of(first):
+            losses = [float(first)] + [float(step()) for _ in row["losses"][1:]]
+            return [np.array(losses), *movements(parameters())]
+
+        return step, numpy_of
+
+    expected = [np.array(row["losses"]), *movements(after)]
+    return measure(stepping, network, (start, held["x"], held["y"]), expected, row["options"],
+                   1e-9 if row["dtype"] == "f64" else 1e-2, distance)
 
 
 def run(name, version, modes, models, settings=lambda threads: None):

@@ -7,7 +7,6 @@ as their users call them.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -17,6 +16,7 @@ import tempfile
 import numpy as np
 
 import harness
+import machine
 import table as text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -181,19 +181,9 @@ def cells(prepare, options, only):
             yield cell
 
 
-def environment():
-    """One thread everywhere; OpenBLAS takes an unknown CPU for an old one, so it is told what it has."""
-    one = os.environ | {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    one["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    with open("/proc/cpuinfo") as file:
-        if "avx512f" in file.read():
-            one.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
-    return one
-
-
 def measured(system, arguments):
     command = [sys.executable, os.path.abspath(__file__), "--system", system, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment())
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=machine.environment(1))
     if done.returncode != 0:
         sys.exit(f"kernels: {system} ended with {done.returncode}")
     return json.loads(done.stdout)
@@ -234,18 +224,11 @@ def main():
     parser.add_argument("--system", help=argparse.SUPPRESS)  # the measuring process
     asked = parser.parse_args()
     if asked.system:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         prepare = diptych(asked.diptych) if asked.system == "diptych" else PEERS[asked.system]()
         options = {"seconds": asked.seconds, "samples": asked.samples}
         return json.dump(list(cells(prepare, options, asked.only)), sys.stdout)
-    systems = ["diptych"]
-    for peer in asked.peers.split(","):
-        if peer not in PEERS:
-            parser.error(f"expected peers among {', '.join(PEERS)}, got {peer}")
-        if importlib.util.find_spec(peer):
-            systems.append(peer)
-        else:
-            print(f"kernels: {peer} is not installed: python3 -m pip install {peer}", file=sys.stderr)
+    systems = ["diptych", *machine.installed(parser, asked.peers, PEERS)]
+    machine.keep_to(1)
     arguments = ["--diptych", asked.diptych, "--only", asked.only, "--seconds", str(asked.seconds), "--samples", str(asked.samples)]
     results = {system: measured(system, arguments) for system in systems}
     if asked.json:
