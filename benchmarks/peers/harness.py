@@ -84,6 +84,7 @@ def serve(modes, networks):
     for a network it has not. A mode makes of (network, parameters by name, x, y) a step, which returns its loss, and
     what gives the parameters as they are then."""
     prepare = modes[sys.argv[1]]
+    answers, sys.stdout = sys.stdout, sys.stderr  # whatever a system prints is no answer
     for line in sys.stdin:
         row, cell = json.loads(line), None
         if row["network"] in networks:
@@ -91,7 +92,7 @@ def serve(modes, networks):
                 cell = steps_of(prepare, networks[row["network"]], row)
             except Exception as error:  # a finding, not an end
                 cell = {"failure": f"{type(error).__name__}: {str(error).splitlines()[0]}"[:200]}
-        print(json.dumps(cell), flush=True)
+        print(json.dumps(cell), file=answers, flush=True)
 
 
 def distance(got, expected):

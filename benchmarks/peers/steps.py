@@ -38,6 +38,7 @@ class Peer:
             print(json.dumps(row), file=self.process.stdin, flush=True)
             return json.loads(self.process.stdout.readline())
         except (BrokenPipeError, json.JSONDecodeError):
+            self.process.kill()
             return {"failure": f"its process ended with {self.process.wait()}"}
 
     def end(self):
