@@ -57,7 +57,8 @@ Num constantLike(Num like, double value) {
 std::optional<double> literal(Num a) {
   auto broadcast = a.value.getDefiningOp<mlir::vector::BroadcastOp>();
   llvm::APFloat value(0.0);
-  if (!mlir::matchPattern(broadcast ? broadcast.getSource() : a.value, mlir::m_ConstantFloat(&value)))
+  if (!mlir::matchPattern(broadcast ? broadcast.getSource() : a.value,
+                          mlir::m_ConstantFloat(&value)))
     return std::nullopt;
   return value.convertToDouble();
 }

@@ -185,6 +185,7 @@ func.func @scales_an_operand(%x: tensor<4000x16xf64>, %c: tensor<4000xf64>) -> t
   %t = diptych.transpose %x {axes = array<i64: 1, 0>} : tensor<4000x16xf64> -> tensor<16x4000xf64>
   %p = diptych.matmul %t, %y : tensor<16x4000xf64>, tensor<4000x16xf64> -> tensor<16x16xf64>
   return %p : tensor<16x16xf64>
+}
 
 // Sums of windows go window after window: computed among places, the quotient would be computed for each.
 // CHECK-LABEL: @quotients_of_windows
