@@ -61,9 +61,12 @@ Storage Scheduler::placeOf(const Storage& joined, OpOperand& operand) {
     }
     return part;
   }
-  for (Value before : op->getOperands().take_front(operand.getOperandNumber()))
-    part.offset +=
-        joined.strides[attrs.axis] * ir::tensorTypeOf(before.getType()).shape[attrs.axis];
+  llvm::SmallVector<int64_t>& begins = begins_[op];
+  if (begins.empty())
+    for (int64_t begin = 0; Value each : op->getOperands())
+      begins.push_back(
+          std::exchange(begin, begin + ir::tensorTypeOf(each.getType()).shape[attrs.axis]));
+  part.offset += joined.strides[attrs.axis] * begins[operand.getOperandNumber()];
   return part;
 }
 

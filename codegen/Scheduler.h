@@ -29,7 +29,7 @@ private:
   /// The operands of a concatenation or pad, each in its place.
   void join(mlir::Operation* op);
   /// The part of the joined array that is this operand.
-  static Storage placeOf(const Storage& joined, mlir::OpOperand& operand);
+  Storage placeOf(const Storage& joined, mlir::OpOperand& operand);
   /// Memory of what they are joined into, from the first time that anything asks for it.
   Storage joined(mlir::Operation* op);
   /// Where in such an array a result belongs that nothing else reads; none where it had better be
@@ -122,7 +122,8 @@ private:
   ScheduleOptions options_;
   Schedule schedule_;
   llvm::DenseMap<mlir::Value, Storage> storages_;
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> layouts_; // axes, outermost first
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> layouts_;     // axes, outermost first
+  llvm::DenseMap<mlir::Operation*, llvm::SmallVector<int64_t>> begins_; // of what is concatenated
   llvm::DenseMap<mlir::Value, Storage>
       padded_;                                 // images that only convolutions read: what is inside
   llvm::DenseMap<mlir::Value, Storage> whole_; // those of them that had to be padded in memory
