@@ -30,14 +30,6 @@ constexpr size_t kMaxBetween = 512;
 
 static Shape shapeOf(Value value) { return ir::tensorTypeOf(value.getType()).shape; }
 
-// Its one operand has narrower elements, as that of a conversion of bf16 to f32.
-static bool readsLess(Operation* op) {
-  return op->getNumOperands() == 1 &&
-         sizeOf(ir::tensorTypeOf(op->getOperand(0).getType()).dtype) <
-             sizeOf(ir::tensorTypeOf(op->getResult(0).getType()).dtype) &&
-         shapeOf(op->getOperand(0)) == shapeOf(op->getResult(0));
-}
-
 namespace {
 
 class Grouping {
@@ -219,12 +211,6 @@ private:
     }
     return true;
   }
-  // Than an operand, as what compares numbers: to load it costs less than that.
-  static bool isNarrower(Operation* op) {
-    const auto bytes = [](Value value) { return sizeOf(ir::tensorTypeOf(value.getType()).dtype); };
-    return llvm::any_of(op->getOperands(),
-                        [&](Value operand) { return bytes(operand) > bytes(op->getResult(0)); });
-  }
   static bool isLarge(Value operand) {
     Operation* source = operand.getDefiningOp();
     std::optional<OpCode> code = source ? ir::opCodeOf(source) : std::nullopt;
@@ -253,7 +239,7 @@ private:
   // little to do for each element that the product does it.
   bool scalesOperand(Operation* op, const llvm::SetVector<FusionGroup*>& users) {
     if (users.size() != 1 || users[0]->stored.size() != 1 || users[0]->reduction ||
-        users[0]->aligned.contains(op))
+        isAlignedIn(*users[0], op))
       return false;
     Value operand = users[0]->stored[0]->getResult(0);
     const int64_t bytes = ir::tensorTypeOf(operand.getType()).bytes();
@@ -261,7 +247,7 @@ private:
       if (auto turned = dyn_cast<ir::TransposeOp>(*operand.user_begin()))
         operand = turned.getResult();
     return operand.hasOneUse() && isa<ir::MatmulOp>(*operand.user_begin()) &&
-           operand.use_begin()->getOperandNumber() == 1 && !isAlignedIn(*users[0], op) &&
+           operand.use_begin()->getOperandNumber() == 1 &&
            choose(options_.choices,
                   bytes >= kOperandBytes && users[0]->space.product() >=
                                                 kManyTimes * shapeOf(op->getResult(0)).product());

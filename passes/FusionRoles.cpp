@@ -99,6 +99,20 @@ int64_t innermostOf(Operation* op, const Shape& space) {
 
 bool keepsPlaces(Operation* op) { return roleOf(op) != Role::IndexMap && !ir::piecesOf(op); }
 
+static size_t elementBytes(Value value) { return sizeOf(ir::tensorTypeOf(value.getType()).dtype); }
+
+bool readsLess(Operation* op) {
+  return op->getNumOperands() == 1 &&
+         elementBytes(op->getOperand(0)) < elementBytes(op->getResult(0)) &&
+         shapeOf(op->getOperand(0)) == shapeOf(op->getResult(0));
+}
+
+bool isNarrower(Operation* op) {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return elementBytes(operand) > elementBytes(op->getResult(0));
+  });
+}
+
 bool hasLongRuns(Operation* op, const ir::Pieces& pieces) {
   const Shape shape = shapeOf(op->getResult(0));
   int64_t before = 1, behind = 1, longest = 0, begin = 0;

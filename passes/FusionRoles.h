@@ -19,6 +19,12 @@ int64_t innermostOf(mlir::Operation* op, const Shape& space);
 /// Whether an element of the result is made of the operands' elements at its place.
 bool keepsPlaces(mlir::Operation* op);
 
+/// Whether its one operand has narrower elements, as that of a conversion of bf16 to f32.
+bool readsLess(mlir::Operation* op);
+/// Whether its elements are narrower than an operand's, as what compares numbers: to load it costs
+/// less than that.
+bool isNarrower(mlir::Operation* op);
+
 /// Whether one piece has rows of more than a few elements, which would leave lanes idle.
 bool hasLongRuns(mlir::Operation* op, const ir::Pieces& pieces);
 /// What it is computed from: operands and theirs, but numbers.
