@@ -70,7 +70,7 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
       scaled = i;
     } else if (auto* apply = std::get_if<Line::Apply>(&what)) {
       const auto uses = llvm::count(apply->operands, scaled);
-      if (scaled < 0 || uses == 0)
+      if (uses == 0)
         continue;
       if (apply->code != OpCode::Mul || uses != 1)
         return false;

@@ -17,7 +17,7 @@ constexpr int kCheap = 4;
 constexpr size_t kMaxCopies = 3;
 // A kernel of its own is worth it where a heavy value would be computed this often.
 constexpr int64_t kManyTimes = 4;
-// A product that computes an operand of so many bytes where it reads it saves writing that.
+// A product computes an operand of so many bytes where it reads it (codegen/ScheduleMatmul).
 constexpr int64_t kOperandBytes = 256 * 1024;
 constexpr size_t kMaxMembers = 128;
 // So many scans have their values in registers.

@@ -19,10 +19,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = {"torch": ["eager", "compile"], "jax": ["jit"], "casadi": ["machine"], "numpy": ["by_hand"]}
 
 
-def milliseconds(seconds):
-    return f"{1e3 * seconds:.3g}"
-
-
 def study(diptych, folder, arguments):
     record = os.path.join(folder, "record.json")
     done = subprocess.run([diptych, "study", "--json", record, "--export", folder, *arguments],
@@ -54,18 +50,12 @@ def table(record, peers):
                 continue
             jit = row["jit"]["latency"]["median"]
             line = [f"{workload['workload']} {size}: {row['name']}",
-                    milliseconds(row["eager"]["latency"]["median"]), milliseconds(jit),
-                    milliseconds(row["jit"]["first_call"])]
+                    text.milliseconds(row["eager"]["latency"]["median"]), text.milliseconds(jit),
+                    text.milliseconds(row["jit"]["first_call"])]
             for name, peer in zip(names, peers):
                 cell = next((c for c in peer["rows"] if (c["workload"], c["size"], c["name"]) ==
                              (workload["workload"], workload["size"], row["name"])), None)
-                if cell is None:
-                    line.append("")
-                elif cell["failure"]:
-                    line.append("-")
-                    notes.append(f"{name}, {line[0]}: {cell['failure']}")
-                else:
-                    line.append(f"{cell['latency']['median'] / jit:.2f}x ({milliseconds(cell['first_call'])})")
+                line.append(text.cell_text(cell, jit, f"{name}, {line[0]}", notes))
             lines.append(line)
     text.print_table(lines, "Peers: median over jit's median, and the first call in ms, compiling in it.", notes)
 

@@ -59,24 +59,13 @@ def rows_of(command, folder, peers, environment):
         sys.exit(f"steps: {command[0]} ended with {process.returncode}")
 
 
-def milliseconds(seconds):
-    return f"{1e3 * seconds:.3g}"
-
-
 def table(rows, names):
     lines, notes = [["", "", "jit ms", "jit first"] + names], []
     for row in rows:
         jit = row["latency"]["median"]
-        line = [row["name"], row["dtype"], milliseconds(jit), milliseconds(row["first_call"])]
+        line = [row["name"], row["dtype"], text.milliseconds(jit), text.milliseconds(row["first_call"])]
         for name in names:
-            cell = row["peers"][name]
-            if cell is None:
-                line.append("")
-            elif cell["failure"]:
-                line.append("-")
-                notes.append(f"{name}, {row['name']} {row['dtype']}: {cell['failure']}")
-            else:
-                line.append(f"{cell['latency']['median'] / jit:.2f}x ({milliseconds(cell['first_call'])})")
+            line.append(text.cell_text(row["peers"][name], jit, f"{name}, {row['name']} {row['dtype']}", notes))
         lines.append(line)
     text.print_table(lines, "A step. Peers: median over jit's median, and the first step in ms, compiling in it.", notes)
 

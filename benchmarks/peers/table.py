@@ -9,3 +9,17 @@ def print_table(lines, legend, notes):
     print(f"\n{legend}")
     for note in notes:
         print(note)
+
+
+def milliseconds(seconds):
+    return f"{1e3 * seconds:.3g}"
+
+
+def cell_text(cell, jit, where, notes):
+    """A peer's median over jit's and its first call; a cell without times is told in the notes."""
+    if cell is None:
+        return ""
+    if cell["failure"]:
+        notes.append(f"{where}: {cell['failure']}")
+        return "-"
+    return f"{cell['latency']['median'] / jit:.2f}x ({milliseconds(cell['first_call'])})"
