@@ -2,6 +2,7 @@
 // program that comes of it goes; the derivative itself is the sweep's.
 #include "ir/Emitter.h"
 #include "passes/DifferentiateProgram.h"
+#include "passes/Identity.h"
 #include "passes/Passes.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -112,10 +113,26 @@ private:
     if (auto vjp = llvm::dyn_cast<VjpOp>(op))
       appendVjp(program, vjp.getWrt(), static_cast<int64_t>(vjp.getBatch()));
     else
-      appendJvp(program, llvm::cast<JvpOp>(op).getWrt(),
-                static_cast<int64_t>(llvm::cast<JvpOp>(op).getBatch()));
+      append(program, llvm::cast<JvpOp>(op));
     inlineAt(op, program);
     program.erase();
+  }
+
+  // In strict numerics a tangent of zero still says where NaN comes from.
+  void append(mlir::func::FuncOp program, JvpOp jvp) {
+    const auto batch = static_cast<int64_t>(jvp.getBatch());
+    if (numerics_ != Numerics::strict && batch > 0 && jvp.getWrt().size() == 1 &&
+        areUnitTangents(jvp.getTangents()[0]))
+      appendUnitJvp(program, jvp.getWrt()[0]);
+    else
+      appendJvp(program, jvp.getWrt(), batch);
+  }
+
+  // [n, shape...], the identity.
+  static bool areUnitTangents(mlir::Value tangents) {
+    while (auto view = tangents.getDefiningOp<ReshapeOp>())
+      tangents = view.getX();
+    return isIdentityMatrix(tangents);
   }
 
   std::string freeName(const std::string& stem) {

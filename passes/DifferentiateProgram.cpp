@@ -194,6 +194,142 @@ private:
 
   Steps steps_;
 };
+
+/// Rows [begin, end) of an argument, and the slices that show them: one that shows all, or several,
+/// or none.
+struct Part {
+  int64_t begin, end;
+  llvm::SmallVector<SliceOp> slices;
+};
+
+// Smaller parts are not worth sweeps of their own, nor are more.
+constexpr int64_t kLeastPart = 8;
+constexpr size_t kMostParts = 8;
+
+/// What the function cuts its argument into, in order; none where slices overlap or leave steps.
+llvm::SmallVector<Part> partsOf(mlir::Value argument) {
+  const Shape shape = tensorTypeOf(argument.getType()).shape;
+  llvm::SmallVector<Part> slices, parts;
+  for (mlir::Operation* user : argument.getUsers()) {
+    auto slice = llvm::dyn_cast<SliceOp>(user);
+    if (!slice)
+      continue;
+    const Attrs attrs = attrsOf(slice);
+    for (int axis = 0; axis < shape.size(); ++axis)
+      if (attrs.strides[axis] != 1 ||
+          (axis > 0 && attrs.limits[axis] - attrs.starts[axis] != shape[axis]))
+        return {};
+    slices.push_back({attrs.starts[0], attrs.limits[0], {slice}});
+  }
+  llvm::sort(slices, [](const Part& a, const Part& b) { return a.begin < b.begin; });
+  int64_t at = 0;
+  for (const Part& part : slices) {
+    if (part.begin < at || part.begin == part.end)
+      return {};
+    if (part.begin > at)
+      parts.push_back({at, part.begin, {}});
+    parts.push_back(part);
+    at = part.end;
+  }
+  if (!slices.empty() && at < shape[0])
+    parts.push_back({at, shape[0], {}});
+  return parts;
+}
+
+// The smallest joins a neighbour.
+void joinSmall(llvm::SmallVector<Part>& parts, int64_t least) {
+  const auto size = [](const Part& part) { return part.end - part.begin; };
+  while (parts.size() > 1) {
+    auto* small = std::min_element(parts.begin(), parts.end(),
+                                   [&](const Part& a, const Part& b) { return size(a) < size(b); });
+    if (size(*small) >= least && parts.size() <= kMostParts)
+      return;
+    if (small == parts.begin())
+      ++small;
+    Part& before = *(small - 1);
+    before.end = small->end;
+    before.slices.append(small->slices);
+    parts.erase(small);
+  }
+}
+
+/// The tangents of all unit vectors of one argument, part by part.
+class UnitSweeps {
+public:
+  UnitSweeps(Program& program, int64_t argument)
+      : program_(program), argument_(program.arguments(argument)[0]),
+        rest_(argument_.type().numel() / argument_.shape()[0]),
+        parts_(partsOf(program.emitter.unwrap(argument_))) {
+    joinSmall(parts_, (kLeastPart + rest_ - 1) / rest_);
+    if (parts_.empty())
+      parts_.push_back({0, argument_.shape()[0], {}});
+    for (const autodiff::Node* node : program.nodes())
+      if (!isCut(*node))
+        nodes_.push_back(node);
+  }
+
+  /// For each output: [elements of the argument, output...]; null where it depends on none.
+  Values run() {
+    llvm::SmallVector<Values> rows;
+    for (const Part& part : parts_)
+      rows.push_back(sweep(part));
+    Values joined;
+    for (size_t i = 0; i < program_.outputs.size(); ++i)
+      joined.push_back(join(rows, i));
+    return joined;
+  }
+
+private:
+  bool isCut(const autodiff::Node& node) const {
+    return parts_.size() > 1 && node.code == OpCode::Slice && node.operands[0] == argument_;
+  }
+  int64_t sizeOf(const Part& part) const { return (part.end - part.begin) * rest_; }
+
+  Values sweep(const Part& part) {
+    const int64_t batch = sizeOf(part);
+    const Value unit = emitted::eye(batch, argument_.dtype());
+    Values wrt, tangents;
+    // Of what the part's own slices show, and of the argument where it is read as a whole.
+    for (SliceOp slice :
+         parts_.size() > 1 ? llvm::ArrayRef(part.slices) : llvm::ArrayRef<SliceOp>()) {
+      const Attrs attrs = attrsOf(slice);
+      const Value value = program_.emitter.wrap(slice.getResult());
+      const int64_t begin = (attrs.starts[0] - part.begin) * rest_;
+      wrt.push_back(value);
+      tangents.push_back(
+          seeds(value, emitted::slice(unit, {0, begin}, {batch, begin + value.type().numel()}, {1, 1})));
+    }
+    wrt.push_back(argument_);
+    tangents.push_back(
+        seeds(argument_, emitted::pad(unit, {0, part.begin * rest_},
+                                      {0, (argument_.shape()[0] - part.end) * rest_}, {0, 0}, 0)));
+    return autodiff::batchedTangentSweep(nodes_, wrt, tangents, program_.outputs, batch);
+  }
+
+  static Value seeds(const Value& value, const Value& rows) {
+    Shape shape = value.shape();
+    shape.insert(0, rows.shape()[0]);
+    return emitted::reshape(rows, shape);
+  }
+
+  Value join(llvm::ArrayRef<Values> rows, size_t output) const {
+    if (llvm::none_of(rows, [&](const Values& part) { return bool(part[output]); }))
+      return {};
+    Values parts;
+    for (const auto& [i, part] : llvm::enumerate(rows)) {
+      TensorType type = program_.outputs[output].type();
+      type.shape.insert(0, sizeOf(parts_[i]));
+      parts.push_back(part[output] ? part[output] : emitted::constant(type, 0));
+    }
+    return parts.size() == 1 ? parts[0] : emitted::concatenate(parts, 0);
+  }
+
+  Program& program_;
+  const Value argument_;
+  const int64_t rest_; // elements of a row
+  llvm::SmallVector<Part> parts_;
+  std::vector<const autodiff::Node*> nodes_;
+};
 } // namespace
 
 void appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t batch) {
@@ -218,6 +354,15 @@ void appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t
           ? autodiff::batchedTangentSweep(program.nodes(), inputs, tangents, program.outputs, batch)
           : autodiff::tangentSweep(program.nodes(), inputs, tangents, program.outputs);
   program.finish(derivatives, program.outputs, batch);
+}
+
+void appendUnitJvp(mlir::func::FuncOp function, int64_t argument) {
+  Program program(function, false);
+  const EmitterScope scope(program.emitter);
+  const Values inputs = program.arguments(argument);
+  const int64_t batch = inputs[0].type().numel();
+  program.appendSeeds(inputs, batch);
+  program.finish(UnitSweeps(program, argument).run(), program.outputs, batch);
 }
 
 } // namespace diptych::passes

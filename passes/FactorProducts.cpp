@@ -75,17 +75,18 @@ private:
   }
 
   // At most one array of the whole size in a term, and that one in memory.
-  static bool isCheap(const Form& form) {
+  bool isCheap(const Form& form) const {
     return llvm::all_of(form.terms, [&](const Term& term) {
       int whole = 0;
       for (const Factor& factor : term.factors)
-        if (factor.set() == form.all())
+        if (factor.set() == form.all() && !forms_.isIdentity(factor))
           whole += isStored(factor.value) ? 1 : 2;
       return whole <= 1;
     });
   }
-  static bool isProduct(const Form& form) {
-    return form.rank() >= 3 && (form.terms.size() > 1 || form.terms[0].factors.size() > 1);
+  bool isProduct(const Form& form) const {
+    return (form.rank() >= 3 || forms_.hasIdentity(form)) &&
+           (form.terms.size() > 1 || form.terms[0].factors.size() > 1);
   }
 
   Value factor(ir::SumOp op) {
@@ -115,18 +116,19 @@ private:
   std::optional<Pair> align(ir::MatmulOp op, Form left, Form right) {
     const TensorType a = typeOf(op.getX()), b = typeOf(op.getY());
     const int rank = a.rank(), batches = rank - 2;
-    // Batch axes first: cutting them moves the others.
     auto refine = [&](int i, int j) {
       const AxisRange x = SumsOfProducts::rangesOf(left, a.shape)[i],
                       y = SumsOfProducts::rangesOf(right, b.shape)[j];
-      int xEnd = x.last, yEnd = y.last;
-      return forms_.refine(left, x.first, xEnd, right, y.first, yEnd);
+      return forms_.refine(left, x.first, x.last, right, y.first, y.last);
     };
-    for (int i = 0; i < batches; ++i)
-      if (!refine(i, i))
+    for (int before = -1; before != left.rank() + right.rank();) {
+      before = left.rank() + right.rank();
+      for (int i = 0; i < batches; ++i)
+        if (!refine(i, i))
+          return std::nullopt;
+      if (!refine(rank - 1, rank - 2))
         return std::nullopt;
-    if (!refine(rank - 1, rank - 2))
-      return std::nullopt;
+    }
     return place(left, SumsOfProducts::rangesOf(left, a.shape), right,
                  SumsOfProducts::rangesOf(right, b.shape), batches);
   }

@@ -1,6 +1,8 @@
 // Which operations keep sums of products what they are, and what their axes are.
 #include "passes/SumsOfProducts.h"
 
+#include "passes/Identity.h"
+
 #include <cmath>
 
 namespace diptych::passes {
@@ -48,6 +50,12 @@ std::optional<Term> productOf(const Term& a, const Term& b) {
 void sortFactors(Term& term) {
   llvm::stable_sort(term.factors, [](const Factor& a, const Factor& b) {
     return a.value != b.value && standsBefore(a.value, b.value);
+  });
+}
+
+bool SumsOfProducts::hasIdentity(const Form& form) const {
+  return llvm::any_of(form.terms, [&](const Term& term) {
+    return llvm::any_of(term.factors, [&](const Factor& factor) { return isIdentity(factor); });
   });
 }
 
@@ -116,6 +124,8 @@ Form SumsOfProducts::leaf(Value value) {
     }
   if (squeezed.size() != typeOf(value).rank())
     factor.value = reshape(value, squeezed);
+  if (isIdentityMatrix(value))
+    identities_.insert(value);
   form.terms.push_back({1, {factor}});
   return form;
 }
@@ -124,8 +134,7 @@ Form SumsOfProducts::leaf(Value value) {
 
 Form SumsOfProducts::added(Operation* op, bool minus) {
   Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
-  int aEnd = a.rank(), bEnd = b.rank();
-  if (!refine(a, 0, aEnd, b, 0, bEnd) || a.rank() < kMinRank)
+  if (!refine(a, b) || (a.rank() < kMinRank && !hasIdentity(a) && !hasIdentity(b)))
     return leaf(op->getResult(0));
   for (Term term : b.terms) {
     term.scale = minus ? -term.scale : term.scale;
@@ -142,8 +151,7 @@ Form SumsOfProducts::added(Operation* op, bool minus) {
 
 Form SumsOfProducts::multiplied(Operation* op) {
   Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
-  int aEnd = a.rank(), bEnd = b.rank();
-  if (refine(a, 0, aEnd, b, 0, bEnd))
+  if (refine(a, b))
     if (auto form = product(a, b))
       return *form;
   return leaf(op->getResult(0));
@@ -152,8 +160,7 @@ Form SumsOfProducts::multiplied(Operation* op) {
 // x / d = x (1 / d) where d is one smaller array.
 Form SumsOfProducts::divided(Operation* op) {
   Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
-  int aEnd = a.rank(), bEnd = b.rank();
-  if (!refine(a, 0, aEnd, b, 0, bEnd) || b.terms.size() != 1)
+  if (!refine(a, b) || b.terms.size() != 1)
     return leaf(op->getResult(0));
   Term& divisor = b.terms[0];
   if (!std::isnormal(1 / divisor.scale))
@@ -216,9 +223,8 @@ Form SumsOfProducts::transposed(Operation* op) {
 
 Form SumsOfProducts::reshaped(Operation* op) {
   Form form = of(op->getOperand(0)), shape = leaf(op->getResult(0));
-  int end = form.rank(), shapeEnd = shape.rank();
   const Form whole = shape;
-  return refine(form, 0, end, shape, 0, shapeEnd) ? form : whole;
+  return refine(form, shape) ? form : whole;
 }
 
 //===-- Axes ---------------------------------------------------------------------------------===//
@@ -236,42 +242,86 @@ SmallVector<AxisRange> SumsOfProducts::rangesOf(const Form& form, const Shape& s
   return ranges;
 }
 
-// Axis of extent e becomes two, of extents `outer` and e / outer.
-void SumsOfProducts::cut(Form& form, int axis, int64_t outer) {
-  const int64_t inner = form.extents[axis] / outer;
-  for (Term& term : form.terms)
+// The axis, and all that identities tie to it.
+AxisSet SumsOfProducts::cutWith(const Form& form, int axis) const {
+  AxisSet axes = AxisSet{1} << axis;
+  for (AxisSet before = 0; before != axes;) {
+    before = axes;
+    for (const Term& term : form.terms)
+      for (const Factor& factor : term.factors)
+        if (isIdentity(factor) && (factor.set() & axes))
+          axes |= factor.set();
+  }
+  return axes;
+}
+
+// Axes of extent e become two, of extents `outer` and e / outer; an identity becomes two.
+void SumsOfProducts::cut(Form& form, AxisSet axes, int64_t outer) {
+  const auto placeOf = [&](int axis) {
+    return axis + llvm::popcount(axes & ((AxisSet{1} << axis) - 1));
+  };
+  const auto isCut = [&](int axis) { return (axes >> axis & 1) != 0; };
+  const int64_t inner = form.extents[llvm::countr_zero(axes)] / outer;
+  for (Term& term : form.terms) {
+    SmallVector<Factor, 4> factors;
     for (Factor& factor : term.factors) {
-      SmallVector<int, 4> axes;
+      Factor next{factor.value, {}};
       Shape shape;
-      for (const auto& [i, own] : llvm::enumerate(factor.axes)) {
-        axes.push_back(own + (own > axis));
-        shape.push_back(own == axis ? outer : form.extents[own]);
-        if (own == axis) {
-          axes.push_back(axis + 1);
+      for (int own : factor.axes) {
+        next.axes.push_back(placeOf(own));
+        shape.push_back(isCut(own) ? outer : form.extents[own]);
+        if (isCut(own)) {
+          next.axes.push_back(placeOf(own) + 1);
           shape.push_back(inner);
         }
       }
-      if (axes.size() != factor.axes.size())
-        factor.value = reshape(factor.value, shape);
-      factor.axes = axes;
+      if (isIdentity(factor) && next.axes.size() == 4) {
+        const DType dtype = typeOf(factor.value).dtype;
+        factors.push_back({identity(outer, dtype), {next.axes[0], next.axes[2]}});
+        factors.push_back({identity(inner, dtype), {next.axes[1], next.axes[3]}});
+        continue;
+      }
+      if (next.axes.size() != factor.axes.size())
+        next.value = reshape(factor.value, shape);
+      factors.push_back(next);
     }
-  form.extents[axis] = outer;
-  form.extents.insert(form.extents.begin() + axis + 1, inner);
+    term.factors = std::move(factors);
+    sortFactors(term);
+  }
+  for (int axis = form.rank() - 1; axis >= 0; --axis)
+    if (isCut(axis)) {
+      form.extents[axis] = outer;
+      form.extents.insert(form.extents.begin() + axis + 1, inner);
+    }
 }
 
-bool SumsOfProducts::refine(Form& a, int i, int& aEnd, Form& b, int j, int& bEnd) {
+bool SumsOfProducts::refine(Form& a, int i, int aEnd, Form& b, int j, int bEnd) {
+  const auto cutOne = [&](Form& form, int& place, int& end, int64_t outer) {
+    const AxisSet axes = cutWith(form, place);
+    if (form.rank() + llvm::popcount(axes) > kMaxRank)
+      return false;
+    const auto before = [&](int axis) { return llvm::popcount(axes & ((AxisSet{1} << axis) - 1)); };
+    cut(form, axes, outer);
+    end += before(end), place += before(place);
+    return true;
+  };
   while (i < aEnd && j < bEnd) {
     const int64_t x = a.extents[i], y = b.extents[j];
-    if (x == 0 || y == 0 || (x > y ? x % y : y % x) != 0 || a.rank() == kMaxRank ||
-        b.rank() == kMaxRank)
+    if (x == 0 || y == 0 || (x > y ? x % y : y % x) != 0)
       return false;
-    if (x > y)
-      cut(a, i, y), ++aEnd;
-    if (y > x)
-      cut(b, j, x), ++bEnd;
+    if ((x > y && !cutOne(a, i, aEnd, y)) || (y > x && !cutOne(b, j, bEnd, x)))
+      return false;
     ++i, ++j;
   }
   return i == aEnd && j == bEnd;
+}
+
+bool SumsOfProducts::refine(Form& a, Form& b) {
+  do {
+    if (!refine(a, 0, a.rank(), b, 0, b.rank()))
+      return false;
+  } while (a.extents != b.extents);
+  return true;
 }
 
 //===-- Products and sums --------------------------------------------------------------------===//

@@ -53,8 +53,11 @@ public:
   /// Where each axis of the shape lies among the form's, which must have been made for it.
   static llvm::SmallVector<AxisRange> rangesOf(const Form& form, const Shape& shape);
   /// Cuts axes of both so that they are the same from a's axis i and b's axis j on, for as many
-  /// elements as `a` has up to axis aEnd; false where their extents do not divide. Moves the ends.
-  bool refine(Form& a, int i, int& aEnd, Form& b, int j, int& bEnd);
+  /// elements as `a` has up to axis aEnd; false where their extents do not divide. An identity's
+  /// axes are cut together, so that others may have been cut too, and places move.
+  bool refine(Form& a, int i, int aEnd, Form& b, int j, int bEnd);
+  /// Cuts axes until both have the same; false where their extents do not divide.
+  bool refine(Form& a, Form& b);
   /// The product, axis by axis; none where both are sums.
   static std::optional<Form> product(const Form& a, const Form& b);
   /// Sums each term over the axes, which stay as axes that nothing depends on; adds what sums cost
@@ -65,6 +68,9 @@ public:
   mlir::Value materialise(const Form& form, AxisSet gone, const TensorType& type);
   /// Terms that share a factor with all of `wide` become one, where what else they have is small.
   void collect(Form& form);
+  /// Whether the factor is an identity matrix, which sums take as another name of an axis.
+  bool isIdentity(const Factor& factor) const { return identities_.contains(factor.value); }
+  bool hasIdentity(const Form& form) const;
 
 private:
   Form formOf(mlir::Operation* op, OpCode code);
@@ -75,7 +81,10 @@ private:
   Form broadcast(mlir::Operation* op);
   Form transposed(mlir::Operation* op);
   Form reshaped(mlir::Operation* op);
-  void cut(Form& form, int axis, int64_t outer);
+  AxisSet cutWith(const Form& form, int axis) const;
+  void cut(Form& form, AxisSet axes, int64_t outer);
+  mlir::Value identity(int64_t extent, DType dtype);
+  void follow(Term& term, AxisSet& over) const;
   std::optional<Term> contract(Term term, AxisSet over, llvm::ArrayRef<int64_t> extents,
                                double& flops);
 
@@ -100,6 +109,7 @@ private:
 
   mlir::OpBuilder& builder_;
   llvm::DenseMap<mlir::Value, Form> forms_;
+  llvm::DenseSet<mlir::Value> identities_;
   std::map<std::vector<int64_t>, mlir::Value> made_;
   bool fresh_ = false; // whether `make` made something when it was called last
   int steps_ = 0;

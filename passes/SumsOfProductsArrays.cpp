@@ -60,7 +60,7 @@ Value SumsOfProducts::make(OpCode code, ValueRange operands, const Attrs& attrs)
     key.push_back(list.size());
     key.insert(key.end(), list.begin(), list.end());
   }
-  key.push_back(static_cast<int64_t>(attrs.dtype));
+  key.insert(key.end(), {attrs.axis, static_cast<int64_t>(attrs.dtype)});
   key.push_back(std::bit_cast<int64_t>(attrs.value.asDouble()));
   Value& known = made_[key];
   fresh_ = !known;
@@ -92,6 +92,20 @@ Value SumsOfProducts::constant(const TensorType& type, double value) {
 
 Value SumsOfProducts::inverse(Value value) {
   return make(OpCode::Div, {constant(typeOf(value), 1), value});
+}
+
+Value SumsOfProducts::identity(int64_t extent, DType dtype) {
+  const auto index = [&](int64_t axis) {
+    Attrs attrs;
+    attrs.dtype = DType::i64, attrs.shape = {extent, extent}, attrs.axis = axis;
+    return make(OpCode::Iota, {}, attrs);
+  };
+  const Value row = index(0), column = index(1);
+  Attrs attrs;
+  attrs.dtype = dtype;
+  const Value result = make(OpCode::Convert, make(OpCode::Eq, {row, column}), attrs);
+  identities_.insert(result);
+  return result;
 }
 
 Value SumsOfProducts::scaled(Value value, double factor) {

@@ -85,12 +85,54 @@ bool mergeOne(SmallVectorImpl<Group>& groups) {
   return false;
 }
 
+// The two whose product is smallest become one; how many elements that has.
+double joinSmallest(SmallVectorImpl<Group>& groups, ArrayRef<int64_t> extents) {
+  size_t first = 0, second = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < groups.size(); ++i)
+    for (size_t j = i + 1; j < groups.size(); ++j)
+      if (const double size = elementsOf(groups[i].first | groups[j].first, extents); size < least)
+        least = size, first = i, second = j;
+  groups[first].first |= groups[second].first;
+  groups[first].second.append(groups[second].second.begin(), groups[second].second.end());
+  groups.erase(groups.begin() + static_cast<ptrdiff_t>(second));
+  return least;
+}
+
 } // namespace
+
+// sum over q of I[p,q] f[q] = f[p]: an identity gives an axis another name. Not where a factor has
+// both already, whose diagonal would be asked for.
+void SumsOfProducts::follow(Term& term, AxisSet& over) const {
+  for (size_t i = 0; i < term.factors.size(); ++i) {
+    const Factor own = term.factors[i];
+    if (!isIdentity(own) || !(own.set() & over))
+      continue;
+    term.factors.erase(term.factors.begin() + static_cast<ptrdiff_t>(i));
+    const auto* both = llvm::find_if(
+        term.factors, [&](const Factor& factor) { return (own.set() & ~factor.set()) == 0; });
+    if (both != term.factors.end() && isIdentity(*both)) { // I I = I
+      i = static_cast<size_t>(-1);
+      continue;
+    }
+    if (both != term.factors.end()) {
+      term.factors.insert(term.factors.begin() + static_cast<ptrdiff_t>(i), own);
+      continue;
+    }
+    const bool first = over >> own.axes[0] & 1;
+    const int gone = own.axes[first ? 0 : 1], stays = own.axes[first ? 1 : 0];
+    for (Factor& factor : term.factors)
+      llvm::replace(factor.axes, gone, stays);
+    over &= ~(AxisSet{1} << gone);
+    i = static_cast<size_t>(-1); // a name that is new may meet another identity
+  }
+}
 
 // Eliminates axes one set after the other, as in a network of sums and products: factors without
 // the axis stay outside of the sum.
 std::optional<Term> SumsOfProducts::contract(Term term, AxisSet over, ArrayRef<int64_t> extents,
                                              double& flops) {
+  follow(term, over);
   while (over) {
     SmallVector<Group> inside, outside;
     const SmallVector<Group> groups = groupsOf(term);
@@ -99,7 +141,7 @@ std::optional<Term> SumsOfProducts::contract(Term term, AxisSet over, ArrayRef<i
       ((group.first & axes) ? inside : outside).push_back(group);
     while (inside.size() > 2)
       if (!mergeOne(inside))
-        return std::nullopt;
+        flops += joinSmallest(inside, extents);
     if (inside.size() == 2 && (axes & inside[0].first & inside[1].first) == 0) {
       outside.push_back(inside[1]);
       inside.pop_back();
