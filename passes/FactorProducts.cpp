@@ -22,6 +22,8 @@ namespace {
 constexpr double kMostFlops = 8;
 // A product of matrices that takes longer than the one it stands for is no gain.
 constexpr double kMostMatmul = 1.25;
+// An element that is written and read again takes as long as so many.
+constexpr double kStored = 16;
 
 TensorType typeOf(Value value) { return ir::tensorTypeOf(value.getType()); }
 
@@ -181,6 +183,8 @@ private:
     if ((!leftGains && !rightGains) || (leftGains && !isCheap(left)) ||
         (rightGains && !isCheap(right)))
       return nullptr;
+    const double stored = kStored * static_cast<double>((leftGains ? left.numel() : 0) +
+                                                        (rightGains ? right.numel() : 0));
     forms_.collect(left);
     forms_.collect(right);
     const auto pair = align(op, std::move(left), std::move(right));
@@ -189,7 +193,7 @@ private:
     const auto whole = SumsOfProducts::product(pair->left, pair->right);
     if (!whole)
       return nullptr;
-    double flops = 0, before = 2 * static_cast<double>(whole->numel());
+    double flops = 0, before = 2 * static_cast<double>(whole->numel()) + stored;
     const auto sum = forms_.sum(*whole, pair->summed, flops);
     if (!sum || flops > kMostMatmul * before)
       return nullptr;
