@@ -48,6 +48,14 @@ bool keepsGroups(const Factor& factor, ArrayRef<SmallVector<int, 4>> groups) {
   return true;
 }
 
+// Whether there is a group of which it has some axes and lacks others.
+bool hasPartOf(const Factor& factor, ArrayRef<SmallVector<int, 4>> groups) {
+  return llvm::any_of(groups, [&](const auto& group) {
+    const auto own = llvm::count_if(group, [&](int axis) { return has(factor, axis); });
+    return own > 0 && own < static_cast<int64_t>(group.size());
+  });
+}
+
 } // namespace
 
 //===-- Operations ---------------------------------------------------------------------------===//
@@ -205,9 +213,14 @@ Value SumsOfProducts::arranged(const Factors& given, Groups groups, ArrayRef<int
   std::map<AxisSet, Factors> bySet;
   for (const Factor& factor : given)
     bySet[factor.set()].push_back(factor);
-  SmallVector<Factor> parts;
-  for (const auto& [set, factors] : bySet)
-    parts.push_back(multiply(factors, extents));
+  Factors parts, partial;
+  for (const auto& [set, factors] : bySet) {
+    const Factor part = multiply(factors, extents);
+    (hasPartOf(part, groups) ? partial : parts).push_back(part);
+  }
+  // Nobody can view a group that some axes are missing of.
+  if (!partial.empty())
+    parts.push_back(multiply(partial, extents));
   llvm::stable_sort(parts,
                     [](const Factor& a, const Factor& b) { return a.axes.size() < b.axes.size(); });
   Value value;
