@@ -250,7 +250,14 @@ Value SumsOfProducts::arranged(const Factors& given, Groups groups, ArrayRef<int
 
 Factor SumsOfProducts::matmul(const Factors& first, const Factors& second, AxisSet over,
                               ArrayRef<int64_t> extents, double& flops) {
-  const bool exchange = llvm::popcount(unionOf(first)) > llvm::popcount(unionOf(second));
+  // The larger one may be computed where it is read; else the result is to have its axes in order.
+  const auto size = [](const Factors& factors) { return llvm::popcount(unionOf(factors)); };
+  const auto firstAxis = [&](const Factors& own, const Factors& other) {
+    return llvm::countr_zero(unionOf(own) & ~unionOf(other));
+  };
+  const bool exchange = size(first) != size(second)
+                            ? size(first) > size(second)
+                            : firstAxis(first, second) > firstAxis(second, first);
   const Factors &left = exchange ? second : first, &right = exchange ? first : second;
   const AxisSet a = unionOf(left), b = unionOf(right), batch = a & b & ~over;
   const SmallVector<int, 4> batched = axesOf(batch), rows = axesOf(a & ~batch & ~over),
