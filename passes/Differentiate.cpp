@@ -101,6 +101,7 @@ private:
 
   void expand(mlir::Operation* op) {
     mlir::func::FuncOp callee = functionOf(op, "callee");
+    const bool hessian = isHessian(op, callee);
     expand(callee);
     prepare(callee);
     // A program of its own first: at the call site two inputs may be one value, and the derivative
@@ -113,17 +114,17 @@ private:
     if (auto vjp = llvm::dyn_cast<VjpOp>(op))
       appendVjp(program, vjp.getWrt(), static_cast<int64_t>(vjp.getBatch()));
     else
-      append(program, llvm::cast<JvpOp>(op));
+      append(program, llvm::cast<JvpOp>(op), hessian ? Jacobian::symmetric : Jacobian::general);
     inlineAt(op, program);
     program.erase();
   }
 
   // In strict numerics a tangent of zero still says where NaN comes from.
-  void append(mlir::func::FuncOp program, JvpOp jvp) {
+  void append(mlir::func::FuncOp program, JvpOp jvp, Jacobian kind) {
     const auto batch = static_cast<int64_t>(jvp.getBatch());
     if (numerics_ != Numerics::strict && batch > 0 && jvp.getWrt().size() == 1 &&
         areUnitTangents(jvp.getTangents()[0]))
-      appendUnitJvp(program, jvp.getWrt()[0]);
+      appendUnitJvp(program, jvp.getWrt()[0], kind);
     else
       appendJvp(program, jvp.getWrt(), batch);
   }
@@ -133,6 +134,36 @@ private:
     while (auto view = tangents.getDefiningOp<ReshapeOp>())
       tangents = view.getX();
     return isIdentityMatrix(tangents);
+  }
+
+  // Of a function that is the gradient of a number, where every operator has the derivative that is
+  // its own: rules that somebody gave, and conventions of linear algebra, need not be symmetric.
+  bool isHessian(mlir::Operation* op, mlir::func::FuncOp gradient) {
+    auto jvp = llvm::dyn_cast<JvpOp>(op);
+    mlir::Operation* last = gradient.getBody().front().getTerminator();
+    auto vjp = last->getNumOperands() == 1 ? last->getOperand(0).getDefiningOp<VjpOp>() : VjpOp();
+    if (!jvp || !vjp || jvp.getWrt().size() != 1 || vjp.getWrt().size() != 1 ||
+        vjp.getCotangents().size() != 1 || vjp.getBatch() != 0)
+      return false;
+    const mlir::Value cotangent = vjp.getCotangents()[0];
+    return splatOf(cotangent) && tensorTypeOf(cotangent.getType()).rank() == 0 &&
+           last->getOperand(0) == vjp->getResult(1) &&
+           vjp.getInputs()[vjp.getWrt()[0]] == gradient.getArgument(jvp.getWrt()[0]) &&
+           llvm::count(vjp.getInputs(), gradient.getArgument(jvp.getWrt()[0])) == 1 &&
+           hasOwnDerivatives();
+  }
+
+  // Of the whole module: what calls what is not asked.
+  bool hasOwnDerivatives() {
+    return !module_
+                .walk([](mlir::Operation* op) {
+                  const auto code = opCodeOf(op);
+                  const bool other =
+                      llvm::isa<CustomOp>(op) || (code && (*code == OpCode::StopGradient ||
+                                                           info(*code).family == Family::Library));
+                  return other ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+                })
+                .wasInterrupted();
   }
 
   std::string freeName(const std::string& stem) {

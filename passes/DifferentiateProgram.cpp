@@ -256,8 +256,8 @@ void joinSmall(llvm::SmallVector<Part>& parts, int64_t least) {
 /// The tangents of all unit vectors of one argument, part by part.
 class UnitSweeps {
 public:
-  UnitSweeps(Program& program, int64_t argument)
-      : program_(program), argument_(program.arguments(argument)[0]),
+  UnitSweeps(Program& program, int64_t argument, Jacobian kind)
+      : program_(program), kind_(kind), argument_(program.arguments(argument)[0]),
         rest_(argument_.type().numel() / argument_.shape()[0]),
         parts_(partsOf(program.emitter.unwrap(argument_))) {
     joinSmall(parts_, (kLeastPart + rest_ - 1) / rest_);
@@ -273,9 +273,15 @@ public:
     llvm::SmallVector<Values> rows;
     for (const Part& part : parts_)
       rows.push_back(sweep(part));
+    const bool half = halves();
     Values joined;
-    for (size_t i = 0; i < program_.outputs.size(); ++i)
+    for (size_t i = 0; i < program_.outputs.size(); ++i) {
+      for (size_t part = 0; half && part < parts_.size(); ++part)
+        rows[part][i] = rightOf(parts_[part], rows[part][i]);
       joined.push_back(join(rows, i));
+    }
+    if (half && joined[0])
+      joined[0] = mirrored(joined[0]);
     return joined;
   }
 
@@ -296,8 +302,8 @@ private:
       const Value value = program_.emitter.wrap(slice.getResult());
       const int64_t begin = (attrs.starts[0] - part.begin) * rest_;
       wrt.push_back(value);
-      tangents.push_back(
-          seeds(value, emitted::slice(unit, {0, begin}, {batch, begin + value.type().numel()}, {1, 1})));
+      tangents.push_back(seeds(
+          value, emitted::slice(unit, {0, begin}, {batch, begin + value.type().numel()}, {1, 1})));
     }
     wrt.push_back(argument_);
     tangents.push_back(
@@ -324,7 +330,35 @@ private:
     return parts.size() == 1 ? parts[0] : emitted::concatenate(parts, 0);
   }
 
+  // A symmetric matrix is computed from the block on its diagonal on, row by row of blocks.
+  bool halves() const {
+    return kind_ == Jacobian::symmetric && parts_.size() > 1 && program_.outputs.size() == 1 &&
+           program_.outputs[0].type() == argument_.type();
+  }
+
+  // Zeros in the columns before the part.
+  static Value rightOf(const Part& part, const Value& rows) {
+    if (!rows || part.begin == 0)
+      return rows;
+    Dims starts(rows.rank(), 0), low = starts;
+    starts[1] = low[1] = part.begin;
+    const Dims none(rows.rank(), 0);
+    const Value right = emitted::slice(rows, starts, rows.shape(), Dims(rows.rank(), 1));
+    return emitted::pad(right, low, none, none, 0);
+  }
+
+  // [n, shape...], below the diagonal what is above it.
+  Value mirrored(const Value& upper) const {
+    const int64_t n = argument_.type().numel();
+    const Value square = emitted::reshape(upper, {n, n});
+    const TensorType index{DType::i64, {n, n}};
+    const Value above = emitted::le(emitted::iota(index, 0), emitted::iota(index, 1));
+    return emitted::reshape(emitted::where(above, square, emitted::transpose(square, {1, 0})),
+                            upper.shape());
+  }
+
   Program& program_;
+  const Jacobian kind_;
   const Value argument_;
   const int64_t rest_; // elements of a row
   llvm::SmallVector<Part> parts_;
@@ -356,13 +390,13 @@ void appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t
   program.finish(derivatives, program.outputs, batch);
 }
 
-void appendUnitJvp(mlir::func::FuncOp function, int64_t argument) {
+void appendUnitJvp(mlir::func::FuncOp function, int64_t argument, Jacobian kind) {
   Program program(function, false);
   const EmitterScope scope(program.emitter);
   const Values inputs = program.arguments(argument);
   const int64_t batch = inputs[0].type().numel();
   program.appendSeeds(inputs, batch);
-  program.finish(UnitSweeps(program, argument).run(), program.outputs, batch);
+  program.finish(UnitSweeps(program, argument, kind).run(), program.outputs, batch);
 }
 
 } // namespace diptych::passes

@@ -11,9 +11,12 @@ namespace diptych::passes {
 void appendVjp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
 /// Appends arguments for tangents of arguments `wrt`, and results: the tangents of the results.
 void appendJvp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
+/// What is known of a Jacobian: a Hessian is symmetric.
+enum class Jacobian { general, symmetric };
 /// As appendJvp for all unit tangents of one argument, whose number of elements is the batch. Parts
 /// that the function slices out have sweeps of their own: their tangents are identities too, and
-/// where a part does not reach there is nothing. The argument for the tangents is not read.
-void appendUnitJvp(mlir::func::FuncOp program, int64_t argument);
+/// where a part does not reach there is nothing. Of a symmetric Jacobian parts get blocks from the
+/// diagonal on. The argument for the tangents is not read.
+void appendUnitJvp(mlir::func::FuncOp program, int64_t argument, Jacobian kind);
 
 } // namespace diptych::passes

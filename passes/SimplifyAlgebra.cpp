@@ -185,6 +185,7 @@ void populateAlgebra(mlir::RewritePatternSet& patterns) {
   populateDiagonals(patterns);
   populateMovements(patterns);
   populatePads(patterns);
+  populateSlices(patterns);
 }
 
 } // namespace diptych::passes

@@ -22,5 +22,7 @@ void populateDiagonals(mlir::RewritePatternSet& patterns);
 void populateMovements(mlir::RewritePatternSet& patterns);
 /// Pads that slices, reversals and recurrences undo.
 void populatePads(mlir::RewritePatternSet& patterns);
+/// Slices of what is joined.
+void populateSlices(mlir::RewritePatternSet& patterns);
 
 } // namespace diptych::passes
