@@ -145,6 +145,13 @@ Value SumsOfProducts::spread(const Factor& factor, ArrayRef<int> axes, ArrayRef<
 Factor SumsOfProducts::multiply(Factors factors, ArrayRef<int64_t> extents) {
   const AxisSet set = unionOf(factors);
   Factor result{nullptr, axesOf(set)};
+  // Axes are in order but for one that is the first of all: nothing is turned then.
+  const int front = factors[0].axes.empty() ? 0 : factors[0].axes[0];
+  if (llvm::all_of(factors, [&](const Factor& factor) {
+        return !factor.axes.empty() && factor.axes[0] == front;
+      }))
+    std::stable_partition(result.axes.begin(), result.axes.end(),
+                          [&](int axis) { return axis == front; });
   for (const Factor& factor : factors)
     if (factor.set() == set) {
       result.axes = factor.axes;
