@@ -129,11 +129,12 @@ private:
       appendJvp(program, jvp.getWrt(), batch);
   }
 
-  // [n, shape...], the identity.
+  // [n, shape...], the identity; a number has nothing to cut.
   static bool areUnitTangents(mlir::Value tangents) {
+    const bool rows = tensorTypeOf(tangents.getType()).rank() > 1;
     while (auto view = tangents.getDefiningOp<ReshapeOp>())
       tangents = view.getX();
-    return isIdentityMatrix(tangents);
+    return rows && isIdentityMatrix(tangents);
   }
 
   // Of a function that is the gradient of a number, where every operator has the derivative that is
@@ -158,10 +159,9 @@ private:
     return !module_
                 .walk([](mlir::Operation* op) {
                   const auto code = opCodeOf(op);
-                  const bool other =
-                      llvm::isa<CustomOp>(op) || (code && (*code == OpCode::StopGradient ||
-                                                           info(*code).family == Family::Library));
-                  return other ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+                  const bool library = code && info(*code).family == Family::Library;
+                  return library || llvm::isa<CustomOp>(op) ? mlir::WalkResult::interrupt()
+                                                            : mlir::WalkResult::advance();
                 })
                 .wasInterrupted();
   }
