@@ -125,13 +125,13 @@ func.func @keeps_what_is_computed(%x: tensor<5x3x4xf64>, %a: tensor<3x4xf64>) ->
 // CHECK: diptych.matmul
 // CHECK-NOT: diptych.matmul
 // CHECK: return
-func.func @keeps_one_product(%l: tensor<7x4xf64>, %x: tensor<3x4x5xf64>, %y: tensor<3x4x5xf64>, %a: tensor<3x4xf64>) -> tensor<3x7x5xf64> {
+func.func @keeps_one_product(%l: tensor<70x4xf64>, %x: tensor<3x4x5xf64>, %y: tensor<3x4x5xf64>, %a: tensor<3x4xf64>) -> tensor<3x70x5xf64> {
   %w = diptych.broadcast %a {axes = array<i64: 0, 1>} : tensor<3x4xf64> -> tensor<3x4x5xf64>
   %ax = diptych.mul %x, %w : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
   %v = diptych.add %ax, %y : tensor<3x4x5xf64>, tensor<3x4x5xf64> -> tensor<3x4x5xf64>
-  %lw = diptych.broadcast %l {axes = array<i64: 1, 2>} : tensor<7x4xf64> -> tensor<3x7x4xf64>
-  %p = diptych.matmul %lw, %v : tensor<3x7x4xf64>, tensor<3x4x5xf64> -> tensor<3x7x5xf64>
-  return %p : tensor<3x7x5xf64>
+  %lw = diptych.broadcast %l {axes = array<i64: 1, 2>} : tensor<70x4xf64> -> tensor<3x70x4xf64>
+  %p = diptych.matmul %lw, %v : tensor<3x70x4xf64>, tensor<3x4x5xf64> -> tensor<3x70x5xf64>
+  return %p : tensor<3x70x5xf64>
 }
 
 // Pairs are left to fusion: the product that reads a X computes it.
@@ -157,4 +157,61 @@ func.func @tells_an_array_from_its_transpose(%u: tensor<3x2xf64>, %w: tensor<6x2
   %v = diptych.add %ws, %t : tensor<6x2x2xf64>, tensor<6x2x2xf64> -> tensor<6x2x2xf64>
   %y = diptych.matmul %uw, %v : tensor<6x3x2xf64>, tensor<6x2x2xf64> -> tensor<6x3x2xf64>
   return %y : tensor<6x3x2xf64>
+}
+
+// Unit tangents of a matrix: x times each is a column of x where the unit stands, and its product
+// with b is an outer one.
+// CHECK-LABEL: @follows_identities
+// CHECK-NOT: diptych.matmul
+// CHECK: diptych.mul {{.*}} : tensor<4x3x5xf64>
+// CHECK-NOT: diptych.matmul
+// CHECK: return
+func.func @follows_identities(%x: tensor<5x4xf64>, %b: tensor<3xf64>) -> tensor<12x5xf64> {
+  %i = diptych.iota {axis = 0 : i64} : tensor<12x12xi64>
+  %j = diptych.iota {axis = 1 : i64} : tensor<12x12xi64>
+  %e = diptych.eq %i, %j : tensor<12x12xi64>, tensor<12x12xi64> -> tensor<12x12xi1>
+  %unit = diptych.convert %e : tensor<12x12xi1> -> tensor<12x12xf64>
+  %units = diptych.reshape %unit : tensor<12x12xf64> -> tensor<12x4x3xf64>
+  %xs = diptych.broadcast %x {axes = array<i64: 1, 2>} : tensor<5x4xf64> -> tensor<12x5x4xf64>
+  %v = diptych.matmul %xs, %units : tensor<12x5x4xf64>, tensor<12x4x3xf64> -> tensor<12x5x3xf64>
+  %bs = diptych.broadcast %b {axes = array<i64: 2>} : tensor<3xf64> -> tensor<12x5x3xf64>
+  %w = diptych.mul %v, %bs : tensor<12x5x3xf64>, tensor<12x5x3xf64> -> tensor<12x5x3xf64>
+  %s = diptych.sum %w {axes = array<i64: 2>} : tensor<12x5x3xf64> -> tensor<12x5xf64>
+  return %s : tensor<12x5xf64>
+}
+
+// R (diag(s) - s s') scales R's columns and takes R s away.
+// CHECK-LABEL: @takes_a_diagonal_apart
+// CHECK: diptych.matmul {{.*}} -> tensor<1x7xf64>
+// CHECK-NOT: diptych.matmul
+// CHECK: return
+func.func @takes_a_diagonal_apart(%r: tensor<7x4xf64>, %s: tensor<4xf64>) -> tensor<7x4xf64> {
+  %i = diptych.iota {axis = 0 : i64} : tensor<4x4xi64>
+  %j = diptych.iota {axis = 1 : i64} : tensor<4x4xi64>
+  %e = diptych.eq %i, %j : tensor<4x4xi64>, tensor<4x4xi64> -> tensor<4x4xi1>
+  %unit = diptych.convert %e : tensor<4x4xi1> -> tensor<4x4xf64>
+  %rows = diptych.broadcast %s {axes = array<i64: 0>} : tensor<4xf64> -> tensor<4x4xf64>
+  %columns = diptych.broadcast %s {axes = array<i64: 1>} : tensor<4xf64> -> tensor<4x4xf64>
+  %d = diptych.mul %unit, %rows : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %o = diptych.mul %rows, %columns : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %m = diptych.sub %d, %o : tensor<4x4xf64>, tensor<4x4xf64> -> tensor<4x4xf64>
+  %p = diptych.matmul %r, %m : tensor<7x4xf64>, tensor<4x4xf64> -> tensor<7x4xf64>
+  return %p : tensor<7x4xf64>
+}
+
+// Three factors meet in t: two become one array, and the products of all three are not written.
+// CHECK-LABEL: @joins_factors
+// CHECK: diptych.mul {{.*}} : tensor<20x3x4xf64>
+// CHECK-NOT: diptych.mul
+// CHECK: diptych.matmul {{.*}} -> tensor<6x12xf64>
+// CHECK-NOT: diptych.sum
+// CHECK: return
+func.func @joins_factors(%x: tensor<20x6xf64>, %a: tensor<20x3xf64>, %b: tensor<20x4xf64>) -> tensor<6x3x4xf64> {
+  %xs = diptych.broadcast %x {axes = array<i64: 0, 1>} : tensor<20x6xf64> -> tensor<20x6x3x4xf64>
+  %as = diptych.broadcast %a {axes = array<i64: 0, 2>} : tensor<20x3xf64> -> tensor<20x6x3x4xf64>
+  %bs = diptych.broadcast %b {axes = array<i64: 0, 3>} : tensor<20x4xf64> -> tensor<20x6x3x4xf64>
+  %xa = diptych.mul %xs, %as : tensor<20x6x3x4xf64>, tensor<20x6x3x4xf64> -> tensor<20x6x3x4xf64>
+  %v = diptych.mul %xa, %bs : tensor<20x6x3x4xf64>, tensor<20x6x3x4xf64> -> tensor<20x6x3x4xf64>
+  %s = diptych.sum %v {axes = array<i64: 0>} : tensor<20x6x3x4xf64> -> tensor<6x3x4xf64>
+  return %s : tensor<6x3x4xf64>
 }
