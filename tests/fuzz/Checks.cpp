@@ -92,6 +92,35 @@ std::string standardHessians(const Program& program) {
   return nearStandard(hessianOf, program);
 }
 
+// In all small inputs, cut out of one vector: part by part.
+std::string standardHessiansOfParts(const Program& program) {
+  const auto isPart = [](const Value& input) {
+    const TensorType& type = input.type();
+    return type.dtype == DType::f64 && type.numel() > 0 && type.numel() <= 40;
+  };
+  if (std::ranges::none_of(program.inputs(), isPart))
+    return {};
+  const auto hessianOf = [program, isPart](ValueSpan inputs) {
+    std::vector<Tensor> parts;
+    for (const Value& input : inputs)
+      if (isPart(input))
+        parts.push_back(reshape(Tensor(input), {input.type().numel()}));
+    const auto f = [&](const Tensor& p) {
+      Values all(inputs.begin(), inputs.end());
+      int64_t at = 0;
+      for (Value& input : all)
+        if (isPart(input)) {
+          const int64_t end = at + input.type().numel();
+          input = reshape(slice(p, 0, at, end), input.shape()).value();
+          at = end;
+        }
+      return Tensor(total(program.run(all)));
+    };
+    return Values{hessian(f)(concatenate(parts)).value()};
+  };
+  return nearStandard(hessianOf, program);
+}
+
 //===-- Nesting ------------------------------------------------------------------------------===//
 
 constexpr JitOptions strict{.numerics = Numerics::strict};
@@ -250,7 +279,8 @@ constexpr Check kStrict[] = {{"values", values, kValues},
 constexpr Check kStandard[] = {
     {"standard values", standardValues, kNear},
     {"standard gradients", standardGradients, kNear},
-    {"standard Hessians", whereRanksSuffice<standardHessians>, kNearHessian}};
+    {"standard Hessians", whereRanksSuffice<standardHessians>, kNearHessian},
+    {"standard Hessians of parts", whereRanksSuffice<standardHessiansOfParts>, kNearHessian}};
 constexpr Check kNesting[] = {{"grad and jit", gradOfJit, kNested},
                               {"jvp, hvp and jit", tangentOfJit, kNested},
                               {"hessian and jit", whereRanksSuffice<hessianOfJit>, kNested},
