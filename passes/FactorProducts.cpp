@@ -73,8 +73,9 @@ public:
 private:
   bool isLarge(Value value) const {
     const TensorType type = typeOf(value);
-    return isFloat(type.dtype) && type.bytes() >= minBytes_;
+    return isFloat(type.dtype) && !isEmpty(value) && type.bytes() >= minBytes_;
   }
+  static bool isEmpty(Value value) { return typeOf(value).numel() == 0; }
 
   // At most one array of the whole size in a term, and that one in memory.
   bool isCheap(const Form& form) const {
@@ -175,7 +176,7 @@ private:
   }
 
   Value factor(ir::MatmulOp op) {
-    if (!isLarge(op.getX()) && !isLarge(op.getY()))
+    if ((!isLarge(op.getX()) && !isLarge(op.getY())) || isEmpty(op.getX()) || isEmpty(op.getY()))
       return nullptr;
     Form left = forms_.of(op.getX()), right = forms_.of(op.getY());
     const bool leftGains = isLarge(op.getX()) && isProduct(left),

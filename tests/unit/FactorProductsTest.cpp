@@ -52,6 +52,15 @@ TEST(FactorProducts, KeepsTheValue) {
   EXPECT_EQ(changed, 9);
 }
 
+// Beside an operand that is large enough to look at.
+TEST(FactorProducts, NoColumns) {
+  const auto f = [](const dt::Tensor& x, const dt::Tensor& y) {
+    return dt::matmul(x, dt::transpose(y + y));
+  };
+  const dt::Tensor got = dt::jit(f)(dt::ones({40, 30}), dt::ones({0, 30}));
+  EXPECT_EQ(got.shape(), (dt::Shape{40, 0}));
+}
+
 dt::Tensor objective(const dt::Tensor& w, const dt::Tensor& X, const dt::Tensor& r) {
   const auto pnl = dt::sum(dt::softmax(dt::matmul(X, w), -1) * r, -1);
   return std::sqrt(252.0) * dt::mean(pnl) / dt::stddev(pnl) - 0.05 * dt::sum(w * w);
