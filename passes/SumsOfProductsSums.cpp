@@ -85,18 +85,30 @@ bool mergeOne(SmallVectorImpl<Group>& groups) {
   return false;
 }
 
-// The two whose product is smallest become one; how many elements that has.
-double joinSmallest(SmallVectorImpl<Group>& groups, ArrayRef<int64_t> extents) {
-  size_t first = 0, second = 1;
-  double least = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < groups.size(); ++i)
-    for (size_t j = i + 1; j < groups.size(); ++j)
-      if (const double size = elementsOf(groups[i].first | groups[j].first, extents); size < least)
-        least = size, first = i, second = j;
-  groups[first].first |= groups[second].first;
-  groups[first].second.append(groups[second].second.begin(), groups[second].second.end());
-  groups.erase(groups.begin() + static_cast<ptrdiff_t>(second));
-  return least;
+// Groups of which none is part of another become two, which have the fewest elements together;
+// how many are to be made.
+double joinInTwo(SmallVectorImpl<Group>& groups, ArrayRef<int64_t> extents) {
+  const auto jointly = [&](uint32_t which) {
+    AxisSet set = 0;
+    for (size_t i = 0; i < groups.size(); ++i)
+      if (which >> i & 1)
+        set |= groups[i].first;
+    return llvm::popcount(which) > 1 ? elementsOf(set, extents) : 0.0;
+  };
+  const uint32_t all = (uint32_t{1} << groups.size()) - 1;
+  uint32_t best = 1;
+  for (uint32_t which = 1; which < all; which += 2) // the first group is in it
+    if (jointly(which) + jointly(all & ~which) < jointly(best) + jointly(all & ~best))
+      best = which;
+  const double made = jointly(best) + jointly(all & ~best);
+  Group two[2];
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Group& side = two[best >> i & 1];
+    side.first |= groups[i].first;
+    side.second.append(groups[i].second.begin(), groups[i].second.end());
+  }
+  groups.assign({two[1], two[0]});
+  return made;
 }
 
 } // namespace
@@ -141,7 +153,7 @@ std::optional<Term> SumsOfProducts::contract(Term term, AxisSet over, ArrayRef<i
       ((group.first & axes) ? inside : outside).push_back(group);
     while (inside.size() > 2)
       if (!mergeOne(inside))
-        flops += joinSmallest(inside, extents);
+        flops += joinInTwo(inside, extents);
     if (inside.size() == 2 && (axes & inside[0].first & inside[1].first) == 0) {
       outside.push_back(inside[1]);
       inside.pop_back();
