@@ -31,7 +31,7 @@ Paths pathsOf(const Options& options);
 Artefact write(Built& built, const Paths& paths);
 
 /// Writes a file whole or not at all.
-void writeFile(const std::string& path, const std::string& content, bool executable = false);
+void writeFile(const std::string& path, const std::string& content);
 
 /// Checks the names in `options`, before anything is traced.
 void checkOptions(const Options& options);

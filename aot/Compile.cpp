@@ -114,6 +114,7 @@ static void checkShapes(const std::vector<Source>& sources, const Options& optio
 Artefact detail::compile(std::vector<EntryRequest> entries, const Options& options,
                          const SourceLocation& where) {
   checkOptions(options);
+  checkArguments(entries, options.arguments);
   std::vector<Source> sources;
   {
     std::lock_guard lock(traceMutex());

@@ -165,6 +165,7 @@ private:
 CudaArtefact detail::compileCuda(std::vector<EntryRequest> entries, const CudaOptions& options,
                                  const SourceLocation& where) {
   CudaBuilder builder(options, where);
+  checkArguments(entries, options.arguments);
   {
     const std::lock_guard lock(traceMutex());
     for (const EntryRequest& entry : entries)

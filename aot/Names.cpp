@@ -190,6 +190,24 @@ void checkNames(const Model& model) {
   }
 }
 
+static void requireAtMost(size_t count, size_t names, const std::string& entry) {
+  if (names > count)
+    throw Error("aot: expected names of the " + std::to_string(count) + " arguments of entry " +
+                entry + ", got " + std::to_string(names));
+}
+
+void checkArguments(const std::vector<detail::EntryRequest>& entries,
+                    const std::vector<std::string>& shared) {
+  const detail::EntryRequest* longest = nullptr;
+  for (const detail::EntryRequest& entry : entries) {
+    requireAtMost(entry.ranges.size(), entry.arguments.size(), entry.name);
+    if (entry.arguments.empty() && (!longest || entry.ranges.size() > longest->ranges.size()))
+      longest = &entry;
+  }
+  if (longest)
+    requireAtMost(longest->ranges.size(), shared.size(), longest->name);
+}
+
 std::vector<std::string> inputNames(const std::vector<std::string>& names,
                                     const std::vector<diptych::detail::LeafRange>& ranges) {
   std::vector<std::string> all;

@@ -12,6 +12,11 @@ bool isIdentifier(const std::string& text);
 /// identifier.
 void checkNames(const Model& model);
 
+/// Throws Error where an entry brings more names than it has arguments, or `shared` has more than
+/// any entry that takes them: a slip that would be lost without a word.
+void checkArguments(const std::vector<detail::EntryRequest>& entries,
+                    const std::vector<std::string>& shared);
+
 /// A name of each leaf of the arguments: `names`, or in0, in1, ... where it ends; those of several
 /// leaves are numbered.
 std::vector<std::string> inputNames(const std::vector<std::string>& names,

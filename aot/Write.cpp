@@ -1,6 +1,8 @@
-// Files: object, archive or shared library, and the header. Everything is complete under a
-// temporary name before the first gets its own.
+// Files: object, archive or shared library, and the header. Everything is complete beside its place
+// before the first is put there.
 #include "aot/Build.h"
+
+#include "runtime/NewFile.h"
 
 #include <diptych/Error.h>
 
@@ -18,54 +20,6 @@ namespace diptych::aot {
 namespace fs = llvm::sys::fs;
 
 namespace {
-
-/// A file that is there under its name only once kept.
-class Pending {
-public:
-  Pending(std::string path, bool executable) : path_(std::move(path)), executable_(executable) {
-    llvm::SmallString<128> name;
-    if (const std::error_code error = fs::createUniqueFile(path_ + ".%%%%%%%%", descriptor_, name))
-      throw Error("aot: cannot write " + path_ + ": " + error.message());
-    temporary_ = name.str().str();
-  }
-  Pending(const Pending&) = delete;
-  ~Pending() {
-    if (!temporary_.empty())
-      fs::remove(temporary_);
-  }
-
-  const std::string& temporary() const { return temporary_; }
-
-  void fill(const std::string& content) {
-    llvm::raw_fd_ostream stream(descriptor_, /*shouldClose=*/true);
-    stream << content;
-    stream.close();
-    if (stream.has_error()) {
-      const std::string reason = stream.error().message();
-      stream.clear_error();
-      throw Error("aot: cannot write " + path_ + ": " + reason);
-    }
-  }
-  void close() { llvm::raw_fd_ostream(descriptor_, true).close(); }
-
-  int64_t keep() {
-    // As any new file would have: what createUniqueFile chose, with the right to run it.
-    if (executable_)
-      if (auto have = fs::getPermissions(temporary_))
-        fs::setPermissions(temporary_, *have | fs::perms(0111 & ~fs::getUmask()));
-    uint64_t size = 0;
-    fs::file_size(temporary_, size);
-    if (const std::error_code error = fs::rename(temporary_, path_))
-      throw Error("aot: cannot write " + path_ + ": " + error.message());
-    temporary_.clear();
-    return static_cast<int64_t>(size);
-  }
-
-private:
-  std::string path_, temporary_;
-  int descriptor_ = -1;
-  bool executable_;
-};
 
 std::string pathOf(const Options& options, const std::string& file) {
   llvm::SmallString<128> path(options.directory);
@@ -137,9 +91,9 @@ void link(const std::string& object, const std::string& library, const std::stri
 
 } // namespace
 
-void writeFile(const std::string& path, const std::string& content, bool executable) {
-  Pending file(path, executable);
-  file.fill(content);
+void writeFile(const std::string& path, const std::string& content) {
+  runtime::NewFile file("aot", path);
+  file.write(content);
   file.keep();
 }
 
@@ -158,22 +112,24 @@ Artefact write(Built& built, const Paths& paths) {
   Artefact artefact{
       paths.library,      paths.header, withWeights ? paths.weights : "", built.model.hash, 0,
       built.model.entries};
-  Pending code(paths.library, options.kind == Kind::shared);
-  if (options.kind == Kind::shared) {
-    code.close();
-    Pending part(paths.library + ".o", false);
-    part.fill(object);
-    link(part.temporary(), code.temporary(), llvm::sys::path::filename(paths.library).str(),
+  const bool shared = options.kind == Kind::shared;
+  runtime::NewFile code("aot", paths.library), header("aot", paths.header);
+  if (shared) {
+    runtime::NewFile part("aot", paths.library + ".o");
+    part.write(object);
+    link(part.place(), code.place(), llvm::sys::path::filename(paths.library).str(),
          built.module->getTargetTriple());
   } else {
-    code.fill(options.kind == Kind::archive ? archiveOf(object, options.name + ".o") : object);
+    code.write(options.kind == Kind::archive ? archiveOf(object, options.name + ".o") : object);
   }
-  Pending header(paths.header, false);
-  header.fill(headerText(built.model));
+  header.write(headerText(built.model));
   if (withWeights)
     writeFile(paths.weights, built.model.weights.header + built.model.weights.data);
   header.keep();
-  artefact.bytes = code.keep();
+  uint64_t size = 0;
+  fs::file_size(code.place(), size);
+  artefact.bytes = static_cast<int64_t>(size);
+  code.keep(shared);
   return artefact;
 }
 

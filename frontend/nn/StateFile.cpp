@@ -4,8 +4,8 @@
 #include <diptych/Factories.h>
 
 #include "frontend/Ops.h"
+#include "runtime/NewFile.h"
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -63,36 +63,10 @@ std::string readFile(const char* op, const std::string& path) {
   return bytes;
 }
 
-static bool writeAll(int file, const std::string& bytes) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR)
-      continue;
-    if (count < 0)
-      return false;
-    done += static_cast<size_t>(count);
-  }
-  return ::fsync(file) == 0;
-}
-
 void writeFile(const char* op, const std::string& path, const std::string& bytes) {
-  static std::atomic<uint64_t> counter{0};
-  const std::string beside =
-      path + "." + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp";
-  bool complete = false;
-  {
-    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    if (file.number < 0)
-      failed(op, path, "creating a file beside it");
-    complete = writeAll(file.number, bytes);
-  }
-  if (complete && ::rename(beside.c_str(), path.c_str()) == 0)
-    return;
-  const int reason = errno;
-  ::unlink(beside.c_str());
-  errno = reason;
-  failed(op, path, "writing");
+  runtime::NewFile file(op, path);
+  file.write(bytes);
+  file.keep();
 }
 
 std::optional<uint64_t> bytesOf(DType dtype, const std::vector<uint64_t>& shape) {

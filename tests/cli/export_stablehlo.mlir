@@ -16,7 +16,7 @@
 // RUN: sh %S/Inputs/exit_code.sh diptych export %s --function none | FileCheck %s --check-prefix=NONE
 // NONE: expected a function @none
 // RUN: sh %S/Inputs/exit_code.sh diptych export %s -o %t.none/x | FileCheck %s --check-prefix=WRITE
-// WRITE: diptych: export: {{.*}}creating a file beside it failed
+// WRITE: diptych: export: cannot write {{.*}}/x: No such file or directory
 // WRITE-NEXT: exit code 3
 
 // A derivative is expanded; a saved function's weights are constants.

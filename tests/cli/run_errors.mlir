@@ -25,6 +25,17 @@
 // RUN: sh %S/Inputs/exit_code.sh diptych run %s --function rows --input 1=0.5 | FileCheck %s --check-prefix=WHOLE
 // WHOLE: diptych: --input 1: expected a value of i64, got 0.5
 // WHOLE-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --input 0=1 --input 0=2 | FileCheck %s --check-prefix=TWICE
+// TWICE: diptych: --input 0: expected it once, got it again
+// TWICE-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --random-seed -1 | FileCheck %s --check-prefix=SEED
+// SEED: diptych: --random-seed: expected a whole number from 0 to 2^64 - 1, got '-1'; see diptych run --help
+// SEED-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --random-seed 18446744073709551616 | FileCheck %s --check-prefix=LARGE
+// LARGE: diptych: --random-seed: expected a whole number {{.*}}, got '18446744073709551616'
+// LARGE-NEXT: exit code 2
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --random-seed 18446744073709551615 | FileCheck %s --check-prefix=LARGEST
+// LARGEST: exit code 0
 // RUN: sh %S/Inputs/exit_code.sh diptych run %s --print-ir nope | FileCheck %s --check-prefix=STAGE
 // STAGE: diptych: --print-ir: nope not in {traced,
 // STAGE-NEXT: exit code 2

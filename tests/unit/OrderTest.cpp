@@ -53,7 +53,7 @@ template <class T> std::vector<T> row(Kind kind, int64_t n, std::mt19937_64& eng
     case Kind::outlier:
       element = static_cast<T>(std::is_integral_v<T> ? last : 1 + last * Limits::epsilon());
       break;
-    default: element = static_cast<T>(draw * std::exp2(static_cast<double>(engine() % 30)));
+    default: element = static_cast<T>(draw * std::exp2(static_cast<double>(engine() % 28)));
     }
   }
   if (kind == Kind::outlier)

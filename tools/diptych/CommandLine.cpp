@@ -2,6 +2,8 @@
 // the type, "TEXT:{tiny,real,large}".
 #include "tools/diptych/CommandLine.h"
 
+#include <charconv>
+#include <cstdint>
 #include <sstream>
 
 namespace diptych::cli {
@@ -44,6 +46,17 @@ std::vector<CommandText> describe(const CLI::App& app) {
     if (!sub->get_group().empty())
       commands.push_back(describeCommand(*sub));
   return commands;
+}
+
+CLI::Validator wholeNumber() {
+  const auto check = [](const std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const bool whole = error == std::errc() && stop == end;
+    return whole ? "" : "expected a whole number from 0 to 2^64 - 1, got '" + text + "'";
+  };
+  return {check, ""};
 }
 
 } // namespace diptych::cli

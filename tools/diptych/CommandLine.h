@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 
 #include <string>
 #include <vector>
@@ -25,5 +26,8 @@ struct CommandText {
 
 /// The program itself, then each of its subcommands.
 std::vector<CommandText> describe(const CLI::App& app);
+
+/// Of an option that is a seed: CLI11 would turn -1, and what is too large, into another number.
+CLI::Validator wholeNumber();
 
 } // namespace diptych::cli

@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -147,6 +148,19 @@ std::vector<aot::Source> sourcesOf(const ReadProgram& read, const Request& reque
   return sources;
 }
 
+/// One name for each parameter of the function that has most, or none: else one was forgotten.
+void checkArguments(const std::vector<aot::Source>& sources, const Request& request) {
+  const auto longest = std::max_element(sources.begin(), sources.end(),
+                                        [](const aot::Source& a, const aot::Source& b) {
+                                          return a.inputNames.size() < b.inputNames.size();
+                                        });
+  const size_t count = longest->inputNames.size(), names = request.arguments.size();
+  if (names != 0 && names != count)
+    throw Refusal{usage, "--arguments: expected " + std::to_string(count) +
+                             " names, one for each parameter of @" + longest->name + ", got " +
+                             std::to_string(names)};
+}
+
 std::string textOf(aot::Built& built, const std::string& emit) {
   if (emit == "header")
     return aot::headerText(built.model);
@@ -175,6 +189,7 @@ int execute(const Request& request) {
   const ReadProgram read = readProgram(request.file);
   const aot::Options options = optionsOf(request, emit, read.numerics);
   std::vector<aot::Source> sources = sourcesOf(read, request);
+  checkArguments(sources, request);
   std::vector<std::string> written;
   const bool toFile = isLibrary(emit) || (!request.output.empty() && request.output != "-");
   if (request.json && !toFile)

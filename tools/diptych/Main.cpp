@@ -5,6 +5,9 @@
 
 #include <diptych/Error.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <new>
 
@@ -39,6 +42,16 @@ Examples:
   diptych doctor                     what this machine has, and what is missing
   diptych completion bash            completion for a shell)";
 
+/// What came where a subcommand was expected; CLI11 would only say that none came.
+static std::string strangerOf(const CLI::App& app) {
+  const std::string first = app.remaining().front();
+  std::string known;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; }))
+    known += (known.empty() ? "" : ", ") + sub->get_name();
+  return "expected " + (first.starts_with("-") ? "--version, --help or one of " : std::string()) +
+         known + ", got '" + first + "'";
+}
+
 /// Errors of the command line go out as one line, then a hint at --help.
 static int explain(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) // --help, --version
@@ -46,7 +59,9 @@ static int explain(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "diptych";
   for (const CLI::App* used : app.get_subcommands())
     command += " " + used->get_name();
-  return complain(usage, std::string(error.what()) + "; see " + command + " --help");
+  const bool strange = app.get_subcommands().empty() && app.remaining_size() > 0;
+  return complain(usage,
+                  (strange ? strangerOf(app) : error.what()) + "; see " + command + " --help");
 }
 
 static int run(int argc, char** argv) {
@@ -79,7 +94,12 @@ static int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace diptych::cli;
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    // A full disk shows only now, and what was printed is then no result.
+    if (!std::cout.flush() || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return complain(badInput,
+                      "stdout can't be written to the end: " + std::string(std::strerror(errno)));
+    return code;
   } catch (const std::bad_alloc&) {
     return complain(internal, "out of memory; choose a smaller size");
   } catch (const std::exception& error) {

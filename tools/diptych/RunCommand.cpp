@@ -2,6 +2,7 @@
 // or replayed.
 #include "tools/diptych/Commands.h"
 
+#include "tools/diptych/CommandLine.h"
 #include "tools/diptych/ReadProgram.h"
 #include "tools/diptych/RunInputs.h"
 #include "tools/diptych/Terminal.h"
@@ -165,6 +166,7 @@ void addRun(CLI::App& app, Command& command) {
       ->check(CLI::IsMember({"random", "ones", "zeros", "iota"}))
       ->capture_default_str();
   sub->add_option("--random-seed", request->inputs.seed, "Seed of random inputs")
+      ->check(wholeNumber())
       ->capture_default_str();
   sub->add_option("--numerics", request->numerics,
                   "strict (eager's bits) or standard; default: as it was saved, standard for text")

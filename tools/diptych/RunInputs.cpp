@@ -84,6 +84,7 @@ Tensor made(const TensorType& type, const std::string& text, size_t input) {
 Values makeInputs(const std::vector<TensorType>& types, const InputRequest& request) {
   manual_seed(request.seed);
   std::vector<std::string> texts(types.size(), request.fill);
+  std::vector<bool> isGiven(types.size());
   for (const std::string& given : request.given) {
     const size_t equals = given.find('=');
     size_t input = 0;
@@ -94,6 +95,9 @@ Values makeInputs(const std::vector<TensorType>& types, const InputRequest& requ
     if (input >= types.size())
       throw InputError("--input " + std::to_string(input) + ": the function has " +
                        std::to_string(types.size()) + " inputs, counted from 0");
+    if (isGiven[input])
+      throw InputError("--input " + std::to_string(input) + ": expected it once, got it again");
+    isGiven[input] = true;
     texts[input] = given.substr(equals + 1);
   }
   Values inputs;

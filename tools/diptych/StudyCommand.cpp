@@ -1,6 +1,8 @@
 // diptych study: options to StudyOptions, the record to a page or a file.
 #include "tools/diptych/Commands.h"
 
+#include "runtime/NewFile.h"
+#include "tools/diptych/CommandLine.h"
 #include "tools/diptych/Terminal.h"
 #include "tools/study/Study.h"
 #include "tools/study/StudyProgress.h"
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 namespace diptych::cli {
@@ -73,7 +74,9 @@ void addSizes(CLI::App& app, Request& request) {
                  "Prices of your own, CSV or gzip, in place of the generated market (see "
                  "docs/study.md)")
       ->type_name("FILE");
-  app.add_option("--seed", options.seed, "Seed of the generated market")->capture_default_str();
+  app.add_option("--seed", options.seed, "Seed of the generated market")
+      ->check(wholeNumber())
+      ->capture_default_str();
 }
 
 void addModel(CLI::App& app, Request& request) {
@@ -128,15 +131,19 @@ bool isFile(const std::string& path) { return !path.empty() && path != "-"; }
 
 /// Tried before the study, so that a wrong path doesn't cost its minutes; what the file holds stays
 /// until there is a record to replace it.
-void checkWritable(const std::string& path) {
-  if (!isFile(path))
-    return;
-  std::error_code ignored;
-  const bool existed = std::filesystem::exists(path, ignored);
-  if (!std::ofstream(path, std::ios::app))
-    throw BadInput(path + ": cannot be written; check the folder and its permissions");
-  if (!existed)
-    std::filesystem::remove(path, ignored);
+void checkWritable(const std::string& path) try {
+  if (isFile(path))
+    const runtime::NewFile unused("study", path);
+} catch (const Error& error) {
+  throw BadInput(error.what());
+}
+
+void writeRecord(const std::string& path, const std::string& record) try {
+  runtime::NewFile file("study", path);
+  file.write(record);
+  file.keep();
+} catch (const Error& error) {
+  throw BadInput(error.what());
 }
 
 /// Likewise; a folder that is not there is made.
@@ -167,8 +174,8 @@ int study(Request request) {
     const std::string record = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     std::cout << (request.json == "-" ? record : studyText(report, isStyled(STDOUT_FILENO)))
               << std::flush;
-    if (isFile(request.json) && !(std::ofstream(request.json) << record << std::flush))
-      return complain(badInput, request.json + ": cannot be written to the end");
+    if (isFile(request.json))
+      writeRecord(request.json, record);
     return report["passed"].get<bool>() ? success : checkFailed;
   } catch (const BadInput& error) {
     progress.begin("");
