@@ -125,19 +125,41 @@ private:
     return contributions;
   }
 
+  // The totals that there are go on growing inside, as they would if the callee's nodes stood here.
   Values pullCall(const Node& node) {
+    Pull pull{wanted_, std::vector<bool>(wanted_.size()), {}};
     Values inputs(node.operands.begin(), node.operands.end());
-    for (const Value& result : node.results) {
-      const Value own = cotangent(result);
-      inputs.push_back(own ? own : emitted::like(result, 0));
-    }
-    const Values pulled = currentEmitter().call(node.callee->vjp(wanted_), inputs);
-    Values contributions(wanted_.size());
-    size_t next = 0;
+    const auto give = [&](const Value& own) {
+      if (own)
+        inputs.push_back(own);
+      return static_cast<bool>(own);
+    };
+    for (const Value& result : node.results)
+      pull.seeded.push_back(give(cotangent(result)));
     for (size_t i = 0; i < wanted_.size(); ++i)
-      if (wanted_[i])
-        contributions[i] = pulled.at(next++);
+      if (wanted_[i] && isFirst(node, i))
+        pull.begun[i] = give(cotangent(node.operands[i]));
+    const CalleeDerivative derivative = node.callee->vjp(pull);
+    Values contributions(wanted_.size());
+    if (!derivative.callee)
+      return contributions;
+    const Values pulled = currentEmitter().call(derivative.callee, inputs);
+    for (size_t i = 0, next = 0; i < wanted_.size(); ++i) {
+      if (!derivative.present[i])
+        continue;
+      if (pull.begun[i])
+        cotangents_.clear(activity_.slot(node.operands[i]));
+      contributions[i] = pulled.at(next++);
+    }
     return contributions;
+  }
+
+  // A value may be several operands: its total can grow in the place of one alone.
+  bool isFirst(const Node& node, size_t i) const {
+    for (size_t before = 0; before < i; ++before)
+      if (activity_.slot(node.operands[before]) == activity_.slot(node.operands[i]))
+        return false;
+    return true;
   }
 
   // All users of the results have been visited: nobody reads their cotangents again.

@@ -114,7 +114,15 @@ private:
       if (tangent)
         inputs.push_back(tangent);
     }
-    return currentEmitter().call(node.callee->jvp(active), inputs);
+    const CalleeDerivative derivative = node.callee->jvp(active);
+    Values results(node.results.size());
+    if (!derivative.callee)
+      return results;
+    const Values pushed = currentEmitter().call(derivative.callee, inputs);
+    for (size_t i = 0, next = 0; i < results.size(); ++i)
+      if (derivative.present[i])
+        results[i] = pushed.at(next++);
+    return results;
   }
 
   // After its last use nobody reads a tangent again; an output has one use that never ends.

@@ -209,103 +209,63 @@ Values JitProgram::run(ValueSpan inputs, ValueSpan takeover) {
   return outputs;
 }
 
-std::shared_ptr<Callee> JitProgram::derived(const std::string& kind, const std::vector<bool>& mask,
-                                            int64_t batch, Derive derive) {
-  std::string key = kind + std::to_string(batch) + ":";
+static std::string textOf(const std::vector<bool>& mask) {
+  std::string text;
   for (bool bit : mask)
-    key += bit ? '1' : '0';
+    text += bit ? '1' : '0';
+  return text;
+}
+
+CalleeDerivative JitProgram::derived(const std::string& key, const Derive& derive) {
   std::lock_guard lock(traceMutex());
-  std::shared_ptr<Callee>& slot = derived_[key];
-  if (!slot)
-    slot = (this->*derive)(mask, batch);
-  return slot;
+  if (const auto known = derived_.find(key); known != derived_.end())
+    return known->second;
+  return derived_.emplace(key, derive()).first->second;
 }
 
-std::shared_ptr<Callee> JitProgram::vjp(const std::vector<bool>& wanted) {
-  return derived("vjp", wanted, 0, &JitProgram::deriveVjp);
+CalleeDerivative JitProgram::vjp(const Pull& pull) {
+  const std::string key =
+      "vjp:" + textOf(pull.wanted) + ":" + textOf(pull.begun) + ":" + textOf(pull.seeded);
+  return derived(key, [&] {
+    return derivative(
+        [&](mlir::func::FuncOp main) { return passes::toVjp(main, pull, options_.numerics); });
+  });
 }
-std::shared_ptr<Callee> JitProgram::jvp(const std::vector<bool>& active) {
-  return derived("jvp", active, 0, &JitProgram::deriveJvp);
+
+CalleeDerivative JitProgram::jvp(const std::vector<bool>& active) {
+  return derived("jvp:" + textOf(active), [&] {
+    return derivative(
+        [&](mlir::func::FuncOp main) { return passes::toJvp(main, active, options_.numerics); });
+  });
 }
+
 std::shared_ptr<Callee> JitProgram::batched(const std::vector<bool>& marked, int64_t batch) {
-  return derived("batched", marked, batch, &JitProgram::deriveBatched);
-}
-
-JitProgram::Copy JitProgram::asCallee() const {
-  Copy copy{module_.get().clone(), {}};
-  std::string name = "program";
-  while (copy.module->lookupSymbol(name))
-    name += "_";
-  copy.callee = copy.module->lookupSymbol<mlir::func::FuncOp>("main");
-  copy.callee.setName(name);
-  copy.callee.setPrivate();
-  return copy;
+  const std::string key = "batched" + std::to_string(batch) + ":" + textOf(marked);
+  return derived(key, [&] { return CalleeDerivative{deriveBatched(marked, batch), {}}; }).callee;
 }
 
 std::shared_ptr<Callee> JitProgram::make(mlir::OwningOpRef<mlir::ModuleOp> module) const {
   return std::make_shared<JitProgram>(std::move(module), options_, stats_);
 }
 
-namespace {
-
-llvm::SmallVector<int64_t> positions(const std::vector<bool>& mask) {
-  llvm::SmallVector<int64_t> list;
-  for (size_t i = 0; i < mask.size(); ++i)
-    if (mask[i])
-      list.push_back(static_cast<int64_t>(i));
-  return list;
+mlir::OwningOpRef<mlir::ModuleOp> JitProgram::expanded() const {
+  mlir::OwningOpRef<mlir::ModuleOp> module = module_.get().clone();
+  passes::differentiate(*module, options_.numerics, passes::Calls::kept);
+  return module;
 }
 
-template <class List> llvm::SmallVector<mlir::Type> typesAt(const List& types, auto& positions) {
-  llvm::SmallVector<mlir::Type> chosen;
-  for (int64_t position : positions)
-    chosen.push_back(types[position]);
-  return chosen;
-}
-
-// func @main(inputs, seeds) { results = derivative(...); return those that are derivatives }
-template <class Op>
-void addDerivative(mlir::ModuleOp module, mlir::func::FuncOp callee, mlir::TypeRange seeds,
-                   mlir::TypeRange derivatives, llvm::ArrayRef<int64_t> wrt) {
-  auto builder = mlir::OpBuilder::atBlockEnd(module.getBody());
-  llvm::SmallVector<mlir::Type> inputs(callee.getArgumentTypes());
-  const size_t count = inputs.size();
-  inputs.append(seeds.begin(), seeds.end());
-  auto main = mlir::func::FuncOp::create(builder, callee.getLoc(), "main",
-                                         builder.getFunctionType(inputs, derivatives));
-  builder.setInsertionPointToStart(main.addEntryBlock());
-  llvm::SmallVector<mlir::Type> results(callee.getResultTypes());
-  const size_t outputs = results.size();
-  results.append(derivatives.begin(), derivatives.end());
-  auto arguments = main.getArguments();
-  auto op = Op::create(builder, callee.getLoc(), results, callee.getName(),
-                       arguments.take_front(count), arguments.drop_front(count), wrt, 0);
-  mlir::func::ReturnOp::create(builder, callee.getLoc(), op->getResults().drop_front(outputs));
-}
-
-} // namespace
-
-std::shared_ptr<Callee> JitProgram::deriveVjp(const std::vector<bool>& wanted, int64_t) {
-  auto [module, callee] = asCallee();
-  const auto wrt = positions(wanted);
-  addDerivative<ir::VjpOp>(*module, callee, callee.getResultTypes(),
-                           typesAt(callee.getArgumentTypes(), wrt), wrt);
-  return make(std::move(module));
-}
-
-std::shared_ptr<Callee> JitProgram::deriveJvp(const std::vector<bool>& active, int64_t) {
-  auto [module, callee] = asCallee();
-  const auto wrt = positions(active);
-  addDerivative<ir::JvpOp>(*module, callee, typesAt(callee.getArgumentTypes(), wrt),
-                           callee.getResultTypes(), wrt);
-  return make(std::move(module));
+CalleeDerivative
+JitProgram::derivative(const std::function<std::vector<bool>(mlir::func::FuncOp)>& become) const {
+  mlir::OwningOpRef<mlir::ModuleOp> module = expanded();
+  const std::vector<bool> present = become(module->lookupSymbol<mlir::func::FuncOp>("main"));
+  const bool any = std::find(present.begin(), present.end(), true) != present.end();
+  return {any ? make(std::move(module)) : nullptr, present};
 }
 
 // The expanded program, replayed on a batch of examples and traced anew.
 std::shared_ptr<Callee> JitProgram::deriveBatched(const std::vector<bool>& marked, int64_t batch) {
-  mlir::OwningOpRef<mlir::ModuleOp> expanded = module_.get().clone();
-  passes::differentiate(*expanded, options_.numerics, passes::Calls::kept);
-  auto body = expanded->lookupSymbol<mlir::func::FuncOp>("main");
+  const mlir::OwningOpRef<mlir::ModuleOp> module = expanded();
+  auto body = module.get().lookupSymbol<mlir::func::FuncOp>("main");
   std::vector<TensorType> inputs = ir::tensorTypesOf(body.getArgumentTypes());
   for (size_t i = 0; i < inputs.size(); ++i)
     if (marked[i])

@@ -31,8 +31,8 @@ public:
 
   std::vector<TensorType> outputTypes() const override;
   Values run(ValueSpan inputs) override;
-  std::shared_ptr<Callee> vjp(const std::vector<bool>& wanted) override;
-  std::shared_ptr<Callee> jvp(const std::vector<bool>& active) override;
+  CalleeDerivative vjp(const Pull& pull) override;
+  CalleeDerivative jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) override;
 
   /// Plans results in the memory of these inputs where that can be; before it is prepared.
@@ -51,18 +51,15 @@ public:
   JitProfile profile();
 
 private:
-  using Derive = std::shared_ptr<Callee> (JitProgram::*)(const std::vector<bool>&, int64_t);
-  std::shared_ptr<Callee> derived(const std::string& kind, const std::vector<bool>& mask,
-                                  int64_t batch, Derive derive);
-  std::shared_ptr<Callee> deriveVjp(const std::vector<bool>& wanted, int64_t);
-  std::shared_ptr<Callee> deriveJvp(const std::vector<bool>& active, int64_t);
+  using Derive = std::function<CalleeDerivative()>;
+  /// What was derived under the key, or is now.
+  CalleeDerivative derived(const std::string& key, const Derive& derive);
   std::shared_ptr<Callee> deriveBatched(const std::vector<bool>& marked, int64_t batch);
-  /// A copy of the module in which @main has become a private function under another name.
-  struct Copy {
-    mlir::OwningOpRef<mlir::ModuleOp> module;
-    mlir::func::FuncOp callee;
-  };
-  Copy asCallee() const;
+  /// The module whose @main has become a derivative of it; `become` says which are there.
+  CalleeDerivative
+  derivative(const std::function<std::vector<bool>(mlir::func::FuncOp)>& become) const;
+  /// A copy without derivatives that are asked for and not yet written down.
+  mlir::OwningOpRef<mlir::ModuleOp> expanded() const;
   std::shared_ptr<Callee> make(mlir::OwningOpRef<mlir::ModuleOp> module) const;
   mlir::func::FuncOp main() const;
 
@@ -78,7 +75,7 @@ private:
   void countDonations(std::span<const int> donors, ValueSpan takeover);
   std::unique_ptr<runtime::ProgramRunner> runner_;
   std::unique_ptr<runtime::cuda::DeviceProgram> deviceProgram_;
-  std::map<std::string, std::shared_ptr<Callee>> derived_;
+  std::map<std::string, CalleeDerivative> derived_;
 };
 
 } // namespace diptych

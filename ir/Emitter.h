@@ -9,6 +9,23 @@
 
 namespace diptych {
 
+class Callee;
+
+/// What a reverse sweep knows where it meets a callee, by input and by output.
+struct Pull {
+  std::vector<bool> wanted; // inputs whose cotangent is asked for
+  std::vector<bool>
+      begun; // of these: what arrived from later users is given, the callee's is added
+  std::vector<bool> seeded; // outputs that have a cotangent
+};
+
+/// `callee` gives the derivatives that are `present`, in order; nothing flows to the others. Null
+/// where there are none.
+struct CalleeDerivative {
+  std::shared_ptr<Callee> callee;
+  std::vector<bool> present;
+};
+
 /// A compiled function seen as one operator. What derives from it is compiled too.
 class Callee {
 public:
@@ -16,10 +33,11 @@ public:
   virtual std::vector<TensorType> outputTypes() const = 0;
   /// Runs it on eager values; records nothing.
   virtual Values run(ValueSpan inputs) = 0;
-  /// (inputs..., cotangents of the outputs...) -> cotangents of the wanted inputs.
-  virtual std::shared_ptr<Callee> vjp(const std::vector<bool>& wanted) = 0;
-  /// (inputs..., tangents of the active inputs...) -> tangents of the outputs.
-  virtual std::shared_ptr<Callee> jvp(const std::vector<bool>& active) = 0;
+  /// (inputs..., cotangents of the seeded outputs..., of the begun inputs...) -> cotangents of
+  /// inputs; `present` by input.
+  virtual CalleeDerivative vjp(const Pull& pull) = 0;
+  /// (inputs..., tangents of the active inputs...) -> tangents of outputs; `present` by output.
+  virtual CalleeDerivative jvp(const std::vector<bool>& active) = 0;
   /// Marked inputs carry a leading batch axis; so does every output.
   virtual std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) = 0;
 };

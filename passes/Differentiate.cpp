@@ -15,6 +15,14 @@ namespace diptych::passes {
 namespace {
 using namespace ir;
 
+// Each order triples a program that is not simplified; strict must keep the order of additions.
+void prepare(mlir::func::FuncOp callee, Numerics numerics) {
+  if (numerics == Numerics::strict)
+    eraseDeadOperations(callee, Carries::wanted);
+  else
+    simplify(callee, numerics);
+}
+
 class Expansion {
 public:
   Expansion(mlir::ModuleOp module, Numerics numerics, Calls calls)
@@ -103,7 +111,8 @@ private:
     mlir::func::FuncOp callee = functionOf(op, "callee");
     const bool hessian = isHessian(op, callee);
     expand(callee);
-    prepare(callee);
+    if (prepared_.insert(callee).second)
+      prepare(callee, numerics_);
     // A program of its own first: at the call site two inputs may be one value, and the derivative
     // by one of them would count the other's part too. It stands in the module while it is made,
     // since rules may trace functions beside it.
@@ -190,16 +199,6 @@ private:
     }
   }
 
-  // Each order triples a program that is not simplified; strict must keep the order of additions.
-  void prepare(mlir::func::FuncOp callee) {
-    if (!prepared_.insert(callee).second)
-      return;
-    if (numerics_ == Numerics::strict)
-      eraseDeadOperations(callee, Carries::wanted);
-    else
-      simplify(callee, numerics_);
-  }
-
   static void inlineAt(mlir::Operation* op, mlir::func::FuncOp program) {
     mlir::Block& body = program.getBody().front();
     // A custom operation's rules have operands of their own, behind those of its function.
@@ -250,6 +249,69 @@ struct DifferentiatePass : impl::DifferentiateBase<DifferentiatePass> {
   }
 };
 } // namespace
+
+namespace {
+void setResults(mlir::func::FuncOp function, llvm::ArrayRef<mlir::Value> results) {
+  function.getBody().front().getTerminator()->setOperands(results);
+  function.setType(mlir::FunctionType::get(function.getContext(), function.getArgumentTypes(),
+                                           mlir::TypeRange(mlir::ValueRange(results))));
+}
+
+llvm::SmallVector<mlir::Value> resultsOf(mlir::func::FuncOp function) {
+  return llvm::to_vector(function.getBody().front().getTerminator()->getOperands());
+}
+
+llvm::SmallVector<int64_t> placesOf(const std::vector<bool>& mask) {
+  llvm::SmallVector<int64_t> places;
+  for (size_t i = 0; i < mask.size(); ++i)
+    if (mask[i])
+      places.push_back(static_cast<int64_t>(i));
+  return places;
+}
+} // namespace
+
+std::vector<bool> toVjp(mlir::func::FuncOp function, const Pull& pull, Numerics numerics) {
+  const llvm::SmallVector<mlir::Value> outputs = resultsOf(function);
+  llvm::SmallVector<mlir::Value> seeded;
+  for (const int64_t output : placesOf(pull.seeded))
+    seeded.push_back(outputs[static_cast<size_t>(output)]);
+  // An input returned as it is has what arrived for it as its cotangent, to which the rest is
+  // added.
+  for (const int64_t input : placesOf(pull.begun))
+    seeded.push_back(function.getArgument(static_cast<unsigned>(input)));
+  setResults(function, seeded);
+  prepare(function, numerics);
+  const unsigned inputs = function.getNumArguments();
+  const llvm::SmallVector<int64_t> wrt = placesOf(pull.wanted);
+  const std::vector<bool> reached = appendVjp(function, wrt, 0);
+  const llvm::SmallVector<mlir::Value> all = resultsOf(function);
+  llvm::SmallVector<mlir::Value> kept;
+  std::vector<bool> present(pull.wanted.size());
+  for (size_t i = 0; i < wrt.size(); ++i) {
+    const auto input = static_cast<size_t>(wrt[i]);
+    const mlir::Value cotangent = all[seeded.size() + i];
+    const auto argument = llvm::dyn_cast<mlir::BlockArgument>(cotangent);
+    const bool untouched = pull.begun[input] && argument && argument.getArgNumber() >= inputs;
+    if ((present[input] = reached[i] && !untouched))
+      kept.push_back(cotangent);
+  }
+  setResults(function, kept);
+  return present;
+}
+
+std::vector<bool> toJvp(mlir::func::FuncOp function, const std::vector<bool>& active,
+                        Numerics numerics) {
+  prepare(function, numerics);
+  const size_t outputs = function.getNumResults();
+  std::vector<bool> present = appendJvp(function, placesOf(active), 0);
+  const llvm::SmallVector<mlir::Value> all = resultsOf(function);
+  llvm::SmallVector<mlir::Value> kept;
+  for (size_t i = 0; i < outputs; ++i)
+    if (present[i])
+      kept.push_back(all[outputs + i]);
+  setResults(function, kept);
+  return present;
+}
 
 void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls) {
   Expansion(module, numerics, calls).run();

@@ -152,15 +152,19 @@ public:
       seeds.push_back(emitter.wrap(emitter.appendArgument(batched(value.type(), batch))));
     return seeds;
   }
-  /// Ends with the outputs and the derivatives, zeros for those that are null.
-  void finish(const Values& derivatives, ValueSpan of, int64_t batch) {
+  /// Ends with the outputs and the derivatives, zeros for those that are null; which are not.
+  std::vector<bool> finish(const Values& derivatives, ValueSpan of, int64_t batch) {
     Values results = outputs;
+    std::vector<bool> present;
+    for (const Value& derivative : derivatives)
+      present.push_back(static_cast<bool>(derivative));
     for (size_t i = 0; i < derivatives.size(); ++i)
       results.push_back(derivatives[i] ? derivatives[i]
                                        : emitted::constant(batched(of[i].type(), batch), 0));
     terminator()->erase();
     emitter.builder().setInsertionPointToEnd(&emitter.function().getBody().front());
     emitter.finish(results);
+    return present;
   }
 
   IrEmitter emitter;
@@ -366,7 +370,8 @@ private:
 };
 } // namespace
 
-void appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t batch) {
+std::vector<bool> appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt,
+                            int64_t batch) {
   Program program(function, true);
   const EmitterScope scope(program.emitter);
   const Values inputs = program.arguments(wrt);
@@ -375,10 +380,11 @@ void appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t
       batch > 0 ? autodiff::batchedReverseSweep(program.nodes(), program.outputs, cotangents,
                                                 inputs, batch)
                 : autodiff::reverseSweep(program.nodes(), program.outputs, cotangents, inputs);
-  program.finish(derivatives, inputs, batch);
+  return program.finish(derivatives, inputs, batch);
 }
 
-void appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t batch) {
+std::vector<bool> appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt,
+                            int64_t batch) {
   Program program(function, false);
   const EmitterScope scope(program.emitter);
   const Values inputs = program.arguments(wrt);
@@ -387,7 +393,7 @@ void appendJvp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt, int64_t
       batch > 0
           ? autodiff::batchedTangentSweep(program.nodes(), inputs, tangents, program.outputs, batch)
           : autodiff::tangentSweep(program.nodes(), inputs, tangents, program.outputs);
-  program.finish(derivatives, program.outputs, batch);
+  return program.finish(derivatives, program.outputs, batch);
 }
 
 void appendUnitJvp(mlir::func::FuncOp function, int64_t argument, Jacobian kind) {

@@ -7,10 +7,11 @@ namespace diptych::passes {
 
 /// Appends arguments for cotangents of the results, and results: the cotangents of arguments `wrt`.
 /// The function holds operators only. With `batch` > 0 (co)tangents carry a leading axis of that
-/// size.
-void appendVjp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
+/// size. Returns which of these are not zero for want of a way to them.
+std::vector<bool> appendVjp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
 /// Appends arguments for tangents of arguments `wrt`, and results: the tangents of the results.
-void appendJvp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
+/// Returns the same of them.
+std::vector<bool> appendJvp(mlir::func::FuncOp program, llvm::ArrayRef<int64_t> wrt, int64_t batch);
 /// What is known of a Jacobian: a Hessian is symmetric.
 enum class Jacobian { general, symmetric };
 /// As appendJvp for all unit tangents of one argument, whose number of elements is the batch. Parts

@@ -10,6 +10,10 @@
 #include "ir/Choices.h"
 #include "ir/Dialect.h"
 
+namespace diptych {
+struct Pull;
+}
+
 namespace diptych::passes {
 
 /// Folds, merges equal operations, erases dead ones; algebra too where numerics allow it.
@@ -26,6 +30,11 @@ void eraseDeadOperations(mlir::func::FuncOp function, Carries carries = Carries:
 /// functions they call come in their place.
 enum class Calls : uint8_t { inlined, kept };
 void differentiate(mlir::ModuleOp module, Numerics numerics, Calls calls = Calls::inlined);
+/// The function becomes its derivative, as Callee's of these names, without results that are zero
+/// for want of a way to them; returns which are there. It holds no derivative itself.
+std::vector<bool> toVjp(mlir::func::FuncOp function, const Pull& pull, Numerics numerics);
+std::vector<bool> toJvp(mlir::func::FuncOp function, const std::vector<bool>& active,
+                        Numerics numerics);
 /// Barriers have no meaning after CSE.
 void eraseBarriers(mlir::func::FuncOp function);
 

@@ -282,6 +282,57 @@ TEST(JitTape, MixesWithEagerOperators) {
   EXPECT_TRUE(sameBits(w.grad(), dt::grad(sharpeLoss)(m.w, m.X, m.r)));
 }
 
+// Where nothing flows there is no zero either, which would meet an infinite derivative.
+TEST(JitTape, ResultsThatDependOnNothing) {
+  const auto parts = [](const dt::Tensor& u, const dt::Tensor& c) {
+    return std::tuple(u * 2.0, c * 3.0, dt::floor(u));
+  };
+  const auto compiled = strictJit(parts);
+  const auto check = [&](const auto& derivativeOf) {
+    EXPECT_TRUE(sameBits(derivativeOf(compiled), derivativeOf(parts)));
+    EXPECT_TRUE(sameBits(derivativeOf(dt::jit(parts)), derivativeOf(parts)));
+  };
+  const dt::Tensor x = dt::tensor({0.0, 4.0}), v = dt::ones({2});
+  // The root's derivative is infinite in 0.
+  const auto other = [&](auto inner) {
+    return [=](const dt::Tensor& x) {
+      return dt::sum(std::get<1>(inner(dt::sqrt(x), v)) * x + std::get<2>(inner(dt::sqrt(x), x)));
+    };
+  };
+  check([&](auto inner) { return dt::grad(other(inner))(x); });
+  EXPECT_THAT(dt::grad(other(compiled))(x).to_vector<double>(), ElementsAre(3, 3));
+  // So is that of the root of the other result, which has no tangent.
+  const auto root = [&](auto inner) {
+    return [=](const dt::Tensor& y) {
+      const auto [a, b, c] = inner(y, x);
+      return dt::sqrt(b) + dt::sqrt(c) * 0.5 + a;
+    };
+  };
+  check([&](auto inner) { return dt::jvp(root(inner))(v * 0.5, v).second; });
+  EXPECT_THAT(dt::jvp(root(compiled))(v * 0.5, v).second.to_vector<double>(), ElementsAre(2, 2));
+}
+
+// A value read before, in and after a call: its derivative adds up as it would without the call.
+TEST(JitTape, SumsGoOnInACall) {
+  const auto inner = [](const dt::Tensor& x, const dt::Tensor& w) {
+    return dt::sum(x * w) * 0.3 + dt::sum(dt::tanh(x) * w * w) + dt::sum(dt::exp(x * 0.1) / w);
+  };
+  const auto outer = [](auto inner) {
+    return [=](const dt::Tensor& x, const dt::Tensor& w) {
+      const dt::Tensor first = dt::sum(dt::sin(x) * w), second = inner(x, w);
+      return first * second + inner(dt::tanh(x), w * 1.1) + dt::sum(x * w / (x * x + 1.7));
+    };
+  };
+  dt::manual_seed(5);
+  const dt::Tensor x = dt::randn({97}), w = dt::randn({97}) + 5.0;
+  EXPECT_TRUE(sameBits(dt::grad(outer(strictJit(inner)))(x, w), dt::grad(outer(inner))(x, w)));
+  EXPECT_TRUE(
+      sameBits(dt::grad(outer(strictJit(inner)), 1)(x, w), dt::grad(outer(inner), 1)(x, w)));
+  const dt::Tensor v = dt::ones({97});
+  EXPECT_TRUE(dt::allclose(dt::hvp(outer(strictJit(inner)))(x, v, w),
+                           dt::hvp(outer(inner))(x, v, w), 1e-12, 1e-12));
+}
+
 TEST(JitTape, OutputThatIsAnInput) {
   auto f = dt::jit([](const dt::Tensor& x) { return std::pair(x, dt::zeros({2})); });
   auto x = dt::tensor({1.0, 2.0}).requires_grad_();

@@ -141,8 +141,8 @@ class ProductCallee : public Callee {
 public:
   std::vector<TensorType> outputTypes() const override { return {}; }
   Values run(ValueSpan in) override { return {scalar(number(in[0]) * number(in[2])), in[1]}; }
-  std::shared_ptr<Callee> vjp(const std::vector<bool>& wanted) override;
-  std::shared_ptr<Callee> jvp(const std::vector<bool>& active) override;
+  CalleeDerivative vjp(const Pull& pull) override;
+  CalleeDerivative jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>&, int64_t) override { return nullptr; }
 };
 
@@ -155,34 +155,34 @@ private:
   Function function_;
 };
 
-std::shared_ptr<Callee> ProductCallee::vjp(const std::vector<bool>& wanted) {
-  return std::make_shared<DerivedCallee>([wanted](ValueSpan in) {
-    EXPECT_EQ(in.size(), 5u);
-    Values pulled;
-    if (wanted[0])
-      pulled.push_back(in[3] * in[2]);
-    EXPECT_FALSE(wanted[1]);
-    if (wanted[2])
-      pulled.push_back(in[3] * in[0]);
-    return pulled;
-  });
+CalleeDerivative ProductCallee::vjp(const Pull& pull) {
+  EXPECT_EQ(pull.seeded, (std::vector<bool>{true, false}));
+  EXPECT_EQ(pull.wanted, (std::vector<bool>{true, false, true}));
+  // x has another user behind the call.
+  EXPECT_EQ(pull.begun, (std::vector<bool>{true, false, false}));
+  return {std::make_shared<DerivedCallee>([](ValueSpan in) {
+            EXPECT_EQ(in.size(), 5u);
+            return Values{in[4] + in[3] * in[2], in[3] * in[0]};
+          }),
+          pull.wanted};
 }
 
-std::shared_ptr<Callee> ProductCallee::jvp(const std::vector<bool>& active) {
-  return std::make_shared<DerivedCallee>([active](ValueSpan in) {
-    EXPECT_TRUE(active[0] && !active[1] && !active[2]);
-    return Values{in[3] * in[2], in[1]};
-  });
+CalleeDerivative ProductCallee::jvp(const std::vector<bool>& active) {
+  return {std::make_shared<DerivedCallee>([active](ValueSpan in) {
+            EXPECT_TRUE(active[0] && !active[1] && !active[2]);
+            return Values{in[3] * in[2]};
+          }),
+          {true, false}};
 }
 
 TEST_F(Sweep, CallsAreDifferentiatedByTheirCallees) {
   const Value x = scalar(3), y = scalar(4), n = tensor({DType::i64, {}}, {2});
   const Values out = currentEmitter().call(std::make_shared<ProductCallee>(), Values{x, n, y});
-  const Value z = exp(scalar(0)) * out[0];
+  const Value z = exp(scalar(0)) * out[0] + x;
   const Values pulled = pull(Values{z}, Values{scalar(1)}, Values{x, y});
-  EXPECT_EQ(number(pulled[0]), 4);
+  EXPECT_EQ(number(pulled[0]), 5);
   EXPECT_EQ(number(pulled[1]), 3);
-  EXPECT_EQ(number(push(Values{x}, Values{scalar(1)}, Values{z})[0]), 4);
+  EXPECT_EQ(number(push(Values{x}, Values{scalar(1)}, Values{z})[0]), 5);
 }
 
 } // namespace

@@ -382,17 +382,18 @@ public:
 
   std::vector<TensorType> outputTypes() const override { return types_; }
   Values run(ValueSpan inputs) override { return body_(inputs); }
-  std::shared_ptr<Callee> vjp(const std::vector<bool>& wanted) override {
-    const auto body = [wanted](ValueSpan in) { // x, y, cotangents of x y and of x
-      Values all{in[2] * in[1] + in[3], in[2] * in[0]}, chosen;
+  CalleeDerivative vjp(const Pull& pull) override {
+    const auto body = [pull](ValueSpan in) { // x, y, cotangents of x y and, where it has one, of x
+      const Value byX = in[2] * in[1];
+      Values all{pull.seeded[1] ? byX + in[3] : byX, in[2] * in[0]}, chosen;
       for (size_t i = 0; i < 2; ++i)
-        if (wanted[i])
+        if (pull.wanted[i])
           chosen.push_back(all[i]);
       return chosen;
     };
-    return std::make_shared<Product>(body, 2, types_[0]);
+    return {std::make_shared<Product>(body, 2, types_[0]), pull.wanted};
   }
-  std::shared_ptr<Callee> jvp(const std::vector<bool>&) override { return nullptr; }
+  CalleeDerivative jvp(const std::vector<bool>&) override { return {}; }
   std::shared_ptr<Callee> batched(const std::vector<bool>&, int64_t) override { return nullptr; }
 
 private:
@@ -412,7 +413,7 @@ TEST(Calls, AreOneNodeOfTheTape) {
   }
   EXPECT_EQ(gradOf(x), (Doubles{20, 42}));
   EXPECT_EQ(gradOf(y), (Doubles{4, 9}));
-  // One result has died: its cotangent is zero.
+  // One result has died: it has no cotangent.
   const Value seed = tensorOf({2}, {1, 1});
   const Value product = eagerEmitter().call(callee, inputs)[0];
   EXPECT_EQ(elements(gradients({&product, 1}, {&x, 1}, {&seed, 1}, false, false)[0]),
