@@ -150,9 +150,11 @@ Value EagerEmitter::emit(OpCode code, ValueSpan operands, const Attrs& attrs) {
 Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan given) {
   return located([&] {
     bool wanted = false, onDevice = false;
+    std::vector<bool> active;
     for (const Value& input : given) {
       const TensorImpl& tensor = eagerTensor(input);
-      wanted |= tensor.requiresGrad();
+      active.push_back(tensor.requiresGrad());
+      wanted |= active.back();
       onDevice |= tensor.isOnDevice();
     }
     Values together;
@@ -160,13 +162,14 @@ Values EagerEmitter::call(const std::shared_ptr<Callee>& callee, ValueSpan given
     if (onDevice)
       inputs = together = eager::onOneDevice("jit", given);
     Values outputs = runCallee(callee, inputs);
-    const bool floats = std::any_of(outputs.begin(), outputs.end(),
-                                    [](const Value& output) { return isFloat(output.dtype()); });
-    if (!wanted || !floats || !GradMode::enabled())
+    if (!wanted || !GradMode::enabled())
+      return outputs;
+    const std::vector<bool> reached = callee->reached(active);
+    if (std::find(reached.begin(), reached.end(), true) == reached.end())
       return outputs;
     const NodeRef node = TapeNode::make(callee, inputs);
     for (size_t i = 0; i < outputs.size(); ++i)
-      if (isFloat(outputs[i].dtype()))
+      if (reached[i])
         TapeNode::addResult(node, eagerTensor(outputs[i]), static_cast<int>(i));
     return outputs;
   });

@@ -8,6 +8,7 @@
 #include "frontend/JitPipeline.h"
 #include "frontend/JitProfile.h"
 #include "frontend/TensorImpl.h"
+#include "passes/DifferentiateProgram.h"
 #include "passes/Interpreter.h"
 #include "passes/Passes.h"
 #include "runtime/cuda/BlasLt.h"
@@ -221,6 +222,16 @@ CalleeDerivative JitProgram::derived(const std::string& key, const Derive& deriv
   if (const auto known = derived_.find(key); known != derived_.end())
     return known->second;
   return derived_.emplace(key, derive()).first->second;
+}
+
+std::vector<bool> JitProgram::reached(const std::vector<bool>& active) {
+  return derived("reached:" + textOf(active),
+                 [&] {
+                   const mlir::OwningOpRef<mlir::ModuleOp> module = expanded();
+                   auto main = module.get().lookupSymbol<mlir::func::FuncOp>("main");
+                   return CalleeDerivative{nullptr, passes::resultsReached(main, active)};
+                 })
+      .present;
 }
 
 CalleeDerivative JitProgram::vjp(const Pull& pull) {

@@ -31,6 +31,7 @@ public:
 
   std::vector<TensorType> outputTypes() const override;
   Values run(ValueSpan inputs) override;
+  std::vector<bool> reached(const std::vector<bool>& active) override;
   CalleeDerivative vjp(const Pull& pull) override;
   CalleeDerivative jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>& marked, int64_t batch) override;

@@ -33,6 +33,8 @@ public:
   virtual std::vector<TensorType> outputTypes() const = 0;
   /// Runs it on eager values; records nothing.
   virtual Values run(ValueSpan inputs) = 0;
+  /// Which outputs derivatives reach from the active inputs.
+  virtual std::vector<bool> reached(const std::vector<bool>& active) = 0;
   /// (inputs..., cotangents of the seeded outputs..., of the begun inputs...) -> cotangents of
   /// inputs; `present` by input.
   virtual CalleeDerivative vjp(const Pull& pull) = 0;

@@ -1,6 +1,7 @@
 // Operations become nodes, the sweep emits behind them. Knows no operator and no calculus.
 #include "passes/DifferentiateProgram.h"
 
+#include "autodiff/Activity.h"
 #include "autodiff/Batch.h"
 #include "autodiff/ControlRules.h"
 #include "ir/IrEmitter.h"
@@ -369,6 +370,19 @@ private:
   std::vector<const autodiff::Node*> nodes_;
 };
 } // namespace
+
+std::vector<bool> resultsReached(mlir::func::FuncOp function, const std::vector<bool>& active) {
+  Program program(function, false);
+  llvm::SmallVector<int64_t> wrt;
+  for (size_t i = 0; i < active.size(); ++i)
+    if (active[i])
+      wrt.push_back(static_cast<int64_t>(i));
+  const autodiff::Activity activity(program.nodes(), program.arguments(wrt));
+  std::vector<bool> reached;
+  for (const Value& output : program.outputs)
+    reached.push_back(activity.slot(output) >= 0);
+  return reached;
+}
 
 std::vector<bool> appendVjp(mlir::func::FuncOp function, llvm::ArrayRef<int64_t> wrt,
                             int64_t batch) {

@@ -5,6 +5,8 @@
 
 namespace diptych::passes {
 
+/// Which results derivatives reach from the active arguments. The function holds operators only.
+std::vector<bool> resultsReached(mlir::func::FuncOp program, const std::vector<bool>& active);
 /// Appends arguments for cotangents of the results, and results: the cotangents of arguments `wrt`.
 /// The function holds operators only. With `batch` > 0 (co)tangents carry a leading axis of that
 /// size. Returns which of these are not zero for want of a way to them.

@@ -106,7 +106,10 @@ private:
   }
 
   mlir::Value join(llvm::SmallVector<Piece>& pieces) {
-    llvm::sort(pieces, [](const Piece& a, const Piece& b) { return a.begin < b.begin; });
+    // One without elements goes before what begins in the same place.
+    llvm::sort(pieces, [](const Piece& a, const Piece& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
     const TensorType type = tensorTypeOf(sum_.getType());
     const int64_t axis = pieces[0].axis;
     llvm::SmallVector<mlir::Value> parts;

@@ -293,14 +293,18 @@ TEST(JitTape, ResultsThatDependOnNothing) {
     EXPECT_TRUE(sameBits(derivativeOf(dt::jit(parts)), derivativeOf(parts)));
   };
   const dt::Tensor x = dt::tensor({0.0, 4.0}), v = dt::ones({2});
+  const auto [scaled, other, whole] = compiled(dt::ones({2}).requires_grad_(), v);
+  EXPECT_TRUE(scaled.requires_grad());
+  EXPECT_FALSE(other.requires_grad());
+  EXPECT_FALSE(whole.requires_grad());
   // The root's derivative is infinite in 0.
-  const auto other = [&](auto inner) {
+  const auto others = [&](auto inner) {
     return [=](const dt::Tensor& x) {
       return dt::sum(std::get<1>(inner(dt::sqrt(x), v)) * x + std::get<2>(inner(dt::sqrt(x), x)));
     };
   };
-  check([&](auto inner) { return dt::grad(other(inner))(x); });
-  EXPECT_THAT(dt::grad(other(compiled))(x).to_vector<double>(), ElementsAre(3, 3));
+  check([&](auto inner) { return dt::grad(others(inner))(x); });
+  EXPECT_THAT(dt::grad(others(compiled))(x).to_vector<double>(), ElementsAre(3, 3));
   // So is that of the root of the other result, which has no tangent.
   const auto root = [&](auto inner) {
     return [=](const dt::Tensor& y) {

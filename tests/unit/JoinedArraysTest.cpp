@@ -82,3 +82,19 @@ TEST(JoinedArrays, RowsInTheirPlace) {
   };
   expectEagerBits(rows, dt::randn({4000, 300}));
 }
+
+// A slice of no elements begins where another does.
+TEST(JoinedArrays, GradientsOfSlicesWithoutElements) {
+  const auto x = dt::randn({40, 70});
+  std::array<std::pair<int64_t, int64_t>, 4> cuts{{{0, 20}, {20, 20}, {20, 40}, {0, 0}}};
+  std::sort(cuts.begin(), cuts.end());
+  do {
+    auto joined = [&](const dt::Tensor& x) {
+      std::vector<dt::Tensor> parts;
+      for (const auto& [begin, end] : cuts)
+        parts.push_back(dt::exp(dt::slice(x, 0, begin, end)));
+      return dt::sum(dt::concatenate(parts, 0));
+    };
+    expectEagerBits(dt::grad(joined), x);
+  } while (std::next_permutation(cuts.begin(), cuts.end()));
+}

@@ -141,6 +141,7 @@ class ProductCallee : public Callee {
 public:
   std::vector<TensorType> outputTypes() const override { return {}; }
   Values run(ValueSpan in) override { return {scalar(number(in[0]) * number(in[2])), in[1]}; }
+  std::vector<bool> reached(const std::vector<bool>&) override { return {true, false}; }
   CalleeDerivative vjp(const Pull& pull) override;
   CalleeDerivative jvp(const std::vector<bool>& active) override;
   std::shared_ptr<Callee> batched(const std::vector<bool>&, int64_t) override { return nullptr; }

@@ -382,6 +382,9 @@ public:
 
   std::vector<TensorType> outputTypes() const override { return types_; }
   Values run(ValueSpan inputs) override { return body_(inputs); }
+  std::vector<bool> reached(const std::vector<bool>& active) override {
+    return {active[0] || active[1], active[0]};
+  }
   CalleeDerivative vjp(const Pull& pull) override {
     const auto body = [pull](ValueSpan in) { // x, y, cotangents of x y and, where it has one, of x
       const Value byX = in[2] * in[1];
