@@ -5,6 +5,7 @@
 #include "autodiff/Batch.h"
 #include "autodiff/ControlRules.h"
 #include "ir/IrEmitter.h"
+#include "passes/ArgumentParts.h"
 #include "passes/Interpreter.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -200,64 +201,6 @@ private:
   Steps steps_;
 };
 
-/// Rows [begin, end) of an argument, and the slices that show them: one that shows all, or several,
-/// or none.
-struct Part {
-  int64_t begin, end;
-  llvm::SmallVector<SliceOp> slices;
-};
-
-// Smaller parts are not worth sweeps of their own, nor are more.
-constexpr int64_t kLeastPart = 8;
-constexpr size_t kMostParts = 8;
-
-/// What the function cuts its argument into, in order; none where slices overlap or leave steps.
-llvm::SmallVector<Part> partsOf(mlir::Value argument) {
-  const Shape shape = tensorTypeOf(argument.getType()).shape;
-  llvm::SmallVector<Part> slices, parts;
-  for (mlir::Operation* user : argument.getUsers()) {
-    auto slice = llvm::dyn_cast<SliceOp>(user);
-    if (!slice)
-      continue;
-    const Attrs attrs = attrsOf(slice);
-    for (int axis = 0; axis < shape.size(); ++axis)
-      if (attrs.strides[axis] != 1 ||
-          (axis > 0 && attrs.limits[axis] - attrs.starts[axis] != shape[axis]))
-        return {};
-    slices.push_back({attrs.starts[0], attrs.limits[0], {slice}});
-  }
-  llvm::sort(slices, [](const Part& a, const Part& b) { return a.begin < b.begin; });
-  int64_t at = 0;
-  for (const Part& part : slices) {
-    if (part.begin < at || part.begin == part.end)
-      return {};
-    if (part.begin > at)
-      parts.push_back({at, part.begin, {}});
-    parts.push_back(part);
-    at = part.end;
-  }
-  if (!slices.empty() && at < shape[0])
-    parts.push_back({at, shape[0], {}});
-  return parts;
-}
-
-// The smallest joins a neighbour.
-void joinSmall(llvm::SmallVector<Part>& parts, int64_t least) {
-  const auto size = [](const Part& part) { return part.end - part.begin; };
-  while (parts.size() > 1) {
-    auto* small = std::min_element(parts.begin(), parts.end(),
-                                   [&](const Part& a, const Part& b) { return size(a) < size(b); });
-    if (size(*small) >= least && parts.size() <= kMostParts)
-      return;
-    if (small == parts.begin())
-      ++small;
-    Part& before = *(small - 1);
-    before.end = small->end;
-    before.slices.append(small->slices);
-    parts.erase(small);
-  }
-}
-
 /// The tangents of all unit vectors of one argument, part by part.
 class UnitSweeps {
 public:
@@ -265,7 +208,6 @@ public:
       : program_(program), kind_(kind), argument_(program.arguments(argument)[0]),
         rest_(argument_.type().numel() / argument_.shape()[0]),
         parts_(partsOf(program.emitter.unwrap(argument_))) {
-    joinSmall(parts_, (kLeastPart + rest_ - 1) / rest_);
     if (parts_.empty())
       parts_.push_back({0, argument_.shape()[0], {}});
     for (const autodiff::Node* node : program.nodes())
@@ -276,7 +218,7 @@ public:
   /// For each output: [elements of the argument, output...]; null where it depends on none.
   Values run() {
     llvm::SmallVector<Values> rows;
-    for (const Part& part : parts_)
+    for (const ArgumentPart& part : parts_)
       rows.push_back(sweep(part));
     const bool half = halves();
     Values joined;
@@ -294,9 +236,9 @@ private:
   bool isCut(const autodiff::Node& node) const {
     return parts_.size() > 1 && node.code == OpCode::Slice && node.operands[0] == argument_;
   }
-  int64_t sizeOf(const Part& part) const { return (part.end - part.begin) * rest_; }
+  int64_t sizeOf(const ArgumentPart& part) const { return (part.end - part.begin) * rest_; }
 
-  Values sweep(const Part& part) {
+  Values sweep(const ArgumentPart& part) {
     const int64_t batch = sizeOf(part);
     const Value unit = emitted::eye(batch, argument_.dtype());
     Values wrt, tangents;
@@ -342,7 +284,7 @@ private:
   }
 
   // Zeros in the columns before the part.
-  static Value rightOf(const Part& part, const Value& rows) {
+  static Value rightOf(const ArgumentPart& part, const Value& rows) {
     if (!rows || part.begin == 0)
       return rows;
     Dims starts(rows.rank(), 0), low = starts;
@@ -366,7 +308,7 @@ private:
   const Jacobian kind_;
   const Value argument_;
   const int64_t rest_; // elements of a row
-  llvm::SmallVector<Part> parts_;
+  llvm::SmallVector<ArgumentPart> parts_;
   std::vector<const autodiff::Node*> nodes_;
 };
 } // namespace
