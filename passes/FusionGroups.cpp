@@ -151,12 +151,7 @@ private:
     return !group.reduction && !group.scanned && group.members.size() < kMaxMembers &&
            group.pieced.value_or(pieces.axis) == pieces.axis && cuts.size() < kMaxPieces &&
            group.space == shapeOf(op->getResult(0)) && hasLongRuns(op, pieces) &&
-           llvm::all_of(
-               op->getUsers(),
-               [&](Operation* user) {
-                 return !group.members.contains(user) ||
-                        (keepsPlaces(user) && group.aligned.contains(user));
-               });
+           isInStep(group, op);
   }
 
   static void cut(FusionGroup& group, const ir::Pieces& pieces) {

@@ -76,6 +76,24 @@ TEST_P(FusedPieces, ThatAlsoLeaveTheKernel) {
   });
 }
 
+// A cut of the kernel is none where the array is read backwards or shifted, however far behind.
+TEST_P(FusedPieces, ReadAtOtherPlacesToo) {
+  check(
+      [this](const Tensor& x, const Tensor& y) {
+        const Tensor p = padded(part(x, 0, 70), 12, 8) * y;
+        return p + dt::flip(p * 2, {axis});
+      },
+      false);
+  check([this](const Tensor& x, const Tensor& y) {
+    const Tensor p = padded(part(x, 0, 85), 5, 0, 3) * y;
+    return p + padded(part(p, 0, 80), 7, 3);
+  });
+  check([this](const Tensor& x, const Tensor& y) {
+    const Tensor p = dt::concatenate({part(x, 0, 20), part(y, 0, 70)}, axis) - y;
+    return p * dt::concatenate({part(p, 30, 90), part(x, 0, 30)}, axis);
+  });
+}
+
 // Reductions and sums along the axis read the array from memory.
 TEST_P(FusedPieces, ReadByFoldsAndSums) {
   check(
