@@ -220,15 +220,11 @@ public:
     llvm::SmallVector<Values> rows;
     for (const ArgumentPart& part : parts_)
       rows.push_back(sweep(part));
-    const bool half = halves();
+    if (isSymmetric())
+      return {completed(rows)};
     Values joined;
-    for (size_t i = 0; i < program_.outputs.size(); ++i) {
-      for (size_t part = 0; half && part < parts_.size(); ++part)
-        rows[part][i] = rightOf(parts_[part], rows[part][i]);
+    for (size_t i = 0; i < program_.outputs.size(); ++i)
       joined.push_back(join(rows, i));
-    }
-    if (half && joined[0])
-      joined[0] = mirrored(joined[0]);
     return joined;
   }
 
@@ -265,43 +261,49 @@ private:
     return emitted::reshape(rows, shape);
   }
 
+  Value rowsOf(size_t part, const Value& rows, size_t output) const {
+    TensorType type = program_.outputs[output].type();
+    type.shape.insert(0, sizeOf(parts_[part]));
+    return rows ? rows : emitted::constant(type, 0);
+  }
+
   Value join(llvm::ArrayRef<Values> rows, size_t output) const {
     if (llvm::none_of(rows, [&](const Values& part) { return bool(part[output]); }))
       return {};
     Values parts;
-    for (const auto& [i, part] : llvm::enumerate(rows)) {
-      TensorType type = program_.outputs[output].type();
-      type.shape.insert(0, sizeOf(parts_[i]));
-      parts.push_back(part[output] ? part[output] : emitted::constant(type, 0));
-    }
+    for (size_t i = 0; i < rows.size(); ++i)
+      parts.push_back(rowsOf(i, rows[i][output], output));
     return parts.size() == 1 ? parts[0] : emitted::concatenate(parts, 0);
   }
 
-  // A symmetric matrix is computed from the block on its diagonal on, row by row of blocks.
-  bool halves() const {
+  bool isSymmetric() const {
     return kind_ == Jacobian::symmetric && parts_.size() > 1 && program_.outputs.size() == 1 &&
            program_.outputs[0].type() == argument_.type();
   }
 
-  // Zeros in the columns before the part.
-  static Value rightOf(const ArgumentPart& part, const Value& rows) {
-    if (!rows || part.begin == 0)
-      return rows;
-    Dims starts(rows.rank(), 0), low = starts;
-    starts[1] = low[1] = part.begin;
-    const Dims none(rows.rank(), 0);
-    const Value right = emitted::slice(rows, starts, rows.shape(), Dims(rows.rank(), 1));
-    return emitted::pad(right, low, none, none, 0);
-  }
-
-  // [n, shape...], below the diagonal what is above it.
-  Value mirrored(const Value& upper) const {
-    const int64_t n = argument_.type().numel();
-    const Value square = emitted::reshape(upper, {n, n});
-    const TensorType index{DType::i64, {n, n}};
-    const Value above = emitted::le(emitted::iota(index, 0), emitted::iota(index, 1));
-    return emitted::reshape(emitted::where(above, square, emitted::transpose(square, {1, 0})),
-                            upper.shape());
+  // Of each part's rows the columns from its own on; nobody asks for what is before, which is what
+  // is behind of the parts before, turned.
+  Value completed(llvm::ArrayRef<Values> rows) const {
+    Values right, joined;
+    for (const auto& [i, part] : llvm::enumerate(parts_)) {
+      const Value all = rowsOf(i, rows[i][0], 0);
+      Dims starts(all.rank(), 0);
+      starts[1] = part.begin;
+      const Value own = emitted::slice(all, starts, all.shape(), Dims(all.rank(), 1));
+      right.push_back(emitted::reshape(own, {sizeOf(part), own.type().numel() / sizeOf(part)}));
+      Values blocks;
+      for (size_t before = 0; before < i; ++before) {
+        const int64_t at = (part.begin - parts_[before].begin) * rest_;
+        const Value block = emitted::slice(right[before], {0, at},
+                                           {sizeOf(parts_[before]), at + sizeOf(part)}, {1, 1});
+        blocks.push_back(emitted::transpose(block, {1, 0}));
+      }
+      blocks.push_back(right.back());
+      joined.push_back(emitted::concatenate(blocks, 1));
+    }
+    Shape shape = argument_.shape();
+    shape.insert(0, argument_.type().numel());
+    return emitted::reshape(emitted::concatenate(joined, 0), shape);
   }
 
   Program& program_;
