@@ -1,3 +1,4 @@
+// Slices of an argument, in order, and what lies between them.
 #include "passes/ArgumentParts.h"
 
 #include "llvm/ADT/STLExtras.h"

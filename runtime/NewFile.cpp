@@ -1,3 +1,4 @@
+// Writes beside the name, and renames what is complete.
 #include "runtime/NewFile.h"
 
 #include <diptych/Error.h>

@@ -188,9 +188,9 @@ TEST(AotErrors, NamesMustBeC) {
   EXPECT_NE(with("", {}, "f", "g").find("expected a C identifier"), std::string::npos);
   EXPECT_NE(with("a-b", {}, "f", "g").find("'a-b'"), std::string::npos);
   EXPECT_NE(with("m", {"double"}, "f", "g").find("'double'"), std::string::npos);
-  EXPECT_NE(with("m", {"x", "y"}, "f", "g")
-                .find("expected names of the 1 arguments of entry f, got 2"),
-            std::string::npos);
+  EXPECT_NE(
+      with("m", {"x", "y"}, "f", "g").find("expected names of the 1 arguments of entry f, got 2"),
+      std::string::npos);
   EXPECT_NE(with("m", {}, "f", "2").find("an entry, got '2'"), std::string::npos);
   EXPECT_NE(with("m", {}, "f", "f").find("would be called m_f"), std::string::npos);
   EXPECT_NE(with("m", {}, "version", "f").find("m_version"), std::string::npos);
