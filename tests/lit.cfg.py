@@ -20,7 +20,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "HOME"):
         config.environment[name] = os.environ[name]
 config.environment["DIPTYCH_CACHE"] = "off"
 # Tools that only some tests need; lit counts a test without its tool as unsupported.
-for tool in ("zsh", "fish", "groff", "diptych-steps"):
+for tool in ("zsh", "fish", "groff", "diptych-steps", "diptych-hessians"):
     if shutil.which(tool, path=config.environment["PATH"]):
         config.available_features.add(tool)
 # The Python that Debian's packages install for, whatever stands before it on PATH.

@@ -1,14 +1,9 @@
 // diptych-steps: training steps (W8) that other systems are measured on too. Of every row it writes
-// the parameters, the batch and what the first steps make of them as npz, and a line of JSON with
-// its times; then it waits for a line, so that steps.py can have the others' turn.
+// the parameters, the batch and what the first steps make of them, and its times.
+#include "benchmarks/peers/Turns.h"
 #include "examples/training_steps/Models.h"
-#include "tools/study/Measure.h"
-
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <filesystem>
-#include <iostream>
 
 namespace dt = diptych;
 using dt::study::Json;
@@ -16,11 +11,8 @@ using dt::study::now;
 
 namespace {
 
-struct Request {
-  std::string folder, only;
+struct Request : dt::bench::Turns {
   std::vector<std::string> sizes{"tiny", "real"}, dtypes{"f64", "f32"};
-  dt::study::SamplingPlan plan{.samples = 50, .seconds = 2};
-  bool profile = false;
 };
 
 /// Steps that are compared: Adam's first hardly depends on how long a gradient is.
@@ -81,23 +73,13 @@ public:
     for (const dt::DType dtype : {dt::f64, dt::f32}) {
       const std::string type = dt::name(dtype);
       if (!among(request_.sizes, size) || !among(request_.dtypes, type) ||
-          (name + " " + type).find(request_.only) == std::string::npos)
+          !request_.wants(name + " " + type))
         continue;
       dt::set_default_dtype(dtype);
       dt::manual_seed(1);
-      Json row = {
-          {"size", size},
-          {"name", name},
-          {"network", network},
-          {"dtype", type},
-          {"options", {{"seconds", request_.plan.seconds}, {"samples", request_.plan.samples}}}};
-      const std::filesystem::path file =
-          std::filesystem::path(request_.folder) /
-          (network + "-" + std::to_string(number) + "-" + type + ".npz");
-      row.update(measured(request_, make(), makeBatch(number), file.string()));
-      std::cout << row.dump() << std::endl;
-      std::string turn;
-      std::getline(std::cin, turn);
+      Json row = {{"size", size}, {"name", name}, {"model", network}, {"dtype", type}};
+      row.update(measured(request_, make(), makeBatch(number), request_.file(name + " " + type)));
+      request_.give(std::move(row));
     }
   }
 
@@ -135,9 +117,7 @@ void measureAll(const Request& request) {
 int main(int argc, char** argv) try {
   Request request;
   CLI::App app("Times training steps, and writes what other systems need to be timed on them.");
-  app.add_option("folder", request.folder, "Where each row's npz is written")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  request.addOptions(app);
   app.add_option("--size", request.sizes, "tiny, real or both")
       ->delimiter(',')
       ->check(CLI::IsMember({"tiny", "real"}))
@@ -146,12 +126,6 @@ int main(int argc, char** argv) try {
       ->delimiter(',')
       ->check(CLI::IsMember({"f64", "f32"}))
       ->capture_default_str();
-  app.add_option("--only", request.only, "Rows with this in their names, such as \"lenet 4 f32\"");
-  app.add_option("--seconds", request.plan.seconds, "Budget of one measurement")
-      ->capture_default_str();
-  app.add_option("--samples", request.plan.samples, "Samples, if the budget allows")
-      ->capture_default_str();
-  app.add_flag("--profile", request.profile, "Print every kernel's time, to stderr");
   CLI11_PARSE(app, argc, argv);
   measureAll(request);
 } catch (const std::exception& error) {

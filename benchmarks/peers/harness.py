@@ -8,6 +8,7 @@ is the study's own (tools/study/Measure.cpp).
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -79,17 +80,16 @@ def threads():
     return int(os.environ["OMP_NUM_THREADS"])
 
 
-def serve(modes, networks):
-    """A peer of steps.py: the mode as its argument, rows as lines of JSON on stdin, a cell for each on stdout, null
-    for a network it has not. A mode makes of (network, parameters by name, x, y) a step, which returns its loss, and
-    what gives the parameters as they are then."""
+def serve(modes, models, measured):
+    """A peer that turns.py starts: the mode as its argument, rows as lines of JSON on stdin, a cell for each on
+    stdout, null for a model it has not. `measured` makes the cell of (mode, model, row)."""
     prepare = modes[sys.argv[1]]
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever a system prints is no answer
     for line in sys.stdin:
         row, cell = json.loads(line), None
-        if row["network"] in networks:
+        if row["model"] in models:
             try:
-                cell = steps_of(prepare, networks[row["network"]], row)
+                cell = measured(prepare, models[row["model"]], row)
             except Exception as error:  # a finding, not an end
                 cell = {"failure": f"{type(error).__name__}: {str(error).splitlines()[0]}"[:200]}
         print(json.dumps(cell), file=answers, flush=True)
@@ -103,7 +103,8 @@ def distance(got, expected):
 
 
 def steps_of(prepare, network, row):
-    """Losses and movements of all parameters in the first steps, compared; then the time of a step."""
+    """Losses and movements of all parameters in the first steps, compared; then the time of a step. A mode makes of
+    (network, parameters by name, x, y) a step, which returns its loss, and what gives the parameters as they are then."""
     with np.load(row["file"]) as file:
         held = dict(file)
     start, after = ({name[len(kind):]: array for name, array in held.items() if name.startswith(kind)}
@@ -124,6 +125,13 @@ def steps_of(prepare, network, row):
     expected = [np.array(row["losses"]), *movements(after)]
     return measure(stepping, network, (start, held["x"], held["y"]), expected, row["options"],
                    1e-9 if row["dtype"] == "f64" else 1e-2, distance)
+
+
+def derivative_of(prepare, model, row):
+    """A quantity of a model. A mode makes of (quantity, model, arguments) what measure's modes do of the last two."""
+    with np.load(row["file"]) as file:
+        given, expected = ([file[f"{kind}/{i}"] for i in range(row[kind + "s"])] for kind in ("argument", "result"))
+    return measure(functools.partial(prepare, row["quantity"]), model, given, expected, row["options"], 1e-9)
 
 
 def run(name, version, modes, models, settings=lambda threads: None):

@@ -121,4 +121,4 @@ def prepared(network, start, x, y):
 
 
 if __name__ == "__main__":
-    harness.serve({"jit": prepared}, NETWORKS)
+    harness.serve({"jit": prepared}, NETWORKS, harness.steps_of)

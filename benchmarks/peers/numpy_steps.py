@@ -45,4 +45,4 @@ def prepared(network, start, x, y):
 
 
 if __name__ == "__main__":
-    harness.serve({"by_hand": prepared}, NETWORKS)
+    harness.serve({"by_hand": prepared}, NETWORKS, harness.steps_of)

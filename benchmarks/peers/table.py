@@ -1,4 +1,4 @@
-"""Tables of compare.py, kernels.py and steps.py. Needs nothing but Python."""
+"""Tables of compare.py, kernels.py and turns.py. Needs nothing but Python."""
 
 
 def print_table(lines, legend, notes):

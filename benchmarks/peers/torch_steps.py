@@ -128,4 +128,4 @@ def fresh(function):
 if __name__ == "__main__":
     torch.set_num_threads(harness.threads())
     harness.serve({"eager": functools.partial(prepared, lambda function: function),
-                   "compile": functools.partial(prepared, fresh)}, NETWORKS)
+                   "compile": functools.partial(prepared, fresh)}, NETWORKS, harness.steps_of)
