@@ -1,4 +1,4 @@
-"""NumPy with its BLAS: two models of z = X w (+ b), derived by hand: gradients X' s, Hessians X' C X with few terms in C."""
+"""NumPy with its BLAS: two models of z = X w (+ b), derived by hand."""
 
 import numpy as np
 

@@ -24,7 +24,8 @@ class Peer:
     def __init__(self, name, mode, kind, environment):
         command = [sys.executable, os.path.join(HERE, f"{name}_{kind}.py"), mode]
         self.name = f"{name} {mode}"
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=environment)
 
     def cell(self, row):
         try:
