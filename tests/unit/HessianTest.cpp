@@ -100,6 +100,11 @@ TEST(Hessian, OfOtherParts) {
   expectEager(
       hessian([=](const Tensor& p) { return sum(exp(cut(p, 0, 30) * cut(p, 10, 40)) * sum(p)); }),
       p);
+  expectEager(hessian([=](const Tensor& p) { // three diagonals (Rosenbrock)
+                const Tensor b = cut(p, 0, 199), d = cut(p, 1, 200) - b * b;
+                return sum(100.0 * d * d + square(1.0 - b));
+              }),
+              randn({200}));
   expectEager(hessian([=](const Tensor& p) {
                 return sum(tanh(slice(p, 0, 0, 40, 2) * slice(p, 0, 1, 40, 2)) * sum(p * p));
               }),
