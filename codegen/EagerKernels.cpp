@@ -242,11 +242,10 @@ KernelSpec batchesSpec(DType dtype) {
   return {spec};
 }
 
-// The range is over rows.
 KernelSpec rollingSpec(const OpInfo& op, DType dtype) {
   const bool picks = op.operandCount == 2;
-  return {RollingSpec{op.code, dtype, Size(0), Size::param(0), Size::param(1), Size::param(2),
-                      picks ? Size::param(3) : Size(1)}};
+  return {RollingSpec{op.code, dtype, Size::param(3), Size::param(0), Size::param(1),
+                      Size::param(2), picks ? Size::param(4) : Size(1)}};
 }
 
 // Collects the kernels of one register width.

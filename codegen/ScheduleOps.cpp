@@ -148,12 +148,12 @@ void Scheduler::library(Operation* op, OpCode code) {
   call.name = info(code).name;
   call.library = own.kernel;
   call.libraryName = std::string(info(code).name) + "_" + name(types[0].dtype);
-  call.range = own.range;
+  call.range = own.allSteps();
   call.grain = own.grain(kPieceWork);
   call.flops = own.work * static_cast<double>(own.range);
   if (options_.gpu && isRolling(info(code)))
     return rolling(std::move(call), {code, types[0].dtype, own.range, own.params[0], own.params[1],
-                                     own.params[2], types.size() == 2 ? own.params[3] : 1});
+                                     own.params[2], types.size() == 2 ? own.params[4] : 1});
   call.params = own.params;
   if (own.failure || options_.scratchPieces)
     call.buffers.push_back(newBuffer(PlannedBuffer::Kind::Temporary, 8));

@@ -38,7 +38,7 @@ void launchLibrary(OpCode code, std::span<const Strided> inputs, const Attrs& at
   }
   args.push_back(&status);
   ThreadPool::global().parallelFor(
-      call.range, call.grain(kParallelGrain),
+      call.allSteps(), call.grain(kParallelGrain),
       [&](int64_t lo, int64_t hi) { call.kernel(args.data(), call.params.data(), lo, hi); });
   if (status)
     throw Error(std::string(info(code).name) + ": " + failureText(call, status));

@@ -19,7 +19,8 @@ LibraryCall libraryCall(const LibraryProblem& problem) {
 }
 
 int64_t LibraryCall::grain(double pieceWork) const {
-  return std::max<int64_t>(1, static_cast<int64_t>(pieceWork / std::max(1.0, work)));
+  return std::max<int64_t>(
+      1, static_cast<int64_t>(pieceWork * static_cast<double>(steps) / std::max(1.0, work)));
 }
 
 std::string failureText(const LibraryCall& call, int64_t status) {

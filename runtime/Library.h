@@ -24,12 +24,13 @@ struct LibraryProblem {
 };
 
 /// How the kernel is called. Its args are the operands and the result, contiguous and not
-/// overlapping, then the i64 status where `failure` is set. A problem's result must not depend on
-/// the range it is computed in, and a kernel throws nothing.
+/// overlapping, then the i64 status where `failure` is set. Results must not depend on the
+/// range they are computed in, and a kernel throws nothing.
 struct LibraryCall {
   KernelFn kernel = nullptr;
-  int64_t range = 1; // independent problems; the kernel gets some of them as [lo, hi)
-  double work = 1;   // operations of one of them, roughly
+  int64_t range = 1; // independent problems
+  int64_t steps = 1; // of a problem, between which it can be cut
+  double work = 1;   // operations of a problem, roughly
   std::vector<int64_t> params;
   /// Bytes of memory that the kernel asks for in between, at most: an artefact's caller brings
   /// them. Each block counts with 64 bytes before it, rounded up to 64 (aot/library/Scratch.h).
@@ -38,7 +39,9 @@ struct LibraryCall {
   /// and what the kernel told of it; -1, -1: of any.
   std::function<std::string(int64_t problem, int64_t detail)> failure = {};
 
-  /// Least number of problems worth a piece of their own, if `pieceWork` operations are.
+  /// The kernel gets some of them as [lo, hi).
+  int64_t allSteps() const { return range * steps; }
+  /// Least number of steps worth a piece of their own, if `pieceWork` operations are.
   int64_t grain(double pieceWork) const;
 };
 

@@ -30,7 +30,7 @@ GpuRequest eagerRequest(const EagerKernel& kernel) {
     break;
   case Family::Library:
     if (isRolling(op)) {
-      params = 2 + op.operandCount;
+      params = 3 + op.operandCount;
       break;
     }
     [[fallthrough]];

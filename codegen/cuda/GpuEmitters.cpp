@@ -58,12 +58,7 @@ struct Emit {
   void operator()(const ConvolutionSpec& spec) { emitConvolution(emission, spec); }
   void operator()(const BlockSumSpec& spec) { emitBlockSum(emission, spec); }
   void operator()(const IndexSpec& spec) { emitIndexed(emission, spec); }
-  void operator()(const RollingSpec& spec) {
-    RollingSpec closed = spec;
-    if (request.params)
-      closed.rows = request.range;
-    emitRolling(emission, closed);
-  }
+  void operator()(const RollingSpec& spec) { emitRolling(emission, spec); }
   void operator()(const RowsSpec& spec) { emitRows(emission, spec); }
 };
 

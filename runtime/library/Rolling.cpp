@@ -15,8 +15,9 @@ LibraryCall alongAxis(const LibraryProblem& p, KernelFn kernel) {
       (i < p.attrs.axis ? outer : inner) *= shape[i];
   return {.kernel = kernel,
           .range = n ? outer * inner : 0,
+          .steps = n,
           .work = p.op.cost * static_cast<double>(n),
-          .params = {n, inner, p.attrs.window[0]},
+          .params = {n, inner, p.attrs.window[0], outer * inner},
           .scratch = kernels::rollingScratch(n, p.attrs.window[0])};
 }
 

@@ -74,31 +74,37 @@ auto each(const Problem& p, const std::vector<T>& x, int64_t m, F expected) {
   return results;
 }
 
-/// In ranges of each size, beginning with the second series: the first keeps what is there.
+/// In ranges of each size, each into an array of its own: every element has one writer.
 template <class T, class R>
 void expectResults(const Problem& p, OpCode code, const std::vector<T>& x,
                    const std::vector<R>& expected, const std::vector<int64_t>& k = {}) {
+  constexpr R kUnwritten = -77;
   const int64_t m =
       k.empty() ? 1 : static_cast<int64_t>(k.size()) / std::max<int64_t>(1, p.numel());
   const LibraryCall call = p.call(code, dtypeOf<T>, m);
-  ASSERT_EQ(call.range, p.n ? p.outer * p.inner : 0);
-  for (const int64_t size : {int64_t{1}, int64_t{3}, int64_t{21}, call.range}) {
-    std::vector<R> results(expected.size(), static_cast<R>(-77));
-    std::vector<const void*> args{x.data()};
-    if (!k.empty())
-      args.push_back(k.data());
-    args.push_back(results.data());
-    for (int64_t lo = 1; lo < call.range; lo += size)
+  const int64_t steps = call.allSteps();
+  ASSERT_EQ(steps, p.numel());
+  for (const int64_t size : {steps / 29 + 1, steps / 5 + 1, steps / 2 + 1, steps}) {
+    std::vector<bool> isWritten(expected.size());
+    for (int64_t lo = 0; lo < steps; lo += size) {
+      std::vector<R> results(expected.size(), kUnwritten);
+      std::vector<const void*> args{x.data()};
+      if (!k.empty())
+        args.push_back(k.data());
+      args.push_back(results.data());
       call.kernel(const_cast<void* const*>(args.data()), call.params.data(), lo,
-                  std::min(call.range, lo + size));
-    for (size_t i = 0; i < expected.size(); ++i) {
-      const auto element = static_cast<int64_t>(i) / m;
-      const bool isFirst = element / (p.n * p.inner) == 0 && element % p.inner == 0;
-      const R wanted = isFirst ? static_cast<R>(-77) : expected[i];
-      ASSERT_EQ(std::memcmp(&results[i], &wanted, sizeof(R)), 0)
-          << info(code).name << " at " << i << ", ranges of " << size << ": " << results[i]
-          << " for " << wanted;
+                  std::min(steps, lo + size));
+      for (size_t i = 0; i < results.size(); ++i) {
+        if (results[i] == kUnwritten)
+          continue;
+        ASSERT_EQ(std::memcmp(&results[i], &expected[i], sizeof(R)), 0)
+            << info(code).name << " at " << i << ", ranges of " << size << ": " << results[i]
+            << " for " << expected[i];
+        ASSERT_FALSE(isWritten[i]) << info(code).name << " at " << i << ", ranges of " << size;
+        isWritten[i] = true;
+      }
     }
+    ASSERT_EQ(std::count(isWritten.begin(), isWritten.end(), false), 0) << info(code).name;
   }
 }
 

@@ -50,8 +50,9 @@ void extrema(const Lanes<lanes>& series, int64_t window, const T* x, int64_t* re
       whole = so;
       if (from > 0 && i + 1 < window)
         better<greatest>(ends[i + 1], so, whole);
-      series.each(from + i,
-                  [&](int lane, int64_t place) { results[place] = whole.position[lane]; });
+      if (series.isOwn(from + i))
+        series.each(from + i,
+                    [&](int lane, int64_t place) { results[place] = whole.position[lane]; });
       ends[i] = own;
     }
     so = ends[size - 1];
@@ -62,7 +63,7 @@ void extrema(const Lanes<lanes>& series, int64_t window, const T* x, int64_t* re
   }
 }
 
-// params n, inner, window
+// params n, inner, window, series
 template <class T, bool greatest> struct Extremum {
   static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
     constexpr int kLanes = 8;
@@ -72,8 +73,8 @@ template <class T, bool greatest> struct Extremum {
     forSeries<kLanes>(
         windows, lo, hi, std::max(3.0, static_cast<double>(windows.size) / 512),
         [&](const auto& lanes) { extrema<T, greatest>(lanes, windows.size, x, results); },
-        [&](int64_t series) {
-          extrema<T, greatest>(Lanes<1>(windows, series, 1), windows.size, x, results);
+        [&](int64_t series, const Stretch& stretch) {
+          extrema<T, greatest>(Lanes<1>(windows, stretch, series, 1), windows.size, x, results);
         });
   }
 };
@@ -88,13 +89,15 @@ template <class T> using Argmin = Extremum<T, false>;
 /// and compares only log(window).
 template <class T> class SortedWindow {
 public:
-  SortedWindow(const T* x, const Windows& windows)
-      : x_(x), stride_(windows.inner), window_(windows.size), elements_(windows.size) {}
+  /// The first step is to `begin`.
+  SortedWindow(const T* x, const Windows& windows, int64_t begin)
+      : x_(x), stride_(windows.inner), window_(windows.size), begin_(begin),
+        elements_(windows.size) {}
 
   /// To the window that ends at t; steps come in order.
   void step(int64_t t) {
     const int64_t gone = t - window_;
-    if (gone >= 0 && has(gone)) {
+    if (gone >= begin_ && has(gone)) {
       Element<T>* at = place(gone);
       std::copy(at + 1, end(), at);
       --size_;
@@ -117,7 +120,7 @@ private:
   }
 
   const T* x_;
-  const int64_t stride_, window_;
+  const int64_t stride_, window_, begin_;
   int64_t size_ = 0;
   Array<Element<T>> elements_;
 };
@@ -125,7 +128,7 @@ private:
 /// What comparing gives: 0 or -1, as wide as T.
 template <class T> using Integer = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
 
-// The mean rank of the newest element among those that are there. params n, inner, window
+// The mean rank of the newest element among those that are there. params n, inner, window, series
 template <class T> struct Rank {
   static constexpr int kLanes = 64 / sizeof(T);
   using Values = Vector<T, kLanes>;
@@ -140,6 +143,8 @@ template <class T> struct Rank {
       series.each(row, [&](int lane, int64_t place) { newest[lane] = x[place]; });
       ring[slot] = newest;
       slot = slot + 1 < window ? slot + 1 : 0;
+      if (!series.isOwn(row))
+        continue;
       Vector<Integer<T>, kLanes> below{}, upTo{};
       const int64_t size = std::min(row + 1, window);
       for (int64_t i = 0; i < size; ++i) {
@@ -152,10 +157,12 @@ template <class T> struct Rank {
     }
   }
 
-  static void sorted(const Windows& windows, const T* x, T* results) {
-    SortedWindow<T> window(x, windows);
-    for (int64_t t = 0; t < windows.n; ++t) {
+  static void sorted(const Windows& windows, const Stretch& stretch, const T* x, T* results) {
+    SortedWindow<T> window(x, windows, stretch.begin);
+    for (int64_t t = stretch.begin; t < stretch.to; ++t) {
       window.step(t);
+      if (t < stretch.from)
+        continue;
       const int64_t at = t * windows.inner;
       results[at] = x[at];
       if (std::isnan(x[at]))
@@ -175,8 +182,8 @@ template <class T> struct Rank {
     forSeries<kLanes>(
         windows, lo, hi, static_cast<double>(windows.size) / 512,
         [&](const auto& lanes) { compared(lanes, windows.size, x, results); },
-        [&](int64_t series) {
-          sorted(windows, x + windows.start(series), results + windows.start(series));
+        [&](int64_t series, const Stretch& stretch) {
+          sorted(windows, stretch, x + windows.start(series), results + windows.start(series));
         });
   }
 };
@@ -192,18 +199,22 @@ public:
 
   [[gnu::always_inline]] void step(const Vector<T, kLanes>& x) {
     slot_ = slot_ + 1 < window_ ? slot_ + 1 : 0;
-    Row oldest, newest;
-    for (int i = 0; i < kParts; ++i)
-      oldest.parts[i] = filled_ == window_ ? elements_[slot_].parts[i]
-                                           : Part{} + std::numeric_limits<T>::quiet_NaN();
+    const Row oldest = elements_[slot_];
+    Row newest;
 #pragma clang loop unroll(full)
     for (int lane = 0; lane < kLanes; ++lane)
       newest.parts[lane % kParts][lane / kParts] = x[lane];
     elements_[slot_] = newest;
-    filled_ = std::min(filled_ + 1, window_);
     const Counts isThere = upTo(newest, newest);
-    there_ += upTo(oldest, oldest) - isThere;
-    const Counts behind = exchange(oldest, newest);
+    there_ -= isThere;
+    Counts behind;
+    if (filled_ < window_) {
+      ++filled_;
+      behind = join(newest, [](const Row&) { return Counts{}; });
+    } else {
+      there_ += upTo(oldest, oldest);
+      behind = join(newest, [&](const Row& element) { return upTo(oldest, element); });
+    }
     before_[slot_] = isThere ? there_ - 1 - behind : Counts{} + int16_t{kMost};
   }
 
@@ -248,14 +259,15 @@ private:
     return compare(x, y, [](const Part& a, const Part& b) -> Mask { return a <= b; });
   }
 
-  // The oldest stands before its equals, the newest behind them: returns how many are behind it.
-  [[gnu::always_inline]] Counts exchange(const Row oldest, const Row newest) {
+  // The newest stands behind its equals, the oldest, which left(element) asks for, before them:
+  // returns how many are behind the newest.
+  template <class Left> [[gnu::always_inline]] Counts join(const Row newest, const Left& left) {
     const Row* elements = elements_.begin();
     Counts* before = before_.begin();
     Counts behind{};
     for (int64_t i = 0, filled = filled_; i < filled; ++i) {
       const Counts gains = less(newest, elements[i]);
-      before[i] += upTo(oldest, elements[i]) - gains;
+      before[i] += left(elements[i]) - gains;
       behind -= gains;
     }
     return behind;
@@ -269,7 +281,7 @@ private:
 };
 
 // args x, k [outer, n, inner, m], positions like k: of the element that k others are before in the
-// window's order; t itself where the window has none. params n, inner, window, m
+// window's order; t itself where the window has none. params n, inner, window, series, m
 template <class T> struct Argselect {
   using Ranked = RankedWindows<T>;
   static constexpr int kLanes = Ranked::kLanes;
@@ -288,6 +300,8 @@ template <class T> struct Argselect {
       Vector<T, kLanes> newest;
       series.each(row, [&](int lane, int64_t place) { newest[lane] = x[place]; });
       windows.step(newest);
+      if (!series.isOwn(row))
+        continue;
       for (int64_t i = 0; i < m; ++i) {
         Positions asked;
         series.each(row, [&](int lane, int64_t place) { asked[lane] = k[place * m + i]; });
@@ -299,11 +313,13 @@ template <class T> struct Argselect {
     }
   }
 
-  static void sorted(const Windows& windows, int64_t m, const T* x, const int64_t* k,
-                     int64_t* results) {
-    SortedWindow<T> window(x, windows);
-    for (int64_t t = 0; t < windows.n; ++t) {
+  static void sorted(const Windows& windows, const Stretch& stretch, int64_t m, const T* x,
+                     const int64_t* k, int64_t* results) {
+    SortedWindow<T> window(x, windows, stretch.begin);
+    for (int64_t t = stretch.begin; t < stretch.to; ++t) {
       window.step(t);
+      if (t < stretch.from)
+        continue;
       const int64_t first = m * t * windows.inner;
       for (int64_t i = first; i < first + m; ++i) {
         const bool found = k[i] >= 0 && k[i] < window.size();
@@ -314,16 +330,16 @@ template <class T> struct Argselect {
 
   static void run(void* const* args, const int64_t* params, int64_t lo, int64_t hi) {
     const Windows windows(params);
-    const int64_t m = params[3];
+    const int64_t m = params[4];
     const T* x = static_cast<const T*>(args[0]);
     const int64_t* k = static_cast<const int64_t*>(args[1]);
     int64_t* results = static_cast<int64_t*>(args[2]);
     forSeries<kLanes>(
         windows, lo, hi, static_cast<double>(windows.size) * kLanes / Ranked::kMost,
         [&](const auto& lanes) { compared(lanes, windows.size, m, x, k, results); },
-        [&](int64_t series) {
+        [&](int64_t series, const Stretch& stretch) {
           const int64_t start = windows.start(series);
-          sorted(windows, m, x + start, k + start * m, results + start * m);
+          sorted(windows, stretch, m, x + start, k + start * m, results + start * m);
         });
   }
 };
