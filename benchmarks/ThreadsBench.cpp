@@ -137,6 +137,11 @@ void addRows() {
   addOf(
       "rolling/quantile_60", [](T x) { return dt::rolling_quantile(x, 0.8, 60, 0); },
       normal({1000, 100}));
+  addOf("rolling/rank_60", [](T x) { return dt::rolling_rank(x, 60, 0); }, normal({1000, 100}));
+  addOf("rolling/max_60", [](T x) { return dt::rolling_max(x, 60, 0); }, normal({1000, 100}));
+  addOf(
+      "rolling/median_60_of_one", [](T x) { return dt::rolling_median(x, 60, 0); },
+      normal({100000}));
   const auto indices = [] { return (1000.0 * dt::rand({1000})).astype(dt::DType::i64); };
   addOf("gather/rows", [](T x, T at) { return dt::take(x, at); }, normal({1000, 300}), indices);
   addOf(
