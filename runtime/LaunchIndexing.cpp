@@ -1,6 +1,7 @@
 // Gather, scatter-add and scatter: brings operands into the form the kernels take, and turns their
 // status into an error that names the index.
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <string>
 
@@ -50,14 +51,16 @@ std::span<const int64_t> valuesOf(const Dense& indices) {
   return {reinterpret_cast<const int64_t*>(indices.data()), static_cast<size_t>(indices.numel())};
 }
 
-// Each piece has a status of its own.
-void run(OpCode code, DType dtype, void* const* args, const int64_t* params,
-         const IndexPlan& plan) {
+// Each piece has a status of its own. before(lo, hi) comes first.
+template <class Before>
+void run(OpCode code, DType dtype, void* const* args, const int64_t* params, const IndexPlan& plan,
+         const Before& before) {
   const KernelFn kernel = KernelRegistry::current().get(code, dtype, dtype, kContiguous);
   std::atomic<int64_t> bad{0};
   ThreadPool::global().parallelFor(plan.range, plan.grain, [&](int64_t lo, int64_t hi) {
     int64_t status = 0;
     void* own[4] = {args[0], args[1], args[2], &status};
+    before(lo, hi);
     kernel(own, params, lo, hi);
     if (status)
       bad.store(status, std::memory_order_relaxed);
@@ -129,7 +132,7 @@ void launchGather(const Strided& x, const Strided& indices, int64_t axis, const 
   void* args[] = {source.data(), positions.data(), output.data};
   const int64_t params[] = {around.n, positions.numel(), around.inner, around.outer};
   run(OpCode::Gather, x.type->dtype, args, params,
-      gatherPlan(around.outer, positions.numel(), around.inner));
+      gatherPlan(around.outer, positions.numel(), around.inner), [](int64_t, int64_t) {});
 }
 
 void launchScatter(OpCode code, const Strided& x, const Strided& indices, const Strided& updates,
@@ -144,15 +147,23 @@ void launchScatter(OpCode code, const Strided& x, const Strided& indices, const 
   }
   const Dense positions(indices, DType::i64);
   checkIndices(code, valuesOf(positions), *x.type, axis);
-  launchCopy(x, output);
   if (updates.type->numel() == 0)
-    return;
+    return launchCopy(x, output);
   const Dense added(updates);
   const Around around(x.type->shape, axis);
+  const IndexPlan plan = scatterPlan(around.outer, around.n, positions.numel(), around.inner);
+  // Whoever adds to rows copies them, into its own cache.
+  const bool inPieces = x.contiguous && plan.range >= 2 * plan.grain;
+  if (!inPieces)
+    launchCopy(x, output);
+  const int64_t rowBytes = around.inner * sizeOf(x.type->dtype);
   void* args[] = {positions.data(), added.data(), output.data};
   const int64_t params[] = {around.n, positions.numel(), around.inner, around.outer};
-  run(code, x.type->dtype, args, params,
-      scatterPlan(around.outer, around.n, positions.numel(), around.inner));
+  run(code, x.type->dtype, args, params, plan, [&](int64_t lo, int64_t hi) {
+    if (inPieces)
+      std::memcpy(output.data + lo * rowBytes, x.data + lo * rowBytes,
+                  static_cast<size_t>((hi - lo) * rowBytes));
+  });
 }
 
 } // namespace diptych::runtime
