@@ -36,6 +36,14 @@ namespace {
 constexpr int kRowsTogether = 8;
 constexpr int64_t kTileBytes = 64 * 1024, kCaches = 8 << 20;
 
+Value folded(ArrayRef<Value> x, function_ref<Value(Value, Value)> combine) {
+  if (x.size() == 1)
+    return x[0];
+  const size_t half = x.size() / 2;
+  Value first = folded(x.take_front(half), combine);
+  return combine(first, folded(x.drop_front(half), combine));
+}
+
 class ArgEmitter {
 public:
   ArgEmitter(KernelBuilder& k, const ArgSpec& spec)
@@ -81,7 +89,13 @@ private:
   void takeAll(const Tile& tile);
   void takeRows(const Tile& tile, Value row, int count, int apart);
   void eachVector(const Tile& tile, function_ref<void(Value shift)> body);
-  Find bestOf(ArrayRef<Value> rows, int64_t first, int64_t apart, Value shift);
+  Find bestOf(ArrayRef<Value> x, int64_t first, int64_t apart);
+  Value firstEqual(ArrayRef<Value> x, Value best, int64_t apart);
+  Value better(Value x, Value y, bool orEqual = false);
+  Value someBetter(ArrayRef<Value> x, Value top, Value best, bool orEqual, Value& missing);
+  Value any(Value lanes) {
+    return b_.create<vector::ReductionOp>(vector::CombiningKind::OR, lanes);
+  }
   Value narrowPlace(int64_t place) {
     Type element = sizeOf(spec_.from.dtype) == 4 ? Type(k_.builder().getI32Type())
                                                  : Type(k_.builder().getI64Type());
@@ -212,31 +226,84 @@ void ArgEmitter::takeRows(const Tile& tile, Value row, int count, int apart) {
     Value findAt = k_.address(tile.finds, spec_.from.dtype, shift);
     Value placeAt = k_.address(tile.places, DType::i64, shift);
     Value best = k_.loadVector(findAt, spec_.from.dtype, spec_.lanes, nullptr);
-    Value place = k_.loadVector(placeAt, DType::i64, spec_.lanes, nullptr);
-    const Find found = bestOf(rows, 0, apart, shift);
-    Value at = k_.add(k_.broadcast(row, spec_.lanes), wide(found.at));
-    if (apart == 1) // all that was found stands before
-      take(found.best, at, best, place);
-    else
-      merge(found.best, at, best, place);
-    k_.storeVector(best, findAt, spec_.from.dtype, nullptr);
-    k_.storeVector(place, placeAt, DType::i64, nullptr);
+    Values x;
+    for (Value address : rows)
+      x.push_back(k_.loadVector(k_.address(address, spec_.from.dtype, shift), spec_.from.dtype,
+                                spec_.lanes, mask_));
+    const auto takeFound = [&](Value found, Value foundAt) {
+      Value place = k_.loadVector(placeAt, DType::i64, spec_.lanes, nullptr);
+      Value at = k_.add(k_.broadcast(row, spec_.lanes), wide(foundAt));
+      if (apart == 1) // all that was found stands before
+        take(found, at, best, place);
+      else
+        merge(found, at, best, place);
+      k_.storeVector(best, findAt, spec_.from.dtype, nullptr);
+      k_.storeVector(place, placeAt, DType::i64, nullptr);
+    };
+    if (count == 1)
+      return takeFound(x[0], narrowPlace(0));
+    Value top = folded(x, [&](Value a, Value b) { return b_.select(better(a, b), a, b); });
+    Value missing;
+    k_.when(any(someBetter(x, top, best, apart != 1, missing)), [&] {
+      const auto inOrder = [&] {
+        const Find found = bestOf(x, 0, apart);
+        return Values{found.best, found.at};
+      };
+      const auto byValue = [&] { return Values{top, firstEqual(x, top, apart)}; };
+      const Values found = missing ? k_.choose(any(missing), inOrder, byValue) : byValue();
+      takeFound(found[0], found[1]);
+    });
   });
 }
 
-// By halves: of two finds the later one has to be better. Places are as wide as the elements.
-ArgEmitter::Find ArgEmitter::bestOf(ArrayRef<Value> rows, int64_t first, int64_t apart,
-                                    Value shift) {
-  if (rows.size() == 1) {
-    Value at = k_.address(rows[0], spec_.from.dtype, shift);
-    return {k_.loadVector(at, spec_.from.dtype, spec_.lanes, mask_), narrowPlace(first * apart)};
+Value ArgEmitter::better(Value x, Value y, bool orEqual) {
+  using FloatPredicate = arith::CmpFPredicate;
+  using IntegerPredicate = arith::CmpIPredicate;
+  if (orEqual)
+    return spec_.greatest ? b_.compare(FloatPredicate::OGE, IntegerPredicate::sge, x, y)
+                          : b_.compare(FloatPredicate::OLE, IntegerPredicate::sle, x, y);
+  return spec_.greatest ? b_.compare(FloatPredicate::OGT, IntegerPredicate::sgt, x, y)
+                        : b_.compare(FloatPredicate::OLT, IntegerPredicate::slt, x, y);
+}
+
+// Where rows may hold something better than what was found, `top` their extremum but for NaN, and
+// `missing` where one may be the first NaN: the sum of rows then is. On most rows there is none,
+// and what a compare and a choice for each of them would cost is saved.
+Value ArgEmitter::someBetter(ArrayRef<Value> x, Value top, Value best, bool orEqual,
+                             Value& missing) {
+  Value some = better(top, best, orEqual);
+  if (ScalarBuilder::isFloatLike(top)) {
+    Value sum = folded(x, [&](Value a, Value b) { return b_.create<arith::AddFOp>(a, b); });
+    missing = b_.create<arith::CmpFOp>(arith::CmpFPredicate::UNO, sum, sum);
+    if (!orEqual)
+      missing = b_.create<arith::AndIOp>(
+          missing, b_.create<arith::CmpFOp>(arith::CmpFPredicate::ORD, best, best));
+    some = b_.create<arith::OrIOp>(some, missing);
   }
-  const size_t half = rows.size() / 2;
-  Find found = bestOf(rows.take_front(half), first, apart, shift);
-  const Find later =
-      bestOf(rows.drop_front(half), first + static_cast<int64_t>(half), apart, shift);
+  return mask_ ? b_.create<arith::AndIOp>(some, mask_) : some;
+}
+
+// By halves: of two finds the later one has to be better. Places are as wide as the elements.
+ArgEmitter::Find ArgEmitter::bestOf(ArrayRef<Value> x, int64_t first, int64_t apart) {
+  if (x.size() == 1)
+    return {x[0], narrowPlace(first * apart)};
+  const size_t half = x.size() / 2;
+  Find found = bestOf(x.take_front(half), first, apart);
+  const Find later = bestOf(x.drop_front(half), first + static_cast<int64_t>(half), apart);
   take(later.best, later.at, found.best, found.at);
   return found;
+}
+
+// The first row that is the extremum, of rows without NaN.
+Value ArgEmitter::firstEqual(ArrayRef<Value> x, Value best, int64_t apart) {
+  auto row = static_cast<int64_t>(x.size()) - 1;
+  Value at = narrowPlace(row * apart);
+  while (row-- > 0) {
+    Value equal = b_.compare(arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq,
+                             x[static_cast<size_t>(row)], best);
+    at = b_.select(equal, narrowPlace(row * apart), at);
+  }
+  return at;
 }
 
 // One element after the other.

@@ -364,7 +364,7 @@ Data evalLibrary(const OpInfo& op, ValueSpan in, const Attrs& attrs, const Tenso
   int64_t status = 0;
   args.push_back(&status);
   const runtime::LibraryCall call = runtime::libraryCall({op, types, type, attrs});
-  call.kernel(args.data(), call.params.data(), 0, call.range);
+  call.kernel(args.data(), call.params.data(), 0, call.allSteps());
   if (status)
     throw Error(std::string(op.name) + ": " + runtime::failureText(call, status));
   return numbersOf(type.dtype, memory.back());
