@@ -12,6 +12,7 @@
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Pass.h"
 #include "llvm/Target/TargetMachine.h"
 
 namespace diptych::codegen {
@@ -118,6 +119,23 @@ constexpr llvm::StringLiteral kWithoutWork[] = {
     "X86 Suppress APX features for relocation",
 };
 
+// Kernels go from here to the next such pass together: all of them through selection, then through
+// the allocation of registers, then to their end. One at a time each would push LLVM's own code,
+// megabytes of it, out of the caches for the next.
+constexpr llvm::StringLiteral kFirstOfStage[] = {
+    "Finalize ISel and expand pseudo-instructions",
+    "Prologue/Epilogue Insertion & Frame Finalization",
+};
+
+// A pass over the module ends what is done to each function by itself.
+struct StageEnd : llvm::ModulePass {
+  static char id;
+  StageEnd() : ModulePass(id) {}
+  bool runOnModule(llvm::Module&) override { return false; }
+  void getAnalysisUsage(llvm::AnalysisUsage& usage) const override { usage.setPreservesAll(); }
+};
+char StageEnd::id = 0;
+
 // Takes the passes that LLVM would add and leaves some out: then also what they alone would have
 // analysed is not.
 class Selected : public llvm::legacy::PassManagerBase {
@@ -127,18 +145,20 @@ public:
       return;
     out_.insert_range(kSpared);
     out_.insert_range(kWithoutWork);
+    stages_.insert_range(kFirstOfStage);
   }
 
   void add(llvm::Pass* pass) override {
     if (out_.contains(pass->getPassName()))
-      delete pass;
-    else
-      passes_.add(pass);
+      return delete pass;
+    if (stages_.contains(pass->getPassName()))
+      passes_.add(new StageEnd());
+    passes_.add(pass);
   }
 
 private:
   llvm::legacy::PassManager& passes_;
-  llvm::StringSet<> out_;
+  llvm::StringSet<> out_, stages_;
 };
 
 // What TargetMachine::addPassesToEmitFile adds, without the second scheduler, whose order an
