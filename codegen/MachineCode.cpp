@@ -188,63 +188,69 @@ bool isVectorFma(const llvm::Instruction& line) {
 }
 
 // Each time that selection looks at a vector fma it looks for the negative of every constant in it,
-// and makes that anew: a twentieth of all its work. Behind a fence, which is no instruction, it
-// sees no constant. Sums and products share what is fenced, so that it is loaded once.
-class Fences {
+// and makes that anew; and an entry of LLVM's own pool is made element by element. So what fmas
+// have stands in a table of the module's, a whole register each, which instructions read in place.
+class ConstantTable {
 public:
-  explicit Fences(llvm::Function& function) : function_(function), b_(function.getContext()) {}
+  explicit ConstantTable(llvm::Module& module) : module_(module), b_(module.getContext()) {}
 
-  void place() {
-    for (llvm::BasicBlock& block : function_)
-      place(block);
+  void use() {
+    for (llvm::Function& function : module_) {
+      inFront_.clear();
+      for (llvm::BasicBlock& block : function)
+        use(block);
+    }
   }
 
 private:
-  void place(llvm::BasicBlock& block) {
-    llvm::DenseMap<llvm::Value*, llvm::Value*> fences;
+  // Sums and products share what is loaded.
+  void use(llvm::BasicBlock& block) {
+    llvm::DenseMap<llvm::Value*, llvm::Value*> loads;
     for (llvm::Instruction& line : block)
       if (isVectorFma(line))
         for (llvm::Value* operand : line.operands())
-          if (llvm::isa<llvm::ConstantData>(operand))
-            fences[operand] = nullptr;
+          if (auto* constant = llvm::dyn_cast<llvm::ConstantData>(operand);
+              constant && !constant->isNullValue())
+            loads[constant] = nullptr;
     for (llvm::Instruction& line : block)
       if (isVectorFma(line) || llvm::isa<llvm::BinaryOperator>(line))
         for (llvm::Use& operand : line.operands())
-          if (const auto found = fences.find(operand); found != fences.end()) {
+          if (const auto found = loads.find(operand); found != loads.end()) {
             if (!found->second)
-              found->second = fenceOf(operand, line);
+              found->second = loadOf(llvm::cast<llvm::Constant>(operand), line);
             operand.set(found->second);
           }
   }
 
-  // As many as leave most registers to sums and temporaries stand in front of all loops: to load
-  // them in every turn costs Zen 4 a tenth to a quarter of an exponential's time. Zero is not
-  // loaded.
-  llvm::Value* fenceOf(llvm::Value* constant, llvm::Instruction& line) {
-    constexpr size_t kInFront = 12;
+  // As many as leave most registers to sums and temporaries are loaded in front of all loops: to
+  // load them in every turn costs Zen 4 up to a sixth of an exponential's time.
+  llvm::Value* loadOf(llvm::Constant* constant, llvm::Instruction& line) {
+    constexpr size_t kInFront = 8;
     if (const auto found = inFront_.find(constant); found != inFront_.end())
       return found->second;
-    llvm::BasicBlock& entry = function_.getEntryBlock();
+    llvm::BasicBlock& entry = line.getFunction()->getEntryBlock();
     const bool hasRegisters = constant->getType()->getPrimitiveSizeInBits() == 512;
-    const bool isZero = llvm::cast<llvm::Constant>(constant)->isNullValue();
-    if (!hasRegisters || isZero || line.getParent() == &entry || inFront_.size() == kInFront)
-      return call(constant, line);
-    return inFront_[constant] = call(constant, *entry.getTerminator());
+    if (!hasRegisters || line.getParent() == &entry || inFront_.size() == kInFront)
+      return load(constant, line);
+    return inFront_[constant] = load(constant, *entry.getTerminator());
   }
 
-  llvm::Value* call(llvm::Value* constant, llvm::Instruction& before) {
-    llvm::Function*& fence = declared_[constant->getType()];
-    if (!fence)
-      fence = llvm::Intrinsic::getOrInsertDeclaration(
-          function_.getParent(), llvm::Intrinsic::arithmetic_fence, {constant->getType()});
+  llvm::Value* load(llvm::Constant* constant, llvm::Instruction& before) {
+    llvm::GlobalVariable*& place = places_[constant];
+    if (!place)
+      place = new llvm::GlobalVariable(module_, constant->getType(), /*isConstant=*/true,
+                                       llvm::GlobalValue::PrivateLinkage, constant);
     b_.SetInsertPoint(&before);
-    return b_.CreateCall(fence, {constant});
+    llvm::LoadInst* made = b_.CreateLoad(constant->getType(), place);
+    // In no order with the stores of kernels.
+    made->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b_.getContext(), {}));
+    return made;
   }
 
-  llvm::Function& function_;
+  llvm::Module& module_;
   llvm::IRBuilder<> b_;
-  llvm::DenseMap<llvm::Type*, llvm::Function*> declared_; // found by name otherwise
-  llvm::DenseMap<llvm::Value*, llvm::Value*> inFront_;
+  llvm::DenseMap<llvm::Constant*, llvm::GlobalVariable*> places_;
+  llvm::DenseMap<llvm::Constant*, llvm::Value*> inFront_; // of the function at hand
 };
 
 } // namespace
@@ -252,8 +258,7 @@ private:
 llvm::SmallVector<char, 0> machineCode(llvm::Module& module, llvm::TargetMachine& machine,
                                        llvm::CodeGenFileType type, MachinePasses which) {
   if (which == MachinePasses::forKernels)
-    for (llvm::Function& function : module)
-      Fences(function).place();
+    ConstantTable(module).use();
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
