@@ -70,10 +70,10 @@ int timesIn(const std::string& text, const std::string& part) {
 }
 
 TEST(MachineCode, FunctionsShareTheConstantsOfFmas) {
-  const double lanes[] = {kScale, kScale};
-  const std::string entry(reinterpret_cast<const char*>(lanes), sizeof lanes);
-  const std::string text = scaled("f") + withoutDeclarations(scaled("g"));
-  EXPECT_EQ(timesIn(codeOf(text, llvm::CodeGenFileType::ObjectFile), entry), 1);
+  const std::string number(reinterpret_cast<const char*>(&kScale), sizeof kScale);
+  const std::string text =
+      scaled("f") + withoutDeclarations(scaled("g")) + withoutDeclarations(scaled("h"));
+  EXPECT_EQ(timesIn(codeOf(text, llvm::CodeGenFileType::ObjectFile), number), 2) << "two lanes";
 }
 
 std::string bodyOf(const std::string& function, const std::string& assembly) {
