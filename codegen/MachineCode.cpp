@@ -189,7 +189,7 @@ bool isVectorFma(const llvm::Instruction& line) {
 
 // Each time that selection looks at a vector fma it looks for the negative of every constant in it,
 // and makes that anew; and an entry of LLVM's own pool is made element by element. So what fmas
-// have stands in a table of the module's, a whole register each, which instructions read in place.
+// have, but zero, stands in a table of the module's, a whole register each, to be read in place.
 class ConstantTable {
 public:
   explicit ConstantTable(llvm::Module& module) : module_(module), b_(module.getContext()) {}
