@@ -6,6 +6,9 @@
 #include "codegen/Transpose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/bit.h"
+
+#include <climits>
 
 namespace diptych::codegen {
 
@@ -151,9 +154,9 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
     return;
   }
   Value count = k_.min(s, k_.i64(spec_.panelRows)), done = k_.i64(0);
-  int previous = 0;
+  int previous = INT_MAX;
   for (int rows : {spec_.rows, kMiddleRows, 1}) {
-    if (rows == previous)
+    if (rows >= previous)
       continue;
     previous = rows;
     Value groups =
@@ -189,9 +192,19 @@ void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {
     });
 }
 
-// Of one row so many vectors at once that their sums do not wait for each other.
+// Of one row so many vectors at once that their sums do not wait for each other; of rows that share
+// what they read so many that registers hold the sums, an element of S for each and a vector.
+int ConvolutionEmitter::vectorsOfRows(int rows) const {
+  const int all = spec_.panelWidth / spec_.lanes;
+  if (rows == 1)
+    return std::min(kVectorsOfOneRow, all);
+  const int registers = vectorRegisters(spec_.lanes * sizeOf(spec_.dtype));
+  return shares(rows) ? static_cast<int>(llvm::bit_floor(unsigned(registers - 1 - rows) / rows))
+                      : kVectors;
+}
+
 void ConvolutionEmitter::partsOf(const Place& at, int rows, Value v) {
-  const int most = rows > 1 ? kVectors : std::min(kVectorsOfOneRow, spec_.panelWidth / spec_.lanes);
+  const int most = vectorsOfRows(rows);
   const int64_t width = int64_t{most} * spec_.lanes;
   Value count = k_.min(v, k_.i64(spec_.panelWidth)), whole = k_.roundDown(count, width);
   const auto from = [&](Value done, int vectors, Value rest) {

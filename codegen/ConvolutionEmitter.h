@@ -100,6 +100,11 @@ private:
   std::vector<Step> stepsFrom(size_t depth) const;
   std::vector<Read> readsOf(int rows, llvm::ArrayRef<Step> steps) const;
   size_t findTogether(int rows) const;
+  bool shares(int rows) const { return spec_.sharesRows && rows == spec_.rows; }
+  Vectors multiplyShared(const Tile& tile, const Place& at, mlir::ValueRange sums);
+  Vectors imageRow(const Tile& tile, const Place& at, mlir::Value row, int first, int last,
+                   mlir::ValueRange sums);
+  int vectorsOfRows(int rows) const;
   Vectors multiplyRows(const Tile& tile, const Place& at, mlir::ValueRange sums);
   Vectors multiplyTogether(const Tile& tile, const Place& at, mlir::ValueRange sums);
 

@@ -1,6 +1,7 @@
 // Rows of a tile that are the image's: they share the kernel's elements. Where several loops of the
-// sum are written out, an element of the image that rows read at different steps is loaded once for
-// them all. Every row still adds its steps in their order: all read the image from front to back.
+// sum are written out, or one of them goes by the tile's rows, an element of the image that rows
+// read at different steps is loaded once for them all. Every row still adds its steps in their
+// order: all read the image from front to back.
 #include "codegen/ConvolutionEmitter.h"
 
 #include "runtime/ConvolutionPlan.h"
@@ -135,6 +136,47 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyTogether(const Tile& til
     }
   }
   return next;
+}
+
+// The image's rows in turn: the first are the upper rows' only, the last the lower rows'.
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyShared(const Tile& tile, const Place& at,
+                                                               ValueRange sums) {
+  const int last = tile.rows - 1;
+  Value count = end_[spec_.depth.size() - 2];
+  Vectors next(sums);
+  for (int row = 0; row < last; ++row)
+    next = imageRow(tile, at, k_.i64(row), 0, row, next);
+  next = k_.loop(k_.i64(last), count, 1, next, [&](Value row, ValueRange carried) {
+    return imageRow(tile, at, row, 0, last, carried);
+  });
+  for (int row = 0; row < last; ++row)
+    next = imageRow(tile, at, k_.add(count, k_.i64(row)), row + 1, last, next);
+  return next;
+}
+
+// Rows `first` to `last` of the tile, each at the step at which it reads this one.
+ConvolutionEmitter::Vectors ConvolutionEmitter::imageRow(const Tile& tile, const Place& at,
+                                                         Value row, int first, int last,
+                                                         ValueRange sums) {
+  const size_t depth = spec_.depth.size() - 1;
+  SmallVector<Value> lefts;
+  for (int i = first; i <= last; ++i)
+    lefts.push_back(moved(at.left, k_.sub(row, k_.i64(i)), spec_.depth[depth - 1].left));
+  Value right = moved(at.right, row, spec_.sRight);
+  return k_.loop(k_.i64(0), end_[depth], 1, sums, [&](Value step, ValueRange carried) {
+    Vectors next(carried), factors;
+    for (Value left : lefts)
+      factors.push_back(factorAt(moved(left, step, spec_.depth[depth].left)));
+    Value begin = elementOf(1, moved(right, step, spec_.depth[depth].right));
+    for (int j = 0; j < tile.vectors; ++j) {
+      Value vector = vectorFrom(tile, at, begin, 0, j);
+      for (int i = first; i <= last; ++i) {
+        Value& sum = next[i * tile.vectors + j];
+        sum = math::FmaOp::create(k_.builder(), k_.loc(), factors[i - first], vector, sum);
+      }
+    }
+    return next;
+  });
 }
 
 } // namespace diptych::codegen

@@ -54,6 +54,8 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::accumulate(const Tile& tile, siz
   if (depth == spec_.depth.size())
     return multiply(tile, at, sums);
   const ConvolutionSpec::Depth& loop = spec_.depth[depth];
+  if (depth + 2 == spec_.depth.size() && shares(tile.rows))
+    return multiplyShared(tile, at, sums);
   if (depth == tile.together && !at.isOutside)
     return multiplyTogether(tile, at, sums);
   const auto edge = at.isOutside ? std::nullopt : edgeToCut(depth);

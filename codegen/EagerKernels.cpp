@@ -142,18 +142,21 @@ Turned turnedBy(uint8_t variant) {
 // read.
 KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   MatmulSpec spec;
+  const bool inSet = variant == kPackedRowsInSet || variant == kPackedColumnsInSet;
+  if (inSet)
+    variant = variant == kPackedRowsInSet ? kPackedRows : kPackedColumns;
   spec.pack = variant == kPackedRows || variant == kPackedColumns;
-  const bool sweeps = variant == kSweptRows;
+  const bool sweeps = variant == kSweptRows, held = variant == kHeldRow;
   spec.way = sweeps ? MatmulSpec::Way::sweep : MatmulSpec::Way::tiles;
   const bool narrow = variant == kNarrow;
   spec.turned = turnedBy(variant);
   const bool one = isForOne(spec.turned);
-  if (spec.pack || sweeps || narrow || one)
+  if (spec.pack || sweeps || held || narrow || one)
     variant = variant == kPackedColumns || narrow || one ? kColumns : kRows;
   spec.dtype = dtype;
   spec.k = Size::param(0);
   spec.v = Size::param(1);
-  spec.s = Size::param(0);
+  spec.s = held ? Size(1) : Size::param(0);
   const Size unit(1);
   spec.left = {0, dtype, {0, Size::param(2), 0, Size::param(3)}, 0};
   spec.right = {
@@ -170,6 +173,7 @@ KernelSpec matmulSpec(DType dtype, uint8_t variant, int vectorBytes) {
   const bool turns = narrow || (variant == kColumns && !spec.pack && dtype == DType::f32);
   spec.rows = one                                  ? 1
               : vectorRegisters(vectorBytes) == 16 ? 4
+              : inSet                              ? kRowsInSet
               : turns                              ? kEagerRowsTurning
                                                    : kEagerRows;
   return {spec};
@@ -193,7 +197,9 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
     for (Size* size : {&loop.extent, &loop.block, &loop.left, &loop.right})
       *size = next();
   }
-  const bool imageRows = variant == kImageRows || variant == kImageSteps;
+  spec.sharesRows = variant == kSharedRows;
+  const bool imageRows =
+      variant == kImageRows || variant == kImageSteps || variant == kSharedRows;
   if (imageRows)
     spec.sRight = std::exchange(spec.sLeft, 0);
   if (variant == kRows)
@@ -205,7 +211,9 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
   if (variant == kImageSteps)
     spec.vRight = kConvolutionStep;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.rows = vectorRegisters(vectorBytes) == 32 ? 12 : 4;
+  spec.rows = spec.sharesRows                     ? static_cast<int>(kConvolutionSharing)
+              : vectorRegisters(vectorBytes) == 32 ? 12
+                                                   : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);
   const int64_t panel = imageRows ? kConvolutionRunBytes : kConvolutionPanelBytes;
   spec.panelWidth = static_cast<int>(panel / sizeOf(dtype));
@@ -281,12 +289,13 @@ public:
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
       for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows,
-                              kNarrow, kOneTurned, kSinglyTurned, kTurnedAhead})
+                              kNarrow, kOneTurned, kSinglyTurned, kTurnedAhead, kHeldRow,
+                              kPackedRowsInSet, kPackedColumnsInSet})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided, kImageRows, kImageSteps})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kImageRows, kImageSteps, kSharedRows})
         add(op, dtype, dtype, variant, convolutionSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {

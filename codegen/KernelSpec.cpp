@@ -145,7 +145,7 @@ public:
     number(spec.panelRows);
     number(spec.panelWidth);
     if (!spec.sRight.is(0)) {
-      text += "image rows ";
+      text += spec.sharesRows ? "shared image rows " : "image rows ";
       size(spec.sRight);
     }
     if (!spec.vRight.is(1)) {

@@ -190,6 +190,9 @@ struct ConvolutionSpec {
   std::vector<Loop> outer;
   Size s, sLeft, sResult;
   Size sRight = 0; // where rows are the image's, which is V: they share elements of S
+  /// That is the stride of the last loop of the sum but one, which has as many steps as a tile has
+  /// rows, or more, all of one block: an element of V is loaded once for all rows that read it.
+  bool sharesRows = false;
   Size v, vResult;
   Size vRight = 1; // V's stride along v, a constant
   std::vector<Depth> depth;

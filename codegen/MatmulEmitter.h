@@ -110,6 +110,7 @@ private:
   bool isOneRow() const;
   int batchesAtOnce() const;
   void rowPanels();
+  void anyRowPanels();
   void rowPanel(mlir::Value v, int vectors, mlir::Value mask);
   mlir::Value startOfRow(const Access& access, mlir::Value batch, mlir::Value v);
 
@@ -174,9 +175,6 @@ mlir::Value inOne(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> sums);
 
 /// Rows that a tile may have where their number is known: what is computed takes a register.
 inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }
-
-/// Vectors of sums of one row that registers hold beside what they are made of.
-inline int mostVectorsOfRow(int vectorBytes) { return vectorRegisters(vectorBytes) - 4; }
 
 /// Adds the blocks of a product whose range was over blocks.
 void emitBlockSum(KernelBuilder& kernel, const BlockSumSpec& spec);

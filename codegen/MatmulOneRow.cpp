@@ -1,8 +1,9 @@
-// One row of S by a V that lies along v and whose width is known: as many of its vectors at once as
-// registers hold, so that rows of V are read from end to end. Where these are few, several batches
-// go together: a sum waits for its own last step, not for another's.
+// One row of S by a V that lies along v: as many of its vectors at once as registers hold, so that
+// rows of V are read from end to end. Where these are few and their number is known, several
+// batches go together: a sum waits for its own last step, not for another's.
 #include "codegen/MatmulEmitter.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -22,12 +23,12 @@ int64_t vectorsOf(const MatmulSpec& spec) { return (spec.v.value + spec.lanes - 
 
 bool MatmulEmitter::isOneRow() const {
   const bool cut = spec_.rangeOverV && spec_.batch.is(1); // columns, for threads
-  return spec_.way == MatmulSpec::Way::tiles && spec_.s.is(1) && !spec_.v.isDynamic() && !cut &&
-         spec_.lines.empty() && spec_.right.strides[2].is(1) && !spec_.pack;
+  return spec_.way == MatmulSpec::Way::tiles && spec_.s.is(1) && !cut && spec_.lines.empty() &&
+         spec_.right.strides[2].is(1) && !spec_.pack;
 }
 
 int MatmulEmitter::batchesAtOnce() const {
-  if (!isOneRow())
+  if (!isOneRow() || spec_.v.isDynamic())
     return 1;
   const auto together = static_cast<int>(llvm::PowerOf2Ceil(vectorsOf(spec_)));
   return std::clamp(kChains / together, 1, kMostBatches);
@@ -35,8 +36,10 @@ int MatmulEmitter::batchesAtOnce() const {
 
 // Panels of the same width, but for the last.
 void MatmulEmitter::rowPanels() {
+  if (spec_.v.isDynamic())
+    return anyRowPanels();
   const int64_t columns = spec_.v.value, vectors = vectorsOf(spec_),
-                most = mostVectorsOfRow(static_cast<int>(alignment()));
+                most = runtime::mostVectorsOfRow(alignment());
   const int64_t panels = (vectors + most - 1) / most;
   const int64_t each = (vectors + panels - 1) / panels, width = each * spec_.lanes;
   Value wholeEnd = k_.add(v0_, k_.i64(columns / width * width));
@@ -46,6 +49,29 @@ void MatmulEmitter::rowPanels() {
     rowPanel(wholeEnd, static_cast<int>((rest + spec_.lanes - 1) / spec_.lanes),
              tail ? k_.maskBelow(k_.i64(tail), spec_.lanes) : nullptr);
   }
+}
+
+// Of any width: a loop over k for each number of vectors.
+void MatmulEmitter::anyRowPanels() {
+  const int most = runtime::mostVectorsOfRow(alignment());
+  const auto divided = [&](Value x, int64_t by) {
+    return k_.quotient(k_.add(x, k_.i64(by - 1)), by);
+  };
+  Value columns = k_.sub(v1_, v0_), vectors = divided(columns, spec_.lanes);
+  Value panels = divided(vectors, most);
+  Value each = arith::DivUIOp::create(k_.builder(), k_.loc(),
+                                      k_.sub(k_.add(vectors, panels), k_.i64(1)), panels);
+  Value width = k_.mul(each, k_.i64(spec_.lanes));
+  k_.loop(v0_, v1_, width, [&](Value v) {
+    Value here = k_.min(width, k_.sub(v1_, v));
+    for (int count = 1; count <= most; ++count) {
+      const int64_t before = int64_t{count - 1} * spec_.lanes;
+      Value last = k_.sub(here, k_.i64(before));
+      Value fits = arith::AndIOp::create(k_.builder(), k_.loc(), k_.less(k_.i64(0), last),
+                                         k_.notLess(k_.i64(spec_.lanes), last));
+      k_.when(fits, [&] { rowPanel(v, count, k_.maskBelow(last, spec_.lanes)); });
+    }
+  });
 }
 
 void MatmulEmitter::rowPanel(Value v, int vectors, Value mask) {

@@ -42,7 +42,7 @@ namespace {
 // But a row whose sums registers hold needs no other place for them, if no thread has part of it.
 bool isSwept(const MatmulSpec& spec, const ScheduleOptions& options) {
   const int64_t vectors = (spec.v.value + spec.lanes - 1) / spec.lanes;
-  const bool isHeld = isLongSum(spec) && vectors <= mostVectorsOfRow(options.vectorBytes);
+  const bool isHeld = isLongSum(spec) && vectors <= runtime::mostVectorsOfRow(options.vectorBytes);
   return !options.gpu && spec.lines.empty() && spec.result.strides[2].is(1) && !isHeld &&
          runtime::sweepsRight(shapeOf(spec));
 }

@@ -39,7 +39,10 @@
 //   variants kPackedRows, kPackedColumns: the same as kRows and kColumns, for many s: panels of V
 //   are copied first; not on GPUs
 //   variant kNarrow: V's k stride and C's s stride are 1, for few s; not on GPUs
-//   variant kSweptRows: the same as kRows, for one s: V is read from end to end; not on GPUs
+//   variants kPackedRowsInSet, kPackedColumnsInSet: the same, where rows of S share a set of the
+//   nearest cache (kRowsInSet in runtime/MatmulPlan); not on GPUs
+//   variants kHeldRow, kSweptRows: the same as kRows, for one s: its sums in registers, or in
+//   memory while V is read from end to end; not on GPUs
 //   variants kOneTurned, kSinglyTurned, kTurnedAhead: the same as kColumns, for one s (Turned in
 //   runtime/MatmulPlan); not on GPUs
 //
@@ -56,6 +59,8 @@
 //   variants kImageRows, kImageSteps: rows are V's, so that the s stride given is V's instead, and
 //   S has none; C's v stride is 1; panels are kConvolutionRunBytes of v, the v stride of
 //   kImageSteps is kConvolutionStep; not on GPUs
+//   variant kSharedRows: the same as kImageRows, where the s stride is V's along the last loop of
+//   the sum but one, which has kConvolutionSharing steps or more, all of one block; not on GPUs
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
@@ -109,7 +114,11 @@ enum Variant : uint8_t {
   kTurnedAhead = 110,
   kImageRows = 111,
   kImageSteps = 112,
-  kLastVariant = kImageSteps
+  kHeldRow = 113,
+  kPackedRowsInSet = 114,
+  kPackedColumnsInSet = 115,
+  kSharedRows = 116,
+  kLastVariant = kSharedRows
 };
 
 constexpr int kConvolutionLoops = 6;
@@ -119,6 +128,7 @@ constexpr int64_t kConvolutionPanelBytes = 128;
 constexpr int64_t kConvolutionRunBytes = 512;
 constexpr int64_t kConvolutionStep = 2;
 constexpr int64_t kConvolutionFewOutputs = 3; // rows are the image's then
+constexpr int64_t kConvolutionSharing = 3;    // rows that share what they read of it
 
 /// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
 /// of x and y), `out` of the result.

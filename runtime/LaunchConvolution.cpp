@@ -34,9 +34,19 @@ std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
   return params;
 }
 
+// Whether rows read the same elements of the image at steps of the last loop but one.
+bool sharesRows(const ConvolutionPlan& plan) {
+  const Depth &loop = plan.depth[plan.depth.size() - 2], &last = plan.depth.back();
+  return plan.s.right == loop.right && plan.s.extent >= kConvolutionSharing &&
+         loop.extent >= kConvolutionSharing && loop.block == loop.extent &&
+         last.block == last.extent;
+}
+
 uint8_t variantOf(const ConvolutionPlan& plan, const Strided& output) {
+  if (plan.imageRows && plan.v.right != 1 && plan.v.extent != 1)
+    return kImageSteps;
   if (plan.imageRows)
-    return plan.v.right == 1 || plan.v.extent == 1 ? kImageRows : kImageSteps;
+    return sharesRows(plan) ? kSharedRows : kImageRows;
   if (!plan.kernelIsVector)
     return kRows;
   return plan.s.result == 1 && !output.onDevice ? kColumns : kStrided;

@@ -52,10 +52,10 @@ Roles assign(const Strided& x, const Strided& y, const Strided& out, bool exchan
   return {left, right, shape[m], shape[n], cs[m], cs[n], batchOf(cs)};
 }
 
-int64_t lanesOf(DType dtype) {
+int64_t vectorBytes() {
   static const int64_t bytes =
       KernelRegistry::builtInLevel() == std::string_view("x86-64-v4") ? 64 : 32;
-  return bytes / sizeOf(dtype);
+  return bytes;
 }
 
 // Exchanged for matrix times vector, or times few: there the rows of the matrix are what a vector
@@ -63,7 +63,7 @@ int64_t lanesOf(DType dtype) {
 bool shouldExchange(const Strided& x, const Strided& y, int64_t k, const Strided& out) {
   const Shape& shape = out.type->shape;
   const int64_t m = shape[shape.size() - 2], n = shape[shape.size() - 1];
-  const bool narrow = !out.onDevice && isNarrow(m, n, k, lanesOf(out.type->dtype));
+  const bool narrow = !out.onDevice && isNarrow(m, n, k, vectorBytes() / sizeOf(out.type->dtype));
   if (n == 1 ? m == 1 : !narrow)
     return false;
   const uint8_t variant = assign(x, y, out, true).variant();
@@ -234,9 +234,12 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
                             kEagerRows};
   if (!output.onDevice && variant != kStrided && packsRight(product)) {
     call.cutsInner = true;
-    variant = variant == kRows ? kPackedRows : kPackedColumns;
-  } else if (!output.onDevice && variant == kRows && sweepsRight(product)) {
-    variant = kSweptRows;
+    const bool inSet = sharesSets(roles.scalar.free * product.elementBytes);
+    variant = variant == kRows ? (inSet ? kPackedRowsInSet : kPackedRows)
+                               : (inSet ? kPackedColumnsInSet : kPackedColumns);
+  } else if (!output.onDevice && variant == kRows && product.s == 1) {
+    const bool held = product.v * product.elementBytes <= mostVectorsOfRow(vectorBytes()) * vectorBytes();
+    variant = !held && sweepsRight(product) ? kSweptRows : kHeldRow;
   } else if (!output.onDevice && variant == kColumns && product.s == 1) {
     variant = turnedVariant(turnsForOne(product));
   }

@@ -79,6 +79,9 @@ inline Turned turnsForOne(const MatmulShape& shape) {
   return sharesSets(apart) ? Turned::singly : Turned::byOne;
 }
 
+/// Vectors of sums of one row that registers hold beside what they are made of.
+constexpr int mostVectorsOfRow(int64_t vectorBytes) { return vectorBytes == 64 ? 28 : 12; }
+
 /// One row by a large V that lies along v: its rows are read from end to end while the sums stay in
 /// the nearest cache. Two vectors of 64 bytes are a tile, which keeps them in registers.
 inline bool sweepsRight(const MatmulShape& shape) {
