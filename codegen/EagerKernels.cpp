@@ -198,8 +198,7 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
       *size = next();
   }
   spec.sharesRows = variant == kSharedRows;
-  const bool imageRows =
-      variant == kImageRows || variant == kImageSteps || variant == kSharedRows;
+  const bool imageRows = variant == kImageRows || variant == kImageSteps || variant == kSharedRows;
   if (imageRows)
     spec.sRight = std::exchange(spec.sLeft, 0);
   if (variant == kRows)
@@ -211,7 +210,7 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
   if (variant == kImageSteps)
     spec.vRight = kConvolutionStep;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
-  spec.rows = spec.sharesRows                     ? static_cast<int>(kConvolutionSharing)
+  spec.rows = spec.sharesRows                      ? static_cast<int>(kConvolutionSharing)
               : vectorRegisters(vectorBytes) == 32 ? 12
                                                    : 4;
   spec.panelRows = static_cast<int>(kConvolutionPanelRows);
@@ -288,9 +287,9 @@ public:
   }
   void matmul(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows,
-                              kNarrow, kOneTurned, kSinglyTurned, kTurnedAhead, kHeldRow,
-                              kPackedRowsInSet, kPackedColumnsInSet})
+      for (uint8_t variant :
+           {kRows, kColumns, kStrided, kPackedRows, kPackedColumns, kSweptRows, kNarrow, kOneTurned,
+            kSinglyTurned, kTurnedAhead, kHeldRow, kPackedRowsInSet, kPackedColumnsInSet})
         add(op, dtype, dtype, variant, matmulSpec(dtype, variant, vectorBytes_));
   }
   void convolution(const OpInfo& op) {

@@ -51,19 +51,57 @@ PartialTile tileOf(int64_t places, int64_t outputs, int64_t registers, int64_t v
   return {places, (outputs + panels - 1) / panels};
 }
 
+constexpr double kPackingWork = 16; // of one element, in multiplications
+
+// Of the lanes that hold so many elements.
+double shareOf(int64_t extent, int64_t lanes) {
+  const int64_t whole = (extent + lanes - 1) / lanes * lanes;
+  return static_cast<double>(extent) / static_cast<double>(whole);
+}
+
 // Lanes of a row's last vector are lost, but nothing is packed: worth it where an element of the
 // kernel meets few of the image's.
 bool paysInPartials(const runtime::ConvolutionProblem& p, const Depth& row, int64_t partials) {
-  constexpr double kPackingWork = 16; // of one of its elements, in multiplications
-  constexpr double kSpeed = 0.85;     // of tiles whose operands both are vectors in no panel
-  const auto shareOf = [&](int64_t extent) {
-    const int64_t whole = (extent + partials - 1) / partials * partials;
-    return static_cast<double>(extent) / static_cast<double>(whole);
-  };
+  constexpr double kSpeed = 0.85; // of tiles whose operands both are vectors in no panel
   const int64_t kernels = p.w[0] * p.w[1];
   const auto meets = static_cast<double>(p.out.product() / kernels);
   return row.left == 1 && row.right == 1 && p.w.product() / kernels >= kPartialsBlock / 4 &&
-         meets / (kSpeed * shareOf(row.extent)) <= meets / shareOf(p.w[1]) + kPackingWork;
+         meets / (kSpeed * shareOf(row.extent, partials)) <=
+             meets / shareOf(p.w[1], partials) + kPackingWork;
+}
+
+/// The image with a copy for each place of the kernel along the last axis: of each row what meets a
+/// row of the kernel's operand, so that rows follow each other as they do there, and are one loop.
+struct RowCopies {
+  Shape shape;
+  Dims from; // strides in the image
+  runtime::ConvolutionProblem problem;
+};
+
+std::optional<RowCopies> rowCopiesOf(const runtime::ConvolutionProblem& p, int64_t partials) {
+  const int last = p.x.size() - 1, row = last - 1;
+  if (row < kSpatial)
+    return std::nullopt;
+  RowCopies copies{p.x, p.xStrides, p};
+  copies.shape[last] = p.w[last];
+  copies.from[last] *= p.dilations[last - kSpatial];
+  copies.shape.insert(row, p.out[last]);
+  copies.from.insert(row, p.xStrides[last] * p.strides[last - kSpatial]);
+  const Dims to = contiguousStrides(copies.shape);
+  runtime::ConvolutionProblem& next = copies.problem;
+  for (int i = 0; i < row; ++i)
+    next.xStrides[i] = to[i];
+  next.xStrides[row] = to[last], next.xStrides[last] = 1;
+  next.strides[last - kSpatial] = to[row], next.dilations[last - kSpatial] = 1;
+  const std::vector<Depth> before = depthOf(p), after = depthOf(next);
+  if (after.size() >= before.size() || after.back().left != 1)
+    return std::nullopt;
+  const auto products = static_cast<double>(p.out.product() * p.w.product() / (p.w[0] * p.w[1]));
+  const double saved = products / shareOf(before.back().extent, partials) -
+                       products / shareOf(after.back().extent, partials);
+  if (saved <= kPackingWork * static_cast<double>(copies.shape.product()))
+    return std::nullopt;
+  return copies;
 }
 
 } // namespace
@@ -206,8 +244,15 @@ bool Scheduler::kernelGradient(Operation* op, runtime::ConvolutionProblem proble
   }
   if (axis)
     products(op, problem, *axis, x, w);
-  else
+  else if (const auto copies = rowCopiesOf(problem, 64 / sizeOf(x.type.dtype))) {
+    Storage from = x;
+    from.type.shape = copies->shape, from.strides = copies->from;
+    const Storage rows = newStorage(from.type);
+    copy(from, rows);
+    convolution(*partialSumsOf(copies->problem, x.type.dtype), w, rows, allocateResult(op));
+  } else {
     convolution(*partials, w, x, allocateResult(op));
+  }
   return true;
 }
 

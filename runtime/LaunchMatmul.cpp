@@ -160,6 +160,36 @@ uint8_t turnedVariant(Turned turned) {
   }
 }
 
+// What the same operands take on a CPU by their shape; `inSet`: rows of S share a set.
+uint8_t onHost(uint8_t variant, const MatmulShape& product, bool inSet) {
+  if (variant == kStrided)
+    return kStrided;
+  if (packsRight(product)) {
+    if (variant == kRows)
+      return inSet ? kPackedRowsInSet : kPackedRows;
+    return inSet ? kPackedColumnsInSet : kPackedColumns;
+  }
+  if (product.s == 1 && variant == kRows) {
+    const int64_t most = mostVectorsOfRow(vectorBytes()) * vectorBytes();
+    const bool held = product.v * product.elementBytes <= most;
+    return !held && sweepsRight(product) ? kSweptRows : kHeldRow;
+  }
+  return product.s == 1 && variant == kColumns ? turnedVariant(turnsForOne(product)) : variant;
+}
+
+bool isInSet(uint8_t variant) {
+  return variant == kPackedRowsInSet || variant == kPackedColumnsInSet;
+}
+bool isPacked(uint8_t variant) {
+  return variant == kPackedRows || variant == kPackedColumns || isInSet(variant);
+}
+int64_t rowsOfTile(uint8_t variant, DType dtype) {
+  if (isInSet(variant))
+    return kRowsInSet;
+  return variant == kNarrow || (variant == kColumns && dtype == DType::f32) ? kEagerRowsTurning
+                                                                            : kEagerRows;
+}
+
 // Parts of n elements that lie one behind the other, added in order.
 template <class T> void addParts(const std::byte* parts, int64_t count, int64_t n, std::byte* sum) {
   const T* from = reinterpret_cast<const T*>(parts);
@@ -232,20 +262,11 @@ bool runMatmul(Roles roles, int64_t k, const Strided& output) {
                             roles.vector.free,
                             sizeOf(output.type->dtype),
                             kEagerRows};
-  if (!output.onDevice && variant != kStrided && packsRight(product)) {
-    call.cutsInner = true;
-    const bool inSet = sharesSets(roles.scalar.free * product.elementBytes);
-    variant = variant == kRows ? (inSet ? kPackedRowsInSet : kPackedRows)
-                               : (inSet ? kPackedColumnsInSet : kPackedColumns);
-  } else if (!output.onDevice && variant == kRows && product.s == 1) {
-    const bool held = product.v * product.elementBytes <= mostVectorsOfRow(vectorBytes()) * vectorBytes();
-    variant = !held && sweepsRight(product) ? kSweptRows : kHeldRow;
-  } else if (!output.onDevice && variant == kColumns && product.s == 1) {
-    variant = turnedVariant(turnsForOne(product));
-  }
+  if (!output.onDevice)
+    variant = onHost(variant, product, sharesSets(roles.scalar.free * product.elementBytes));
   const DType dtype = output.type->dtype;
-  const bool turns = variant == kNarrow || (variant == kColumns && dtype == DType::f32);
-  call.rowBlock = call.rows.rank != 1 ? 1 : turns ? kEagerRowsTurning : kEagerRows;
+  call.cutsInner = isPacked(variant);
+  call.rowBlock = call.rows.rank != 1 ? 1 : rowsOfTile(variant, dtype);
   call.kernel = kernelOf(output.onDevice, OpCode::Matmul, dtype, dtype, variant);
   const bool isDense = !output.onDevice && isContiguous(output.type->shape, *output.strides);
   if (isDense && call.rows.rank <= 1 && isLongSum(product) && sumBlocks(call, product, dtype))

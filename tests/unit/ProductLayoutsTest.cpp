@@ -94,18 +94,17 @@ TEST_P(ProductLayouts, SumInOrder) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sizes, ProductLayouts,
-    testing::Values(Product{1, 70, 45}, Product{45, 70, 1}, Product{150, 1100, 1}, Product{1, 1, 1},
-                    Product{13, 9, 17}, Product{29, 33, 40}, Product{65, 77, 37},
-                    Product{300, 40, 3}, Product{130, 45, 8}, Product{201, 37, 7},
-                    Product{1000, 70, 2}, Product{65, 64, 65}, Product{27, 2100, 21},
-                    Product{250, 130, 512}, Product{245, 129, 1024}, Product{970, 140, 520},
-                    Product{1, 700, 450}, Product{450, 700, 1}, Product{41, 1024, 40},
-                    Product{170, 512, 512}, Product{1700, 130, 512}, Product{20, 70, 45},
-                    Product{22, 1100, 33}, Product{14, 100, 70}, Product{17, 83, 14},
-                    Product{77, 64, 77}, Product{170, 1024, 1}, Product{2101, 2103, 1},
-                    Product{1, 70001, 33}, Product{1, 9000, 1}, Product{40, 20011, 41},
-                    Product{20, 9001, 200}, Product{12, 83, 40}, Product{23, 65, 50},
-                    Product{100, 130, 70}, Product{128, 70, 33}, Product{4, 1030, 19}),
+    testing::Values(
+        Product{1, 70, 45}, Product{45, 70, 1}, Product{150, 1100, 1}, Product{1, 1, 1},
+        Product{13, 9, 17}, Product{29, 33, 40}, Product{65, 77, 37}, Product{300, 40, 3},
+        Product{130, 45, 8}, Product{201, 37, 7}, Product{1000, 70, 2}, Product{65, 64, 65},
+        Product{27, 2100, 21}, Product{250, 130, 512}, Product{245, 129, 1024},
+        Product{970, 140, 520}, Product{1, 700, 450}, Product{450, 700, 1}, Product{41, 1024, 40},
+        Product{170, 512, 512}, Product{1700, 130, 512}, Product{20, 70, 45}, Product{22, 1100, 33},
+        Product{14, 100, 70}, Product{17, 83, 14}, Product{77, 64, 77}, Product{170, 1024, 1},
+        Product{2101, 2103, 1}, Product{1, 70001, 33}, Product{1, 9000, 1}, Product{40, 20011, 41},
+        Product{20, 9001, 200}, Product{12, 83, 40}, Product{23, 65, 50}, Product{100, 130, 70},
+        Product{128, 70, 33}, Product{4, 1030, 19}, Product{250, 1024, 264}),
     [](const auto& info) {
       const Product& p = info.param;
       return std::to_string(p.m) + "x" + std::to_string(p.k) + "x" + std::to_string(p.n);
@@ -142,6 +141,23 @@ TEST(ProductLayouts, BatchesOfOneRow) {
     }
   expectRows<double>(6, 2100, 5, dt::f64);
   expectRows<float>(3, 1030, 40, dt::f32);
+}
+
+// Every number of vectors whose sums registers hold, and more.
+template <class T> void expectAnyWidth(dt::DType dtype) {
+  const auto x = dt::randn({1, 1040}, dtype), y = dt::randn({1040, 530}, dtype);
+  const dt::Tensor expected = byLoops<T>(x, y, inOrder<T>);
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    for (int64_t n = 1; n <= 530; n += 3)
+      EXPECT_TRUE(sameBits(dt::matmul(x, dt::slice(y, 1, 0, n)), dt::slice(expected, 1, 0, n)))
+          << n << " of " << dt::name(dtype);
+  }
+}
+
+TEST(ProductLayouts, OneRowOfAnyWidth) {
+  expectAnyWidth<double>(dt::f64);
+  expectAnyWidth<float>(dt::f32);
 }
 
 // In standard numerics a row along k is summed as an axis is.
