@@ -85,9 +85,16 @@ void gradients(benchmark::State& state, Model model, dt::DType dtype) {
   rate(state, "FLOP/s", 2 * o.flops);
 }
 
+// The same by the tape, which has only the gradient to compute.
+dt::Tensor swept(const Tensor& leaf, const Tensor& result, const Tensor& cot) {
+  leaf.zero_grad_();
+  result.backward(cot, {.retain_graph = true});
+  return leaf.grad();
+}
+
 // Which of the three products: forward, the gradient in x, the one in w.
-void share(benchmark::State& state, int which, dt::DType dtype) {
-  const Operands o(layerOf(state.range(0)), dtype);
+void share(benchmark::State& state, int which, dt::DType dtype, bool jitted) {
+  Operands o(layerOf(state.range(0)), dtype);
   const auto run = [which](const Tensor& x, const Tensor& w, const Tensor& cot) {
     const auto ofX = [&](const Tensor& x) { return dt::sum(builtIn(x, w) * cot); };
     const auto ofW = [&](const Tensor& w) { return dt::sum(builtIn(x, w) * cot); };
@@ -98,20 +105,28 @@ void share(benchmark::State& state, int which, dt::DType dtype) {
   if (!nearTheLargest(state, compiled(o.x, o.w, o.cot), expected))
     return;
   const dt::bench::OneThread one;
-  dt::bench::timed(state, "FLOP/s", o.flops, dt::bench::peak(dtype),
-                   [&] { return compiled(o.x, o.w, o.cot); });
+  if (which > 0 && !jitted)
+    (which == 1 ? o.x : o.w).requires_grad_();
+  const Tensor result = builtIn(o.x, o.w);
+  dt::bench::timed(state, "FLOP/s", o.flops, dt::bench::peak(dtype), [&] {
+    return jitted       ? compiled(o.x, o.w, o.cot)
+           : which == 0 ? builtIn(o.x, o.w)
+                        : swept(which == 1 ? o.x : o.w, result, o.cot);
+  });
 }
 
 [[maybe_unused]] const bool added = [] {
   const char* const products[] = {"forward", "gradient_in_x", "gradient_in_w"};
   for (int which = 0; which < 3; ++which)
     for (const dt::DType dtype : {dt::f64, dt::f32})
-      benchmark::RegisterBenchmark((std::string("one_thread/convolution/") + products[which] +
-                                    (dtype == dt::f64 ? "_f64" : "_f32"))
-                                       .c_str(),
-                                   [=](benchmark::State& state) { share(state, which, dtype); })
-          ->DenseRange(0, 2)
-          ->UseRealTime();
+      for (const bool jitted : {true, false})
+        benchmark::RegisterBenchmark(
+            (std::string("one_thread/convolution/") + (jitted ? "" : "eager_") + products[which] +
+             (dtype == dt::f64 ? "_f64" : "_f32"))
+                .c_str(),
+            [=](benchmark::State& state) { share(state, which, dtype, jitted); })
+            ->DenseRange(0, 2)
+            ->UseRealTime();
   return true;
 }();
 
