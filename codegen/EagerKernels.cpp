@@ -41,18 +41,19 @@ Signature signatureOf(const OpInfo& op, DType in, DType out) {
 
 // Loops (outer, inner); params: inner extent, then outer and inner stride of each arg.
 KernelSpec pointwiseSpec(const OpInfo& op, const Signature& signature, uint8_t variant, int lanes) {
-  const bool strided = variant == kStrided;
+  const bool strided = variant == kStrided, turned = variant == kTurned;
   NestSpec nest;
-  nest.extents = {Size(0), Size::param(0)};
+  nest.extents = {turned ? Size::param(0) : Size(0), Size::param(0)}; // the first is not read
   auto access = [&](int arg, DType dtype, bool scalar) {
-    Size inner = strided ? Size::param(2 + 2 * arg) : Size(scalar ? 0 : 1);
-    return Access{arg, dtype, {Size::param(1 + 2 * arg), inner}, 0};
+    const bool across = turned && arg == 0; // lies along the outer loop
+    Size inner = strided || across ? Size::param(2 + 2 * arg) : Size(scalar ? 0 : 1);
+    return Access{arg, dtype, {across ? Size(1) : Size::param(1 + 2 * arg), inner}, 0};
   };
   Line::Apply apply{op.code, {}};
   const int count = static_cast<int>(signature.operands.size());
   for (int i = 0; i < count; ++i) {
-    nest.lines.push_back(
-        {Line::Load{access(i, signature.operands[i], variant >> i & 1)}, signature.operands[i]});
+    nest.lines.push_back({Line::Load{access(i, signature.operands[i], !turned && variant >> i & 1)},
+                          signature.operands[i]});
     apply.operands.push_back(i);
   }
   nest.lines.push_back({apply, signature.result});
@@ -313,6 +314,8 @@ private:
     std::vector<uint8_t> variants{kContiguous, kStrided};
     for (int repeated = 1; repeated + 1 < 1 << op.operandCount; ++repeated)
       variants.push_back(static_cast<uint8_t>(repeated));
+    if (op.code == OpCode::StopGradient && sizeOf(in) >= 4)
+      variants.push_back(kTurned);
     for (uint8_t variant : variants)
       add(op, in, signature.result, variant, pointwiseSpec(op, signature, variant, lanes));
   }
@@ -372,7 +375,7 @@ std::vector<EagerKernel> eagerGpuKernels() {
     return (kernel.code == OpCode::Matmul && kernel.variant > kStrided) ||
            (kernel.code == OpCode::Convolution &&
             (kernel.variant == kColumns || kernel.variant > kStrided)) ||
-           kernel.variant == kTiledColumns;
+           kernel.variant == kTiledColumns || kernel.variant == kTurned;
   });
   const auto add = [&](OpCode code, uint8_t variant, KernelSpec (*spec)(DType dtype)) {
     for (DType dtype : dtypesOf(info(code)))

@@ -15,7 +15,7 @@ int turnedLoad(const NestSpec& spec) {
       spec.lines.size() > kShort)
     return -1;
   for (int loop : {last - 1, last})
-    if (spec.extents[loop].isDynamic() || spec.extents[loop].value < spec.lanes)
+    if (!spec.extents[loop].isDynamic() && spec.extents[loop].value < spec.lanes)
       return -1;
   for (const Store& store : spec.stores)
     if (!store.to.strides[last].is(1))
@@ -44,14 +44,15 @@ void NestEmitter::forEachTurned(int depth) {
   Value columns = k_.size(spec_.extents[last_]), whole = k_.roundDown(columns, lanes);
   k_.loop(from, rows, lanes, [&](Value row) {
     k_.loop(k_.i64(0), whole, lanes, [&](Value column) { turnedTile(row, column); });
-    k_.loop(whole, columns, lanes, [&](Value column) {
-      mask_ = k_.maskBelow(k_.sub(columns, column), lanes);
-      k_.loop(row, k_.add(row, k_.i64(lanes)), 1, [&](Value i) {
-        index_[depth] = i, index_[last_] = column;
-        emitLines(depth);
+    k_.loop(row, k_.add(row, k_.i64(lanes)), 1, [&](Value i) {
+      index_[depth] = i;
+      emitLines(depth);
+      k_.loop(whole, columns, lanes, [&](Value column) {
+        index_[last_] = column;
+        mask_ = k_.maskBelow(k_.sub(columns, column), lanes);
         body(last_);
+        mask_ = nullptr;
       });
-      mask_ = nullptr;
     });
   });
   k_.loop(rows, to, 1, [&](Value i) {

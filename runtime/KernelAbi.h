@@ -11,6 +11,8 @@
 //   variant below 7: its bits are the inputs whose inner stride is 0, all but one at most; every
 //   other inner stride is 1
 //   variant kStrided: any strides
+//   variant kTurned: the input's outer stride and the output's inner stride are 1; StopGradient,
+//   which copies, of elements of 4 or 8 bytes, not on GPUs
 // Iota is Pointwise without inputs; its value is the inner index (outer extent 1), variant 0.
 //
 // Reduction and ArgReduction (one axis; the input is [outer, reduced, inner])
@@ -118,7 +120,8 @@ enum Variant : uint8_t {
   kPackedRowsInSet = 114,
   kPackedColumnsInSet = 115,
   kSharedRows = 116,
-  kLastVariant = kSharedRows
+  kTurned = 117,
+  kLastVariant = kTurned
 };
 
 constexpr int kConvolutionLoops = 6;

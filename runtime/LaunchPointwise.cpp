@@ -114,7 +114,28 @@ bool readsColumns(const Axes& axes) {
   return false;
 }
 
-bool runAxes(OpCode code, const Operands& operands, NestCall call) {
+// Whether a copy is read along an axis around the one that it is written along, so that square
+// blocks of it can be turned in registers: that axis then is the range.
+bool findTurned(OpCode code, NestCall& call) {
+  constexpr int64_t kRegister = 64;
+  Axes& axes = call.rows;
+  const int inner = axes.rank - 1;
+  const int64_t least = kRegister / call.itemSize[0];
+  if (code != OpCode::StopGradient || call.itemSize[0] < 4 || inner < 1 ||
+      axes.extent[inner] < least || axes.stride[1][inner] != 1 || axes.stride[0][inner] == 0 ||
+      axes.stride[0][inner] == 1)
+    return false;
+  for (int a = 0; a < inner; ++a)
+    if (axes.stride[0][a] == 1 && axes.extent[a] >= least) {
+      for (; a + 1 < inner; ++a)
+        axes.swap(a, a + 1);
+      call.rowBlock = least;
+      return true;
+    }
+  return false;
+}
+
+bool runAxes(OpCode code, const Operands& operands, NestCall call, bool turned = false) {
   const int last = call.rows.rank - 1;
   for (int i = 0; i < operands.count; ++i)
     call.innerStride[i] = last >= 0 ? call.rows.stride[i][last] : 1;
@@ -126,7 +147,8 @@ bool runAxes(OpCode code, const Operands& operands, NestCall call) {
     call.params[1 + 2 * i] = call.rangeStride(i);
     call.params[2 + 2 * i] = call.innerStride[i];
   }
-  call.kernel = kernelFor(code, operands, variantFor(call.innerStride, operands.count));
+  const uint8_t variant = turned ? kTurned : variantFor(call.innerStride, operands.count);
+  call.kernel = kernelFor(code, operands, variant);
   return call.run();
 }
 
@@ -166,7 +188,11 @@ bool runNest(OpCode code, const Operands& operands) {
   if (call.rows.count() == 0)
     return true;
   call.rows.coalesce();
-  if (operands.items[operands.count - 1]->onDevice || !readsColumns(call.rows))
+  if (operands.items[operands.count - 1]->onDevice)
+    return runAxes(code, operands, call);
+  if (findTurned(code, call))
+    return runAxes(code, operands, call, true);
+  if (!readsColumns(call.rows))
     return runAxes(code, operands, call);
   runTiled(code, operands, call);
   return true;

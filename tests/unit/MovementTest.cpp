@@ -1,6 +1,7 @@
 // Functions that rearrange elements: what NumPy and PyTorch give, and as linear maps their first
 // and second derivatives, eager and compiled.
 #include "SameBits.h"
+#include "Threads.h"
 
 #include <gmock/gmock.h>
 
@@ -96,6 +97,68 @@ TEST(Movement, BackwardsInEveryType) {
         [](const Tensor& mask, const Tensor& x) { return where(flip(mask), flip(x), x); },
         randn({3, 77}) > 0.0, x);
   }
+}
+
+// Element [i,j,l] of [a,b,c] in the order of another axis, by numbers that say where they stood.
+void expectTurned(const Shape& shape, DType dtype) {
+  const int64_t a = shape[0], b = shape[1], c = shape[2];
+  const Tensor around = reshape(arange(0, (a + 1) * b * (c + 3)), {a + 1, b, c + 3}).astype(dtype);
+  const Tensor x = slice(slice(around, 0, 1, a + 1), 2, 2, c + 2);
+  const auto at = [&](int64_t i, int64_t j, int64_t l) {
+    return static_cast<double>(((i + 1) * b + j) * (c + 3) + l + 2);
+  };
+  std::vector<double> lastFirst, middleLast;
+  for (int64_t l = 0; l < c; ++l)
+    for (int64_t i = 0; i < a; ++i)
+      for (int64_t j = 0; j < b; ++j)
+        lastFirst.push_back(at(i, j, l));
+  for (int64_t i = 0; i < a; ++i)
+    for (int64_t l = 0; l < c; ++l)
+      for (int64_t j = 0; j < b; ++j)
+        middleLast.push_back(at(i, j, l));
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    const auto got = [](const Tensor& y) { return y.contiguous().astype(f64).to_vector<double>(); };
+    EXPECT_EQ(got(transpose(transpose(x, 1, 2), 0, 1)), lastFirst) << shape.str() << name(dtype);
+    EXPECT_EQ(got(transpose(x, 1, 2)), middleLast) << shape.str() << name(dtype);
+  }
+}
+
+TEST(Movement, CopiesAreTurned) {
+  for (const DType dtype : {f64, f32, i64, i32})
+    for (const Shape& shape : {Shape{1, 8, 8},
+                               {3, 16, 16},
+                               {2, 37, 41},
+                               {1, 9, 300},
+                               {5, 70, 7},
+                               {40, 3, 33},
+                               {2, 150, 130}})
+      expectTurned(shape, dtype);
+  expectTurned({2, 20, 3}, f16); // what a half holds exactly
+}
+
+TEST(Movement, LargePadsAreMadeInPieces) {
+  struct Case {
+    Shape shape;
+    std::vector<std::pair<int64_t, int64_t>> widths;
+  };
+  const Case cases[] = {{{37, 3, 60, 61}, {{0, 0}, {1, 0}, {2, 2}, {1, 3}}},
+                        {{1, 205, 801}, {{0, 0}, {0, 0}, {4, 5}}},
+                        {{205, 801}, {{3, 1}, {0, 0}}},
+                        {{3, 300000}, {{0, 0}, {0, 9}}}};
+  for (const Case& c : cases)
+    for (const int threads : {1, 3}) {
+      const Threads scope(threads);
+      const Tensor x = randn(c.shape), padded = pad(x, c.widths, 7.0);
+      Tensor inside = padded;
+      for (int axis = 0; axis < x.rank(); ++axis) {
+        const int64_t low = c.widths[static_cast<size_t>(axis)].first;
+        inside = slice(inside, axis, low, low + x.shape(axis));
+      }
+      EXPECT_TRUE(sameBits(inside, x)) << c.shape.str();
+      const auto around = static_cast<double>(padded.numel() - x.numel());
+      EXPECT_EQ(sum((padded == 7.0).astype(f64)).item<double>(), around) << c.shape.str();
+    }
 }
 
 TEST(Movement, TrianglesAndDiagonals) {
