@@ -1,10 +1,7 @@
 // Operators that put elements into parts of an output: strided copies into views of it.
-#include <algorithm>
-
 #include "ir/Steps.h"
 #include "runtime/KernelAbi.h"
 #include "runtime/Launch.h"
-#include "runtime/ThreadPool.h"
 #include "runtime/cuda/DeviceLaunch.h"
 #include "runtime/cuda/EagerTable.h"
 
@@ -36,7 +33,7 @@ void launchConcatenate(std::span<const Strided> inputs, int64_t axis, const Stri
   }
 }
 
-static void padWhole(const Strided& input, const Attrs& attrs, const Strided& output) {
+void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) {
   launchFill(attrs.value, output);
   Dims strides = *output.strides;
   int64_t offset = 0;
@@ -48,30 +45,6 @@ static void padWhole(const Strided& input, const Attrs& attrs, const Strided& ou
     return;
   const Part part(output, input.type->shape, strides, offset);
   launchCopy(input, part.array);
-}
-
-// A large array in pieces of its outermost axis: what is filled is in the second cache still when
-// the input is copied over it.
-void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) {
-  constexpr int64_t kPieceBytes = 256 << 10;
-  const Shape& shape = output.type->shape;
-  const int64_t bytes = output.type->bytes();
-  int axis = 0;
-  while (axis + 1 < shape.size() && shape[axis] == 1)
-    ++axis;
-  if (output.onDevice || bytes < 4 * kPieceBytes || attrs.low[axis] != 0 || attrs.high[axis] != 0 ||
-      attrs.interior[axis] != 0)
-    return padWhole(input, attrs, output);
-  const int64_t n = shape[axis], each = std::max<int64_t>(1, kPieceBytes * n / bytes);
-  ThreadPool::global().parallelFor((n + each - 1) / each, 1, [&](int64_t lo, int64_t hi) {
-    for (int64_t begin = lo * each; begin < std::min(n, hi * each); begin += each) {
-      Shape from = input.type->shape, to = shape;
-      from[axis] = to[axis] = std::min(each, n - begin);
-      const Part source(input, from, *input.strides, begin * (*input.strides)[axis]);
-      const Part target(output, to, *output.strides, begin * (*output.strides)[axis]);
-      padWhole(source.array, attrs, target.array);
-    }
-  });
 }
 
 // One place of the windows after the other, added to what is there: windows laid on the output do

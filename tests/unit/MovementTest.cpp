@@ -137,30 +137,6 @@ TEST(Movement, CopiesAreTurned) {
   expectTurned({2, 20, 3}, f16); // what a half holds exactly
 }
 
-TEST(Movement, LargePadsAreMadeInPieces) {
-  struct Case {
-    Shape shape;
-    std::vector<std::pair<int64_t, int64_t>> widths;
-  };
-  const Case cases[] = {{{37, 3, 60, 61}, {{0, 0}, {1, 0}, {2, 2}, {1, 3}}},
-                        {{1, 205, 801}, {{0, 0}, {0, 0}, {4, 5}}},
-                        {{205, 801}, {{3, 1}, {0, 0}}},
-                        {{3, 300000}, {{0, 0}, {0, 9}}}};
-  for (const Case& c : cases)
-    for (const int threads : {1, 3}) {
-      const Threads scope(threads);
-      const Tensor x = randn(c.shape), padded = pad(x, c.widths, 7.0);
-      Tensor inside = padded;
-      for (int axis = 0; axis < x.rank(); ++axis) {
-        const int64_t low = c.widths[static_cast<size_t>(axis)].first;
-        inside = slice(inside, axis, low, low + x.shape(axis));
-      }
-      EXPECT_TRUE(sameBits(inside, x)) << c.shape.str();
-      const auto around = static_cast<double>(padded.numel() - x.numel());
-      EXPECT_EQ(sum((padded == 7.0).astype(f64)).item<double>(), around) << c.shape.str();
-    }
-}
-
 TEST(Movement, TrianglesAndDiagonals) {
   const Tensor x = count({2, 3});
   EXPECT_THAT(numbers(tril(x)), ElementsAre(0, 0, 0, 3, 4, 0));
