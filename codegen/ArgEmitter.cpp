@@ -33,7 +33,7 @@ namespace {
 // Rows that are read side by side, of which the best is what a tile's finds are compared with; and
 // bytes of these, which the second cache holds. Streams cost more to compare, as places are in no
 // order then: they are for what leaves the caches.
-constexpr int kRowsTogether = 8;
+constexpr int kRowsTogether = 4;
 constexpr int64_t kTileBytes = 64 * 1024, kCaches = 8 << 20;
 
 Value folded(ArrayRef<Value> x, function_ref<Value(Value, Value)> combine) {
