@@ -208,8 +208,8 @@ public:
       : program_(program), kind_(kind), argument_(program.arguments(argument)[0]),
         rest_(argument_.type().numel() / argument_.shape()[0]),
         parts_(partsOf(program.emitter.unwrap(argument_))) {
-    if (parts_.empty())
-      parts_.push_back({0, argument_.shape()[0], {}});
+    if (parts_.size() < 2) // one sweep through the slices
+      parts_.assign(1, {0, argument_.shape()[0], {}});
     for (const autodiff::Node* node : program.nodes())
       if (!isCut(*node))
         nodes_.push_back(node);
@@ -239,8 +239,7 @@ private:
     const Value unit = emitted::eye(batch, argument_.dtype());
     Values wrt, tangents;
     // Of what the part's own slices show, and of the argument where it is read as a whole.
-    for (SliceOp slice :
-         parts_.size() > 1 ? llvm::ArrayRef(part.slices) : llvm::ArrayRef<SliceOp>()) {
+    for (SliceOp slice : part.slices) {
       const Attrs attrs = attrsOf(slice);
       const Value value = program_.emitter.wrap(slice.getResult());
       const int64_t begin = (attrs.starts[0] - part.begin) * rest_;

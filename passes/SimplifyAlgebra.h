@@ -7,6 +7,7 @@
 
 namespace diptych::passes {
 
+inline Shape shapeOf(mlir::Value value) { return ir::tensorTypeOf(value.getType()).shape; }
 mlir::Value make(mlir::PatternRewriter& rewriter, mlir::Location location, OpCode code,
                  mlir::ValueRange operands, const Attrs& attrs = {});
 /// `value` in every element, rounded to the dtype.

@@ -16,8 +16,6 @@ struct Diagonal {
   mlir::Value along; // one axis
 };
 
-Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
-
 bool isIota(mlir::Value index, int64_t axis) {
   auto iota = index.getDefiningOp<IotaOp>();
   return iota && static_cast<int64_t>(iota.getAxis()) == axis;

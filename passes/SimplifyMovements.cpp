@@ -13,8 +13,6 @@ using namespace ir;
 using mlir::PatternRewriter;
 using Axes = llvm::SmallVector<int64_t>;
 
-Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
-
 // A chain of transposes and unit reshapes: one transpose, then one reshape, as far as needed.
 template <class Op> struct ShorterChain : mlir::OpRewritePattern<Op> {
   using mlir::OpRewritePattern<Op>::OpRewritePattern;

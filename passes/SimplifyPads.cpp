@@ -9,8 +9,6 @@ namespace {
 using namespace ir;
 using mlir::PatternRewriter;
 
-Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
-
 // A slice that lies within what is padded, also from its end.
 struct SliceWithinPad : mlir::OpRewritePattern<SliceOp> {
   using OpRewritePattern::OpRewritePattern;

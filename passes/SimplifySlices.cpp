@@ -7,8 +7,6 @@ namespace {
 using namespace ir;
 using mlir::PatternRewriter;
 
-Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
-
 // What lies in several parts of a concatenation is a concatenation of slices.
 struct SliceOfParts : mlir::OpRewritePattern<SliceOp> {
   using OpRewritePattern::OpRewritePattern;
