@@ -7,32 +7,43 @@ namespace diptych::autodiff {
 
 using namespace emitted;
 
-const Attrs& Node::attrs() const {
-  static const Attrs empty{};
-  return attributes ? *attributes : empty;
-}
+const Attrs& Node::attrs() const { return attributes ? *attributes : kNoAttrs; }
 
 namespace {
 
-// The rule object lives while its lazy parts run.
-template <class Rule> auto run(const RuleContext& context, const std::vector<bool>& wanted) {
+// Of pointwise operators.
+using KnownPartials = std::array<Partial, Partials::kFew>;
+
+// In all three the rule object lives while its lazy parts run.
+template <class Rule>
+KnownPartials run(const RuleContext& context, const std::vector<bool>& wanted) {
   const Rule rule{context};
-  if constexpr (std::is_same_v<decltype(rule.rule()), Value>) {
-    return rule.rule();
-  } else {
-    const auto parts = rule.rule();
-    std::vector<decltype(parts.front().get())> results(wanted.size());
-    for (size_t i = 0; i < wanted.size(); ++i)
-      if (wanted[i])
-        results[i] = parts.at(i).get();
-    return results;
-  }
+  const Partials parts = rule.rule();
+  KnownPartials results;
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i])
+      results[i] = parts[i].get();
+  return results;
+}
+
+template <class Rule>
+void run(const RuleContext& context, const std::vector<bool>& wanted, Values& results) {
+  const Rule rule{context};
+  const Cotangents parts = rule.rule();
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i])
+      results[i] = parts[i].get();
+}
+
+template <class Rule> Value run(const RuleContext& context) {
+  const Rule rule{context};
+  return rule.rule();
 }
 
 struct Row {
-  std::vector<Partial> (*partials)(const RuleContext&, const std::vector<bool>& wanted);
-  Values (*cotangents)(const RuleContext&, const std::vector<bool>& wanted);
-  Value (*tangent)(const RuleContext&, const std::vector<bool>& wanted);
+  KnownPartials (*partials)(const RuleContext&, const std::vector<bool>& wanted);
+  void (*cotangents)(const RuleContext&, const std::vector<bool>& wanted, Values& results);
+  Value (*tangent)(const RuleContext&);
   batching::Rule batching;
 };
 
@@ -84,7 +95,7 @@ Value pushBilinear(const Node& node, ValueSpan tangents) {
 
 Value pushPointwise(const Node& node, const RuleContext& context, ValueSpan tangents,
                     const std::vector<bool>& wanted) {
-  const std::vector<Partial> partials = rulesOf(node.code).partials(context, wanted);
+  const KnownPartials partials = rulesOf(node.code).partials(context, wanted);
   Value total;
   for (size_t i = 0; i < tangents.size(); ++i)
     if (wanted[i])
@@ -99,22 +110,22 @@ bool propagates(const Node& node) {
          info(node.code).derivative != DerivativeKind::Zero;
 }
 
-Values pullBack(const Node& node, const Value& cotangent, const std::vector<bool>& wanted) {
+void pullBack(const Node& node, const Value& cotangent, const std::vector<bool>& wanted,
+              Values& contributions) {
   const RuleContext context(node, cotangent, {});
   const Row& rules = rulesOf(node.code);
   switch (info(node.code).derivative) {
   case DerivativeKind::Pointwise: {
-    const std::vector<Partial> partials = rules.partials(context, wanted);
-    Values contributions(wanted.size());
+    const KnownPartials partials = rules.partials(context, wanted);
     for (size_t i = 0; i < wanted.size(); ++i)
       if (wanted[i])
         contributions[i] = partials[i](cotangent);
-    return contributions;
+    return;
   }
   case DerivativeKind::Linear:
   case DerivativeKind::Bilinear:
-  case DerivativeKind::Custom: return rules.cotangents(context, wanted);
-  case DerivativeKind::Zero: return Values(wanted.size());
+  case DerivativeKind::Custom: return rules.cotangents(context, wanted, contributions);
+  case DerivativeKind::Zero: return;
   case DerivativeKind::NotDifferentiable: failNotDifferentiable(node);
   }
   throw Error("internal: unknown derivative kind");
@@ -130,7 +141,7 @@ Value pushForward(const Node& node, ValueSpan tangents) {
   case DerivativeKind::Pointwise: return pushPointwise(node, context, tangents, wanted);
   case DerivativeKind::Linear: return pushLinear(node, tangents);
   case DerivativeKind::Bilinear: return pushBilinear(node, tangents);
-  case DerivativeKind::Custom: return rulesOf(node.code).tangent(context, wanted);
+  case DerivativeKind::Custom: return rulesOf(node.code).tangent(context);
   case DerivativeKind::Zero: return {};
   case DerivativeKind::NotDifferentiable: failNotDifferentiable(node);
   }

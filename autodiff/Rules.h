@@ -2,6 +2,7 @@
 // compiler; a rule knows its own operator and nothing of the program around it.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -52,6 +53,7 @@ struct Node {
 /// nobody differentiates. A function captures [this] alone; it runs after rule() has returned.
 template <class T> class Lazy {
 public:
+  Lazy() = default;
   template <std::convertible_to<T> V> Lazy(V value) : value_(std::move(value)) {}
   template <std::invocable F> Lazy(F function) : compute_([function] { return T(function()); }) {}
   T get() const { return compute_ ? compute_() : value_; }
@@ -95,10 +97,23 @@ Partial exceptWhere(Value mask);
 /// 1/2 where `tie` holds, 0 where `lost` does, else 1.
 Partial sharedAt(Value tie, Value lost);
 
-/// One for each operand.
-using Partials = std::vector<Lazy<Partial>>;
-/// One for each operand; null: no contribution.
-using Cotangents = std::vector<Lazy<Value>>;
+/// One T for each operand. Nearly all operators have few, which take no memory of their own.
+template <class T> class PerOperand {
+public:
+  static constexpr size_t kFew = 3;
+  template <std::convertible_to<T>... V>
+  PerOperand(V&&... few) : few_{T(std::forward<V>(few))...} {}
+  PerOperand(std::vector<T> many) : many_(std::move(many)) {}
+  const T& operator[](size_t i) const { return many_.empty() ? few_[i] : many_[i]; }
+
+private:
+  std::array<T, kFew> few_;
+  std::vector<T> many_;
+};
+
+using Partials = PerOperand<Lazy<Partial>>;
+/// Null: no contribution.
+using Cotangents = PerOperand<Lazy<Value>>;
 
 /// What a rule may look at: its node, and the cotangent of the result (vjp) or the tangents of the
 /// operands (jvp).
@@ -134,9 +149,10 @@ private:
 /// constant.
 bool propagates(const Node& node);
 
-/// Contribution of the result's cotangent to each wanted operand; null for the others. Not for
-/// calls.
-Values pullBack(const Node& node, const Value& cotangent, const std::vector<bool>& wanted);
+/// Contribution of the result's cotangent to each wanted operand: `contributions` has a null for
+/// each operand. Not for calls.
+void pullBack(const Node& node, const Value& cotangent, const std::vector<bool>& wanted,
+              Values& contributions);
 /// Tangent of the result; null tangents are zero, at least one is not. Not for calls.
 Value pushForward(const Node& node, ValueSpan tangents);
 

@@ -59,7 +59,7 @@ static Value pieceAlong(const Value& cotangent, int64_t axis, int64_t begin, int
 }
 
 TRANSPOSE(Concatenate) {
-  Cotangents pieces;
+  std::vector<Lazy<Value>> pieces;
   int64_t begin = 0;
   for (size_t i = 0; i < operandCount(); ++i) {
     const int64_t extent = in(i).shape()[attrs().axis];

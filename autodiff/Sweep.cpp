@@ -5,6 +5,8 @@
 #include "autodiff/Activity.h"
 #include "autodiff/ControlRules.h"
 
+#include <algorithm>
+
 namespace diptych::autodiff {
 
 Values materialize(Values derivatives, ValueSpan values) {
@@ -45,44 +47,47 @@ public:
       visit(*nodes_[i]);
   }
 
-  Value cotangent(const Value& value) const { return cotangents_.at(activity_.slot(value)); }
+  const Value& cotangent(const Value& value) const { return cotangents_.at(activity_.slot(value)); }
 
 private:
   void visit(const Node& node) {
     if (activity_.isRenaming(node))
       return;
-    bool reached = false;
-    for (const Value& result : node.results)
-      reached |= static_cast<bool>(cotangent(result));
-    if (!reached)
+    if (std::none_of(node.results.begin(), node.results.end(),
+                     [&](const Value& result) { return bool(cotangent(result)); }))
       return;
-    wanted_.assign(node.operands.size(), false);
-    bool any = false;
-    for (size_t i = 0; i < wanted_.size(); ++i)
-      any |= wanted_[i] = activity_.slot(node.operands[i]) >= 0;
-    if (any) {
+    slots_.clear();
+    wanted_.clear();
+    for (const Value& operand : node.operands) {
+      slots_.push_back(activity_.slot(operand));
+      wanted_.push_back(slots_.back() >= 0);
+    }
+    if (std::find(wanted_.begin(), wanted_.end(), true) != wanted_.end()) {
       const LocationOverride location(node.where);
-      const Values contributions = contributionsOf(node);
-      for (size_t i = 0; i < contributions.size(); ++i)
-        cotangents_.add(activity_.slot(node.operands[i]), node.operands[i], contributions[i]);
+      contribute(node);
+      for (size_t i = 0; i < contributions_.size(); ++i)
+        cotangents_.add(slots_[i], node.operands[i], std::move(contributions_[i]));
     }
     release(node);
   }
 
-  Values contributionsOf(const Node& node) {
-    if (node.replayable) {
-      pullReplay(node);
-      return {};
-    }
-    if (node.custom)
-      return pullCustom(node);
-    if (node.control) {
+  void contribute(const Node& node) {
+    contributions_.clear();
+    if (node.replayable)
+      return pullReplay(node);
+    if (node.custom) {
+      contributions_ = pullCustom(node);
+    } else if (node.control) {
       Values cotangents;
       for (const Value& result : node.results)
         cotangents.push_back(cotangent(result));
-      return pullControl(node, cotangents, wanted_);
+      contributions_ = pullControl(node, cotangents, wanted_);
+    } else if (node.callee) {
+      contributions_ = pullCall(node);
+    } else {
+      contributions_.resize(wanted_.size());
+      pullBack(node, cotangent(node.results[0]), wanted_, contributions_);
     }
-    return node.callee ? pullCall(node) : pullBack(node, cotangent(node.results[0]), wanted_);
   }
 
   // The totals go on growing in the inner sweep, so that everything is added in the order in which
@@ -94,17 +99,17 @@ private:
       if (wanted_[i])
         wrt.push_back(replay->operands[i]);
     ReverseSweep inner(replay->nodes(), wrt);
-    for (size_t i = 0; i < node.operands.size(); ++i)
-      if (const int32_t slot = activity_.slot(node.operands[i]); slot >= 0)
-        inner.cotangents_.set(inner.activity_.slot(replay->operands[i]), cotangents_.at(slot));
+    for (size_t i = 0; i < slots_.size(); ++i)
+      if (wanted_[i])
+        inner.cotangents_.set(inner.activity_.slot(replay->operands[i]), cotangents_.at(slots_[i]));
     Values seeds;
     for (const Value& result : node.results)
       seeds.push_back(cotangent(result));
     inner.seed(replay->outputs, seeds);
     inner.run();
-    for (size_t i = 0; i < node.operands.size(); ++i)
-      if (const int32_t slot = activity_.slot(node.operands[i]); slot >= 0)
-        cotangents_.set(slot, inner.cotangent(replay->operands[i]));
+    for (size_t i = 0; i < slots_.size(); ++i)
+      if (wanted_[i])
+        cotangents_.set(slots_[i], inner.cotangent(replay->operands[i]));
   }
 
   Values pullCustom(const Node& node) {
@@ -137,8 +142,8 @@ private:
     for (const Value& result : node.results)
       pull.seeded.push_back(give(cotangent(result)));
     for (size_t i = 0; i < wanted_.size(); ++i)
-      if (wanted_[i] && isFirst(node, i))
-        pull.begun[i] = give(cotangent(node.operands[i]));
+      if (wanted_[i] && isFirst(i))
+        pull.begun[i] = give(cotangents_.at(slots_[i]));
     const CalleeDerivative derivative = node.callee->vjp(pull);
     Values contributions(wanted_.size());
     if (!derivative.callee)
@@ -148,18 +153,15 @@ private:
       if (!derivative.present[i])
         continue;
       if (pull.begun[i])
-        cotangents_.clear(activity_.slot(node.operands[i]));
+        cotangents_.clear(slots_[i]);
       contributions[i] = pulled.at(next++);
     }
     return contributions;
   }
 
   // A value may be several operands: its total can grow in the place of one alone.
-  bool isFirst(const Node& node, size_t i) const {
-    for (size_t before = 0; before < i; ++before)
-      if (activity_.slot(node.operands[before]) == activity_.slot(node.operands[i]))
-        return false;
-    return true;
+  bool isFirst(size_t i) const {
+    return std::find(slots_.begin(), slots_.end(), slots_[i]) == slots_.begin() + std::ptrdiff_t(i);
   }
 
   // All users of the results have been visited: nobody reads their cotangents again.
@@ -172,7 +174,10 @@ private:
   const Nodes nodes_;
   const Activity activity_;
   Accumulator cotangents_;
+  // Of the visited node's operands.
+  std::vector<int32_t> slots_;
   std::vector<bool> wanted_;
+  Values contributions_;
 };
 
 } // namespace

@@ -31,7 +31,7 @@ public:
         visit(*nodes_[i]);
   }
 
-  Value tangent(const Value& value) const { return tangents_.at(activity_.slot(value)); }
+  const Value& tangent(const Value& value) const { return tangents_.at(activity_.slot(value)); }
 
 private:
   void countUse(const Value& value) {
@@ -62,9 +62,9 @@ private:
     }
     if (any) {
       const LocationOverride location(node.where);
-      const Values results = tangentsOf(node);
+      Values results = tangentsOf(node);
       for (size_t i = 0; i < results.size(); ++i)
-        tangents_.add(activity_.slot(node.results[i]), node.results[i], results[i]);
+        tangents_.add(activity_.slot(node.results[i]), node.results[i], std::move(results[i]));
     }
     for (const Value& operand : node.operands)
       release(operand);

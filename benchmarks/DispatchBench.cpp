@@ -1,5 +1,7 @@
 // What one call costs when there is next to nothing to compute.
 #include "benchmarks/Check.h"
+#include "runtime/Buffer.h"
+#include "runtime/Launch.h"
 
 namespace dt = diptych;
 
@@ -40,6 +42,31 @@ void recordedAndSwept(benchmark::State& state) {
   perOperator(state);
 }
 BENCHMARK(recordedAndSwept)->Name("dispatch/eager_gradient");
+
+// The kernel of x + 1 alone, into memory that is there: what the three above have on top of it is
+// theirs.
+void kernelAlone(benchmark::State& state) {
+  auto x = dt::ones({8}), one = dt::ones({}), y = dt::zeros({8});
+  const dt::Dims strides{1}, none{0};
+  const dt::TensorType type = x.type();
+  const auto bytes = [](const dt::Tensor& t) {
+    return reinterpret_cast<std::byte*>(const_cast<double*>(t.data<double>()));
+  };
+  const dt::runtime::Strided operands[] = {{bytes(x), &type, &strides, true, false},
+                                           {bytes(one), &type, &none, false, false}};
+  const dt::runtime::Strided result{bytes(y), &type, &strides, true, false};
+  for (auto _ : state)
+    dt::runtime::launchPointwise(dt::OpCode::Add, operands, result);
+  if (!dt::bench::agree(state, y, x + 1.0))
+    return;
+}
+BENCHMARK(kernelAlone)->Name("dispatch/kernel_alone");
+
+void allocation(benchmark::State& state) {
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dt::runtime::Buffer::allocate(64));
+}
+BENCHMARK(allocation)->Name("dispatch/allocation");
 
 void jittedCall(benchmark::State& state) {
   auto x = dt::ones({8});

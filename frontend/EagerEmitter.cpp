@@ -18,11 +18,19 @@ namespace {
 
 using runtime::Strided;
 
+// Of operators that are kernels.
+constexpr size_t kMostOperands = 3;
+
 TensorType inferGeneral(OpCode code, ValueSpan operands, const Attrs& attrs) {
-  std::vector<TensorType> types;
-  for (const Value& operand : operands)
-    types.push_back(operand.type());
-  return inferType(code, types, attrs);
+  const auto typeOf = [](const Value& operand) { return operand.type(); };
+  if (operands.size() > kMostOperands) {
+    std::vector<TensorType> types(operands.size());
+    std::transform(operands.begin(), operands.end(), types.begin(), typeOf);
+    return inferType(code, types, attrs);
+  }
+  TensorType types[kMostOperands];
+  std::transform(operands.begin(), operands.end(), types, typeOf);
+  return inferType(code, {types, operands.size()}, attrs);
 }
 
 // The commonest rules, without copying types; whatever looks wrong goes to the rule itself.
@@ -88,9 +96,8 @@ Value evaluate(const OpInfo& op, ValueSpan operands, const Attrs& attrs, bool on
     return evaluateWide(op, operands, attrs, type, onDevice);
   if (const eager::Handler handler = eager::handlerOf(op.code))
     return handler(type, operands, attrs);
-  constexpr size_t kMost = 3;
-  Strided inputs[kMost];
-  if (operands.size() > kMost)
+  Strided inputs[kMostOperands];
+  if (operands.size() > kMostOperands)
     throw Error(std::string("internal: ") + op.name + " has too many operands");
   for (size_t i = 0; i < operands.size(); ++i)
     inputs[i] = static_cast<const TensorImpl*>(operands[i].impl())->strided();

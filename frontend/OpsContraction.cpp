@@ -44,17 +44,19 @@ static Value batchedProduct(const Value& x, const Value& y) {
 }
 
 static void checkProduct(const Value& x, const Value& y) {
-  const std::string got = x.type().str() + " and " + y.type().str();
+  const auto refuse = [&](const char* expected, const char* remedy) {
+    misuse("matmul", expected, x.type().str() + " and " + y.type().str(), remedy);
+  };
   if (x.rank() == 0 || y.rank() == 0)
-    misuse("matmul", "vectors or matrices", got, "use * to scale by a number");
+    refuse("vectors or matrices", "use * to scale by a number");
   detail::requireFloat("matmul", x);
   if (x.dtype() != y.dtype())
-    misuse("matmul", "operands of one dtype", got, "convert one with astype");
+    refuse("operands of one dtype", "convert one with astype");
   const int64_t inner = y.shape()[y.rank() == 1 ? 0 : y.rank() - 2];
   if (x.shape().back() == inner)
     return;
   const bool fitsTransposed = y.rank() > 1 && x.shape().back() == y.shape().back();
-  misuse("matmul", "equal inner sizes", got,
+  refuse("equal inner sizes",
          fitsTransposed ? "did you mean matmul(x, transpose(y))?"
                         : "the last axis of the first meets the last but one of the second");
 }

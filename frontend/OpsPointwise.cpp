@@ -159,7 +159,7 @@ static Tensor emitPointwise(const OpInfo& op, std::span<const Arg* const> args) 
   if (alreadyFits(args)) {
     for (size_t i = 0; i < args.size(); ++i)
       operands[i] = args[i]->tensor()->value();
-    return wrap(currentEmitter().emit(op.code, operands, {}));
+    return wrap(currentEmitter().emit(op.code, operands, emitted::kNoAttrs));
   }
   // The condition of `where` has a dtype of its own.
   const size_t own = op.code == OpCode::Where ? 1 : 0;
@@ -171,7 +171,7 @@ static Tensor emitPointwise(const OpInfo& op, std::span<const Arg* const> args) 
     operands[i] = arg.tensor() ? broadcastTo(op.name, arg.tensor()->value(), shape)
                                : emitted::constant({wanted, shape}, arg.number());
   }
-  return wrap(currentEmitter().emit(op.code, operands, {}));
+  return wrap(currentEmitter().emit(op.code, operands, emitted::kNoAttrs));
 }
 
 Tensor pointwise(OpCode code, std::initializer_list<std::reference_wrapper<const Arg>> args) {

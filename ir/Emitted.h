@@ -6,7 +6,11 @@
 
 namespace diptych::emitted {
 
-inline Value emit(OpCode code, std::initializer_list<Value> operands, const Attrs& attrs = {}) {
+/// Of operators that have none: to make one each time takes as long as a small kernel.
+inline const Attrs kNoAttrs{};
+
+inline Value emit(OpCode code, std::initializer_list<Value> operands,
+                  const Attrs& attrs = kNoAttrs) {
   return currentEmitter().emit(code, ValueSpan(operands.begin(), operands.size()), attrs);
 }
 

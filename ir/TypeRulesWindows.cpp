@@ -93,16 +93,18 @@ TensorType overlapAdd(const OpInfo& op, Types operands, const Attrs& attrs) {
 TensorType convolution(const OpInfo& op, Types operands, const Attrs& attrs) {
   const TensorType &x = operands[0], &w = operands[1];
   checkDType(op, x);
-  const std::string got = x.str() + " and " + w.str();
+  const auto refuse = [&](const char* expected, const char* remedy) {
+    fail(op, expected, x.str() + " and " + w.str(), remedy);
+  };
   if (x.dtype != w.dtype)
-    fail(op, "operands of one dtype", got, "convert one with astype");
+    refuse("operands of one dtype", "convert one with astype");
   const int spatial = x.rank() - 3;
   if (spatial < 1 || spatial > 3 || w.rank() != x.rank())
-    fail(op, "[n, g, c, l...] and [g, o, c, k...] with one to three spatial axes", got, "reshape");
+    refuse("[n, g, c, l...] and [g, o, c, k...] with one to three spatial axes", "reshape");
   if (x.shape[1] != w.shape[0])
-    fail(op, "equal groups, x's axis 1 and w's axis 0", got, "split the channels into groups");
+    refuse("equal groups, x's axis 1 and w's axis 0", "split the channels into groups");
   if (x.shape[2] != w.shape[2])
-    fail(op, "equal channels, axis 2", got, "a group of w takes the channels of a group of x");
+    refuse("equal channels, axis 2", "a group of w takes the channels of a group of x");
   checkSteps(op, attrs, spatial);
   TensorType result{x.dtype, {x.shape[0], x.shape[1], w.shape[1]}};
   for (int i = 0; i < spatial; ++i) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <string>
@@ -210,9 +211,9 @@ void ThreadCache::flush(int index, int32_t keep) {
 ThreadCache* makeThreadCache() {
   if (threadState == ThreadState::Ended)
     return nullptr;
-  static thread_local ThreadCache instance;
+  static thread_local const auto instance = std::make_unique<ThreadCache>();
   threadState = ThreadState::Live;
-  return threadCache = &instance;
+  return threadCache = instance.get();
 }
 
 inline ThreadCache* cacheOfThread() {
