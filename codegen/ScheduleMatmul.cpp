@@ -4,6 +4,7 @@
 #include "codegen/MatmulEmitter.h"
 #include "codegen/MatmulWays.h"
 #include "codegen/Scheduler.h"
+#include "ir/Halves.h"
 #include "runtime/MatmulPlan.h"
 
 namespace diptych::codegen {
@@ -53,12 +54,13 @@ bool isLongProduct(const MatmulSpec& spec, const ScheduleOptions& options) {
          spec.k.value >= 32 * kMatmulBlock;
 }
 
-// Whether V[k,v] is S[v,k], or that times what depends on k alone: C then is symmetric.
-bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
+// Whether V[k,v] is S[v,k], or that times what depends on k alone: C then is symmetric, but not to
+// the last bit where something is multiplied in.
+bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call, bool everyBit) {
   const Access &left = spec.left, &right = spec.right;
   if (!spec.batch.is(1) || spec.s.value != spec.v.value || spec.s.value < 32 ||
-      call.buffers[left.arg] != call.buffers[right.arg] || left.offset != right.offset ||
-      left.strides[1].value != right.strides[2].value ||
+      (everyBit && !spec.lines.empty()) || call.buffers[left.arg] != call.buffers[right.arg] ||
+      left.offset != right.offset || left.strides[1].value != right.strides[2].value ||
       left.strides[3].value != right.strides[3].value)
     return false;
   int scaled = -1; // the line that is S[v,k] times something, so far
@@ -78,6 +80,19 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call) {
     }
   }
   return spec.lines.empty() || scaled + 1 == static_cast<int>(spec.lines.size());
+}
+
+// To turn an element takes as long as some products do.
+bool isWorthAHalf(const MatmulSpec& spec) {
+  constexpr int64_t kLeastDepth = 64;
+  return spec.way == MatmulSpec::Way::tiles && spec.k.value >= kLeastDepth;
+}
+
+// The share of C in tiles with elements from the diagonal on; they have two vectors.
+double halfOf(const MatmulSpec& spec) {
+  const auto rows = static_cast<double>(spec.s.value), columns = static_cast<double>(spec.v.value);
+  const double n = std::min(rows, columns), below = n * std::max(0.0, n - 2 * spec.lanes) / 2;
+  return 1 - below / (rows * columns);
 }
 
 // Columns behind whole vectors of 64 bytes, whatever the machine's have: few of them are summed in
@@ -151,13 +166,14 @@ void Scheduler::matmul(Operation* op) {
     spec.right = b->access(1, 0, b->column, b->row);
     call.buffers[1] = b->storage.buffer;
   }
+  spec.upper = ir::isUpper(op) && !exchange;
   product(std::move(spec), std::move(call), c.storage);
 }
 
 void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) {
   chooseWay(spec, options_);
+  spec.upper = spec.upper && spec.way == MatmulSpec::Way::tiles;
   cutRange(call, spec);
-  call.kernel = {spec, options_.contract};
   if (to.type.numel() == 0)
     return;
   const bool longSum = choose(options_.choices, isLongSum(spec));
@@ -167,19 +183,25 @@ void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) 
     spec.depth = kLongDepth;
     spec.partBlocks = (blocks + kLongParts - 1) / kLongParts;
   }
-  if (!longSum && spec.partBlocks == 1)
-    return this->call(std::move(call));
-  // Rows have unequal shares of a half, so that it pays where the range is over k.
-  spec.upper = choose(options_.choices, !options_.gpu && isSymmetric(spec, call));
-  if (!spec.upper)
-    return splitOverBlocks(std::move(call), spec);
-  const Storage half = newStorage(to.type);
-  call.buffers[static_cast<size_t>(spec.result.arg)] = half.buffer;
-  spec.result.offset = 0;
-  const auto n = static_cast<double>(spec.v.value);
-  call.flops *= (n + 2 * spec.lanes) / (2 * n);
-  splitOverBlocks(std::move(call), spec);
-  mirror(half, to);
+  const bool inParts = longSum || spec.partBlocks > 1;
+  const bool turned =
+      !spec.upper && choose(options_.choices, !options_.gpu && (inParts || isWorthAHalf(spec)) &&
+                                                  isSymmetric(spec, call, !options_.contract));
+  spec.upper = spec.upper || turned;
+  if (spec.upper)
+    call.flops *= halfOf(spec);
+  const Storage half = turned ? newStorage(to.type) : to;
+  if (turned) {
+    call.buffers[static_cast<size_t>(spec.result.arg)] = half.buffer;
+    spec.result.offset = 0;
+  }
+  call.kernel = {spec, options_.contract};
+  if (inParts)
+    splitOverBlocks(std::move(call), spec);
+  else
+    this->call(std::move(call));
+  if (turned)
+    mirror(half, to);
 }
 
 // A product that no others run with, row by row, is cut between tiles: what is left behind the last

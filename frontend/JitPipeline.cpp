@@ -58,6 +58,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   // neighbours.
   if (processor == Processor::gpuWithSolvers && passes::callSolvers(main))
     passes::simplify(main, numerics);
+  // Last, since no rewrite of products knows of halves. Of open sizes one program is for all.
+  if (numerics != Numerics::strict && processor == Processor::cpu && !choices)
+    passes::useSymmetry(main);
   watch.stop(stats.simplify);
   if (until == "simplified")
     return {};

@@ -1,6 +1,7 @@
 // Expands vjp and jvp operations. Knows which function is differentiated when, and where the
 // program that comes of it goes; the derivative itself is the sweep's.
 #include "ir/Emitter.h"
+#include "ir/Halves.h"
 #include "passes/DifferentiateProgram.h"
 #include "passes/Identity.h"
 #include "passes/Passes.h"
@@ -128,14 +129,26 @@ private:
     program.erase();
   }
 
+  // The Hessian where a function returns it, as it is or turned.
+  static void markReturned(mlir::Value hessian) {
+    if (tensorTypeOf(hessian.getType()).rank() != 2)
+      return;
+    for (mlir::OpOperand& use : hessian.getUses())
+      if (auto turned = llvm::dyn_cast<TransposeOp>(use.getOwner()))
+        markReturned(turned.getResult());
+      else if (auto last = llvm::dyn_cast<mlir::func::ReturnOp>(use.getOwner()))
+        markSymmetric(last->getParentOfType<mlir::func::FuncOp>(), use.getOperandNumber());
+  }
+
   // In strict numerics a tangent of zero still says where NaN comes from.
   void append(mlir::func::FuncOp program, JvpOp jvp, Jacobian kind) {
     const auto batch = static_cast<int64_t>(jvp.getBatch());
-    if (numerics_ != Numerics::strict && batch > 0 && jvp.getWrt().size() == 1 &&
-        areUnitTangents(jvp.getTangents()[0]))
-      appendUnitJvp(program, jvp.getWrt()[0], kind);
-    else
-      appendJvp(program, jvp.getWrt(), batch);
+    if (numerics_ == Numerics::strict || batch == 0 || jvp.getWrt().size() != 1 ||
+        !areUnitTangents(jvp.getTangents()[0]))
+      return void(appendJvp(program, jvp.getWrt(), batch));
+    if (kind == Jacobian::symmetric)
+      markReturned(jvp->getResult(1));
+    appendUnitJvp(program, jvp.getWrt()[0], kind);
   }
 
   // [n, shape...], the identity; a number has nothing to cut.

@@ -54,6 +54,11 @@ bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 1024);
 /// once; true if anything was changed. Standard numerics only: sums are added in another order.
 bool factorRows(mlir::func::FuncOp function, Choices* choices = nullptr);
 
+/// Results that equal their transposes are not turned, and one half is computed of the products of
+/// matrices that they are made of; true if anything was changed. Standard numerics only: the
+/// transpose is the same but for rounding.
+bool useSymmetry(mlir::func::FuncOp function);
+
 struct FusionOptions {
   bool scans = true; // cumulative operators too, which CPUs compute in the order of the axis
   Choices* choices = nullptr;

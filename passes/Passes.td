@@ -111,6 +111,24 @@ def FactorRows : Pass<"diptych-factor-rows", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
 }
 
+def UseSymmetry : Pass<"diptych-use-symmetry", "::mlir::func::FuncOp"> {
+  let summary = "Compute one half of the products that make up a symmetric result, and turn none";
+  let description = [{
+    ```mlir
+    func.func @main(...) -> (tensor<NxNxf64> {diptych.symmetric})
+    %p = diptych.matmul %a, %b                           // before
+    %h = diptych.transpose %p ...
+    return %h
+
+    %u = diptych.matmul %a, %b {diptych.upper}           // after: nothing is known where row > column
+    %h = diptych.where %row_le_column, %u, %u_transposed
+    return %h
+    ```
+    Standard numerics only: the transpose is the same but for rounding.
+  }];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
 def FormFusions : Pass<"diptych-form-fusions", "::mlir::func::FuncOp"> {
   let summary = "Group operators that become one kernel";
   let description = [{
