@@ -4,7 +4,7 @@
 #include "codegen/MatmulEmitter.h"
 #include "codegen/MatmulWays.h"
 #include "codegen/Scheduler.h"
-#include "ir/Halves.h"
+#include "ir/DialectHalves.h"
 #include "runtime/MatmulPlan.h"
 
 namespace diptych::codegen {

@@ -21,7 +21,8 @@ uint64_t freshTransform() { return transforms.fetch_add(1, std::memory_order_rel
 
 //===-- Nodes --------------------------------------------------------------------------------===//
 
-/// What few nodes have.
+/// What many nodes have not. Not filled with zeros first: most of it are attributes that an
+/// operator has not.
 struct TapeNode::Extra {
   bool hasAttrs = false;
   Attrs attrs;
@@ -50,7 +51,7 @@ TapeNode::TapeNode(OpCode code, ValueSpan operands)
     std::copy(operands.begin(), operands.end(), inline_);
     return;
   }
-  extra_ = std::make_unique<Extra>();
+  extra_ = std::make_unique_for_overwrite<Extra>();
   extra_->operands.assign(operands.begin(), operands.end());
   operands_ = extra_->operands.data();
 }
@@ -65,7 +66,7 @@ NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
   NodeRef result = NodeRef::adopt(node);
   if (attrs) {
     if (!node->extra_)
-      node->extra_ = std::make_unique<Extra>();
+      node->extra_ = std::make_unique_for_overwrite<Extra>();
     node->extra_->attrs = *attrs;
     node->extra_->hasAttrs = true;
   }
@@ -75,7 +76,7 @@ NodeRef TapeNode::make(OpCode code, ValueSpan operands, const Attrs* attrs) {
 TapeNode* TapeNode::makeCall(ValueSpan operands, std::vector<TensorType> results) {
   auto* node = new TapeNode(OpCode{}, operands);
   if (!node->extra_)
-    node->extra_ = std::make_unique<Extra>();
+    node->extra_ = std::make_unique_for_overwrite<Extra>();
   node->extra_->isCall = true;
   node->extra_->types = std::move(results);
   node->extra_->results.resize(node->extra_->types.size());

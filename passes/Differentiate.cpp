@@ -1,7 +1,7 @@
 // Expands vjp and jvp operations. Knows which function is differentiated when, and where the
 // program that comes of it goes; the derivative itself is the sweep's.
+#include "ir/DialectHalves.h"
 #include "ir/Emitter.h"
-#include "ir/Halves.h"
 #include "passes/DifferentiateProgram.h"
 #include "passes/Identity.h"
 #include "passes/Passes.h"

@@ -2,7 +2,7 @@
 // the products of matrices that it is made of.
 #include "passes/Passes.h"
 
-#include "ir/Halves.h"
+#include "ir/DialectHalves.h"
 
 namespace diptych::passes {
 

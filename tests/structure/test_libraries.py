@@ -55,6 +55,15 @@ class Libraries(unittest.TestCase):
             others = [symbol for symbol in names if not re.search(r"^_Z.*7diptych|^diptych_", symbol)]
             self.assertFalse(others, f"{path.name} shows\n" + "\n".join(others[:20]))
 
+    def test_thread_local_words_fit_where_the_loader_has_room(self):
+        """Their places are fixed (initial-exec): glibc keeps 1664 bytes for all such libraries that are opened late."""
+        if self.eager.suffix == ".a":
+            self.skipTest("a static library has its program's")
+        headers = subprocess.run(["readelf", "-lW", self.eager], capture_output=True, text=True, check=True).stdout
+        size = re.search(r"^\s+TLS(?:\s+0x\w+){4}\s+(0x\w+)", headers, re.M)
+        self.assertTrue(size, headers)
+        self.assertLessEqual(int(size[1], 16), 512)
+
     def test_shared_libraries_carry_their_version(self):
         if self.eager.suffix == ".a":
             self.skipTest("a static library has no name of its own")
