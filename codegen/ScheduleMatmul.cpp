@@ -227,7 +227,7 @@ void Scheduler::cutByTiles() {
 }
 
 void Scheduler::mirror(const Storage& upper, const Storage& whole) {
-  const int64_t n = whole.type.shape[0];
+  const int64_t n = whole.type.shape.back();
   const DType dtype = whole.type.dtype;
   LoweredNest nest;
   nest.name = "mirror";
