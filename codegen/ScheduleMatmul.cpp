@@ -82,10 +82,11 @@ bool isSymmetric(const MatmulSpec& spec, const ScheduledCall& call, bool everyBi
   return spec.lines.empty() || scaled + 1 == static_cast<int>(spec.lines.size());
 }
 
-// To turn an element takes as long as some products do.
+// Of one tile's columns nothing lies below; and to turn an element takes as long as some products.
 bool isWorthAHalf(const MatmulSpec& spec) {
   constexpr int64_t kLeastDepth = 64;
-  return spec.way == MatmulSpec::Way::tiles && spec.k.value >= kLeastDepth;
+  return spec.way == MatmulSpec::Way::tiles && spec.v.value > 2 * spec.lanes &&
+         spec.k.value >= kLeastDepth;
 }
 
 // The share of C in tiles with elements from the diagonal on; they have two vectors.

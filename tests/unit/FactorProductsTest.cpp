@@ -232,7 +232,7 @@ TEST(FactorProducts, GramMatricesOfFewRowsAreHalved) {
   dt::manual_seed(16);
   const auto gram = [](const dt::Tensor& x) { return dt::matmul(dt::transpose(x), x); };
   const auto batch = [](const dt::Tensor& x) { return dt::matmul(dt::transpose(x, 1, 2), x); };
-  for (const int64_t n : {32, 33, 47, 100, 333}) {
+  for (const int64_t n : {33, 47, 100, 333}) {
     expectEagerBits(batch, dt::randn({1, 64, n}));
     expectEagerBits(gram, dt::randn({64, n}));
     expectEagerBits(gram, dt::randn({900, n}));
