@@ -122,4 +122,23 @@ BENCHMARK_CAPTURE(product, yte32, Form::rightTurned, dt::f32, false)
     ->Name("one_thread/right_turned_eager_f32")
     ->Apply(turnedShapes);
 
+// X'X: half of the elements are enough, so that a share may be above 1.
+void gram(benchmark::State& state, dt::DType dtype) {
+  const OneThread scope;
+  const int64_t k = state.range(0), n = state.range(1);
+  const dt::Tensor X = dt::randn({k, n}, dtype);
+  const auto f = [](const dt::Tensor& X) { return dt::matmul(dt::transpose(X), X); };
+  const auto compiled = dt::jit(f);
+  const dt::Tensor expected = f(X), error = (compiled(X) - expected) / dt::max(dt::abs(expected));
+  if (!dt::bench::agree(state, 1.0 + error, dt::ones_like(error), dtype == dt::f64 ? 1e-12 : 1e-5))
+    return;
+  timed(state, "FLOP/s", 2.0 * static_cast<double>(k * n * n), peak(dtype),
+        [&] { return compiled(X); });
+}
+void gramShapes(benchmark::internal::Benchmark* b) {
+  b->Args({64, 48})->Args({300, 100})->Args({1000, 500})->UseRealTime();
+}
+BENCHMARK_CAPTURE(gram, f64, dt::f64)->Name("one_thread/gram_f64")->Apply(gramShapes);
+BENCHMARK_CAPTURE(gram, f32, dt::f32)->Name("one_thread/gram_f32")->Apply(gramShapes);
+
 } // namespace

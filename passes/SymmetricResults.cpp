@@ -17,6 +17,12 @@ constexpr int64_t kLeastRows = 32, kLeastDepth = 64;
 
 Shape shapeOf(mlir::Value value) { return tensorTypeOf(value.getType()).shape; }
 
+// Text that somebody wrote may say anything of anything.
+bool isSquare(mlir::Value value) {
+  const Shape shape = shapeOf(value);
+  return shape.size() == 2 && shape[0] == shape[1];
+}
+
 class SymmetricResult {
 public:
   explicit SymmetricResult(mlir::OpOperand& result) : result_(result) {}
@@ -93,7 +99,7 @@ private:
 bool useSymmetry(mlir::func::FuncOp function) {
   bool changed = false;
   for (mlir::OpOperand& result : function.getBody().front().getTerminator()->getOpOperands())
-    if (isSymmetric(function, result.getOperandNumber()))
+    if (isSymmetric(function, result.getOperandNumber()) && isSquare(result.get()))
       changed |= SymmetricResult(result).run();
   if (changed)
     eraseDeadOperations(function);

@@ -51,3 +51,13 @@ func.func @returned(%a: tensor<40x40xf64>) -> (tensor<40x40xf64> {diptych.symmet
   %t = diptych.transpose %e {axes = array<i64: 1, 0>} : tensor<40x40xf64> -> tensor<40x40xf64>
   return %t : tensor<40x40xf64>
 }
+
+// What is no square is not what is said of it.
+// CHECK-LABEL: @batch
+// CHECK: diptych.transpose
+// CHECK: diptych.transpose
+func.func @batch(%a: tensor<2x3x3xf64>, %b: tensor<2x3xf64>) -> (tensor<2x3x3xf64> {diptych.symmetric}, tensor<3x2xf64> {diptych.symmetric}) {
+  %t = diptych.transpose %a {axes = array<i64: 0, 2, 1>} : tensor<2x3x3xf64> -> tensor<2x3x3xf64>
+  %u = diptych.transpose %b {axes = array<i64: 1, 0>} : tensor<2x3xf64> -> tensor<3x2xf64>
+  return %t, %u : tensor<2x3x3xf64>, tensor<3x2xf64>
+}
