@@ -169,10 +169,11 @@ private:
         vjp.getCotangents().size() != 1 || vjp.getBatch() != 0)
       return false;
     const mlir::Value cotangent = vjp.getCotangents()[0];
+    // A second use may be another input, which the gradient takes as given.
+    const mlir::BlockArgument argument = gradient.getArgument(jvp.getWrt()[0]);
     return splatOf(cotangent) && tensorTypeOf(cotangent.getType()).rank() == 0 &&
            last->getOperand(0) == vjp->getResult(1) &&
-           vjp.getInputs()[vjp.getWrt()[0]] == gradient.getArgument(jvp.getWrt()[0]) &&
-           llvm::count(vjp.getInputs(), gradient.getArgument(jvp.getWrt()[0])) == 1 &&
+           vjp.getInputs()[vjp.getWrt()[0]] == argument && argument.hasOneUse() &&
            hasOwnDerivatives();
   }
 

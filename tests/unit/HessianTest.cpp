@@ -191,6 +191,16 @@ TEST(Hessian, NeedNotBeSymmetric) {
                 return sum(exp(a * stop_gradient(b)) + b * b * a);
               }),
               p);
+  // A gradient beside what follows from the same argument, and is given.
+  const auto beside = jacfwd([=](const Tensor& p) {
+    const Tensor given = square(halves(p).second);
+    return grad([=](const Tensor& x) {
+      const auto [a, b] = halves(x);
+      return sum(exp(a) * b * given);
+    })(p);
+  });
+  EXPECT_GT(apart(beside(p), transpose(beside(p))), 0.01);
+  expectEager(beside, p);
   const auto own = custom_vjp([](const Tensor& x) { return sin(x); },
                               [](const Tensor& x, const Tensor&, const Tensor& ct) {
                                 return ct * (1.0 + x * slice(x, 0, 0, 1));
