@@ -318,7 +318,7 @@ void SumsOfProducts::collect(Form& form) {
     Form rest{form.extents, {{term.scale, {}}}};
     Factor large;
     for (const Factor& factor : term.factors)
-      if (factor.set() == all)
+      if (factor.set() == all && !large.value)
         large = factor;
       else
         rest.terms[0].factors.push_back(factor);

@@ -215,3 +215,19 @@ func.func @joins_factors(%x: tensor<20x6xf64>, %a: tensor<20x3xf64>, %b: tensor<
   %s = diptych.sum %v {axes = array<i64: 0>} : tensor<20x6x3x4xf64> -> tensor<6x3x4xf64>
   return %s : tensor<6x3x4xf64>
 }
+
+// An operand that is left as it is, two arrays of its whole size and a column: none is lost.
+// CHECK-LABEL: @keeps_two_whole_arrays
+// CHECK: diptych.mul %arg2, %arg3
+func.func @keeps_two_whole_arrays(%a: tensor<13x5xf64>, %b: tensor<4x5xf64>, %x: tensor<5x3xf64>,
+                                  %y: tensor<5x3xf64>, %s: tensor<5xf64>) -> tensor<52x3xf64> {
+  %0 = diptych.broadcast %a {axes = array<i64: 0, 2>} : tensor<13x5xf64> -> tensor<13x4x5xf64>
+  %1 = diptych.broadcast %b {axes = array<i64: 1, 2>} : tensor<4x5xf64> -> tensor<13x4x5xf64>
+  %2 = diptych.mul %0, %1 : tensor<13x4x5xf64>, tensor<13x4x5xf64> -> tensor<13x4x5xf64>
+  %3 = diptych.reshape %2 : tensor<13x4x5xf64> -> tensor<52x5xf64>
+  %4 = diptych.broadcast %s {axes = array<i64: 0>} : tensor<5xf64> -> tensor<5x3xf64>
+  %5 = diptych.mul %x, %4 : tensor<5x3xf64>, tensor<5x3xf64> -> tensor<5x3xf64>
+  %6 = diptych.mul %5, %y : tensor<5x3xf64>, tensor<5x3xf64> -> tensor<5x3xf64>
+  %7 = diptych.matmul %3, %6 : tensor<52x5xf64>, tensor<5x3xf64> -> tensor<52x3xf64>
+  return %7 : tensor<52x3xf64>
+}
