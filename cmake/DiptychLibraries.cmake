@@ -70,6 +70,9 @@ foreach(room IN ITEMS codegen dialect passes jit aot)
   endif()
 endforeach()
 
+diptych_own_lines(diptych-frontend)
+diptych_own_lines(diptych-jit)
+
 if(TARGET diptych-aot)
   diptych_bitcode(bitcode_source)
   target_sources(diptych-aot PRIVATE "${bitcode_source}")

@@ -50,6 +50,11 @@ if(DIPTYCH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime "${DIPTYCH_CCACHE}")
 endif()
 
+# Code that calls the DSL itself: its lines are not the user's, and are told by the name of the file.
+function(diptych_own_lines target)
+  target_compile_options(${target} PRIVATE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=<diptych>/")
+endfunction()
+
 # Adds the include folders and the order of generation that every room shares.
 function(diptych_room target)
   target_include_directories(${target} PRIVATE

@@ -39,7 +39,11 @@ EmitterScope::~EmitterScope() { current = previous_; }
 
 const SourceLocation& currentLocation() { return location; }
 
-LocationScope::LocationScope(const SourceLocation& where) : owner_(!location.known()) {
+// Our own files are compiled under such names (CMake's diptych_own_lines).
+static bool isOurs(const SourceLocation& where) { return where.file[0] == '<'; }
+
+LocationScope::LocationScope(const SourceLocation& where)
+    : owner_(!location.known() && !isOurs(where)) {
   if (owner_)
     location = where;
 }

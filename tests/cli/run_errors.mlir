@@ -1,6 +1,6 @@
 // diptych run: what can't be run is named; the file's fault ends with 3, the command line's with 2.
 // RUN: sh %S/Inputs/exit_code.sh diptych run %s --function nope | FileCheck %s --check-prefix=NAME
-// NAME: diptych: {{.*}}run_errors.mlir: expected a function @nope with a body, got @main, @dynamic, @calls, @rows; choose one with --function
+// NAME: diptych: {{.*}}run_errors.mlir: expected a function @nope with a body, got @main, @dynamic, @calls, @rows, @huge; choose one with --function
 // NAME-NEXT: exit code 3
 // RUN: sh %S/Inputs/exit_code.sh diptych run %s --function dynamic | FileCheck %s --check-prefix=DYNAMIC
 // DYNAMIC: diptych: expected a tensor of known sizes {{.*}}, got tensor<?xf64>
@@ -40,6 +40,14 @@
 // STAGE: diptych: --print-ir: nope not in {traced,
 // STAGE-NEXT: exit code 2
 
+// Inputs are made by the command itself: no line of its own source is shown.
+// RUN: sh %S/Inputs/exit_code.sh diptych run %s --function huge | FileCheck %s --check-prefix=MEMORY
+// MEMORY: diptych: out of memory: 32000000000000 bytes
+// MEMORY-NEXT: exit code 3
+// RUN: env DIPTYCH_CPU=v0 sh %S/Inputs/exit_code.sh diptych run %s | FileCheck %s --check-prefix=CPU
+// CPU: diptych: DIPTYCH_CPU: expected v3 or v4, got "v0"
+// CPU-NEXT: exit code 3
+
 func.func @main(%x: tensor<3xf64>) -> tensor<3xf64> {
   %y = diptych.sin %x : tensor<3xf64> -> tensor<3xf64>
   return %y : tensor<3xf64>
@@ -52,4 +60,7 @@ func.func @calls(%x: tensor<3xf64>) -> tensor<3xf64> {
 func.func @rows(%x: tensor<2x2xf64>, %i: tensor<2xi64>) -> tensor<2x2xf64> {
   %y = diptych.gather %x, %i {axis = 0 : i64} : tensor<2x2xf64>, tensor<2xi64> -> tensor<2x2xf64>
   return %y : tensor<2x2xf64>
+}
+func.func @huge(%x: tensor<4000000000000xf64>) -> tensor<4000000000000xf64> {
+  return %x : tensor<4000000000000xf64>
 }

@@ -197,6 +197,12 @@ TEST(NnLayers, WeightNormSplitsLengthAndDirection) {
   expectDifferentiable(layer, x);
 }
 
+// Where nobody handed the user's line on, none of ours stands in its place.
+TEST(NnInit, LinesOfOurOwnAreNotShown) {
+  const std::string message = messageOf([] { nn::Linear(int64_t{1} << 40, 8); });
+  EXPECT_EQ(message.find("out of memory: "), 0U) << message;
+}
+
 TEST(NnInit, FansGainsAndDistributions) {
   dt::manual_seed(9);
   EXPECT_EQ(nn::init::fans({4, 3, 5}).in, 15);

@@ -103,6 +103,8 @@ TEST(OptimMinimize, StopsAndSaysWhy) {
   EXPECT_THAT(messageOf([&] { optim::minimize_newton(f, dt::tensor({-1.0})); }),
               HasSubstr("minimize_newton: expected a finite value"));
   EXPECT_ERROR_HERE(optim::minimize_lbfgs(f, dt::tensor({1, 2})), "minimize", "i32[2]");
+  const auto vector = [](const Tensor& x) { return x * x; };
+  EXPECT_ERROR_HERE(optim::minimize_newton(vector, dt::ones({3})), "one float number");
 }
 
 } // namespace

@@ -53,12 +53,13 @@ template <TreeLike P> P unflattened(const Tensor& flat, const P& like) {
 template <class F, TreeLike P>
 Minimum<P> minimize(Minimum<Tensor> (*method)(const Oracle&, const Tensor&, const MinimizeOptions&),
                     F&& f, const P& start, const MinimizeOptions& options,
-                    const SourceLocation& where) {
+                    const std::source_location& where) {
   auto onFlat = [function = std::decay_t<F>(std::forward<F>(f)), start](const Tensor& x) mutable {
     const P tree = unflattened(x, start);
     return Tensor(function(tree)).astype(DType::f64);
   };
-  const Oracle oracle{value_and_grad(onFlat), hvp(onFlat), hessian(onFlat)};
+  const Oracle oracle{value_and_grad(onFlat, where), hvp(onFlat, where),
+                      hessian(onFlat, 0, {}, where)};
   Minimum<Tensor> flat = method(oracle, flattenLeaves(leavesOf(start), where), options);
   return {unflattened(flat.x, start), flat.value,     flat.gradient, flat.iterations,
           flat.evaluations,           flat.converged, flat.reason};
