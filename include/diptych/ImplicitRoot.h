@@ -85,8 +85,9 @@ private:
 
 template <class F> struct GradientIn0 {
   F f;
+  std::source_location where;
   template <class... Args> Tensor operator()(const Tensor& x, const Args&... arguments) const {
-    return grad(f)(x, arguments...);
+    return grad(f, where)(x, arguments...);
   }
 };
 
@@ -126,7 +127,7 @@ template <detail::Callable F>
 auto implicit_minimiser(F&& f, NewtonOptions options = {},
                         std::source_location where = std::source_location::current()) {
   const detail::Request request{"implicit_minimiser", where};
-  return detail::ImplicitFunction(detail::GradientIn0<std::decay_t<F>>{std::forward<F>(f)},
+  return detail::ImplicitFunction(detail::GradientIn0<std::decay_t<F>>{std::forward<F>(f), where},
                                   detail::NewtonSolver{request, options}, request);
 }
 /// With a solver of the user's: solver(x0, theta...) returns the minimiser.
@@ -135,7 +136,7 @@ template <detail::Callable F, class Solver>
 auto implicit_minimiser(F&& f, Solver&& solver,
                         std::source_location where = std::source_location::current()) {
   using Given = detail::GivenSolver<std::decay_t<Solver>>;
-  return detail::ImplicitFunction(detail::GradientIn0<std::decay_t<F>>{std::forward<F>(f)},
+  return detail::ImplicitFunction(detail::GradientIn0<std::decay_t<F>>{std::forward<F>(f), where},
                                   Given{std::forward<Solver>(solver)},
                                   detail::Request{"implicit_minimiser", where});
 }

@@ -22,6 +22,10 @@ TEST(TransformErrors, GradWantsAScalar) {
   EXPECT_ERROR_HERE(dt::grad(integer)(x), "grad:", "i64[]");
 }
 
+TEST(TransformErrors, MinimiserWantsAScalar) {
+  EXPECT_ERROR_HERE(dt::implicit_minimiser(squares)(x), "one float number", "f64[2]");
+}
+
 TEST(TransformErrors, GradWantsOneOutputOrAux) {
   auto two = [](const dt::Tensor& x) { return std::pair(dt::sum(x), x); };
   EXPECT_ERROR_HERE(dt::grad(two)(x), "grad:", "2 tensors", "has_aux");
