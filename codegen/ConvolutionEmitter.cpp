@@ -8,15 +8,14 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/bit.h"
 
-#include <climits>
-
 namespace diptych::codegen {
 
 using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2, kVectorsOfOneRow = 8; // of a whole tile
-constexpr int kMiddleRows = 4;
+constexpr int kHeights[] = {9, 6, 4, 3, 2}, kHeightsOfImageRows[] = {4};
+constexpr int kLeastHeight = 4; // that leaves no single row: others take two to four
 } // namespace
 
 ConvolutionEmitter::ConvolutionEmitter(KernelBuilder& kernel, const ConvolutionSpec& spec,
@@ -154,16 +153,12 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
     return;
   }
   Value count = k_.min(s, k_.i64(spec_.panelRows)), done = k_.i64(0);
-  int previous = INT_MAX;
-  for (int rows : {spec_.rows, kMiddleRows, 1}) {
-    if (rows >= previous)
-      continue;
-    previous = rows;
-    Value groups =
-        arith::DivUIOp::create(k_.builder(), k_.loc(), k_.sub(count, done), k_.i64(rows));
-    Value end = k_.add(done, k_.mul(groups, k_.i64(rows)));
+  Value first = k_.sub(k_.size(spec_.s), s);
+  for (int rows : heights()) {
+    Value end = k_.add(done, k_.mul(groupsOf(k_.sub(count, done), rows), k_.i64(rows)));
     k_.loop(done, end, rows, [&](Value row) {
       Place here = at;
+      here.row = k_.add(first, row);
       here.left = moved(at.left, row, spec_.sLeft);
       here.right = moved(at.right, row, spec_.sRight);
       here.result = moved(at.result, row, spec_.sResult);
@@ -171,6 +166,27 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
     });
     done = end;
   }
+}
+
+std::vector<int> ConvolutionEmitter::heights() const {
+  std::vector<int> heights{spec_.rows};
+  if (!spec_.sharesRows)
+    for (int rows : spec_.sRight.is(0) ? ArrayRef(kHeights) : ArrayRef(kHeightsOfImageRows))
+      if (rows < spec_.rows)
+        heights.push_back(rows);
+  if (spec_.rows > 1)
+    heights.push_back(1);
+  return heights;
+}
+
+// A single row's sums wait for themselves: rather a tile less, if others take what is left.
+Value ConvolutionEmitter::groupsOf(Value rows, int height) {
+  Value rest, groups = divided(rows, k_.i64(height), rest);
+  if (spec_.sharesRows || !spec_.sRight.is(0) || height < kLeastHeight)
+    return groups;
+  Value leavesOne = both(k_.less(k_.i64(0), groups), isZero(k_.sub(rest, k_.i64(1))));
+  return arith::SelectOp::create(k_.builder(), k_.loc(), leavesOne, k_.sub(groups, k_.i64(1)),
+                                 groups);
 }
 
 void ConvolutionEmitter::vectorsOf(Place at, int rows, Value v) {

@@ -21,9 +21,10 @@ private:
   struct Place {
     mlir::Value left, right, result;
     Vectors after = {}, edges = {};
-    size_t step = 0;        // of the innermost loop, where that is written out
-    bool isOutside = false; // all of the image is zero
-    uint32_t asks = 0;      // a bit for each of the edges that some of it may be beyond
+    mlir::Value row = nullptr; // of s, where that goes through two axes
+    size_t step = 0;           // of the innermost loop, where that is written out
+    bool isOutside = false;    // all of the image is zero
+    uint32_t asks = 0;         // a bit for each of the edges that some of it may be beyond
   };
   struct Tile {
     Place at;
@@ -38,6 +39,8 @@ private:
   void overRange(mlir::Value lo, mlir::Value hi);
   void panel(llvm::ArrayRef<mlir::Value> index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
+  std::vector<int> heights() const; // of tiles, where the number of rows is not known
+  mlir::Value groupsOf(mlir::Value rows, int height);
   void vectorsOf(Place at, int rows, mlir::Value v);
   void partsOf(const Place& at, int rows, mlir::Value v);
   void tile(Tile tile);
@@ -84,13 +87,17 @@ private:
   Vectors cut(const Tile& tile, size_t depth, size_t edge, const Place& at, mlir::ValueRange sums);
 
   // Vectors of V: ConvolutionVectors.cpp.
-  void keepRowOffsets(const Tile& tile);
+  void keepRowOffsets(Tile& tile);
+  void addJumps(Tile& tile);
   void keepPieceMasks(const Tile& tile);
   mlir::Value vectorOf(const Tile& tile, const Place& at, int row, int j);
   /// The tile's vector number j of those that begin at this column.
   mlir::Value vectorFrom(const Tile& tile, const Place& at, mlir::Value begin, int64_t column,
                          int j);
-  mlir::Value withPiece(mlir::Value all, mlir::Value piece, size_t number, int64_t begin);
+  /// The same of so many columns as its elements lie apart, which are read together.
+  Vectors vectorsTogether(const Tile& tile, mlir::Value begin, int j);
+  mlir::Value withPiece(mlir::Value all, mlir::Value piece, size_t number, int64_t begin,
+                        int64_t column);
   /// Where the pieces begin that a vector is put together from.
   std::vector<int64_t> piecesOf() const;
 
@@ -102,8 +109,15 @@ private:
   size_t findTogether(int rows) const;
   bool shares(int rows) const { return spec_.sharesRows && rows == spec_.rows; }
   Vectors multiplyShared(const Tile& tile, const Place& at, mlir::ValueRange sums);
-  Vectors imageRow(const Tile& tile, const Place& at, mlir::Value row, int first, int last,
-                   mlir::ValueRange sums);
+  /// Of the rows of a tile those that read one of the image's, and how far into the kernel each.
+  struct Sharing {
+    int first, last;
+    Vectors lefts;
+    mlir::Value right;
+  };
+  Vectors imageRow(const Tile& tile, const Place& at, const Sharing& rows, mlir::ValueRange sums);
+  Vectors multiplyColumns(const Tile& tile, const Place& at, const Sharing& rows, mlir::Value step,
+                          bool together, mlir::ValueRange sums);
   int vectorsOfRows(int rows) const;
   Vectors multiplyRows(const Tile& tile, const Place& at, mlir::ValueRange sums);
   Vectors multiplyTogether(const Tile& tile, const Place& at, mlir::ValueRange sums);

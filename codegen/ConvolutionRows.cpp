@@ -138,45 +138,75 @@ ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyTogether(const Tile& til
   return next;
 }
 
-// The image's rows in turn: the first are the upper rows' only, the last the lower rows'.
+// The image's rows in turn. One is read by some rows of the tile that follow each other: first by
+// upper ones only, at last by lower ones.
 ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyShared(const Tile& tile, const Place& at,
                                                                ValueRange sums) {
-  const int last = tile.rows - 1;
-  Value count = end_[spec_.depth.size() - 2];
+  const size_t depth = spec_.depth.size() - 2;
+  const ConvolutionSpec::Depth& loop = spec_.depth[depth];
+  Value step =
+      arith::DivSIOp::create(k_.builder(), k_.loc(), k_.size(spec_.sRight), k_.size(loop.right));
+  const auto beginOf = [&](int row) { return k_.mul(k_.i64(row), step); };
+  const auto endOf = [&](int row) { return k_.add(beginOf(row), end_[depth]); };
   Vectors next(sums);
-  for (int row = 0; row < last; ++row)
-    next = imageRow(tile, at, k_.i64(row), 0, row, next);
-  next = k_.loop(k_.i64(last), count, 1, next, [&](Value row, ValueRange carried) {
-    return imageRow(tile, at, row, 0, last, carried);
-  });
-  for (int row = 0; row < last; ++row)
-    next = imageRow(tile, at, k_.add(count, k_.i64(row)), row + 1, last, next);
+  for (int first = 0; first < tile.rows; ++first)
+    for (int last = first; last < tile.rows; ++last) {
+      Value from = beginOf(last), to = endOf(first);
+      if (first > 0)
+        from = k_.max(from, endOf(first - 1));
+      if (last + 1 < tile.rows)
+        to = k_.min(to, beginOf(last + 1));
+      next = k_.loop(from, to, 1, next, [&](Value row, ValueRange carried) {
+        Sharing rows{first, last, {}, moved(at.right, row, loop.right)};
+        for (int i = first; i <= last; ++i)
+          rows.lefts.push_back(moved(at.left, k_.sub(row, beginOf(i)), loop.left));
+        return imageRow(tile, at, rows, carried);
+      });
+    }
   return next;
 }
 
-// Rows `first` to `last` of the tile, each at the step at which it reads this one.
+// Columns that are neighbours in memory go together.
 ConvolutionEmitter::Vectors ConvolutionEmitter::imageRow(const Tile& tile, const Place& at,
-                                                         Value row, int first, int last,
-                                                         ValueRange sums) {
+                                                         const Sharing& rows, ValueRange sums) {
   const size_t depth = spec_.depth.size() - 1;
-  SmallVector<Value> lefts;
-  for (int i = first; i <= last; ++i)
-    lefts.push_back(moved(at.left, k_.sub(row, k_.i64(i)), spec_.depth[depth - 1].left));
-  Value right = moved(at.right, row, spec_.sRight);
-  return k_.loop(k_.i64(0), end_[depth], 1, sums, [&](Value step, ValueRange carried) {
-    Vectors next(carried), factors;
-    for (Value left : lefts)
-      factors.push_back(factorAt(moved(left, step, spec_.depth[depth].left)));
-    Value begin = elementOf(1, moved(right, step, spec_.depth[depth].right));
-    for (int j = 0; j < tile.vectors; ++j) {
-      Value vector = vectorFrom(tile, at, begin, 0, j);
-      for (int i = first; i <= last; ++i) {
-        Value& sum = next[i * tile.vectors + j];
-        sum = math::FmaOp::create(k_.builder(), k_.loc(), factors[i - first], vector, sum);
-      }
-    }
-    return next;
+  const int64_t count = spec_.vRight.value;
+  Value done = k_.i64(0);
+  Vectors next(sums);
+  if (count > 1) {
+    Value whole = k_.roundDown(end_[depth], count);
+    Value areNeighbours = isZero(k_.sub(k_.size(spec_.depth[depth].right), k_.i64(1)));
+    done = arith::SelectOp::create(k_.builder(), k_.loc(), areNeighbours, whole, done);
+    next = k_.loop(k_.i64(0), done, count, next, [&](Value step, ValueRange carried) {
+      return multiplyColumns(tile, at, rows, step, true, carried);
+    });
+  }
+  return k_.loop(done, end_[depth], 1, next, [&](Value step, ValueRange carried) {
+    return multiplyColumns(tile, at, rows, step, false, carried);
   });
+}
+
+ConvolutionEmitter::Vectors ConvolutionEmitter::multiplyColumns(const Tile& tile, const Place& at,
+                                                                const Sharing& rows, Value step,
+                                                                bool together, ValueRange sums) {
+  const ConvolutionSpec::Depth& loop = spec_.depth.back();
+  const int64_t count = together ? spec_.vRight.value : 1;
+  Vectors next(sums), factors;
+  for (Value left : rows.lefts)
+    for (int64_t column = 0; column < count; ++column)
+      factors.push_back(factorAt(moved(left, k_.add(step, k_.i64(column)), loop.left)));
+  Value begin = elementOf(1, moved(rows.right, step, loop.right));
+  for (int j = 0; j < tile.vectors; ++j) {
+    const Vectors columns =
+        together ? vectorsTogether(tile, begin, j) : Vectors{vectorFrom(tile, at, begin, 0, j)};
+    for (int64_t column = 0; column < count; ++column)
+      for (int i = rows.first; i <= rows.last; ++i) {
+        Value& sum = next[i * tile.vectors + j];
+        sum = math::FmaOp::create(k_.builder(), k_.loc(),
+                                  factors[(i - rows.first) * count + column], columns[column], sum);
+      }
+  }
+  return next;
 }
 
 } // namespace diptych::codegen

@@ -9,12 +9,30 @@ namespace diptych::codegen {
 using namespace mlir;
 
 // Before the loops: LLVM would multiply in them.
-void ConvolutionEmitter::keepRowOffsets(const Tile& tile) {
+void ConvolutionEmitter::keepRowOffsets(Tile& tile) {
   rowOffsets_.clear(), rowBytes_.clear();
   Value bytes = k_.mul(k_.size(spec_.sRight), k_.i64(sizeOf(spec_.dtype)));
   for (int i = 0; i < tile.rows; ++i) {
     rowOffsets_.push_back(k_.mul(k_.i64(i), k_.size(spec_.sLeft)));
     rowBytes_.push_back(k_.mul(k_.i64(i), bytes));
+  }
+  if (!spec_.sRun.is(0))
+    addJumps(tile);
+}
+
+// The first row's are the whole tile's.
+void ConvolutionEmitter::addJumps(Tile& tile) {
+  Value run = k_.size(spec_.sRun), jump = k_.size(spec_.sJump), place, jumps = k_.i64(0);
+  tile.at.left = moved(tile.at.left, divided(tile.at.row, run, place), spec_.sJump);
+  for (int i = 1; i < tile.rows; ++i) {
+    place = k_.add(place, k_.i64(1));
+    Value isOver = k_.notLess(place, run);
+    const auto chosen = [&](Value over, Value within) -> Value {
+      return arith::SelectOp::create(k_.builder(), k_.loc(), isOver, over, within);
+    };
+    place = chosen(k_.i64(0), place);
+    jumps = chosen(k_.add(jumps, jump), jumps);
+    rowOffsets_[i] = k_.add(rowOffsets_[i], jumps);
   }
 }
 
@@ -57,17 +75,35 @@ Value ConvolutionEmitter::vectorFrom(const Tile& tile, const Place& at, Value be
   for (size_t i = 0; i < begins.size(); ++i) {
     Value address = k_.address(begin, spec_.dtype, k_.i64(column + j * lanes * step + begins[i]));
     Value piece = k_.loadVector(address, spec_.dtype, spec_.lanes, laneMaskOf(tile, at, j, i));
-    all = i == 0 ? piece : withPiece(all, piece, i, begins[i]);
+    all = i == 0 ? piece : withPiece(all, piece, i, begins[i], 0);
+  }
+  return all;
+}
+
+// Pieces follow each other: the last of the columns ends with the last of them.
+ConvolutionEmitter::Vectors ConvolutionEmitter::vectorsTogether(const Tile& tile, Value begin,
+                                                                int j) {
+  const int64_t step = spec_.vRight.value, lanes = spec_.lanes;
+  Vectors all(static_cast<size_t>(step));
+  for (int64_t i = 0; i < step; ++i) {
+    Value mask;
+    if (tile.rest && j + 1 == tile.vectors)
+      mask = k_.maskBelow(k_.sub(k_.mul(tile.rest, k_.i64(step)), k_.i64(i * lanes)), spec_.lanes);
+    Value address = k_.address(begin, spec_.dtype, k_.i64((j * step + i) * lanes));
+    Value piece = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
+    for (int64_t column = 0; column < step; ++column)
+      all[column] = i == 0 ? piece : withPiece(all[column], piece, i, i * lanes, column);
   }
   return all;
 }
 
 // What is wanted of the first piece is put in its place together with the second's.
-Value ConvolutionEmitter::withPiece(Value all, Value piece, size_t number, int64_t begin) {
+Value ConvolutionEmitter::withPiece(Value all, Value piece, size_t number, int64_t begin,
+                                    int64_t column) {
   const int64_t lanes = spec_.lanes, from = static_cast<int64_t>(number) * lanes;
   SmallVector<int64_t> lanesOfBoth;
   for (int64_t lane = 0; lane < lanes; ++lane) {
-    const int64_t place = lane * spec_.vRight.value;
+    const int64_t place = lane * spec_.vRight.value + column;
     lanesOfBoth.push_back(place >= from ? lanes + std::min(place - begin, lanes - 1)
                           : number == 1 ? place
                                         : lane);

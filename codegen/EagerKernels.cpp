@@ -191,17 +191,20 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
          {&loop.extent, &loop.left, &loop.right, &loop.result, &loop.sStep, &loop.vStep})
       *size = next();
   }
-  for (Size* size : {&spec.s, &spec.sLeft, &spec.sResult, &spec.v, &spec.vResult})
+  for (Size* size :
+       {&spec.s, &spec.sLeft, &spec.sResult, &spec.sRun, &spec.sJump, &spec.v, &spec.vResult})
     *size = next();
   for (int i = 0; i < kConvolutionDepth; ++i) {
     ConvolutionSpec::Depth& loop = spec.depth.emplace_back();
     for (Size* size : {&loop.extent, &loop.block, &loop.left, &loop.right})
       *size = next();
   }
-  spec.sharesRows = variant == kSharedRows;
-  const bool imageRows = variant == kImageRows || variant == kImageSteps || variant == kSharedRows;
+  spec.sharesRows = variant == kSharedRows || variant == kImageSteps;
+  const bool imageRows = variant == kImageRows || spec.sharesRows;
   if (imageRows)
     spec.sRight = std::exchange(spec.sLeft, 0);
+  if (variant == kRows || imageRows)
+    spec.sRun = spec.sJump = 0;
   if (variant == kRows)
     spec.sLeft = 1;
   if (variant == kRows || imageRows)

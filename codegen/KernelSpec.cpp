@@ -144,6 +144,10 @@ public:
     number(spec.rows);
     number(spec.panelRows);
     number(spec.panelWidth);
+    if (!spec.sRun.is(0)) {
+      text += "runs ";
+      sizes({spec.sRun, spec.sJump});
+    }
     if (!spec.sRight.is(0)) {
       text += spec.sharesRows ? "shared image rows " : "image rows ";
       size(spec.sRight);

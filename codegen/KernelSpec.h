@@ -189,9 +189,11 @@ struct ConvolutionSpec {
   DType dtype = DType::f64;
   std::vector<Loop> outer;
   Size s, sLeft, sResult;
+  /// Where it is not 0, s goes through two axes: after so many rows S moves `sJump` further.
+  Size sRun = 0, sJump = 0;
   Size sRight = 0; // where rows are the image's, which is V: they share elements of S
-  /// That is the stride of the last loop of the sum but one, which has as many steps as a tile has
-  /// rows, or more, all of one block: an element of V is loaded once for all rows that read it.
+  /// That is some steps of the last loop of the sum but one, which is whole in a block: an element
+  /// of V is loaded once for all rows of a tile that read it.
   bool sharesRows = false;
   Size v, vResult;
   Size vRight = 1; // V's stride along v, a constant

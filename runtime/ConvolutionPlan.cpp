@@ -1,6 +1,8 @@
 // The choice of roles, and the blocks of the canonical order.
 #include "runtime/ConvolutionPlan.h"
 
+#include "runtime/KernelAbi.h"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -49,14 +51,23 @@ std::vector<Side> positionsOf(const ConvolutionProblem& p) {
   return sides;
 }
 
-int64_t outputRowsOf(const ConvolutionTile& tile, int64_t terms) {
-  return tile.registers && terms <= kShortSum ? std::min(tile.rows, kRowsOfShortSums) : tile.rows;
-}
-
 // Share of the lanes that compute something.
 double laneShare(int64_t extent, int64_t lanes) {
   const int64_t vectors = (extent + lanes - 1) / lanes;
   return static_cast<double>(extent) / static_cast<double>(std::max<int64_t>(1, vectors * lanes));
+}
+
+// Rows of the kernel's tiles may go through two axes, where along the inner one whole tiles would
+// leave many behind.
+bool goesThroughTwo(const std::vector<Side>& sides, size_t i, const ConvolutionTile& tile) {
+  constexpr double kManyWhole = 0.95;
+  return tile.runs && i > 0 && sides[i].padded < 0 && sides[i - 1].padded < 0 &&
+         sides[i - 1].out == sides[i].out * sides[i].extent &&
+         laneShare(sides[i].extent, tile.rows) < kManyWhole;
+}
+
+int64_t outputRowsOf(const ConvolutionTile& tile, int64_t terms) {
+  return tile.registers && terms <= kShortSum ? std::min(tile.rows, kRowsOfShortSums) : tile.rows;
 }
 
 // Few rows leave the multipliers waiting for each other.
@@ -90,7 +101,9 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   Roles roles;
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
-    const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(sides[i].extent, 8)) *
+    const int64_t rows =
+        sides[i].extent * (goesThroughTwo(sides, i, tile) ? sides[i - 1].extent : 1);
+    const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(rows, 8)) *
                           storeShare(o == 1 ? 1 : p.outStrides[2], sides[i].out, terms);
     // The innermost of equals: its stores lie together.
     if (asRows >= best)
@@ -117,6 +130,19 @@ size_t rowsBeside(const std::vector<Side>& sides, size_t side, int64_t lanes) {
     if (i != side && sides[i].isSpatial)
       return i;
   return sides[side].extent >= kLongRow * lanes ? side : 0;
+}
+
+// Whether rows of the image are some steps of the last loop of the sum but one apart, which is
+// whole in a block.
+bool sharesRows(const ConvolutionProblem& p, const std::vector<Depth>& depth, const Side& rows,
+                int64_t step) {
+  const size_t last = depth.size() - 1;
+  const int axis = p.w.size() - 2;
+  const int64_t next = p.xStrides[axis] * (axis < kSpatial ? 1 : p.dilations[axis - kSpatial]);
+  const auto isWhole = [&](size_t i) { return depth[i].block == depth[i].extent; };
+  return isWhole(last) && isWhole(last - 1) && rows.extent >= kConvolutionSharing && next != 0 &&
+         rows.x % next == 0 && rows.x / next > 0 &&
+         (step > 1 || rows.x / next < depth[last - 1].extent);
 }
 
 int64_t panelRows(int64_t extent, int64_t rows, bool balance) {
@@ -273,7 +299,13 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   const Roles roles = rolesOf(p, sides, plan.terms(), tile);
   plan.kernelIsVector = roles.kernelIsVector;
   plan.imageRows = !roles.kernelIsVector && p.w[1] <= tile.fewOutputs;
-  const size_t rowSide = plan.imageRows ? rowsBeside(sides, roles.side, tile.lanes) : roles.side;
+  size_t rowSide = plan.imageRows ? rowsBeside(sides, roles.side, tile.lanes) : roles.side;
+  if (plan.imageRows && rowSide != roles.side && !tile.registers) {
+    const int64_t step = sides[roles.side].extent == 1 ? 1 : sides[roles.side].x;
+    plan.sharesRows = sharesRows(p, plan.depth, sides[rowSide], step);
+    if (!plan.sharesRows && step > 1)
+      rowSide = roles.side;
+  }
   const bool hasRows = !plan.imageRows || rowSide != roles.side;
   const int64_t rowsExtent = !hasRows                                ? 1
                              : plan.kernelIsVector || plan.imageRows ? sides[rowSide].extent
@@ -306,12 +338,18 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
            : hasRows           ? loopAlong(sides[rowSide])
                                : Loop{};
   plan.v = plan.kernelIsVector ? o : position;
+  const bool two = plan.kernelIsVector && goesThroughTwo(sides, roles.side, tile);
+  if (two) {
+    const Side& around = sides[roles.side - 1];
+    plan.run = plan.s.extent, plan.jump = around.x - plan.s.extent * plan.s.left;
+    plan.s.extent *= around.extent;
+  }
   Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, plan.width, false);
   if (!plan.imageRows)
     (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
   std::vector<Loop> others;
   for (size_t i = 0; i < sides.size(); ++i)
-    if (i != roles.side && i != rowSide)
+    if (i != roles.side && i != rowSide && !(two && i + 1 == roles.side))
       others.push_back(loopAlong(sides[i]));
   plan.outer = orderOf(group, o, sPanels, vPanels, others, plan);
   return plan;

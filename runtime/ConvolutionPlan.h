@@ -26,6 +26,7 @@ struct ConvolutionTile {
   int64_t lanes = 8, width = 16;
   int64_t rows = 12;
   bool balance = true; // rows may be fewer where panels come out even
+  bool runs = false;   // they may go through two axes of the image
   /// Of the CPU that tiles are compiled for, or none: they may be smaller then.
   int64_t registers = 0;
   /// Rows may be the image's where a group has no more outputs, and tiles as wide as this.
@@ -54,9 +55,11 @@ struct ConvolutionPlan {
 
   std::vector<Loop> outer;     // outermost first, panels of s and v among them
   Loop s, v;                   // s has a stride in V where rows are the image's
+  int64_t run = 0, jump = 0;   // after so many steps of s, if any, S moves so much further
   std::vector<Depth> depth;    // c, k...
   bool kernelIsVector = false; // the kernel is V and x is S; else x is V and the kernel S
   bool imageRows = false;      // x is V, and s none of the kernel's axes
+  bool sharesRows = false;     // s goes by steps of the last loop of the sum but one
   int64_t rows = 12;           // of s to a panel
   int64_t width = 16;          // of v to a panel
   int64_t packed = 16;         // outputs to a panel of the packed kernel; of one: as it lies

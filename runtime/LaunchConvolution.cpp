@@ -17,36 +17,40 @@ namespace {
 using Loop = ConvolutionPlan::Loop;
 using Depth = ConvolutionPlan::Depth;
 
-// In KernelAbi.h's order; loops that the plan lacks stand in front, with one step.
+// Loops of one step stand in front, where they cost least.
+template <class Loops> Loops inOrder(const Loops& loops, size_t count) {
+  Loops all(count - loops.size());
+  for (const bool ones : {true, false})
+    std::copy_if(loops.begin(), loops.end(), std::back_inserter(all),
+                 [&](const auto& loop) { return (loop.extent == 1) == ones; });
+  return all;
+}
+
+// In KernelAbi.h's order.
 std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
   std::vector<int64_t> params;
-  std::vector<Loop> outer(kConvolutionLoops - plan.outer.size());
-  outer.insert(outer.end(), plan.outer.begin(), plan.outer.end());
+  const std::vector<Loop> outer = inOrder(plan.outer, kConvolutionLoops);
   for (const Loop& loop : outer)
     params.insert(params.end(),
                   {loop.extent, loop.left, loop.right, loop.result, loop.sStep, loop.vStep});
-  params.insert(params.end(), {plan.s.extent, plan.imageRows ? plan.s.right : plan.s.left,
-                               plan.s.result, plan.v.extent, plan.v.result});
-  std::vector<Depth> depth(kConvolutionDepth - plan.depth.size());
-  depth.insert(depth.end(), plan.depth.begin(), plan.depth.end());
+  params.insert(params.end(),
+                {plan.s.extent, plan.imageRows ? plan.s.right : plan.s.left, plan.s.result,
+                 std::max<int64_t>(plan.run, 1), plan.jump, plan.v.extent, plan.v.result});
+  std::vector<Depth> depth = inOrder(plan.depth, kConvolutionDepth);
+  if (plan.sharesRows) { // the last two as they are
+    depth.assign(kConvolutionDepth - plan.depth.size(), {});
+    depth.insert(depth.end(), plan.depth.begin(), plan.depth.end());
+  }
   for (const Depth& loop : depth)
     params.insert(params.end(), {loop.extent, loop.block, loop.left, loop.right});
   return params;
-}
-
-// Whether rows read the same elements of the image at steps of the last loop but one.
-bool sharesRows(const ConvolutionPlan& plan) {
-  const Depth &loop = plan.depth[plan.depth.size() - 2], &last = plan.depth.back();
-  return plan.s.right == loop.right && plan.s.extent >= kConvolutionSharing &&
-         loop.extent >= kConvolutionSharing && loop.block == loop.extent &&
-         last.block == last.extent;
 }
 
 uint8_t variantOf(const ConvolutionPlan& plan, const Strided& output) {
   if (plan.imageRows && plan.v.right != 1 && plan.v.extent != 1)
     return kImageSteps;
   if (plan.imageRows)
-    return sharesRows(plan) ? kSharedRows : kImageRows;
+    return plan.sharesRows ? kSharedRows : kImageRows;
   if (!plan.kernelIsVector)
     return kRows;
   return plan.s.result == 1 && !output.onDevice ? kColumns : kStrided;
@@ -95,6 +99,7 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
     tile.fewOutputs = kConvolutionFewOutputs;
     tile.run = kConvolutionRunBytes / sizeOf(dtype);
     tile.steps = kConvolutionStep;
+    tile.runs = true;
   }
   const ConvolutionPlan plan = planConvolution(problem, tile);
   std::optional<Packed> packed;
