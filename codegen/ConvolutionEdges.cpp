@@ -47,15 +47,6 @@ bool ConvolutionEmitter::mayAsk() const {
          (findEdge(Across::rows).has_value() || findEdge(Across::outer).has_value());
 }
 
-void ConvolutionEmitter::placeEdges(Place& at, ArrayRef<Value> index) {
-  for (const Edge& edge : spec_.edges) {
-    Value place = k_.i64(edge.first);
-    for (size_t i = 0; i < index.size(); ++i)
-      place = moved(place, index[i], edge.strides[i]);
-    at.edges.push_back(place);
-  }
-}
-
 // The sum of a tile. What no loop of it moves along decides for all of it, or for a row.
 ConvolutionEmitter::Vectors ConvolutionEmitter::total(const Tile& tile) {
   const Vectors none(static_cast<size_t>(tile.rows * tile.vectors), zeros());

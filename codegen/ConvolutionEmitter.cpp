@@ -14,7 +14,7 @@ using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2, kVectorsOfOneRow = 8; // of a whole tile
-constexpr int kHeights[] = {9, 6, 4, 3, 2}, kHeightsOfImageRows[] = {4};
+constexpr int kHeights[] = {8, 6, 4, 3, 2}, kHeightsOfImageRows[] = {4};
 constexpr int kLeastHeight = 4; // that leaves no single row: others take two to four
 } // namespace
 
@@ -95,7 +95,7 @@ void ConvolutionEmitter::overRange(Value lo, Value hi) {
   Value from = divided(lo, run, unused);
   Value to = divided(k_.add(hi, k_.sub(run, k_.i64(1))), run, unused);
   k_.loop(from, to, 1, [&](Value rest) {
-    SmallVector<Value> index(spec_.outer.size());
+    SmallVector<Value> index(last);
     Value begin = k_.mul(rest, run);
     for (size_t i = last; i-- > 0;) {
       if (i == 0)
@@ -105,37 +105,50 @@ void ConvolutionEmitter::overRange(Value lo, Value hi) {
       else
         rest = divided(rest, k_.size(spec_.outer[i].extent), index[i]);
     }
+    Panel around = firstPanel();
+    for (size_t i = 0; i < last; ++i)
+      around = movedAlong(around, i, index[i]);
     Value first = arith::MaxSIOp::create(k_.builder(), k_.loc(), k_.sub(lo, begin), k_.i64(0));
     k_.loop(first, k_.min(k_.sub(hi, begin), run), 1, [&](Value i) {
-      index[last] = i;
-      panel(index);
+      const Panel panel = movedAlong(around, last, i);
+      rowsOf(panel.at, panel.s, panel.v);
     });
   });
 }
 
-void ConvolutionEmitter::panel(ArrayRef<Value> index) {
-  Place at{k_.i64(spec_.leftOffset), k_.i64(spec_.rightOffset), firstResult_};
-  Value s = k_.size(spec_.s), v = k_.size(spec_.v); // what is left of them
-  for (size_t i = 0; i < index.size(); ++i) {
-    const ConvolutionSpec::Loop& loop = spec_.outer[i];
-    at.left = moved(at.left, index[i], loop.left);
-    at.right = moved(at.right, index[i], loop.right);
-    at.result = moved(at.result, index[i], loop.result);
-    if (!loop.sStep.is(0))
-      s = k_.sub(s, k_.mul(index[i], k_.size(loop.sStep)));
-    if (!loop.vStep.is(0))
-      v = k_.sub(v, k_.mul(index[i], k_.size(loop.vStep)));
-  }
+ConvolutionEmitter::Panel ConvolutionEmitter::firstPanel() {
+  Panel first{{k_.i64(spec_.leftOffset), k_.i64(spec_.rightOffset), firstResult_},
+              k_.size(spec_.s),
+              k_.size(spec_.v)};
+  for (const Line& line : spec_.after)
+    if (auto* load = std::get_if<Line::Load>(&line.what);
+        load && load->from.arg != ConvolutionSpec::kResult)
+      first.at.after.push_back(k_.size(load->from.offset));
+  for (const ConvolutionSpec::Edge& edge : spec_.edges)
+    first.at.edges.push_back(k_.i64(edge.first));
+  return first;
+}
+
+ConvolutionEmitter::Panel ConvolutionEmitter::movedAlong(Panel panel, size_t i, Value index) {
+  const ConvolutionSpec::Loop& loop = spec_.outer[i];
+  Place& at = panel.at;
+  at.left = moved(at.left, index, loop.left);
+  at.right = moved(at.right, index, loop.right);
+  at.result = moved(at.result, index, loop.result);
+  if (!loop.sStep.is(0))
+    panel.s = k_.sub(panel.s, k_.mul(index, k_.size(loop.sStep)));
+  if (!loop.vStep.is(0))
+    panel.v = k_.sub(panel.v, k_.mul(index, k_.size(loop.vStep)));
+  size_t number = 0;
   for (const Line& line : spec_.after)
     if (auto* load = std::get_if<Line::Load>(&line.what);
         load && load->from.arg != ConvolutionSpec::kResult) {
-      Value offset = k_.size(load->from.offset);
-      for (size_t i = 0; i < index.size(); ++i)
-        offset = moved(offset, index[i], load->from.strides[i]);
-      at.after.push_back(offset);
+      Value& offset = at.after[number++];
+      offset = moved(offset, index, load->from.strides[i]);
     }
-  placeEdges(at, index);
-  rowsOf(at, s, v);
+  for (size_t edge = 0; edge < spec_.edges.size(); ++edge)
+    at.edges[edge] = moved(at.edges[edge], index, spec_.edges[edge].strides[i]);
+  return panel;
 }
 
 // `s` rows are left, the panel's or fewer. Where that is known, the last panel has a tile of its
@@ -230,15 +243,14 @@ void ConvolutionEmitter::partsOf(const Place& at, int rows, Value v) {
     tile({here, rows, vectors, rest});
   };
   k_.loop(k_.i64(0), whole, width, [&](Value done) { from(done, most, nullptr); });
-  if (most == kVectors)
-    return k_.loop(whole, count, spec_.lanes,
-                   [&](Value done) { from(done, 1, k_.sub(count, done)); });
   Value left = k_.sub(count, whole);
-  for (int vectors = 1; vectors <= most; ++vectors) {
-    Value rest = k_.sub(left, k_.i64((vectors - 1) * spec_.lanes));
-    k_.when(both(k_.less(k_.i64(0), rest), negated(k_.less(k_.i64(spec_.lanes), rest))),
-            [&] { from(whole, vectors, rest); });
-  }
+  Value needed = k_.quotient(k_.add(left, k_.i64(spec_.lanes - 1)), spec_.lanes);
+  k_.when(k_.less(k_.i64(0), left), [&] {
+    for (int vectors = 1; vectors <= most; ++vectors)
+      k_.when(isZero(k_.sub(needed, k_.i64(vectors))), [&] {
+        from(whole, vectors, k_.sub(left, k_.i64((vectors - 1) * spec_.lanes)));
+      });
+  });
 }
 
 // Blocks stand outside, so that what one of them reads stays in the cache while tiles run.

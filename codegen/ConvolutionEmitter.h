@@ -37,7 +37,13 @@ private:
   void overBlocks();
   void blocksFrom(size_t depth);
   void overRange(mlir::Value lo, mlir::Value hi);
-  void panel(llvm::ArrayRef<mlir::Value> index);
+  /// A panel, and what is left of s and v from there.
+  struct Panel {
+    Place at;
+    mlir::Value s, v;
+  };
+  Panel firstPanel();
+  Panel movedAlong(Panel panel, size_t outer, mlir::Value index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
   std::vector<int> heights() const; // of tiles, where the number of rows is not known
   mlir::Value groupsOf(mlir::Value rows, int height);
@@ -77,7 +83,6 @@ private:
   std::optional<size_t> findEdge(Across across) const;
   std::optional<size_t> edgeToCut(size_t depth) const;
   bool mayAsk() const; // for zeros in memory
-  void placeEdges(Place& at, llvm::ArrayRef<mlir::Value> index);
   mlir::Value isOn(const ConvolutionSpec::Edge& edge, mlir::Value place);
   void keepLaneMasks(const Tile& tile);
   mlir::Value laneMask(size_t edge, mlir::Value first, int64_t lane);
