@@ -14,7 +14,7 @@ using namespace mlir;
 
 namespace {
 constexpr int kVectors = 2, kVectorsOfOneRow = 8; // of a whole tile
-constexpr int kHeights[] = {8, 6, 4, 3, 2}, kHeightsOfImageRows[] = {4};
+constexpr int kHeights[] = {8, 6, 4, 3, 2}, kHeightsOfImageRows[] = {4}, kHeightsSharing[] = {2};
 constexpr int kLeastHeight = 4; // that leaves no single row: others take two to four
 } // namespace
 
@@ -167,7 +167,7 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
   }
   Value count = k_.min(s, k_.i64(spec_.panelRows)), done = k_.i64(0);
   Value first = k_.sub(k_.size(spec_.s), s);
-  for (int rows : heights()) {
+  const auto tilesOf = [&](int rows) {
     Value end = k_.add(done, k_.mul(groupsOf(k_.sub(count, done), rows), k_.i64(rows)));
     k_.loop(done, end, rows, [&](Value row) {
       Place here = at;
@@ -178,15 +178,18 @@ void ConvolutionEmitter::rowsOf(Place at, Value s, Value v) {
       vectorsOf(here, rows, v);
     });
     done = end;
-  }
+  };
+  tilesOf(spec_.rows);
+  k_.when(k_.less(done, count), [&] { llvm::for_each(lowerHeights(), tilesOf); });
 }
 
-std::vector<int> ConvolutionEmitter::heights() const {
-  std::vector<int> heights{spec_.rows};
-  if (!spec_.sharesRows)
-    for (int rows : spec_.sRight.is(0) ? ArrayRef(kHeights) : ArrayRef(kHeightsOfImageRows))
-      if (rows < spec_.rows)
-        heights.push_back(rows);
+std::vector<int> ConvolutionEmitter::lowerHeights() const {
+  std::vector<int> heights;
+  for (int rows : spec_.sharesRows     ? ArrayRef(kHeightsSharing)
+                  : spec_.sRight.is(0) ? ArrayRef(kHeights)
+                                       : ArrayRef(kHeightsOfImageRows))
+    if (rows < spec_.rows)
+      heights.push_back(rows);
   if (spec_.rows > 1)
     heights.push_back(1);
   return heights;
@@ -247,16 +250,21 @@ void ConvolutionEmitter::partsOf(const Place& at, int rows, Value v) {
   Value needed = k_.quotient(k_.add(left, k_.i64(spec_.lanes - 1)), spec_.lanes);
   k_.when(k_.less(k_.i64(0), left), [&] {
     for (int vectors = 1; vectors <= most; ++vectors)
-      k_.when(isZero(k_.sub(needed, k_.i64(vectors))), [&] {
-        from(whole, vectors, k_.sub(left, k_.i64((vectors - 1) * spec_.lanes)));
-      });
+      k_.when(isZero(k_.sub(needed, k_.i64(vectors))),
+              [&] { from(whole, vectors, k_.sub(left, k_.i64((vectors - 1) * spec_.lanes))); });
   });
 }
 
 // Blocks stand outside, so that what one of them reads stays in the cache while tiles run.
 void ConvolutionEmitter::blocksFrom(size_t depth) {
-  if (depth == spec_.depth.size() || hasOneBlock())
+  if (hasOneBlock())
     return overRange(k_.lo(), k_.hi());
+  if (depth == spec_.depth.size()) {
+    isFirstBlock_ = isZero(begin_[0]);
+    for (Value begin : ArrayRef(begin_).drop_front())
+      isFirstBlock_ = both(isFirstBlock_, isZero(begin));
+    return overRange(k_.lo(), k_.hi());
+  }
   const ConvolutionSpec::Depth& loop = spec_.depth[depth];
   Value extent = k_.size(loop.extent), size = k_.size(loop.block), unused;
   Value count = loop.extent.isDynamic()
@@ -291,17 +299,10 @@ Value ConvolutionEmitter::elementOf(int arg, Value offset) {
 
 // The first block's totals are stored, the others' added.
 void ConvolutionEmitter::finish(const Tile& tile, const Vectors& sums) {
-  if (spec_.rangeOverBlocks || hasOneBlock())
+  if (!isFirstBlock_)
     return store(tile, sums, false);
-  k_.when(isFirstBlock(), [&] { store(tile, sums, false); });
-  k_.when(negated(isFirstBlock()), [&] { store(tile, sums, true); });
-}
-
-Value ConvolutionEmitter::isFirstBlock() {
-  Value first = isZero(begin_[0]);
-  for (Value begin : ArrayRef(begin_).drop_front())
-    first = both(first, isZero(begin));
-  return first;
+  k_.when(isFirstBlock_, [&] { store(tile, sums, false); });
+  k_.when(negated(isFirstBlock_), [&] { store(tile, sums, true); });
 }
 
 void ConvolutionEmitter::store(const Tile& tile, const Vectors& sums, bool add) {

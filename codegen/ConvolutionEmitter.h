@@ -45,7 +45,8 @@ private:
   Panel firstPanel();
   Panel movedAlong(Panel panel, size_t outer, mlir::Value index);
   void rowsOf(Place at, mlir::Value s, mlir::Value v);
-  std::vector<int> heights() const; // of tiles, where the number of rows is not known
+  /// Of tiles for the rows that are left, where their number is not known.
+  std::vector<int> lowerHeights() const;
   mlir::Value groupsOf(mlir::Value rows, int height);
   void vectorsOf(Place at, int rows, mlir::Value v);
   void partsOf(const Place& at, int rows, mlir::Value v);
@@ -63,7 +64,6 @@ private:
   /// So many steps of the sum's loop further.
   Place stepped(const Place& at, size_t depth, mlir::Value steps);
   void finish(const Tile& tile, const Vectors& sums);
-  mlir::Value isFirstBlock();
   void store(const Tile& tile, const Vectors& sums, bool add);
   void storeAcross(const Tile& tile, const Vectors& sums, bool add);
 
@@ -112,7 +112,7 @@ private:
   std::vector<Step> stepsFrom(size_t depth) const;
   std::vector<Read> readsOf(int rows, llvm::ArrayRef<Step> steps) const;
   size_t findTogether(int rows) const;
-  bool shares(int rows) const { return spec_.sharesRows && rows == spec_.rows; }
+  bool shares(int rows) const { return spec_.sharesRows && rows > 1; }
   Vectors multiplyShared(const Tile& tile, const Place& at, mlir::ValueRange sums);
   /// Of the rows of a tile those that read one of the image's, and how far into the kernel each.
   struct Sharing {
@@ -150,6 +150,7 @@ private:
   const ConvolutionSpec& spec_;
   bool contract_;
   mlir::Value firstResult_;
+  mlir::Value isFirstBlock_; // null: there is one, or each has a result of its own
   llvm::SmallVector<mlir::Value> begin_, end_; // of the block, for each depth
   Vectors rowOffsets_, rowBytes_;              // in S, and in V, of the tile's rows
   Vectors pieceMasks_;                         // of the tile's last vector's pieces

@@ -36,10 +36,10 @@ void ConvolutionEmitter::partialTile(const Place& at, int rows) {
   findPlaces();
   const size_t count = places_.size() * static_cast<size_t>(rows * partialVectors());
   const Vectors sums = partialLoops(rows, 0, at.left, at.right, Vectors(count, zeros()));
-  if (spec_.rangeOverBlocks || hasOneBlock())
+  if (!isFirstBlock_)
     return storePartials(at, rows, sums, false);
-  k_.when(isFirstBlock(), [&] { storePartials(at, rows, sums, false); });
-  k_.when(negated(isFirstBlock()), [&] { storePartials(at, rows, sums, true); });
+  k_.when(isFirstBlock_, [&] { storePartials(at, rows, sums, false); });
+  k_.when(negated(isFirstBlock_), [&] { storePartials(at, rows, sums, true); });
 }
 
 ConvolutionEmitter::Vectors ConvolutionEmitter::partialLoops(int rows, size_t depth, Value left,

@@ -57,13 +57,10 @@ double laneShare(int64_t extent, int64_t lanes) {
   return static_cast<double>(extent) / static_cast<double>(std::max<int64_t>(1, vectors * lanes));
 }
 
-// Rows of the kernel's tiles may go through two axes, where along the inner one whole tiles would
-// leave many behind.
+// Where the innermost axis has fewer places than a tile has rows, they go through two.
 bool goesThroughTwo(const std::vector<Side>& sides, size_t i, const ConvolutionTile& tile) {
-  constexpr double kManyWhole = 0.95;
   return tile.runs && i > 0 && sides[i].padded < 0 && sides[i - 1].padded < 0 &&
-         sides[i - 1].out == sides[i].out * sides[i].extent &&
-         laneShare(sides[i].extent, tile.rows) < kManyWhole;
+         sides[i - 1].out == sides[i].out * sides[i].extent && sides[i].extent < tile.rows;
 }
 
 int64_t outputRowsOf(const ConvolutionTile& tile, int64_t terms) {
