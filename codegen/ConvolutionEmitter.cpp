@@ -260,8 +260,8 @@ void ConvolutionEmitter::blocksFrom(size_t depth) {
   if (hasOneBlock())
     return overRange(k_.lo(), k_.hi());
   if (depth == spec_.depth.size()) {
-    isFirstBlock_ = isZero(begin_[0]);
-    for (Value begin : ArrayRef(begin_).drop_front())
+    isFirstBlock_ = isZero(k_.size(spec_.continues));
+    for (Value begin : begin_)
       isFirstBlock_ = both(isFirstBlock_, isZero(begin));
     return overRange(k_.lo(), k_.hi());
   }

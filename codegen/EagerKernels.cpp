@@ -199,7 +199,8 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
     for (Size* size : {&loop.extent, &loop.block, &loop.left, &loop.right})
       *size = next();
   }
-  spec.sharesRows = variant == kSharedRows || variant == kImageSteps;
+  spec.continues = next();
+  spec.sharesRows = variant == kSharedRows || variant == kSteppedRows;
   const bool imageRows = variant == kImageRows || spec.sharesRows;
   if (imageRows)
     spec.sRight = std::exchange(spec.sLeft, 0);
@@ -211,7 +212,7 @@ KernelSpec convolutionSpec(DType dtype, uint8_t variant, int vectorBytes) {
     spec.vResult = 1;
   if (variant == kColumns)
     spec.sResult = 1;
-  if (variant == kImageSteps)
+  if (variant == kSteppedRows)
     spec.vRight = kConvolutionStep;
   spec.lanes = vectorBytes / static_cast<int>(sizeOf(dtype));
   spec.rows = spec.sharesRows                      ? static_cast<int>(kConvolutionSharing)
@@ -298,7 +299,7 @@ public:
   }
   void convolution(const OpInfo& op) {
     for (DType dtype : dtypesOf(op))
-      for (uint8_t variant : {kRows, kColumns, kStrided, kImageRows, kImageSteps, kSharedRows})
+      for (uint8_t variant : {kRows, kColumns, kStrided, kImageRows, kSteppedRows, kSharedRows})
         add(op, dtype, dtype, variant, convolutionSpec(dtype, variant, vectorBytes_));
   }
   void add(const OpInfo& op, DType in, DType out, uint8_t variant, KernelSpec spec) {

@@ -144,6 +144,10 @@ public:
     number(spec.rows);
     number(spec.panelRows);
     number(spec.panelWidth);
+    if (!spec.continues.is(0)) {
+      text += "continues ";
+      size(spec.continues);
+    }
     if (!spec.sRun.is(0)) {
       text += "runs ";
       sizes({spec.sRun, spec.sJump});

@@ -212,6 +212,7 @@ struct ConvolutionSpec {
   /// The range is over blocks of k instead, each into a C of its own, so far apart.
   bool rangeOverBlocks = false;
   int64_t blockStride = 0;
+  Size continues = 0; // not 0: all totals are added to what C holds
   int lanes = 8;
   int rows = 12;      // of the register tile
   int panelRows = 12; // of a panel: `rows` where that is known

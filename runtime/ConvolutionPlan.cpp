@@ -119,16 +119,6 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   return roles;
 }
 
-// The innermost axis but v along which rows share elements. Without one a row is long enough by
-// itself, or images are rows; `side`: a tile has one row.
-size_t rowsBeside(const std::vector<Side>& sides, size_t side, int64_t lanes) {
-  constexpr int64_t kLongRow = 4; // vectors
-  for (size_t i = sides.size(); i-- > 0;)
-    if (i != side && sides[i].isSpatial)
-      return i;
-  return sides[side].extent >= kLongRow * lanes ? side : 0;
-}
-
 // Whether rows of the image are some steps of the last loop of the sum but one apart, which is
 // whole in a block.
 bool sharesRows(const ConvolutionProblem& p, const std::vector<Depth>& depth, const Side& rows,
@@ -140,6 +130,22 @@ bool sharesRows(const ConvolutionProblem& p, const std::vector<Depth>& depth, co
   return isWhole(last) && isWhole(last - 1) && rows.extent >= kConvolutionSharing && next != 0 &&
          rows.x % next == 0 && rows.x / next > 0 &&
          (step > 1 || rows.x / next < depth[last - 1].extent);
+}
+
+// The innermost axis but v along which rows share elements. Without one a row is long enough by
+// itself, or images are rows; `side`: a tile has one row.
+size_t rowsBeside(ConvolutionPlan& plan, const ConvolutionProblem& p,
+                  const std::vector<Side>& sides, size_t side, const ConvolutionTile& tile) {
+  constexpr int64_t kLongRow = 4; // vectors
+  size_t rows = sides[side].extent >= kLongRow * tile.lanes ? side : 0;
+  for (size_t i = 0; i < sides.size(); ++i)
+    if (i != side && sides[i].isSpatial)
+      rows = i;
+  if (rows == side || tile.registers)
+    return rows;
+  const int64_t step = sides[side].extent == 1 ? 1 : sides[side].x;
+  plan.sharesRows = sharesRows(p, plan.depth, sides[rows], step);
+  return plan.sharesRows || step == 1 ? rows : side;
 }
 
 int64_t panelRows(int64_t extent, int64_t rows, bool balance) {
@@ -215,6 +221,49 @@ std::vector<Loop> orderOf(const Loop& group, const Loop& outputs, const Loop& sP
   order.insert(order.end(), inner, others.end());
   order.insert(isLong ? order.end() : order.end() - (others.end() - inner), panels);
   return order;
+}
+
+/// The image's axes: `side` is v, or s where the kernel is V, and goes through the one around it
+/// too where they are `two`; `rows` is s where rows are the image's.
+struct SideRoles {
+  const std::vector<Side>& sides;
+  size_t side, rows;
+  bool two;
+};
+
+// s, v and the loops around them, panels of the packed kernel so far apart.
+void placeLoops(ConvolutionPlan& plan, const ConvolutionProblem& p, const SideRoles& roles,
+                const Dims& kernel, int64_t panelStride) {
+  const auto loopOf = [&](int64_t extent, int64_t x, int64_t w, int64_t out) {
+    return plan.kernelIsVector ? Loop{extent, x, w, out} : Loop{extent, w, x, out};
+  };
+  const Loop group = loopOf(p.w[0], p.xStrides[1], kernel[0], p.outStrides[1]);
+  const Loop o = loopOf(p.w[1], 0, kernel[1], p.outStrides[2]);
+  const auto loopAlong = [&](const Side& side) {
+    Loop loop = loopOf(side.extent, side.x, 0, side.out);
+    loop.padded = side.padded, loop.along = side.along;
+    return loop;
+  };
+  const Loop position = loopAlong(roles.sides[roles.side]);
+  plan.s = plan.kernelIsVector        ? position
+           : !plan.imageRows          ? o
+           : roles.rows != roles.side ? loopAlong(roles.sides[roles.rows])
+                                      : Loop{};
+  plan.v = plan.kernelIsVector ? o : position;
+  const bool two = plan.kernelIsVector && roles.two;
+  if (two) {
+    const Side& around = roles.sides[roles.side - 1];
+    plan.run = plan.s.extent, plan.jump = around.x - plan.s.extent * plan.s.left;
+    plan.s.extent *= around.extent;
+  }
+  Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, plan.width, false);
+  if (!plan.imageRows)
+    (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
+  std::vector<Loop> others;
+  for (size_t i = 0; i < roles.sides.size(); ++i)
+    if (i != roles.side && i != roles.rows && !(two && i + 1 == roles.side))
+      others.push_back(loopAlong(roles.sides[i]));
+  plan.outer = orderOf(group, o, sPanels, vPanels, others, plan);
 }
 
 } // namespace
@@ -296,13 +345,7 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   const Roles roles = rolesOf(p, sides, plan.terms(), tile);
   plan.kernelIsVector = roles.kernelIsVector;
   plan.imageRows = !roles.kernelIsVector && p.w[1] <= tile.fewOutputs;
-  size_t rowSide = plan.imageRows ? rowsBeside(sides, roles.side, tile.lanes) : roles.side;
-  if (plan.imageRows && rowSide != roles.side && !tile.registers) {
-    const int64_t step = sides[roles.side].extent == 1 ? 1 : sides[roles.side].x;
-    plan.sharesRows = sharesRows(p, plan.depth, sides[rowSide], step);
-    if (!plan.sharesRows && step > 1)
-      rowSide = roles.side;
-  }
+  const size_t rowSide = plan.imageRows ? rowsBeside(plan, p, sides, roles.side, tile) : roles.side;
   const bool hasRows = !plan.imageRows || rowSide != roles.side;
   const int64_t rowsExtent = !hasRows                                ? 1
                              : plan.kernelIsVector || plan.imageRows ? sides[rowSide].extent
@@ -319,36 +362,8 @@ ConvolutionPlan planConvolution(const ConvolutionProblem& p, const ConvolutionTi
   if (plan.imageRows)
     kernel = p.wStrides;
   placeDepth(plan, p, kernel);
-  const auto loopOf = [&](int64_t extent, int64_t x, int64_t w, int64_t out) {
-    return plan.kernelIsVector ? Loop{extent, x, w, out} : Loop{extent, w, x, out};
-  };
-  const Loop group = loopOf(p.w[0], p.xStrides[1], kernel[0], p.outStrides[1]);
-  const Loop o = loopOf(p.w[1], 0, kernel[1], p.outStrides[2]);
-  const auto loopAlong = [&](const Side& side) {
-    Loop loop = loopOf(side.extent, side.x, 0, side.out);
-    loop.padded = side.padded, loop.along = side.along;
-    return loop;
-  };
-  const Loop position = loopAlong(sides[roles.side]);
-  plan.s = plan.kernelIsVector ? position
-           : !plan.imageRows   ? o
-           : hasRows           ? loopAlong(sides[rowSide])
-                               : Loop{};
-  plan.v = plan.kernelIsVector ? o : position;
-  const bool two = plan.kernelIsVector && goesThroughTwo(sides, roles.side, tile);
-  if (two) {
-    const Side& around = sides[roles.side - 1];
-    plan.run = plan.s.extent, plan.jump = around.x - plan.s.extent * plan.s.left;
-    plan.s.extent *= around.extent;
-  }
-  Loop sPanels = panelsOf(plan.s, plan.rows, true), vPanels = panelsOf(plan.v, plan.width, false);
-  if (!plan.imageRows)
-    (plan.kernelIsVector ? vPanels.right : sPanels.left) = panelStride;
-  std::vector<Loop> others;
-  for (size_t i = 0; i < sides.size(); ++i)
-    if (i != roles.side && i != rowSide && !(two && i + 1 == roles.side))
-      others.push_back(loopAlong(sides[i]));
-  plan.outer = orderOf(group, o, sPanels, vPanels, others, plan);
+  placeLoops(plan, p, {sides, roles.side, rowSide, goesThroughTwo(sides, roles.side, tile)}, kernel,
+             panelStride);
   return plan;
 }
 

@@ -51,18 +51,19 @@
 // Convolution: C[i,s,v] = sum over k of S[i,s,k] V[i,v,k], several i and k
 //   args   S, V, C
 //   params of each of kConvolutionLoops outer loops: extent, strides in S, V and C, and how far s
-//   and v go at a step (of loops over panels); s extent, its strides in S and C; v extent, its
-//   stride in C; of each of kConvolutionDepth loops of the sum: extent, steps to a block, strides
-//   in S and V. Panels are kConvolutionPanelRows of s and kConvolutionPanelBytes of v; V's v stride
-//   is 1.
+//   and v go at a step (of loops over panels); s extent, its strides in S and C; after how many
+//   steps of s S moves how much further (not on GPUs); v extent, its stride in C; of each of
+//   kConvolutionDepth loops of the sum: extent, steps to a block, strides in S and V; whether
+//   totals are added to what C holds (not on GPUs). Panels are kConvolutionPanelRows of s and
+//   kConvolutionPanelBytes of v; V's v stride is 1.
 //   range  the outer loops, flattened
 //   variant kRows: S's s stride and C's v stride are 1 (S is the packed kernel); kColumns: C's s
 //   stride is 1, not on GPUs; kStrided: any
-//   variants kImageRows, kImageSteps: rows are V's, so that the s stride given is V's instead, and
-//   S has none; C's v stride is 1; panels are kConvolutionRunBytes of v, the v stride of
-//   kImageSteps is kConvolutionStep; not on GPUs
-//   variant kSharedRows: the same as kImageRows, where the s stride is V's along the last loop of
-//   the sum but one, which has kConvolutionSharing steps or more, all of one block; not on GPUs
+//   variants kImageRows, kSharedRows, kSteppedRows: rows are V's, so that the s stride given is V's
+//   instead, and S has none; C's v stride is 1; panels are kConvolutionRunBytes of v; not on GPUs
+//   variant kSharedRows: the s stride is some steps of the last loop of the sum but one, which is
+//   whole in a block as is the last, or s has one step; kSteppedRows: the same, and V's v stride is
+//   kConvolutionStep
 //
 // Gather (contiguous operands; x is [outer, n, inner], indices i64 [m], output [outer, m, inner])
 //   args   x, indices, output, status
@@ -115,7 +116,7 @@ enum Variant : uint8_t {
   kSinglyTurned = 109,
   kTurnedAhead = 110,
   kImageRows = 111,
-  kImageSteps = 112,
+  kSteppedRows = 112,
   kHeldRow = 113,
   kPackedRowsInSet = 114,
   kPackedColumnsInSet = 115,

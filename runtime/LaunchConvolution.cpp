@@ -27,7 +27,7 @@ template <class Loops> Loops inOrder(const Loops& loops, size_t count) {
 }
 
 // In KernelAbi.h's order.
-std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
+std::vector<int64_t> paramsOf(const ConvolutionPlan& plan, bool continues) {
   std::vector<int64_t> params;
   const std::vector<Loop> outer = inOrder(plan.outer, kConvolutionLoops);
   for (const Loop& loop : outer)
@@ -43,12 +43,13 @@ std::vector<int64_t> paramsOf(const ConvolutionPlan& plan) {
   }
   for (const Depth& loop : depth)
     params.insert(params.end(), {loop.extent, loop.block, loop.left, loop.right});
+  params.push_back(continues);
   return params;
 }
 
 uint8_t variantOf(const ConvolutionPlan& plan, const Strided& output) {
   if (plan.imageRows && plan.v.right != 1 && plan.v.extent != 1)
-    return kImageSteps;
+    return kSteppedRows;
   if (plan.imageRows)
     return plan.sharesRows ? kSharedRows : kImageRows;
   if (!plan.kernelIsVector)
@@ -75,6 +76,42 @@ struct Packed {
   }
 };
 
+// What is packed of a large kernel stays in a cache until it has been read: so many steps of c, in
+// whole blocks, go before the next ones are packed.
+int64_t channelsTogether(const ConvolutionProblem& problem, const ConvolutionTile& tile,
+                         const Strided& output) {
+  constexpr int64_t kStays = 1 << 18; // bytes
+  const int64_t channels = problem.w[2], size = sizeOf(output.type->dtype);
+  const int64_t bytes = problem.w.product() / channels * size; // of a step
+  if (output.onDevice || bytes * channels <= kStays)
+    return channels;
+  const ConvolutionPlan plan = planConvolution(problem, tile);
+  const int64_t block = plan.depth[0].block;
+  return plan.imageRows ? channels : std::max<int64_t>(1, kStays / (bytes * block)) * block;
+}
+
+void run(const ConvolutionProblem& problem, const ConvolutionTile& tile, const Strided& x,
+         const Strided& w, const Strided& output, bool continues) {
+  const ConvolutionPlan plan = planConvolution(problem, tile);
+  std::optional<Packed> packed;
+  if (!plan.imageRows)
+    packed.emplace(w, problem, plan.packed);
+  std::byte* const weights = packed ? packed->buffer.data() : w.data;
+  void* const args[] = {plan.kernelIsVector ? x.data : weights,
+                        plan.kernelIsVector ? weights : x.data, output.data};
+  const std::vector<int64_t> params = paramsOf(plan, continues);
+  const DType dtype = output.type->dtype;
+  const AnyKernel kernel =
+      kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype, variantOf(plan, output));
+  const int64_t range = plan.range();
+  if (kernel.device)
+    return cuda::launchEager(*kernel.device, args, params, range);
+  const int64_t work = std::max<int64_t>(1, output.type->numel() * plan.terms() / range);
+  ThreadPool::global().parallelFor(
+      range, std::max<int64_t>(1, kParallelGrain / work),
+      [&](int64_t lo, int64_t hi) { kernel.host(args, params.data(), lo, hi); });
+}
+
 } // namespace
 
 void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
@@ -90,7 +127,7 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
       launchConvolution(in[0], in[1], attrs, out);
     });
   }
-  const ConvolutionProblem problem{
+  ConvolutionProblem problem{
       x.type->shape,   w.type->shape, output.type->shape, *x.strides, *w.strides,
       *output.strides, attrs.strides, attrs.dilations,    {},         {}};
   const int64_t width = kConvolutionPanelBytes / sizeOf(dtype);
@@ -101,23 +138,15 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
     tile.steps = kConvolutionStep;
     tile.runs = true;
   }
-  const ConvolutionPlan plan = planConvolution(problem, tile);
-  std::optional<Packed> packed;
-  if (!plan.imageRows)
-    packed.emplace(w, problem, plan.packed);
-  std::byte* const weights = packed ? packed->buffer.data() : w.data;
-  void* const args[] = {plan.kernelIsVector ? x.data : weights,
-                        plan.kernelIsVector ? weights : x.data, output.data};
-  const std::vector<int64_t> params = paramsOf(plan);
-  const AnyKernel kernel =
-      kernelOf(output.onDevice, OpCode::Convolution, dtype, dtype, variantOf(plan, output));
-  const int64_t range = plan.range();
-  if (kernel.device)
-    return cuda::launchEager(*kernel.device, args, params, range);
-  const int64_t work = std::max<int64_t>(1, output.type->numel() * plan.terms() / range);
-  ThreadPool::global().parallelFor(
-      range, std::max<int64_t>(1, kParallelGrain / work),
-      [&](int64_t lo, int64_t hi) { kernel.host(args, params.data(), lo, hi); });
+  const int64_t channels = problem.w[2], some = channelsTogether(problem, tile, output);
+  for (int64_t first = 0; first < channels; first += some) {
+    problem.x[2] = problem.w[2] = std::min(some, channels - first);
+    const auto from = [&](Strided operand, const Dims& strides) {
+      operand.data += first * strides[2] * sizeOf(dtype);
+      return operand;
+    };
+    run(problem, tile, from(x, problem.xStrides), from(w, problem.wStrides), output, first > 0);
+  }
 }
 
 } // namespace diptych::runtime

@@ -19,7 +19,7 @@ GpuRequest eagerRequest(const EagerKernel& kernel) {
   case Family::Cumulative: params = 2 + 3 * args; break;
   case Family::Matmul: params = kernel.variant == runtime::kBatches ? 12 : 8; break;
   case Family::Convolution:
-    params = 6 * runtime::kConvolutionLoops + 7 + 4 * runtime::kConvolutionDepth;
+    params = 6 * runtime::kConvolutionLoops + 8 + 4 * runtime::kConvolutionDepth;
     break;
   case Family::Gather:
   case Family::ScatterAdd: params = 3; break;
