@@ -57,6 +57,15 @@ const Setting settings[] = {
     {{3, 2, 1, 90}, {3, 2, 1, 3}, {1, 2, 0, 0, 1, 1, 1}},
     {{2, 5, 1, 203}, {1, 5, 1, 4}, {}},
     {{9, 6, 1, 21}, {6, 1, 1, 3}, {1, 1, 0, 1, 1, 2, 6}},
+    // Rows some steps of the kernel apart: more than it has, with gaps, none in common.
+    {{1, 3, 29, 50}, {1, 3, 2, 3}, {3, 2, 0, 0, 1, 1, 1}},
+    {{2, 2, 40, 61}, {2, 2, 5, 4}, {2, 2, 0, 1, 1, 1, 1}},
+    {{1, 2, 50, 70}, {3, 2, 3, 5}, {4, 2, 1, 0, 2, 1, 1}},
+    {{1, 2, 45, 66}, {1, 2, 3, 3}, {3, 2, 0, 0, 2, 3, 1}},
+    {{1, 2, 9, 37}, {2, 2, 1, 3}, {1, 1, 0, 1, 1, 1, 1}},
+    // Rows of tiles go through two axes.
+    {{7, 2, 5, 6}, {16, 2, 3, 2}, {1, 2, 0, 0, 1, 1, 1}},
+    {{3, 4, 9, 7}, {32, 2, 2, 3}, {2, 1, 1, 1, 1, 1, 2}},
     // Short sums.
     {{2, 2, 19, 35}, {6, 2, 3, 3}, {2, 1, 2, 1, 1, 2, 1}},
     {{3, 1, 9, 21}, {33, 1, 1, 5}, {}},
@@ -97,6 +106,31 @@ TEST(Convolution, GradientsAreTransposes) {
     EXPECT_NEAR(inner(d[0], vx), inner(s.naive(vx, w), cot), 1e-10);
     EXPECT_NEAR(inner(d[1], vw), inner(s.naive(x, vw), cot), 1e-10);
     expectEagerBits(grad(f, {0, 1}), x, w);
+  }
+}
+
+// Tiles of all heights, by positions and by outputs.
+TEST(Convolution, RowsOfEveryNumber) {
+  const auto f = [](const Tensor& x, const Tensor& w) { return conv1d(x, w); };
+  for (int64_t rows = 1; rows <= 25; ++rows) {
+    SCOPED_TRACE(rows);
+    expectEagerBits(f, wave({1, 2, rows + 2}, 0.7), wave({16, 2, 3}, 1.3));
+    expectEagerBits(f, wave({1, 2, 34}, 0.7).astype(f32), wave({rows, 2, 3}, 1.3).astype(f32));
+  }
+}
+
+// Views that run backwards, and that repeat their rows.
+TEST(Convolution, ImagesAreViews) {
+  const Tensor w = wave({2, 3, 3, 3}, 1.3);
+  const Tensor x = wave({2, 3, 20, 41}, 0.7), row = wave({2, 3, 1, 41}, 0.7);
+  for (const int64_t stride : {1, 2}) {
+    const auto f = [&](const Tensor& x, const Tensor& w) {
+      return conv2d(x, w, {.stride = stride});
+    };
+    EXPECT_TRUE(sameBits(f(flip(x, {2, 3}), w), f(flip(x, {2, 3}) + 0.0, w)));
+    EXPECT_TRUE(sameBits(f(transpose(x, 2, 3), w), f(transpose(x, 2, 3) + 0.0, w)));
+    const Tensor repeated = broadcast_to(row, {2, 3, 20, 41});
+    EXPECT_TRUE(sameBits(f(repeated, w), f(repeated + 0.0, w)));
   }
 }
 
