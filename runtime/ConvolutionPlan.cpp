@@ -19,6 +19,7 @@ constexpr int64_t kSmallKernel = 65536;   // elements
 constexpr int64_t kLargeKernel = 1 << 18; // beyond the second cache
 constexpr int64_t kRowsOfShortSums = 4;
 constexpr int64_t kLongRun = 3;     // panels
+constexpr double kTwoAxes = 0.95;   // what rows along two reach of rows along one
 constexpr double kFewShare = 0.6;   // of the multipliers, where rows are the image's
 constexpr int64_t kSharingRows = 3; // of these share a vector, if they are compiled
 
@@ -98,9 +99,10 @@ Roles rolesOf(const ConvolutionProblem& p, const std::vector<Side>& sides, int64
   Roles roles;
   double best = -1;
   for (size_t i = 0; i < sides.size(); ++i) {
-    const int64_t rows =
-        sides[i].extent * (goesThroughTwo(sides, i, tile) ? sides[i - 1].extent : 1);
+    const bool two = goesThroughTwo(sides, i, tile);
+    const int64_t rows = sides[i].extent * (two ? sides[i - 1].extent : 1);
     const double asRows = laneShare(o, lanes) * rowShare(std::min<int64_t>(rows, 8)) *
+                          (two ? kTwoAxes : 1) *
                           storeShare(o == 1 ? 1 : p.outStrides[2], sides[i].out, terms);
     // The innermost of equals: its stores lie together.
     if (asRows >= best)
