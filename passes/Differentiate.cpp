@@ -266,6 +266,7 @@ struct DifferentiatePass : impl::DifferentiateBase<DifferentiatePass> {
 
 namespace {
 void setResults(mlir::func::FuncOp function, llvm::ArrayRef<mlir::Value> results) {
+  function.removeResAttrsAttr(); // said of other results
   function.getBody().front().getTerminator()->setOperands(results);
   function.setType(mlir::FunctionType::get(function.getContext(), function.getArgumentTypes(),
                                            mlir::TypeRange(mlir::ValueRange(results))));

@@ -214,6 +214,19 @@ TEST(Hessian, NeedNotBeSymmetric) {
   expectEager(given, p);
 }
 
+// A jitted Hessian equals its transpose, and the gradient of its sum in a square does not.
+TEST(Hessian, SymmetryEndsWhereItsDerivativesBegin) {
+  manual_seed(9);
+  const Tensor w = randn({40}), B = 0.2 * randn({40, 40}), X = 0.3 * randn({100, 40}),
+               M = randn({40, 40});
+  const auto H =
+      hessian([=](const Tensor& w, const Tensor& B) { return sum(tanh(matmul(matmul(X, B), w))); });
+  const auto inB = [&](const auto& H) {
+    return grad([&](const Tensor& B) { return sum(H(w, B) * M); })(B);
+  };
+  EXPECT_LT(apart(inB(jit(H)), inB(H)), 1e-12);
+}
+
 // diag(s) - s s' times R' scales R's columns and takes their mean away; nothing is multiplied
 // twice.
 TEST(Hessian, ThroughASoftmax) {
