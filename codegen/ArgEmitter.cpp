@@ -1,16 +1,13 @@
-// argmax and argmin. Along a dense reduced axis lanes take places in turn and their finds are
-// merged at the end, equals by place; columns are lanes, in tiles whose finds so far are on the
-// stack, so that rows are read from end to end. Positions are exact: all give what one element
-// after the other gives.
+// argmax and argmin. Columns are lanes, in tiles whose finds so far are on the stack, so that rows
+// are read from end to end; rows that are reduced are ArgRows' affair. Positions are exact: all
+// give what one element after the other gives.
+#include "codegen/ArgRows.h"
 #include "codegen/Emit.h"
-#include "codegen/Lowerings.h"
 #include "codegen/RowStreams.h"
 #include "runtime/ColumnPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-
-#include <numeric>
 
 namespace diptych::codegen {
 
@@ -36,14 +33,6 @@ namespace {
 constexpr int kRowsTogether = 4;
 constexpr int64_t kTileBytes = 64 * 1024, kCaches = 8 << 20;
 
-Value folded(ArrayRef<Value> x, function_ref<Value(Value, Value)> combine) {
-  if (x.size() == 1)
-    return x[0];
-  const size_t half = x.size() / 2;
-  Value first = folded(x.take_front(half), combine);
-  return combine(first, folded(x.drop_front(half), combine));
-}
-
 class ArgEmitter {
 public:
   ArgEmitter(KernelBuilder& k, const ArgSpec& spec)
@@ -57,9 +46,6 @@ private:
 
   void level(size_t depth);
   void alone();
-  void row();
-  Values alongRow(Value from, Value to, int vectors, Values best);
-  Values restOfRow(Value from, Value to, Values best);
 
   Value begin(size_t depth) { return depth == 0 ? k_.lo() : k_.i64(0); }
   Value end(size_t depth) { return depth == 0 ? k_.hi() : k_.size(spec_.extents[depth]); }
@@ -91,7 +77,6 @@ private:
   void eachVector(const Tile& tile, function_ref<void(Value shift)> body);
   Find bestOf(ArrayRef<Value> x, int64_t first, int64_t apart);
   Value firstEqual(ArrayRef<Value> x, Value best, int64_t apart);
-  Value better(Value x, Value y, bool orEqual = false);
   Value someBetter(ArrayRef<Value> x, Value top, Value best, bool orEqual, Value& missing);
   Value any(Value lanes) {
     return b_.create<vector::ReductionOp>(vector::CombiningKind::OR, lanes);
@@ -108,10 +93,8 @@ private:
   }
 
   // best, place: a find and where.
-  void take(Value candidate, Value place, Value& best, Value& at, Value where = nullptr) {
+  void take(Value candidate, Value place, Value& best, Value& at) {
     Value won = extremumWins(b_, spec_.greatest, candidate, best);
-    if (where)
-      won = b_.create<arith::AndIOp>(won, where);
     best = b_.select(won, candidate, best);
     at = b_.select(won, place, at);
   }
@@ -125,15 +108,6 @@ private:
     best = b_.select(won, candidate, best);
     at = b_.select(won, place, at);
   }
-  Value placesFrom(Value first) {
-    return b_.create<arith::AddIOp>(k_.broadcast(first, spec_.lanes), k_.laneIndex(spec_.lanes));
-  }
-  Value lanesFrom(Value x, int64_t first, int64_t count) {
-    SmallVector<int64_t> chosen(static_cast<size_t>(count));
-    std::iota(chosen.begin(), chosen.end(), first);
-    return b_.create<vector::ShuffleOp>(x, x, chosen);
-  }
-
   KernelBuilder& k_;
   const ArgSpec& spec_;
   ScalarBuilder b_;
@@ -149,7 +123,7 @@ void ArgEmitter::level(size_t depth) {
   const auto columns = static_cast<size_t>(spec_.vectorLoop);
   if (depth == last_) {
     indices_[last_] = k_.i64(0);
-    return spec_.vectorLoop < 0 ? alone() : columns == last_ ? row() : overColumns(columns);
+    return spec_.vectorLoop < 0 ? alone() : overColumns(columns);
   }
   if (depth == columns)
     return level(depth + 1);
@@ -242,7 +216,7 @@ void ArgEmitter::takeRows(const Tile& tile, Value row, int count, int apart) {
     };
     if (count == 1)
       return takeFound(x[0], narrowPlace(0));
-    Value top = folded(x, [&](Value a, Value b) { return b_.select(better(a, b), a, b); });
+    Value top = folded(x, [&](Value a, Value b) { return betterOf(b_, spec_.greatest, a, b); });
     Value missing;
     k_.when(any(someBetter(x, top, best, apart != 1, missing)), [&] {
       const auto inOrder = [&] {
@@ -256,22 +230,12 @@ void ArgEmitter::takeRows(const Tile& tile, Value row, int count, int apart) {
   });
 }
 
-Value ArgEmitter::better(Value x, Value y, bool orEqual) {
-  using FloatPredicate = arith::CmpFPredicate;
-  using IntegerPredicate = arith::CmpIPredicate;
-  if (orEqual)
-    return spec_.greatest ? b_.compare(FloatPredicate::OGE, IntegerPredicate::sge, x, y)
-                          : b_.compare(FloatPredicate::OLE, IntegerPredicate::sle, x, y);
-  return spec_.greatest ? b_.compare(FloatPredicate::OGT, IntegerPredicate::sgt, x, y)
-                        : b_.compare(FloatPredicate::OLT, IntegerPredicate::slt, x, y);
-}
-
 // Where rows may hold something better than what was found, `top` their extremum but for NaN, and
 // `missing` where one may be the first NaN: the sum of rows then is. On most rows there is none,
 // and what a compare and a choice for each of them would cost is saved.
 Value ArgEmitter::someBetter(ArrayRef<Value> x, Value top, Value best, bool orEqual,
                              Value& missing) {
-  Value some = better(top, best, orEqual);
+  Value some = isBetter(b_, spec_.greatest, top, best, orEqual);
   if (ScalarBuilder::isFloatLike(top)) {
     Value sum = folded(x, [&](Value a, Value b) { return b_.create<arith::AddFOp>(a, b); });
     missing = b_.create<arith::CmpFOp>(arith::CmpFPredicate::UNO, sum, sum);
@@ -319,51 +283,17 @@ void ArgEmitter::alone() {
   k_.storeScalar(best[1], addressOf(spec_.to, k_.i64(0)), DType::i64);
 }
 
-// From the first element on, which a lane has found that finds nothing better.
-void ArgEmitter::row() {
-  const int lanes = spec_.lanes;
-  Value first = k_.broadcast(load(1, k_.i64(0)), lanes), place = k_.broadcast(k_.i64(0), lanes);
-  Value extent = k_.size(spec_.extents[last_]);
-  Value twos = k_.roundDown(extent, 2 * lanes), ones = k_.roundDown(extent, lanes);
-  Values best = alongRow(k_.i64(0), twos, 2, {first, place, first, place});
-  merge(best[2], best[3], best[0], best[1]);
-  best = alongRow(twos, ones, 1, {best[0], best[1]});
-  best = k_.choose(
-      k_.less(ones, extent), [&] { return restOfRow(ones, extent, best); }, [&] { return best; });
-  for (int64_t half = lanes / 2; half >= 1; half /= 2) {
-    Value found = lanesFrom(best[0], 0, half), at = lanesFrom(best[1], 0, half);
-    merge(lanesFrom(best[0], half, half), lanesFrom(best[1], half, half), found, at);
-    best = {found, at};
-  }
-  k_.storeScalar(b_.create<vector::ExtractOp>(best[1], int64_t{0}), addressOf(spec_.to, k_.i64(0)),
-                 DType::i64);
-}
-
-ArgEmitter::Values ArgEmitter::restOfRow(Value from, Value to, Values best) {
-  mask_ = k_.maskBelow(k_.sub(to, from), spec_.lanes);
-  take(load(spec_.lanes, from), placesFrom(from), best[0], best[1], mask_);
-  mask_ = nullptr;
-  return best;
-}
-
-ArgEmitter::Values ArgEmitter::alongRow(Value from, Value to, int vectors, Values best) {
-  const int lanes = spec_.lanes;
-  return k_.loop(from, to, vectors * lanes, best, [&](Value r, ValueRange so) {
-    Values next(so);
-    for (int v = 0; v < vectors; ++v) {
-      Value begin = k_.add(r, shiftOf(v));
-      take(load(lanes, begin), placesFrom(begin), next[2 * v], next[2 * v + 1]);
-    }
-    return next;
-  });
-}
-
 int64_t leastColumns(const ArgSpec& spec) {
   const Size& columns = spec.extents[0];
   return spec.vectorLoop == 0 ? runtime::leastColumnsOfTiles(columns.value, sizeOf(spec.from.dtype))
                               : 1;
 }
 
-void emitArg(KernelBuilder& k, const ArgSpec& spec) { ArgEmitter(k, spec).emit(); }
+void emitArg(KernelBuilder& k, const ArgSpec& spec) {
+  if (spec.vectorLoop + 1 == static_cast<int>(spec.extents.size()))
+    emitArgRows(k, spec);
+  else
+    ArgEmitter(k, spec).emit();
+}
 
 } // namespace diptych::codegen

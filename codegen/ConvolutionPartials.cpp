@@ -3,7 +3,7 @@
 // of the image its rows, and lanes are added at the end. Nothing is packed or turned.
 #include "codegen/ConvolutionEmitter.h"
 
-#include "codegen/MatmulEmitter.h"
+#include "codegen/Halving.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

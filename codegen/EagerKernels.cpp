@@ -107,6 +107,8 @@ KernelSpec reductionSpec(const OpInfo& op, DType dtype, uint8_t variant, int lan
 KernelSpec argSpec(const OpInfo& op, DType dtype, uint8_t variant, int lanes) {
   ReductionLayout layout(dtype, DType::i64, variant);
   const int vectorLoop = variant == kRows ? 2 : variant == kColumns ? 1 : -1;
+  if (variant == kRows) // which are those of the range
+    layout.extents[1] = 1;
   return {ArgSpec{layout.extents, op.code == OpCode::Argmax, layout.from, layout.to, vectorLoop,
                   lanes}};
 }
@@ -346,8 +348,7 @@ std::vector<EagerKernel> eagerKernels(int vectorBytes) {
       for (DType dtype : dtypesOf(op))
         for (uint8_t variant : {kRows, kColumns, kStrided})
           collector.add(op, dtype, DType::i64, variant,
-                        argSpec(op, dtype, variant,
-                                collector.lanesFor(variant == kRows ? DType::i64 : dtype)));
+                        argSpec(op, dtype, variant, collector.lanesFor(dtype)));
       break;
     case Family::Gather:
     case Family::ScatterAdd:

@@ -166,13 +166,6 @@ private:
   bool first_ = true;
 };
 
-/// One vector with the totals of elements, a power of two of them: vectors of `width` partial sums
-/// for one element after the other, halved until one is left.
-mlir::Value totals(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> vectors, int64_t width);
-
-/// Vectors of an element's partial sums, a power of two of them, as one: by halving.
-mlir::Value inOne(KernelBuilder& kernel, llvm::SmallVector<mlir::Value> sums);
-
 /// Rows that a tile may have where their number is known: what is computed takes a register.
 inline int mostRows(const MatmulSpec& spec) { return spec.rows + (spec.lines.empty() ? 1 : 0); }
 

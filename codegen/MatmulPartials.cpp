@@ -1,5 +1,6 @@
 // A matrix times a vector whose rows lie along k: they are read from end to end, and an element has
 // 16 partial sums, as a fold along an axis has.
+#include "codegen/Halving.h"
 #include "codegen/MatmulEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -40,13 +41,6 @@ void MatmulEmitter::holdLeft() {
   for (int64_t lane = 0; lane < spec_.lanes; ++lane)
     lanes.push_back(lane % *depth);
   repeated_ = vector::ShuffleOp::create(k_.builder(), k_.loc(), held_[0], held_[0], lanes);
-}
-
-Value inOne(KernelBuilder& k, SmallVector<Value> sums) {
-  for (size_t count = sums.size() / 2; count > 0; count /= 2)
-    for (size_t i = 0; i < count; ++i)
-      sums[i] = arith::AddFOp::create(k.builder(), k.loc(), sums[i], sums[i + count]);
-  return sums[0];
 }
 
 // How far in front rows are fetched: more where they come from memory.
@@ -146,58 +140,6 @@ MatmulEmitter::Vectors MatmulEmitter::longRows(Value v0, int rows) {
   for (size_t i = 0; i < sums.size(); i += each)
     added.push_back(inOne(k_, Vectors(ArrayRef(sums).slice(i, each))));
   return added;
-}
-
-// Of vectors that hold `width` partial sums of some elements each: i is added to i + width / 2. In
-// the result elements of a and b take turns, so that half of what is added is a blend.
-static Value halved(KernelBuilder& k, Value a, Value b, int64_t width) {
-  const int64_t lanes = cast<VectorType>(a.getType()).getNumElements(), half = width / 2;
-  SmallVector<int64_t> blend, across;
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    const bool low = lane % width < half;
-    blend.push_back(low ? lane : lanes + lane);
-    across.push_back(low ? lane + half : lanes + lane - half);
-  }
-  Value x = vector::ShuffleOp::create(k.builder(), k.loc(), a, b, blend);
-  Value y = vector::ShuffleOp::create(k.builder(), k.loc(), a, b, across);
-  return arith::AddFOp::create(k.builder(), k.loc(), x, y);
-}
-
-// Of one vector: the result has half its lanes.
-static Value halved(KernelBuilder& k, Value a, int64_t width) {
-  SmallVector<int64_t> low, high;
-  for (int64_t lane = 0; lane < cast<VectorType>(a.getType()).getNumElements(); ++lane)
-    (lane % width < width / 2 ? low : high).push_back(lane);
-  Value x = vector::ShuffleOp::create(k.builder(), k.loc(), a, a, low);
-  Value y = vector::ShuffleOp::create(k.builder(), k.loc(), a, a, high);
-  return arith::AddFOp::create(k.builder(), k.loc(), x, y);
-}
-
-Value totals(KernelBuilder& k, SmallVector<Value> vectors, int64_t width) {
-  const int64_t each = cast<VectorType>(vectors.front().getType()).getNumElements() / width;
-  SmallVector<SmallVector<int64_t>> elements(vectors.size()); // of each vector
-  for (size_t i = 0; i < vectors.size(); ++i)
-    for (int64_t element = 0; element < each; ++element)
-      elements[i].push_back(static_cast<int64_t>(i) * each + element);
-  for (; width > 1; width /= 2) {
-    const size_t half = vectors.size() / 2;
-    if (half == 0)
-      vectors[0] = halved(k, vectors[0], width);
-    for (size_t i = 0; i < half; ++i) {
-      vectors[i] = halved(k, vectors[i], vectors[i + half], width);
-      SmallVector<int64_t> both;
-      for (auto [a, b] : llvm::zip(elements[i], elements[i + half]))
-        both.append({a, b});
-      elements[i] = both;
-    }
-    vectors.truncate(std::max<size_t>(1, half));
-  }
-  if (llvm::is_sorted(elements[0]))
-    return vectors[0];
-  SmallVector<int64_t> places(elements[0].size());
-  for (size_t i = 0; i < places.size(); ++i)
-    places[static_cast<size_t>(elements[0][i])] = static_cast<int64_t>(i);
-  return vector::ShuffleOp::create(k.builder(), k.loc(), vectors[0], vectors[0], places);
 }
 
 void MatmulEmitter::partialRows(Value v0, int rows) {

@@ -1,6 +1,7 @@
 // The last columns of a product, too few for a vector: two vectors of 64 bytes hold several partial
 // sums of each, side by side, and a row of S is read along k, as many elements at a time. Of two,
 // so that what is read of a row serves two multiplications.
+#include "codegen/Halving.h"
 #include "codegen/MatmulEmitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -48,8 +48,9 @@ void Scheduler::argReduction(Operation* op, OpCode code) {
     if (spec.from.strides[i].is(1) && (spec.to.strides[i].is(1) || i + 1 == spec.extents.size()))
       spec.vectorLoop = static_cast<int>(i);
   const bool alongAxis = spec.vectorLoop + 1 == static_cast<int>(spec.extents.size());
+  const int64_t size = sizeOf(from.type.dtype);
   spec.lanes =
-      options_.vectorBytes / static_cast<int>(sizeOf(alongAxis ? DType::i64 : from.type.dtype));
+      options_.vectorBytes / static_cast<int>(alongAxis ? std::max<int64_t>(4, size) : size);
   ScheduledCall call;
   call.name = info(code).name;
   call.buffers = {from.buffer, to.buffer};

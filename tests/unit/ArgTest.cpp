@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace dt = diptych;
@@ -108,6 +109,75 @@ TEST(Arg, OfRowsByEights) {
   expectFound<double>(2711, 397); // in streams, whose places are in no order
   expectFound<float>(2711, 797);
   EXPECT_EQ(dt::argmax(dt::zeros({3, 0}), 0).numel(), 0);
+}
+
+// Rows in chunks of four vectors, of which the last begins earlier, eight rows together; dense, and
+// with something behind each.
+template <class T> void expectFoundAlong(int64_t rows, int64_t columns) {
+  SCOPED_TRACE(testing::Message() << rows << " x " << columns);
+  const auto values = tied<T>(rows, columns, 2 + columns % 11);
+  const dt::Tensor x = dt::tensor(values, {rows, columns}), wide = dt::concatenate({x, x}, 1);
+  for (const bool greatest : {true, false}) {
+    const auto expect = expected(values, rows, columns, 1, greatest);
+    const auto whole = [=](const dt::Tensor& a) { return found(a, 1, greatest); };
+    const auto part = [=](const dt::Tensor& a) {
+      return found(dt::slice(a, 1, columns, 2 * columns), 1, greatest);
+    };
+    EXPECT_EQ(whole(x).template to_vector<int64_t>(), expect);
+    EXPECT_EQ(dt::jit(whole)(x).template to_vector<int64_t>(), expect);
+    EXPECT_EQ(part(wide).template to_vector<int64_t>(), expect);
+    EXPECT_EQ(dt::jit(part)(wide).template to_vector<int64_t>(), expect);
+  }
+}
+
+TEST(Arg, OfRowsInChunks) {
+  for (const int64_t columns : {3, 4, 5, 15, 24, 32, 40, 63, 64, 65, 127, 128, 129, 300, 4097})
+    for (const int64_t rows : {1, 11}) {
+      expectFoundAlong<double>(rows, columns);
+      expectFoundAlong<float>(rows, columns);
+    }
+  expectFoundAlong<int32_t>(11, 301);
+  expectFoundAlong<int64_t>(11, 301);
+}
+
+// Rows that stay in order beside rows with NaN or with infinities whose sum would be NaN.
+TEST(Arg, OfRowsBesideMissingOnes) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = NAN;
+  const int64_t columns = 70;
+  std::vector<double> values(static_cast<size_t>(4 * columns), 1);
+  const auto at = [&](int64_t row, int64_t column) -> double& {
+    return values[static_cast<size_t>(row * columns + column)];
+  };
+  at(0, 69) = 2;
+  at(1, 33) = kInfinity, at(1, 1) = -kInfinity, at(1, 34) = kInfinity;
+  for (int64_t column = 0; column < columns; ++column)
+    at(2, column) = column < 40 ? kInfinity : kNan;
+  at(3, 0) = kNan, at(3, 64) = kNan;
+  const std::vector<int64_t> expect{69, 33, 40, 0};
+  const auto f = [](const dt::Tensor& a) { return dt::argmax(a, 1); };
+  for (const dt::DType dtype : {dt::f64, dt::f32, dt::bf16, dt::f16}) {
+    const dt::Tensor x = dt::tensor(values, {4, columns}).astype(dtype);
+    EXPECT_EQ(f(x).to_vector<int64_t>(), expect);
+    EXPECT_EQ(dt::jit(f)(x).to_vector<int64_t>(), expect);
+  }
+}
+
+// Whichever of the other axes has most rows, and however they lie.
+TEST(Arg, OfRowsOfSeveralAxes) {
+  const int64_t n = 37;
+  for (const auto& [outer, inner] : {std::pair<int64_t, int64_t>{3, 11}, {11, 3}, {1, 9}, {2, 2}}) {
+    const auto values = tied<float>(outer * inner, n, 13);
+    const dt::Tensor x = dt::tensor(values, {outer, inner, n});
+    const auto expect = expected(values, outer * inner, n, 1, true);
+    const auto f = [](const dt::Tensor& a) { return dt::argmax(a, 2); };
+    const auto turned = [](const dt::Tensor& a) {
+      return dt::transpose(dt::argmax(dt::transpose(a, {1, 0, 2}), 2));
+    };
+    for (const auto& g : {std::function<dt::Tensor(const dt::Tensor&)>(f), {turned}}) {
+      EXPECT_EQ(g(x).to_vector<int64_t>(), expect);
+      EXPECT_EQ(dt::jit(g)(x).to_vector<int64_t>(), expect);
+    }
+  }
 }
 
 TEST(Arg, IsTheSameOnThreads) {
