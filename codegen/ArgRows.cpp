@@ -306,7 +306,8 @@ Value ArgRows::extremaOfRows() {
   return totals(k_, bests, lanes_, [&](Value x, Value y) { return better(x, y); });
 }
 
-// The first ones that have the extrema. Of rows with NaN these may be anything.
+// The first ones that have the extrema: any number, which `startOf` clips, of rows with NaN. No
+// memory holds 2^31 chunks.
 void ArgRows::findChunks() {
   const int64_t none = number_ == DType::i32 ? INT32_MAX : INT64_MAX / width_;
   Values chunks;
