@@ -33,16 +33,43 @@ void launchConcatenate(std::span<const Strided> inputs, int64_t axis, const Stri
   }
 }
 
+// Slab after slab, so that nothing is written twice: on each axis what lies before and behind, of
+// the input's places on the axes so far. Elements between those of the input lie everywhere, and on
+// a device each slab would be a launch.
+static void fillAround(const Shape& input, const Attrs& attrs, const Strided& output) {
+  bool hasInterior = output.onDevice;
+  for (int a = 0; a < input.size(); ++a)
+    hasInterior |= attrs.interior[a] != 0;
+  if (hasInterior)
+    return launchFill(attrs.value, output);
+  Shape shape = output.type->shape;
+  int64_t offset = 0;
+  const auto fill = [&](int axis, int64_t extent, int64_t at) {
+    if (extent == 0)
+      return;
+    Shape slab = shape;
+    slab[axis] = extent;
+    launchFill(attrs.value, Part(output, slab, *output.strides, offset + at).array);
+  };
+  for (int a = 0; a < input.size(); ++a) {
+    const int64_t stride = (*output.strides)[a];
+    fill(a, attrs.low[a], 0);
+    fill(a, attrs.high[a], (attrs.low[a] + input[a]) * stride);
+    shape[a] = input[a];
+    offset += attrs.low[a] * stride;
+  }
+}
+
 void launchPad(const Strided& input, const Attrs& attrs, const Strided& output) {
-  launchFill(attrs.value, output);
+  fillAround(input.type->shape, attrs, output);
+  if (input.type->numel() == 0)
+    return;
   Dims strides = *output.strides;
   int64_t offset = 0;
   for (int a = 0; a < strides.size(); ++a) {
     offset += attrs.low[a] * strides[a];
     strides[a] *= stepWithin(attrs.interior[a], output.type->shape[a]) + 1;
   }
-  if (input.type->numel() == 0)
-    return;
   const Part part(output, input.type->shape, strides, offset);
   launchCopy(input, part.array);
 }
