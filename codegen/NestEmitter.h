@@ -64,6 +64,10 @@ private:
   std::vector<Carried> scans();
   DType scannedType(const Line& line) const; // of the operands
   bool scansStrips() const;
+  bool scansMany() const;
+  bool scansUnknownRows() const;
+  mlir::Value staysInRegisters(int depth);
+  mlir::Value walkedBytes();
   void scanColumns(int depth);
   int rowDepth() const { return last_ + 1; } // of lines that the vectors of a row share
   void alongAxis();

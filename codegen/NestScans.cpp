@@ -44,7 +44,29 @@ DType NestEmitter::scannedType(const Line& line) const {
   return spec_.lines[std::get<Line::Apply>(line.what).operands[0]].dtype;
 }
 
-// Of unknown columns the kernel asks: values of a single vector of them stay in registers.
+static constexpr int64_t kFewBytes = 128 * 1024, kFewScans = 2;
+
+bool NestEmitter::scansMany() const {
+  return llvm::count_if(spec_.lines, [](const Line& line) { return line.isScan(); }) > kFewScans;
+}
+
+// What a kernel for unknown sizes asks: values of a single vector of columns stay in registers, and
+// many of them where rows are few.
+Value NestEmitter::staysInRegisters(int depth) {
+  const auto [from, to] = boundsOf(depth);
+  Value stays = k_.notLess(k_.i64(lanes_), k_.sub(to, from));
+  if (!scansMany())
+    return stays;
+  return arith::OrIOp::create(k_.builder(), k_.loc(), stays,
+                              k_.notLess(k_.i64(kFewBytes), walkedBytes()));
+}
+
+Value NestEmitter::walkedBytes() {
+  const Access& result = spec_.stores[0].to;
+  return k_.mul(k_.mul(k_.size(spec_.extents[last_]), k_.size(result.strides[last_])),
+                k_.i64(sizeOf(result.dtype)));
+}
+
 void NestEmitter::scanColumns(int depth) {
   const auto across = [&] {
     forEach(depth, [&] { body(depth); });
@@ -54,12 +76,18 @@ void NestEmitter::scanColumns(int depth) {
     strips(depth);
     return Values();
   };
+  const bool asks = spec_.extents[depth].isDynamic() ? depth > 0 : scansUnknownRows();
   if (!scansStrips())
     across();
-  else if (!spec_.extents[depth].isDynamic() || depth == 0)
+  else if (!asks)
     inStrips();
   else
-    k_.choose(k_.notLess(k_.i64(lanes_), k_.size(spec_.extents[depth])), across, inStrips);
+    k_.choose(staysInRegisters(depth), across, inStrips);
+}
+
+// Of many scans, which otherwise are in strips or not as sizes tell.
+bool NestEmitter::scansUnknownRows() const {
+  return scansMany() && spec_.extents[last_].isDynamic();
 }
 
 // Values stay in registers from row to row: where rows are as short as a vector, or few, and the
@@ -85,11 +113,11 @@ void NestEmitter::alongAxis() {
 }
 
 bool NestEmitter::scansStrips() const {
-  constexpr int64_t kFewVectors = 1, kFewBytes = 128 * 1024, kFewScans = 2;
+  constexpr int64_t kFewVectors = 1;
   const Size &columns = spec_.extents[spec_.vectorLoop], &rows = spec_.extents[last_];
   if (spec_.lanes == 1 || (!columns.isDynamic() && columns.value <= kFewVectors * spec_.lanes))
     return false;
-  if (llvm::count_if(spec_.lines, [](const Line& line) { return line.isScan(); }) <= kFewScans)
+  if (!scansMany())
     return true;
   const auto isLarge = [&](const Access& access) {
     const Size& stride = access.strides[last_];
@@ -118,9 +146,7 @@ void NestEmitter::strips(int depth) {
   int64_t bytes = 0;
   for (const Carried& each : carried)
     bytes += sizeOf(each.dtype);
-  const Access& result = spec_.stores[0].to;
-  Value walked = k_.mul(k_.mul(k_.size(spec_.extents[last_]), k_.size(result.strides[last_])),
-                        k_.i64(sizeOf(result.dtype)));
+  Value walked = walkedBytes();
   const std::optional<int64_t> known = KernelBuilder::known(walked);
   const int64_t most = columnsOfStrip(bytes, lanes_, !known || std::abs(*known) > kCaches);
   for (Carried& each : carried)

@@ -16,6 +16,8 @@ public:
   Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs) override;
   Values checkpoint(const Function& f, ValueSpan inputs) override;
   Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) override;
+  /// One kernel, where nothing is recorded and the host does the work.
+  Values fused(Fused code, ValueSpan operands, int64_t axis) override;
 };
 
 namespace eager {

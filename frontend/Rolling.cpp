@@ -10,10 +10,7 @@
 namespace diptych {
 
 using detail::Blocks;
-using detail::isThere;
 using detail::located;
-using detail::Moments;
-using detail::safeSqrt;
 using detail::Series;
 using detail::tensorOf;
 
@@ -21,19 +18,18 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// numerator / denominator where the latter is not 0, else NaN: no infinity meets a cotangent of 0.
-Tensor quotient(const Tensor& numerator, const Tensor& denominator) {
-  const Tensor isZero = denominator == 0;
-  return where(isZero, kNaN, numerator / where(isZero, 1, denominator));
-}
-
-Blocks blocksOf(const Series& series) { return {series.x.shape(), series.axis, series.window}; }
-
-// A product of deviations divided by the number of elements less the correction.
-Tensor unbiased(const Series& series, const Tensor& count, const Tensor& product,
-                const RollingOptions& options) {
-  const Tensor divisor = maximum(count - options.correction, 0);
-  return series.enough(count, quotient(product, divisor), options.correction + 1);
+// Over windows that have `needed` elements at least.
+Tensor over(Fused statistic, std::initializer_list<const Series*> series, int64_t needed,
+            std::optional<int> correction = {}) {
+  const Series& first = **series.begin();
+  std::vector<Tensor> tensors;
+  for (const Series* each : series)
+    tensors.push_back(each->x);
+  std::vector<double> numbers{static_cast<double>(std::max(first.least, needed))};
+  if (correction)
+    numbers.push_back(*correction);
+  const Blocks blocks(first.x.shape(), first.axis, first.window);
+  return blocks.over(statistic, tensors, numbers).astype(first.dtype);
 }
 
 } // namespace
@@ -50,38 +46,29 @@ Tensor rolling_count(const Arg& x, int64_t window, int64_t axis) {
 Tensor rolling_sum(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
   return located(x.where(), [&] {
     const Series series("rolling_sum", x, window, axis, options);
-    const Blocks blocks = blocksOf(series);
-    const auto [count, total] = blocks.sums(series.x);
-    return blocks.joined(series.enough(count, total));
+    return over(Fused::RollingSum, {&series}, 0);
   });
 }
 
 Tensor rolling_mean(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
   return located(x.where(), [&] {
     const Series series("rolling_mean", x, window, axis, options);
-    const Blocks blocks = blocksOf(series);
-    const auto [count, total] = blocks.sums(series.x);
-    return blocks.joined(series.enough(count, total / maximum(count, 1), 1));
-  });
-}
-
-static Tensor variance(const char* op, const Arg& x, int64_t window, int64_t axis,
-                       const RollingOptions& options, bool root) {
-  return located(x.where(), [&] {
-    const Series series(op, x, window, axis, options);
-    const Blocks blocks = blocksOf(series);
-    const Moments moments(blocks, {series.x});
-    const Tensor squares = root ? moments.product(0, 0) : moments.squares(0);
-    const Tensor result = unbiased(series, moments.count(), squares, options);
-    return blocks.joined(root ? safeSqrt(result) : result);
+    return over(Fused::RollingMean, {&series}, 1);
   });
 }
 
 Tensor rolling_var(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
-  return variance("rolling_var", x, window, axis, options, false);
+  return located(x.where(), [&] {
+    const Series series("rolling_var", x, window, axis, options);
+    return over(Fused::RollingVar, {&series}, options.correction + 1, options.correction);
+  });
 }
+
 Tensor rolling_std(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
-  return variance("rolling_std", x, window, axis, options, true);
+  return located(x.where(), [&] {
+    const Series series("rolling_std", x, window, axis, options);
+    return over(Fused::RollingStd, {&series}, options.correction + 1, options.correction);
+  });
 }
 
 //===-- Two series ---------------------------------------------------------------------------===//
@@ -92,8 +79,7 @@ struct Pair {
   Pair(const char* op, const Arg& a, const Arg& b, int64_t window, int64_t axis,
        const RollingOptions& options)
       : x(op, broadcast(op, a, a, b), window, axis, options),
-        y(op, broadcast(op, b, a, b), window, axis, options), blocks(blocksOf(x)),
-        moments(blocks, {x.x, y.x}) {}
+        y(op, broadcast(op, b, a, b), window, axis, options) {}
 
   static Tensor broadcast(const char* op, const Arg& x, const Arg& a, const Arg& b) {
     const Arg* args[] = {&a, &b};
@@ -103,8 +89,6 @@ struct Pair {
   }
 
   Series x, y;
-  Blocks blocks;
-  Moments moments;
 };
 } // namespace
 
@@ -112,8 +96,7 @@ Tensor rolling_cov(const Arg& x, const Arg& y, int64_t window, int64_t axis,
                    RollingOptions options) {
   return located(x.where(), [&] {
     const Pair pair("rolling_cov", x, y, window, axis, options);
-    const Moments& m = pair.moments;
-    return pair.blocks.joined(unbiased(pair.x, m.count(), m.product(0, 1), options));
+    return over(Fused::RollingCov, {&pair.x, &pair.y}, options.correction + 1, options.correction);
   });
 }
 
@@ -121,62 +104,31 @@ Tensor rolling_corr(const Arg& x, const Arg& y, int64_t window, int64_t axis,
                     RollingOptions options) {
   return located(x.where(), [&] {
     const Pair pair("rolling_corr", x, y, window, axis, options);
-    const Moments& m = pair.moments;
-    const Tensor squares[] = {m.product(0, 0), m.product(1, 1)};
-    const Tensor varies = logical_and(squares[0] > 0, squares[1] > 0);
-    const auto root = [&](const Tensor& x) { return sqrt(where(varies, x, 1)); };
-    const Tensor scaled = m.product(0, 1) / (root(squares[0]) * root(squares[1]));
-    return pair.blocks.joined(pair.x.enough(m.count(), where(varies, scaled, kNaN), 2));
+    return over(Fused::RollingCorr, {&pair.x, &pair.y}, 2);
   });
 }
 
 //===-- Against time -------------------------------------------------------------------------===//
 
-namespace {
 // Least squares of x on the positions along the axis.
-struct Line {
-  Line(const char* op, const Arg& arg, int64_t window, int64_t axis, const RollingOptions& options)
-      : series(op, arg, window, axis, options), blocks(blocksOf(series)),
-        moments(blocks, {series.x, positions()}) {}
-
-  Tensor positions() const {
-    const TensorType type{DType::f64, series.x.shape()};
-    return detail::wrap(emitted::iota(type, series.axis));
-  }
-  Tensor slope() const { return quotient(moments.product(0, 1), moments.squares(1)); }
-  Tensor joined(const Tensor& result) const {
-    return blocks.joined(series.enough(moments.count(), result, 2));
-  }
-
-  Series series;
-  Blocks blocks;
-  Moments moments;
-};
-} // namespace
+static Tensor line(const char* op, const Arg& x, int64_t window, int64_t axis,
+                   const RollingOptions& options, Fused statistic) {
+  return located(x.where(), [&] {
+    const Series series(op, x, window, axis, options);
+    Series positions = series;
+    positions.x = detail::wrap(emitted::iota({DType::f64, series.x.shape()}, series.axis));
+    return over(statistic, {&series, &positions}, 2);
+  });
+}
 
 Tensor rolling_slope(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
-  return located(x.where(), [&] {
-    const Line line("rolling_slope", x, window, axis, options);
-    return line.joined(line.slope());
-  });
+  return line("rolling_slope", x, window, axis, options, Fused::RollingSlope);
 }
-
 Tensor rolling_residual(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
-  return located(x.where(), [&] {
-    const Line line("rolling_residual", x, window, axis, options);
-    const Moments& m = line.moments;
-    const Tensor residual = m.deviation(0) - line.slope() * m.deviation(1);
-    return line.joined(where(isThere(line.blocks.ends(line.series.x)), residual, kNaN));
-  });
+  return line("rolling_residual", x, window, axis, options, Fused::RollingResidual);
 }
-
 Tensor rolling_rsquare(const Arg& x, int64_t window, int64_t axis, RollingOptions options) {
-  return located(x.where(), [&] {
-    const Line line("rolling_rsquare", x, window, axis, options);
-    const Moments& m = line.moments;
-    const Tensor joint = m.product(0, 1);
-    return line.joined(quotient(joint * joint, m.squares(0) * m.squares(1)));
-  });
+  return line("rolling_rsquare", x, window, axis, options, Fused::RollingRsquare);
 }
 
 //===-- Neighbours ---------------------------------------------------------------------------===//

@@ -1,10 +1,11 @@
-// Blocks of a window's size, and moments combined from the two parts of a window.
+// Blocks of a window's size, and statistics of windows by fused functions over them.
 #include "frontend/Rolling.h"
 
 #include <diptych/Composites.h>
 #include <diptych/Cumulative.h>
 #include <diptych/Factories.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace diptych::detail {
@@ -40,7 +41,8 @@ Tensor Series::enough(const Tensor& count, const Tensor& result, int64_t needed)
 Blocks::Blocks(const Shape& shape, int64_t axis, int64_t window)
     : axis_(axis), n_(shape[static_cast<int>(axis)]),
       window_(std::max<int64_t>(1, std::min(window, n_))), count_((n_ + window_ - 1) / window_),
-      isLast_(axis + 1 == shape.size()) {}
+      isLast_(std::all_of(shape.begin() + axis + 1, shape.end(),
+                          [](int64_t extent) { return extent == 1; })) {}
 
 // From one order of the two axes to the other.
 Tensor Blocks::turned(const Tensor& blocks) const {
@@ -61,12 +63,14 @@ Tensor Blocks::cut(const Tensor& x, int64_t before) const {
 }
 
 Tensor Blocks::starts(const Tensor& x) const {
-  const Tensor shifted = cut(x, count_ > 0 ? window_ - 1 : 0);
-  Shape places(shifted.rank(), 1);
+  return flip(cut(x, count_ > 0 ? window_ - 1 : 0), within());
+}
+
+Value Blocks::isBefore(const Shape& shape) const {
+  Shape places(shape.size(), 1);
   places[static_cast<int>(within())] = window_;
   const Value place = emitted::iota({DType::i64, places}, within());
-  // x - 0 is x.
-  return flip(shifted, within()) - where(wrap(place) > 0, 0.0, kNothing);
+  return broadcastTo("rolling", where(wrap(place) > 0, 0.0, kNothing).value(), shape);
 }
 
 Tensor Blocks::joined(const Tensor& blocks) const {
@@ -77,83 +81,18 @@ Tensor Blocks::joined(const Tensor& blocks) const {
   return slice(reshape(inOrder, shape), axis_, 0, n_);
 }
 
-// The starts' from each place on, the ends' up to it.
-Tensor Blocks::added(const Tensor& starts, const Tensor& ends) const {
-  return forwards(cumsum(starts, within())) + cumsum(ends, within());
-}
-
-Blocks::Sums Blocks::sums(const Tensor& x) const {
-  const Tensor start = starts(x), end = ends(x);
-  const Tensor hasStart = isThere(start), hasEnd = isThere(end);
-  return {added(hasStart.astype(DType::f64), hasEnd.astype(DType::f64)),
-          added(where(hasStart, start, 0), where(hasEnd, end, 0))};
-}
-
-//===-- Moments ------------------------------------------------------------------------------===//
-
-static std::vector<Tensor> startsOf(const Blocks& blocks, const std::vector<Tensor>& series) {
-  std::vector<Tensor> starts;
+Tensor Blocks::over(Fused statistic, std::span<const Tensor> series,
+                    std::span<const double> numbers) const {
+  Values operands;
   for (const Tensor& x : series)
-    starts.push_back(blocks.starts(x));
-  return starts;
-}
-static std::vector<Tensor> endsOf(const Blocks& blocks, const std::vector<Tensor>& series) {
-  std::vector<Tensor> ends;
+    operands.push_back(starts(x).value());
+  const TensorType type = operands[0].type();
+  operands.push_back(isBefore(type.shape));
   for (const Tensor& x : series)
-    ends.push_back(blocks.ends(x));
-  return ends;
+    operands.push_back(ends(x).value());
+  for (const double number : numbers)
+    operands.push_back(emitted::constant(type, number));
+  return joined(wrap(currentEmitter().fused(statistic, operands, within())[0]));
 }
-
-// The reference is the first element that is there: every part with any has that one, and a sum of
-// it and zeros carries it along.
-Moments::Part::Part(const std::vector<Tensor>& blocks, int64_t within) : within(within) {
-  Tensor there = isThere(blocks[0]);
-  for (size_t i = 1; i < blocks.size(); ++i)
-    there = logical_and(there, isThere(blocks[i]));
-  count = cumsum(there.astype(DType::f64), within);
-  const Tensor isFirst = logical_and(there, count == 1);
-  for (const Tensor& x : blocks) {
-    reference.push_back(cumsum(where(isFirst, stop_gradient(x), 0), within));
-    differences.push_back(where(there, x - reference.back(), 0));
-    sums.push_back(cumsum(differences.back(), within));
-  }
-}
-
-Tensor Moments::Part::product(size_t i, size_t j) const {
-  return cumsum(differences[i] * differences[j], within);
-}
-
-// An empty end has no reference, and the start's stays.
-Moments::Moments(const Blocks& blocks, const std::vector<Tensor>& series)
-    : blocks_(blocks), start_(startsOf(blocks, series), blocks.within()),
-      end_(endsOf(blocks, series), blocks.within()), startCount_(blocks.forwards(start_.count)),
-      share_(1 / maximum(count(), 1)) {
-  const Tensor hasEnd = end_.count != 0;
-  for (size_t i = 0; i < series.size(); ++i) {
-    const Tensor reference = blocks.forwards(start_.reference[i]);
-    apart_.push_back(where(hasEnd, reference - end_.reference[i], 0));
-    startSums_.push_back(blocks.forwards(start_.sums[i]));
-    moved_.push_back(startSums_[i] + startCount_ * apart_[i]);
-    sums_.push_back(moved_[i] + end_.sums[i]);
-    means_.push_back(sums_[i] * share_);
-  }
-}
-
-Tensor Moments::count() const { return startCount_ + end_.count; }
-
-// The start's differences d are d + a from the reference of both, a how far its own is apart:
-// sum (d_i + a_i)(d_j + a_j) = sum d_i d_j + a_i sum d_j + a_j sum (d_i + a_i).
-Tensor Moments::product(size_t i, size_t j) const {
-  const Tensor moved = apart_[i] * startSums_[j] + apart_[j] * moved_[i];
-  const Tensor start = blocks_.forwards(start_.product(i, j)) + moved;
-  return (start + end_.product(i, j)) - sums_[i] * means_[j];
-}
-
-Tensor Moments::squares(size_t i) const {
-  const Tensor total = product(i, i);
-  return where(total < 0, 0, total);
-}
-
-Tensor Moments::deviation(size_t i) const { return end_.differences[i] - means_[i]; }
 
 } // namespace diptych::detail

@@ -1,5 +1,6 @@
 // Scopes of emitters and source lines: the only thread-local state of the library.
-#include "ir/Emitter.h"
+#include "ir/Emitted.h"
+#include "ir/FusedTable.h"
 
 namespace diptych {
 
@@ -15,6 +16,14 @@ Values Emitter::custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan
 }
 Values Emitter::checkpoint(const Function&, ValueSpan) {
   throw Error("internal: this emitter takes no checkpoint");
+}
+Values Emitter::fused(Fused code, ValueSpan operands, int64_t axis) {
+  const FusedFunction& function = info(code);
+  const auto first = static_cast<size_t>(function.back.operands());
+  Values all(operands.begin() + first, operands.end());
+  for (const Value& backwards : function.back.function(operands.first(first), axis))
+    all.push_back(emitted::reverse(backwards, {axis}));
+  return function.forth.function(all, axis);
 }
 Values Emitter::control(const std::shared_ptr<const ControlFlow>&, ValueSpan) {
   throw Error("internal: this emitter takes no loops and no branches");

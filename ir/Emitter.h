@@ -5,6 +5,7 @@
 #include <diptych/Value.h>
 
 #include "ir/ControlFlow.h"
+#include "ir/Fused.h"
 #include "ir/OpTable.h"
 
 namespace diptych {
@@ -84,6 +85,8 @@ public:
   virtual Values custom(const std::shared_ptr<const CustomFunction>& f, ValueSpan inputs);
   /// f at `inputs`; a sweep computes f's intermediate values again instead of keeping them.
   virtual Values checkpoint(const Function& f, ValueSpan inputs);
+  /// The operators of a fused function, unless the emitter has something better.
+  virtual Values fused(Fused code, ValueSpan operands, int64_t axis);
   /// A loop or a branch: one operation, not what it repeats.
   virtual Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands);
 };

@@ -31,6 +31,11 @@
 //   variant kColumns: inner strides are 1, vectorised along the inner axis
 //   variant kStrided: any strides
 //
+// A pass of a fused function (ir/FusedTable.h; operands and outputs are [n, columns])
+//   args   operands..., outputs...
+//   params n; then the stride along n of each arg; the other is 1, of numbers 0
+//   range  columns
+//
 // Matmul: C[s,v] = sum over k of S[s,k] V[k,v]
 //   args   S, V, C
 //   params k extent, v extent; strides S(s,k), V(k,v), C(s,v)
@@ -135,7 +140,8 @@ constexpr int64_t kConvolutionFewOutputs = 3; // rows are the image's then
 constexpr int64_t kConvolutionSharing = 3;    // rows that share what they read of it
 
 /// A row of the table that diptych-kernelgen writes. `in` is the dtype of the operands (of Where:
-/// of x and y), `out` of the result.
+/// of x and y), `out` of the result. Behind the operators' codes come two
+/// for each fused function.
 struct KernelEntry {
   uint16_t code;
   uint8_t in, out, variant;

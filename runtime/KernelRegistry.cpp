@@ -1,6 +1,8 @@
 // The generated tables and the choice between them.
 #include "runtime/KernelRegistry.h"
 
+#include "ir/FusedTable.h"
+
 #include <atomic>
 #include <cstdlib>
 #include <string>
@@ -74,8 +76,13 @@ const KernelRegistry& KernelRegistry::current() {
 const char* KernelRegistry::builtInLevel() { return wantsV4() ? "x86-64-v4" : "x86-64-v3"; }
 
 KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
-    : slots_(new KernelFn[allOperators().size() * kDTypeCount * kDTypeCount * kVariants]()) {
+    : slots_(new KernelFn[allOperators().size() * kDTypeCount * kDTypeCount * kVariants]()),
+      passes_(2 * allFused().size()) {
   for (const KernelEntry& entry : entries) {
+    if (const size_t pass = entry.code - allOperators().size(); pass < passes_.size()) {
+      passes_[pass] = entry.function;
+      continue;
+    }
     if (entry.code >= allOperators().size() || entry.in >= kDTypeCount ||
         entry.out >= kDTypeCount || (entry.variant >= kBits && entry.variant < kRows) ||
         entry.variant > kLastVariant)
@@ -88,6 +95,14 @@ KernelRegistry::KernelRegistry(std::span<const KernelEntry> entries)
 void KernelRegistry::missing(OpCode code, DType in, DType out, uint8_t variant) {
   throw Error(std::string("internal: no kernel for ") + info(code).name + " from " + name(in) +
               " to " + name(out) + ", variant " + std::to_string(variant));
+}
+
+KernelRegistry::Passes KernelRegistry::get(Fused code) const {
+  const size_t first = 2 * static_cast<size_t>(code);
+  const Passes passes{passes_[first], passes_[first + 1]};
+  if (!passes.back || !passes.forth)
+    throw Error(std::string("internal: no kernels for ") + info(code).forth.name);
+  return passes;
 }
 
 KernelRegistryOverride::KernelRegistryOverride(const KernelRegistry& registry)

@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "ir/Fused.h"
 #include "runtime/KernelAbi.h"
 
 namespace diptych::runtime {
@@ -29,6 +31,11 @@ public:
       missing(code, in, out, variant);
     return kernel;
   }
+  /// Those of a fused function. Throws Error where there are none.
+  struct Passes {
+    KernelFn back, forth;
+  };
+  Passes get(Fused code) const;
 
 private:
   friend class KernelRegistryOverride;
@@ -44,6 +51,7 @@ private:
   [[noreturn]] static void missing(OpCode code, DType in, DType out, uint8_t variant);
 
   std::unique_ptr<KernelFn[]> slots_;
+  std::vector<KernelFn> passes_; // of fused functions, two each
 };
 
 /// Makes another registry current, on every thread, for a scope: tests bring their own kernels.

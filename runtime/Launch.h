@@ -8,6 +8,7 @@
 
 #include <diptych/Types.h>
 
+#include "ir/Fused.h"
 #include "ir/OpTable.h"
 
 namespace diptych::runtime {
@@ -36,6 +37,9 @@ void launchArgReduction(OpCode code, const Strided& input, int64_t axis, const S
 /// One or two inputs of the output's shape.
 void launchCumulative(OpCode code, std::span<const Strided> inputs, int64_t axis,
                       const Strided& output);
+/// On the host; inputs and outputs of one shape.
+void launchFused(Fused code, std::span<const Strided> inputs, int64_t axis,
+                 std::span<const Strided> outputs);
 void launchMatmul(const Strided& x, const Strided& y, const Strided& output);
 /// [n, g, c, l...] by [g, o, c, k...] into [n, g, o, p...], contiguous.
 void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,

@@ -1,5 +1,6 @@
 // Rolling statistics against each window computed on its own, in long double and two passes.
 #include "RollingReference.h"
+#include "SameBits.h"
 
 #include <gmock/gmock.h>
 
@@ -196,6 +197,21 @@ TEST(Shift, BothWays) {
   expectNear(dt::shift(x, -2, 0), {4, kNaN, kNaN}, 0);
   expectNear(dt::shift(x, 9, 0, 0.0), {0, 0, 0}, 0);
   expectNear(dt::diff(x, 1, 0), {kNaN, 1, 2}, 0);
+}
+
+// Whatever stands behind the axis has one element each, or several: the same sums in other lanes.
+TEST(RollingLayouts, OneSeriesBesideAxesOfOneElement) {
+  const auto line = dt::random::normal(dt::random::key(3), {103});
+  const auto expected = dt::rolling_std(line, 7, 0, {.min_periods = 3});
+  const auto check = [&](const dt::Shape& shape, int64_t axis) {
+    const auto got = dt::rolling_std(dt::reshape(line, shape), 7, axis, {.min_periods = 3});
+    EXPECT_TRUE(dt::test::sameTensor(dt::reshape(got, {103}), expected));
+  };
+  check({103, 1}, 0);
+  check({1, 103, 1, 1}, 1);
+  const auto twice = dt::stack({line, line}, 1);
+  const auto both = dt::rolling_std(twice, 7, 0, {.min_periods = 3});
+  EXPECT_TRUE(dt::test::sameTensor(dt::select(both, 1, 1).contiguous(), expected));
 }
 
 } // namespace
