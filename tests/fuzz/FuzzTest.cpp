@@ -1,7 +1,7 @@
-// Random programs, each by its seed. DIPTYCH_FUZZ_COUNT programs of every kind are tried (50), from
-// seed DIPTYCH_FUZZ_SEED (1) on; a failure prints its seed and the smallest program that still
+// Random programs, each by its seed. A failure prints its seed and the smallest program that still
 // fails, as steps and as C++.
 #include "CppText.h"
+#include "Seeds.h"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +11,6 @@
 
 namespace diptych::fuzz {
 namespace {
-
-int64_t fromEnvironment(const char* variable, int64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::atoll(text) : otherwise;
-}
 
 void run(uint64_t seed, const Recipe& recipe, std::span<const Check> checks) {
   const Program program = generate(seed, recipe);
@@ -106,11 +101,7 @@ TEST_P(Programs, CallsAgree) {
       callChecks());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fuzz, Programs,
-                         testing::Range(fromEnvironment("DIPTYCH_FUZZ_SEED", 1),
-                                        fromEnvironment("DIPTYCH_FUZZ_SEED", 1) +
-                                            fromEnvironment("DIPTYCH_FUZZ_COUNT", 50)),
-                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Fuzz, Programs, seeds(), testing::PrintToStringParamName());
 
 } // namespace
 } // namespace diptych::fuzz

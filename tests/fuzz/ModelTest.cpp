@@ -2,9 +2,9 @@
 // that meet in products, sums and movements. Operators that are drawn one by one seldom multiply
 // what depends on the same parameters; here most do, and Hessians are compared. A failure prints
 // its seed.
-#include "unit/SameBits.h"
+#include "Seeds.h"
+#include "tests/unit/SameBits.h"
 
-#include <cstdlib>
 #include <random>
 
 namespace diptych::test {
@@ -187,14 +187,7 @@ TEST_P(Models, HaveTheHessiansOfEagerMode) {
   EXPECT_TRUE(sameBits(jit(H, {.numerics = Numerics::strict})(p), expected)) << "seed " << seed;
 }
 
-int64_t fromEnvironment(const char* variable, int64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::atoll(text) : otherwise;
-}
-const int64_t kFirst = fromEnvironment("DIPTYCH_FUZZ_SEED", 1);
-INSTANTIATE_TEST_SUITE_P(Fuzz, Models,
-                         testing::Range(kFirst,
-                                        kFirst + fromEnvironment("DIPTYCH_FUZZ_COUNT", 50)));
+INSTANTIATE_TEST_SUITE_P(Fuzz, Models, fuzz::seeds(), testing::PrintToStringParamName());
 
 } // namespace
 } // namespace diptych::test
