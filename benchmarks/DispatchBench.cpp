@@ -15,35 +15,47 @@ dt::Tensor chain(dt::Tensor x) {
   return x;
 }
 
+dt::Tensor sums(dt::Tensor x) {
+  const dt::Tensor y = x.detach();
+  for (int i = 0; i < kOperators; ++i)
+    x = x + y;
+  return x;
+}
+
+using Chain = dt::Tensor (*)(dt::Tensor);
+
 void perOperator(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kOperators);
 }
 
-void eager(benchmark::State& state) {
+void eager(benchmark::State& state, Chain operators) {
   auto x = dt::ones({8});
   for (auto _ : state)
-    benchmark::DoNotOptimize(chain(x));
+    benchmark::DoNotOptimize(operators(x));
   perOperator(state);
 }
-BENCHMARK(eager)->Name("dispatch/eager");
+BENCHMARK_CAPTURE(eager, number, chain)->Name("dispatch/eager");
+BENCHMARK_CAPTURE(eager, tensors, sums)->Name("dispatch/eager_tensors");
 
-void recorded(benchmark::State& state) {
+void recorded(benchmark::State& state, Chain operators) {
   auto x = dt::ones({8}).requires_grad_();
   for (auto _ : state)
-    benchmark::DoNotOptimize(chain(x));
+    benchmark::DoNotOptimize(operators(x));
   perOperator(state);
 }
-BENCHMARK(recorded)->Name("dispatch/eager_recorded");
+BENCHMARK_CAPTURE(recorded, number, chain)->Name("dispatch/eager_recorded");
+BENCHMARK_CAPTURE(recorded, tensors, sums)->Name("dispatch/eager_tensors_recorded");
 
-void recordedAndSwept(benchmark::State& state) {
+void recordedAndSwept(benchmark::State& state, Chain operators) {
   auto x = dt::ones({8}).requires_grad_();
   for (auto _ : state)
-    benchmark::DoNotOptimize(dt::grad(dt::sum(chain(x)), x));
+    benchmark::DoNotOptimize(dt::grad(dt::sum(operators(x)), x));
   perOperator(state);
 }
-BENCHMARK(recordedAndSwept)->Name("dispatch/eager_gradient");
+BENCHMARK_CAPTURE(recordedAndSwept, number, chain)->Name("dispatch/eager_gradient");
+BENCHMARK_CAPTURE(recordedAndSwept, tensors, sums)->Name("dispatch/eager_tensors_gradient");
 
-// The kernel of x + 1 alone, into memory that is there: what the three above have on top of it is
+// The kernel of x + 1 alone, into memory that is there: what those above have on top of it is
 // theirs.
 void kernelAlone(benchmark::State& state) {
   auto x = dt::ones({8}), one = dt::ones({}), y = dt::zeros({8});

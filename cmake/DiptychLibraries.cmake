@@ -161,8 +161,8 @@ foreach(library IN ITEMS diptych diptych-compiler)
     set_property(TARGET ${library} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   endif()
 endforeach()
-# Functions of libdiptych are called where they are, not through a table that somebody might have changed: a fifth of what a
-# small eager operator takes. Not the compiler's, in front of whose checks fuzz targets stand theirs.
+# Functions of libdiptych are called where they are, not through a table that somebody might have changed: a quarter of what
+# a small eager operator takes. Not the compiler's, in front of whose checks fuzz targets stand theirs.
 if(TARGET diptych AND BUILD_SHARED_LIBS AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
   target_link_options(diptych PRIVATE "LINKER:-Bsymbolic-functions")
 endif()
