@@ -278,13 +278,21 @@ Value NestEmitter::apply(OpCode code, DType result, ArrayRef<Value> operands) {
   return lowerPointwise(code, b, operands);
 }
 
+// Repeated where it is made, and offsets below where an outer loop's body begins: nothing behind
+// hoists them (MachineCode), and inner loops would do them again for each vector.
 Value NestEmitter::operandOf(int line, bool vector) {
   Value value = values_[line];
-  return vector && !isVector_[line] ? k_.broadcast(value, lanes_) : value;
+  if (!vector || isVector_[line])
+    return value;
+  Value& wide = repeated_[{value, lanes_}];
+  if (!wide) {
+    OpBuilder::InsertionGuard guard(k_.builder());
+    k_.builder().setInsertionPointAfterValue(value);
+    wide = k_.broadcast(value, lanes_);
+  }
+  return wide;
 }
 
-// What an outer loop adds to an address stands at the beginning of its body: nothing behind hoists
-// it (MachineCode), and inner loops would do it again for each vector.
 Value NestEmitter::offsetOf(const Access& access) {
   OpBuilder::InsertionGuard guard(k_.builder());
   const OpBuilder::InsertPoint here = k_.builder().saveInsertionPoint();

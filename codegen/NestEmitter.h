@@ -127,6 +127,7 @@ private:
   std::vector<int> depth_;
   std::vector<bool> isVector_;
   std::vector<mlir::Value> values_, index_;
+  llvm::DenseMap<std::pair<mlir::Value, int>, mlir::Value> repeated_; // numbers, in so many lanes
   mlir::Value mask_;         // lanes that are on, where not all are
   mlir::Value rest_, full_;  // in a loop with one body: elements left, and whether all lanes are on
   mlir::Value on_;           // and which, behind loads

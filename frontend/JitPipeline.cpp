@@ -51,6 +51,9 @@ codegen::Schedule runPipeline(mlir::ModuleOp module, Numerics numerics, JitStats
   // Before rows: what is summed column by column no longer hides what scales a row.
   if (numerics != Numerics::strict && passes::factorProducts(main))
     passes::simplify(main, numerics);
+  // Behind products, which take a whole identity as another name of an axis.
+  if (numerics != Numerics::strict && !choices && passes::collectDiagonals(main))
+    passes::simplify(main, numerics);
   // What is factored out leaves copies of the forward pass behind.
   if (numerics != Numerics::strict && passes::factorRows(main, choices))
     passes::simplify(main, numerics);

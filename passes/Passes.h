@@ -50,6 +50,10 @@ bool callSolvers(mlir::func::FuncOp function);
 /// only: terms are added in another order.
 bool factorProducts(mlir::func::FuncOp function, int64_t minBytes = 1024);
 
+/// Matrices that are zero but for a few diagonals become those; true if anything was changed.
+/// Standard numerics only: what is infinite beside a zero leaves no NaN.
+bool collectDiagonals(mlir::func::FuncOp function);
+
 /// Takes numbers that are known late out of sums over rows, so that the rows need to be read only
 /// once; true if anything was changed. Standard numerics only: sums are added in another order.
 bool factorRows(mlir::func::FuncOp function, Choices* choices = nullptr);

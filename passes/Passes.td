@@ -97,6 +97,24 @@ def FactorProducts : Pass<"diptych-factor-products", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
 }
 
+def CollectDiagonals : Pass<"diptych-collect-diagonals", "::mlir::func::FuncOp"> {
+  let summary = "Compute no more than the diagonals of matrices that are zero elsewhere";
+  let description = [{
+    ```mlir
+    %a = diptych.mul %identity, %x_repeated                     // before
+    %b = diptych.slice %identity ... ; %c = diptych.mul %b, %y_repeated
+    %m = diptych.sub %a, %c
+
+    %n = diptych.neg %y                                         // after
+    %r = diptych.where %below, %n_repeated, %zeros
+    %m = diptych.where %on, %x_repeated, %r
+    ```
+    Their sums over columns are vectors, and their products with matrices are sums of scaled rows or columns.
+    Standard numerics only: what is infinite beside a zero leaves no NaN.
+  }];
+  let dependentDialects = ["::diptych::ir::DiptychDialect", "::mlir::func::FuncDialect"];
+}
+
 def FactorRows : Pass<"diptych-factor-rows", "::mlir::func::FuncOp"> {
   let summary = "Take late numbers out of sums over rows, so that a large array is read once";
   let description = [{
