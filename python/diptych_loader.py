@@ -59,6 +59,14 @@ def extent(size, sizes):
     return total
 
 
+def addressOf(array):
+    """What array.ctypes.data says, which takes three times as long; read-only and empty arrays have no other way."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError, BufferError):
+        return array.ctypes.data
+
+
 class Tensor:
     """What the artefact says of an input or output."""
 
@@ -70,6 +78,10 @@ class Tensor:
 
     def __str__(self):
         return f"{self.name}: {self.dtypeName}[{','.join(map(str, self.shape))}]"
+
+    def isOf(self, array):
+        """Whether it is a contiguous array of this type: what callers pass nearly always, so it is found out first."""
+        return type(array) is np.ndarray and array.dtype == self.dtype and array.flags.c_contiguous
 
     def accept(self, given, where):
         """The argument as a contiguous array of this type."""
@@ -119,6 +131,9 @@ class Function:
         if self.workspaceBytes is None:
             self.workspaceOf = getattr(artefact.library, about["symbol"] + "_workspace_bytes")
             self.workspaceOf.restype = ctypes.c_size_t
+        behind = 1 + (artefact.weights is not None) + (artefact.threads > 1)  # the workspace is there in any case
+        self.symbol.argtypes = ([ctypes.c_int64] * len(self.dims) +
+                                [ctypes.c_void_p] * (len(self.inputs) + len(self.outputs) + behind))
         self.memory = threading.local()
 
     def __repr__(self):
@@ -130,7 +145,7 @@ class Function:
         if getattr(self.memory, "size", -1) < needed:
             self.memory.size = needed
             self.memory.bytes = np.empty(needed + self.alignment, np.uint8)
-            address = self.memory.bytes.ctypes.data
+            address = addressOf(self.memory.bytes)
             self.memory.address = address + -address % self.alignment
         return self.memory.address
 
@@ -138,30 +153,39 @@ class Function:
         """A new array, or a tuple of several; with `out`, an array or as many as there are outputs, these."""
         if len(arguments) != len(self.inputs):
             raise TypeError(f"{self.name}: expected {len(self.inputs)} arguments, got {len(arguments)}: {self!r}")
-        arrays = [tensor.accept(given, f"{self.name}, argument {i}")
+        arrays = [given if tensor.isOf(given) else tensor.accept(given, f"{self.name}, argument {i}")
                   for i, (tensor, given) in enumerate(zip(self.inputs, arguments))]
-        sizes = {}
-        for tensor, array in zip(self.inputs, arrays):
-            tensor.sizesIn(array, self.dims, sizes)
-        for i, (tensor, array) in enumerate(zip(self.inputs, arrays)):
-            tensor.checkShape(array, sizes, f"{self.name}, argument {i}")
+        sizes = self.sizesOf(arrays)
         results = self.results(out, arrays, sizes)
-        chosen = [ctypes.c_int64(sizes[name]) for name in self.dims]
-        parameters = chosen + [ctypes.c_void_p(array.ctypes.data) for array in arrays + results]
-        parameters.append(ctypes.c_void_p(self.workspace(chosen)))
+        chosen = [sizes[name] for name in self.dims]
+        parameters = chosen + [addressOf(array) for array in arrays] + [addressOf(array) for array in results]
+        parameters.append(self.workspace(chosen))
         if self.artefact.weights is not None:
             parameters.append(ctypes.byref(self.artefact.weights))
         if self.artefact.threads > 1:
             parameters.append(ctypes.byref(Threads(threads, None, None)))
         elif threads != 1:
             raise ValueError(f"{self.name}: the artefact was made for one thread, got threads={threads}")
-        self.artefact.check(self.symbol(*parameters), self.name)
+        code = self.symbol(*parameters)
+        if code:
+            self.artefact.check(code, self.name)
         return results[0] if len(results) == 1 else tuple(results)
+
+    def sizesOf(self, arrays):
+        """The sizes that are chosen at the call; the arrays' shapes are as they should be then."""
+        sizes = {}
+        if self.dims:
+            for tensor, array in zip(self.inputs, arrays):
+                tensor.sizesIn(array, self.dims, sizes)
+        for i, (tensor, array) in enumerate(zip(self.inputs, arrays)):
+            if array.shape != tensor.shape:
+                tensor.checkShape(array, sizes, f"{self.name}, argument {i}")
+        return sizes
 
     def results(self, out, arrays, sizes):
         if out is None:  # sizes out of bounds, which the call refuses, might give negative ones
-            return [np.empty([max(0, extent(size, sizes)) for size in tensor.shape], tensor.dtype)
-                    for tensor in self.outputs]
+            return [np.empty([max(0, extent(size, sizes)) for size in tensor.shape] if self.dims else tensor.shape,
+                             tensor.dtype) for tensor in self.outputs]
         results = list(out) if isinstance(out, (tuple, list)) else [out]
         if len(results) != len(self.outputs):
             raise TypeError(f"{self.name}: expected {len(self.outputs)} arrays in out, got {len(results)}")
@@ -169,9 +193,11 @@ class Function:
             where = f"{self.name}, out {i}"
             if not isinstance(array, np.ndarray):
                 raise TypeError(f"{where}: expected {tensor} as a NumPy array, got {type(array).__name__}")
-            tensor.checkDtype(array, where)
-            tensor.checkShape(array, sizes, where)
-            if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
+            if array.dtype != tensor.dtype:
+                tensor.checkDtype(array, where)
+            if array.shape != tensor.shape:
+                tensor.checkShape(array, sizes, where)
+            if not array.flags.carray:
                 raise ValueError(f"{where}: expected a contiguous array that may be written")
             if any(np.may_share_memory(array, other) for other in arrays + results[:i]):
                 raise ValueError(f"{where}: it shares memory with another argument")
