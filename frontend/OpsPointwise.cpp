@@ -1,5 +1,6 @@
 // Operands that fit, axes in range, and the pointwise operators on top of them.
 #include "frontend/Ops.h"
+#include "frontend/TensorImpl.h"
 
 #include <diptych/Factories.h>
 #include <diptych/Ops.h>
@@ -26,10 +27,15 @@ static DType dtypeOfNumber(const Scalar& number, bool isBoolean) {
   return number.isInteger ? DType::i64 : default_dtype();
 }
 
+// Eager operators take numbers as they are: one is no operator of its own.
+static Value constant(const TensorType& type, const Scalar& number) {
+  return emitsEagerly() ? splat(type, castTo(type.dtype, number)) : emitted::constant(type, number);
+}
+
 Value valueOf(const Arg& arg) {
   if (arg.tensor())
     return arg.tensor()->value();
-  return emitted::constant({dtypeOfNumber(arg.number(), arg.isBoolean()), {}}, arg.number());
+  return constant({dtypeOfNumber(arg.number(), arg.isBoolean()), {}}, arg.number());
 }
 
 Tensor tensorOf(const Arg& arg) { return arg.tensor() ? *arg.tensor() : Tensor(valueOf(arg)); }
@@ -169,7 +175,7 @@ static Tensor emitPointwise(const OpInfo& op, std::span<const Arg* const> args) 
     const Arg& arg = *args[i];
     const DType wanted = i < own ? dtypeOfNumber(arg.number(), arg.isBoolean()) : dtype;
     operands[i] = arg.tensor() ? broadcastTo(op.name, arg.tensor()->value(), shape)
-                               : emitted::constant({wanted, shape}, arg.number());
+                               : constant({wanted, shape}, arg.number());
   }
   return wrap(currentEmitter().emit(op.code, operands, emitted::kNoAttrs));
 }
