@@ -10,7 +10,7 @@ using namespace ir;
 namespace {
 
 // Elements of a part that is worth a sweep of its own, and how many sweeps are.
-constexpr int64_t kLeastPart = 8;
+constexpr int64_t kLeastPart = 4;
 constexpr size_t kMostParts = 8;
 
 using Parts = llvm::SmallVector<ArgumentPart>;

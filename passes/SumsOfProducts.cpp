@@ -105,11 +105,28 @@ Form SumsOfProducts::formOf(Operation* op, OpCode code) {
   case OpCode::Sub: return added(op, true);
   case OpCode::Mul: return multiplied(op);
   case OpCode::Div: return divided(op);
-  case OpCode::Broadcast: return broadcast(op);
-  case OpCode::Transpose: return transposed(op);
-  case OpCode::Reshape: return reshaped(op);
-  default: return leaf(result);
+  default: {
+    const auto form = moved(op, code, [&](Value x) { return of(x); });
+    return form ? *form : leaf(result);
   }
+  }
+}
+
+std::optional<Form> SumsOfProducts::moved(Operation* op, OpCode code,
+                                          function_ref<Form(Value)> formOf) {
+  switch (code) {
+  case OpCode::Broadcast: return broadcast(op, formOf(op->getOperand(0)));
+  case OpCode::Transpose: return transposed(op, formOf(op->getOperand(0)));
+  case OpCode::Reshape: return reshaped(op, formOf(op->getOperand(0)));
+  default: return std::nullopt;
+  }
+}
+
+Form SumsOfProducts::oneFactor(Value value) {
+  Operation* op = value.getDefiningOp();
+  const std::optional<OpCode> code = op ? ir::opCodeOf(op) : std::nullopt;
+  const auto form = code ? moved(op, *code, [&](Value x) { return oneFactor(x); }) : std::nullopt;
+  return form ? *form : leaf(value);
 }
 
 Form SumsOfProducts::leaf(Value value) {
@@ -149,8 +166,15 @@ Form SumsOfProducts::added(Operation* op, bool minus) {
   return a;
 }
 
+// What multiplies an identity is read where the identity says: nothing is gained by its terms.
 Form SumsOfProducts::multiplied(Operation* op) {
   Form a = of(op->getOperand(0)), b = of(op->getOperand(1));
+  const bool isUnit = hasIdentity(a);
+  if (isUnit != hasIdentity(b)) {
+    Form& other = isUnit ? b : a;
+    if (other.terms.size() > 1)
+      other = oneFactor(op->getOperand(isUnit ? 1 : 0));
+  }
   if (refine(a, b))
     if (auto form = product(a, b))
       return *form;
@@ -175,8 +199,7 @@ Form SumsOfProducts::divided(Operation* op) {
   return form ? *form : leaf(op->getResult(0));
 }
 
-Form SumsOfProducts::broadcast(Operation* op) {
-  Form form = of(op->getOperand(0));
+Form SumsOfProducts::broadcast(Operation* op, const Form& form) {
   const Shape from = typeOf(op->getOperand(0)).shape, to = typeOf(op->getResult(0)).shape;
   const Attrs attrs = ir::attrsOf(op);
   const auto ranges = rangesOf(form, from);
@@ -203,8 +226,7 @@ Form SumsOfProducts::broadcast(Operation* op) {
   return wide;
 }
 
-Form SumsOfProducts::transposed(Operation* op) {
-  Form form = of(op->getOperand(0));
+Form SumsOfProducts::transposed(Operation* op, const Form& form) {
   const auto ranges = rangesOf(form, typeOf(op->getOperand(0)).shape);
   SmallVector<int> place(form.rank(), 0);
   Form turned;
@@ -221,8 +243,8 @@ Form SumsOfProducts::transposed(Operation* op) {
   return turned;
 }
 
-Form SumsOfProducts::reshaped(Operation* op) {
-  Form form = of(op->getOperand(0)), shape = leaf(op->getResult(0));
+Form SumsOfProducts::reshaped(Operation* op, Form form) {
+  Form shape = leaf(op->getResult(0));
   const Form whole = shape;
   return refine(form, shape) ? form : whole;
 }

@@ -78,9 +78,14 @@ private:
   Form added(mlir::Operation* op, bool minus);
   Form multiplied(mlir::Operation* op);
   Form divided(mlir::Operation* op);
-  Form broadcast(mlir::Operation* op);
-  Form transposed(mlir::Operation* op);
-  Form reshaped(mlir::Operation* op);
+  /// Of a movement, by its operand's form; none for any other operation.
+  std::optional<Form> moved(mlir::Operation* op, OpCode code,
+                            llvm::function_ref<Form(mlir::Value)> formOf);
+  Form broadcast(mlir::Operation* op, const Form& form);
+  Form transposed(mlir::Operation* op, const Form& form);
+  Form reshaped(mlir::Operation* op, Form form);
+  /// As if nothing were known of it but where it is repeated and moved.
+  Form oneFactor(mlir::Value value);
   AxisSet cutWith(const Form& form, int axis) const;
   void cut(Form& form, AxisSet axes, int64_t outer);
   mlir::Value identity(int64_t extent, DType dtype);

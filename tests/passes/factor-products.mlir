@@ -199,6 +199,31 @@ func.func @takes_a_diagonal_apart(%r: tensor<7x4xf64>, %s: tensor<4xf64>) -> ten
   return %p : tensor<7x4xf64>
 }
 
+// What multiplies an identity is one factor, difference or not, and is read where the identity says.
+// CHECK-LABEL: @differences_beside_an_identity
+// CHECK: %[[D:.*]] = diptych.sub
+// CHECK-NOT: diptych.sum
+// CHECK-NOT: diptych.sub
+// CHECK: diptych.mul {{.*}} -> tensor<2x3x4x2xf64>
+// CHECK-NOT: diptych.sum
+// CHECK: return
+func.func @differences_beside_an_identity(%x: tensor<4x3xf64>, %m: tensor<2x3xf64>) -> tensor<6x4x2xf64> {
+  %r = diptych.iota {axis = 0 : i64} : tensor<6x6xi64>
+  %c = diptych.iota {axis = 1 : i64} : tensor<6x6xi64>
+  %e = diptych.eq %r, %c : tensor<6x6xi64>, tensor<6x6xi64> -> tensor<6x6xi1>
+  %i = diptych.convert %e : tensor<6x6xi1> -> tensor<6x6xf64>
+  %u = diptych.reshape %i : tensor<6x6xf64> -> tensor<6x2x3xf64>
+  %xs = diptych.broadcast %x {axes = array<i64: 0, 2>} : tensor<4x3xf64> -> tensor<4x2x3xf64>
+  %ms = diptych.broadcast %m {axes = array<i64: 1, 2>} : tensor<2x3xf64> -> tensor<4x2x3xf64>
+  %d = diptych.sub %xs, %ms : tensor<4x2x3xf64>, tensor<4x2x3xf64> -> tensor<4x2x3xf64>
+  %ds = diptych.broadcast %d {axes = array<i64: 1, 2, 3>} : tensor<4x2x3xf64> -> tensor<6x4x2x3xf64>
+  %us = diptych.broadcast %u {axes = array<i64: 0, 2, 3>} : tensor<6x2x3xf64> -> tensor<6x4x2x3xf64>
+  %t = diptych.mul %us, %ds : tensor<6x4x2x3xf64>, tensor<6x4x2x3xf64> -> tensor<6x4x2x3xf64>
+  %v = diptych.mul %t, %ds : tensor<6x4x2x3xf64>, tensor<6x4x2x3xf64> -> tensor<6x4x2x3xf64>
+  %s = diptych.sum %v {axes = array<i64: 3>} : tensor<6x4x2x3xf64> -> tensor<6x4x2xf64>
+  return %s : tensor<6x4x2xf64>
+}
+
 // Three factors meet in t: two become one array, and the products of all three are not written.
 // CHECK-LABEL: @joins_factors
 // CHECK: diptych.mul {{.*}} : tensor<20x3x4xf64>

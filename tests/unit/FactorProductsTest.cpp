@@ -49,7 +49,7 @@ TEST(FactorProducts, KeepsTheValue) {
     for (size_t i = 0; i < before.size(); ++i)
       EXPECT_NEAR(before[i], after[i], 1e-13 * (1 + std::abs(before[i])));
   }
-  EXPECT_EQ(changed, 10);
+  EXPECT_EQ(changed, 11);
 }
 
 // Beside an operand that is large enough to look at.
