@@ -100,7 +100,7 @@ double halfOf(const MatmulSpec& spec) {
 // parts along k, for any number of rows but one, so that a batch's size changes no bit. Long
 // products have parts of their own.
 int64_t tailOf(const Matrix& a, const Matrix& b, const ScheduleOptions& options) {
-  constexpr int64_t kLeastSteps = 32;
+  constexpr int64_t kLeastSteps = 8;
   const TensorType& left = a.storage.type;
   const int64_t m = left.shape[left.rank() - 2], k = left.shape[left.rank() - 1];
   const int64_t n = b.storage.type.shape.back(), lanes = 64 / sizeOf(left.dtype), tail = n % lanes;

@@ -195,7 +195,7 @@ TEST(ProductLayouts, ShortRowsAreSummedInParts) {
 
 // Columns behind whole vectors of 64 bytes, at most half of one: as many sums to an element as 128
 // bytes hold for all of them, and 64 for one, by turns, added by halving. Blocks of 1024, as for
-// other columns.
+// other columns. Sums of fewer than eight terms have no parts.
 template <class T> T inTail(const T* x, const T* y, int64_t k, int64_t stride, int64_t parts) {
   T total = 0;
   for (int64_t block = 0; block < k; block += 1024) {
@@ -220,7 +220,7 @@ template <class T> void expectTail(const Product& size, dt::DType dtype) {
   std::vector<T> expected;
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j)
-      expected.push_back(j < n - tail || 2 * tail > lanes
+      expected.push_back(j < n - tail || 2 * tail > lanes || k < 8
                              ? inOrder(a.data() + i * k, b.data() + j, k, n)
                              : inTail(a.data() + i * k, b.data() + j, k, n, parts));
   const auto f = [](const dt::Tensor& x, const dt::Tensor& y) { return dt::matmul(x, y); };
@@ -234,11 +234,13 @@ template <class T> void expectTail(const Product& size, dt::DType dtype) {
 }
 
 TEST(ProductLayouts, LastColumnsAreSummedInParts) {
-  for (const Product& size :
-       {Product{65, 64, 65}, Product{16, 32, 17}, Product{19, 33, 2}, Product{300, 41, 3},
-        Product{130, 45, 4}, Product{201, 37, 7}, Product{150, 70, 8}, Product{65, 77, 37},
-        Product{27, 2100, 19}, Product{41, 1025, 33}, Product{250, 130, 513},
-        Product{970, 140, 521}, Product{40, 50, 201}, Product{29, 1100, 8}}) {
+  for (const Product& size : {Product{65, 64, 65},   Product{16, 32, 17},    Product{19, 33, 2},
+                              Product{300, 41, 3},   Product{130, 45, 4},    Product{201, 37, 7},
+                              Product{150, 70, 8},   Product{65, 77, 37},    Product{27, 2100, 19},
+                              Product{41, 1025, 33}, Product{250, 130, 513}, Product{970, 140, 521},
+                              Product{40, 50, 201},  Product{29, 1100, 8},   Product{30, 7, 3},
+                              Product{50, 8, 2},     Product{33, 9, 4},      Product{70, 15, 17},
+                              Product{41, 20, 3},    Product{13, 31, 8}}) {
     expectTail<double>(size, dt::f64);
     expectTail<float>(size, dt::f32);
   }
