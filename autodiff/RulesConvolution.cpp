@@ -52,9 +52,9 @@ Value pullToInput(const RuleContext& rule) {
     high[i] = low[i] + rule.x().shape()[i] - extentOf(count, stride, size, dilation);
     interior[i] = stride - 1;
   }
-  const Value spread = pad(rule.cot(), low, high, interior, 0.0);
   const Value turned = swapped(reverse(rule.y(), spatialAxes(rank)), 1, 2);
-  return convolution(spread, turned, Dims(rank - kSpatial, 1), attrs.dilations);
+  return convolution(rule.cot(), {low, high, interior}, turned, Dims(rank - kSpatial, 1),
+                     attrs.dilations);
 }
 
 // Correlation of x with the cotangent, the sum over n: [c,g,n,l] x [g,o,n,p] -> [c,g,o,k].

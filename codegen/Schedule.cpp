@@ -26,6 +26,8 @@ Schedule Scheduler::run() {
     const TensorType type = ir::tensorTypeOf(argument.getType());
     Storage storage = newStorage(type, PlannedBuffer::Kind::Input);
     schedule_.buffers[storage.buffer].index = static_cast<int>(argument.getArgNumber());
+    if (!options_.layouts.empty() && isa<func::FuncOp>(block_.getParentOp()))
+      storage.strides = options_.layouts[argument.getArgNumber()];
     storages_[argument] = storage;
     schedule_.inputs.push_back(type);
   }

@@ -108,6 +108,8 @@ struct ScheduleOptions {
   /// status, to say that it did not suffice.
   int scratchPieces = 0;
   int lanes = 0; // see Schedule
+  /// Strides of the function's arguments in memory; empty: they are contiguous.
+  std::vector<Dims> layouts;
   /// Of a function for any size: memory is not planned and rows are not grouped, which is left to
   /// who knows all sizes.
   Choices* choices = nullptr;

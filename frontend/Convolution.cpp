@@ -104,14 +104,16 @@ void checkGroups(const char* op, const Value& x, const Value& w, int64_t groups)
            both(x, w), "w is [O, C/groups, ...]");
 }
 
-void checkExtents(const char* op, const Value& padded, const Value& w, const Dims& dilation) {
+void checkExtents(const char* op, const Value& x, const detail::Pads& pads, const Value& w,
+                  const Dims& dilation) {
   for (int i = 0; i < dilation.size(); ++i) {
     const int64_t span = (w.shape()[2 + i] - 1) * dilation[i] + 1;
-    if (padded.shape()[2 + i] < span)
+    const int64_t padded = x.shape()[2 + i] + pads.before[i] + pads.after[i];
+    if (padded < span)
       misuse(op,
              "a padded extent of at least " + std::to_string(span) + " at axis " +
                  std::to_string(2 + i) + ", what the kernel covers",
-             std::to_string(padded.shape()[2 + i]) + " (w is " + w.type().str() + ")",
+             std::to_string(padded) + " (w is " + w.type().str() + ")",
              "pad x or take a smaller kernel");
   }
 }
@@ -122,6 +124,17 @@ Value grouped(const Value& x, int axis, int64_t groups) {
   shape[axis] /= groups;
   shape.insert(axis, groups);
   return emitted::reshape(x, shape);
+}
+
+// Of the spatial axes of [n, g, c, l...].
+emitted::Zeros zerosAround(const Dims& before, const Dims& after, const Dims& between) {
+  emitted::Zeros zeros{{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+  for (int i = 0; i < before.size(); ++i) {
+    zeros.low.push_back(before[i]);
+    zeros.high.push_back(after[i]);
+    zeros.interior.push_back(between[i]);
+  }
+  return zeros;
 }
 
 // [n, g, o, p...] as [n, g o, p...].
@@ -146,9 +159,10 @@ Value convolution(const char* op, const Value& x, const Value& w, int spatial,
       if (step != 1)
         misuse(op, "stride 1 with padding 'same'", stride.str(), "give the padding in numbers");
   const detail::Pads pads = detail::padsOf(op, options.padding, sizes, dilation);
-  const Value padded = padLast(x, pads.before, pads.after, Scalar(0.0));
-  checkExtents(op, padded, w, dilation);
-  return ungrouped(emitted::convolution(grouped(padded, 1, options.groups),
+  checkExtents(op, x, pads, w, dilation);
+  const Dims none(spatial, 0);
+  return ungrouped(emitted::convolution(grouped(x, 1, options.groups),
+                                        zerosAround(pads.before, pads.after, none),
                                         grouped(w, 0, options.groups), stride, dilation));
 }
 
@@ -198,11 +212,17 @@ Value transposed(const char* op, const Value& x, const Value& w, int spatial,
     axes.push_back(3 + i);
     permutation.push_back(3 + i);
   }
-  const Value spread = padLast(x, before, after, interior, Scalar(0.0));
   const Value turned =
       emitted::reverse(emitted::transpose(grouped(w, 0, groups), permutation), axes);
-  return ungrouped(
-      emitted::convolution(grouped(spread, 1, groups), turned, Dims(spatial, 1), dilation));
+  const Dims steps(spatial, 1);
+  const auto isCut = [](int64_t count) { return count < 0; };
+  if (std::any_of(before.begin(), before.end(), isCut) ||
+      std::any_of(after.begin(), after.end(), isCut)) {
+    const Value spread = padLast(x, before, after, interior, Scalar(0.0));
+    return ungrouped(emitted::convolution(grouped(spread, 1, groups), turned, steps, dilation));
+  }
+  return ungrouped(emitted::convolution(grouped(x, 1, groups), zerosAround(before, after, interior),
+                                        turned, steps, dilation));
 }
 
 Tensor transposed(const char* op, const Arg& x, const Arg& w, int spatial,

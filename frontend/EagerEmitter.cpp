@@ -54,7 +54,7 @@ void launch(const OpInfo& op, std::span<const Strided> in, const Attrs& attrs, c
   case Family::Reduction: return runtime::launchReduction(op.code, in[0], attrs.axes, out);
   case Family::ArgReduction: return runtime::launchArgReduction(op.code, in[0], attrs.axis, out);
   case Family::Matmul: return runtime::launchMatmul(in[0], in[1], out);
-  case Family::Convolution: return runtime::launchConvolution(in[0], in[1], attrs, out);
+  case Family::Convolution: return runtime::launchConvolution(in[0], nullptr, in[1], attrs, out);
   case Family::OverlapAdd: return runtime::launchOverlapAdd(in[0], attrs, out);
   case Family::Gather: return runtime::launchGather(in[0], in[1], attrs.axis, out);
   case Family::Library: return runtime::launchLibrary(op.code, in, attrs, out);

@@ -18,6 +18,8 @@ public:
   Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands) override;
   /// One kernel, where nothing is recorded and the host does the work.
   Values fused(Fused code, ValueSpan operands, int64_t axis) override;
+  /// Likewise; the zeros need not be in memory then.
+  Value convolution(const Value& x, const Attrs& pad, const Value& w, const Attrs& attrs) override;
 };
 
 namespace eager {

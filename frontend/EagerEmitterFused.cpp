@@ -1,9 +1,10 @@
-// Fused functions as kernels: where the tape needs what is computed on the way, and on a device,
-// operators run one by one.
+// Fused functions, and convolutions of padded images, as one: where the tape needs what is computed
+// on the way, and on a device, operators run one by one.
 #include <algorithm>
 
 #include "frontend/EagerEmitter.h"
 #include "ir/FusedTable.h"
+#include "ir/TypeRules.h"
 
 namespace diptych {
 
@@ -31,6 +32,23 @@ static TensorImpl* laidOutAs(const TensorImpl& like) {
   runtime::Buffer buffer = runtime::Buffer::allocate(like.type.bytes());
   std::byte* data = buffer.data();
   return new TensorImpl(like.type, std::move(buffer), data, strides);
+}
+
+Value EagerEmitter::convolution(const Value& x, const Attrs& pad, const Value& w,
+                                const Attrs& attrs) {
+  const Value operands[] = {x, w};
+  if (isHalf(x.dtype()) || !runsAsOne(operands))
+    return Emitter::convolution(x, pad, w, attrs);
+  return located([&] {
+    const TensorType padded = inferType(OpCode::Pad, {&x.type(), 1}, pad);
+    const TensorType types[] = {padded, w.type()};
+    auto* output = new TensorImpl(inferType(OpCode::Convolution, types, attrs));
+    Value result(output);
+    output->setHomeless(eagerTensor(x).isHomeless() && eagerTensor(w).isHomeless());
+    runtime::launchConvolution(eagerTensor(x).strided(), &pad, eagerTensor(w).strided(), attrs,
+                               output->strided());
+    return result;
+  });
 }
 
 Values EagerEmitter::fused(Fused code, ValueSpan operands, int64_t axis) {

@@ -2,6 +2,7 @@
 #include <diptych/Factories.h>
 #include <diptych/Jit.h>
 
+#include "frontend/JitConvolutions.h"
 #include "frontend/JitPipeline.h"
 #include "frontend/JitProgram.h"
 #include "frontend/Tape.h"
@@ -13,6 +14,9 @@
 namespace diptych::detail {
 
 namespace {
+
+// Here, since who links a static library without jit links no compiler.
+[[maybe_unused]] const bool installed = (installConvolutionCompiler(), true);
 
 std::string typesOf(std::span<const TensorType> types) {
   std::string text;

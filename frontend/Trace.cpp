@@ -8,21 +8,23 @@
 namespace diptych {
 
 // MLIR keeps tables in each thread that it can't use once the thread's objects are destroyed.
-static void checkThreadLives() {
+bool canTrace() {
   static thread_local constinit bool ended = false;
-  if (ended)
-    throw Error(currentLocation(), "jit: nothing can be compiled while a thread ends, as in the "
-                                   "destructor of a static object; compile it before");
   struct Guard {
     bool* ended;
     ~Guard() { *ended = true; }
   };
-  static thread_local Guard guard{&ended};
-  (void)guard;
+  if (!ended) {
+    static thread_local Guard guard{&ended};
+    (void)guard;
+  }
+  return !ended;
 }
 
 mlir::MLIRContext& traceContext() {
-  checkThreadLives();
+  if (!canTrace())
+    throw Error(currentLocation(), "jit: nothing can be compiled while a thread ends, as in the "
+                                   "destructor of a static object; compile it before");
   // Never destroyed: traced modules may outlive static destruction.
   static auto* context = [] {
     auto* made = new mlir::MLIRContext(mlir::MLIRContext::Threading::DISABLED);

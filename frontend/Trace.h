@@ -6,6 +6,8 @@
 
 namespace diptych {
 
+/// Whether this thread may still make or compile traces: not while it ends.
+bool canTrace();
 /// The context all traces live in; guarded by traceMutex().
 mlir::MLIRContext& traceContext();
 /// Held while anything in traceContext() is made or changed. Recursive: a trace may run user code

@@ -1,6 +1,8 @@
 // Operators with attributes as functions of Value.
 #include "ir/Emitted.h"
 
+#include <algorithm>
+
 namespace diptych::emitted {
 
 Value constant(const TensorType& type, Scalar value) {
@@ -62,13 +64,18 @@ Value slice(const Value& x, const Dims& starts, const Dims& limits, const Dims& 
   return emit(OpCode::Slice, {x}, attrs);
 }
 
-Value pad(const Value& x, const Dims& low, const Dims& high, const Dims& interior, Scalar value) {
+static Attrs padAttrs(DType dtype, const Dims& low, const Dims& high, const Dims& interior,
+                      Scalar value) {
   Attrs attrs;
   attrs.low = low;
   attrs.high = high;
   attrs.interior = interior;
-  attrs.value = castTo(x.dtype(), value);
-  return emit(OpCode::Pad, {x}, attrs);
+  attrs.value = castTo(dtype, value);
+  return attrs;
+}
+
+Value pad(const Value& x, const Dims& low, const Dims& high, const Dims& interior, Scalar value) {
+  return emit(OpCode::Pad, {x}, padAttrs(x.dtype(), low, high, interior, value));
 }
 
 Value reverse(const Value& x, const Dims& axes) { return withAxes(OpCode::Reverse, x, axes); }
@@ -87,11 +94,27 @@ Value reduce(OpCode code, const Value& x, const Dims& axes) {
 
 Value matmul(const Value& x, const Value& y) { return emit(OpCode::Matmul, {x, y}); }
 
-Value convolution(const Value& x, const Value& w, const Dims& strides, const Dims& dilations) {
+static Attrs convolutionAttrs(const Dims& strides, const Dims& dilations) {
   Attrs attrs;
   attrs.strides = strides;
   attrs.dilations = dilations;
-  return emit(OpCode::Convolution, {x, w}, attrs);
+  return attrs;
+}
+
+Value convolution(const Value& x, const Value& w, const Dims& strides, const Dims& dilations) {
+  return emit(OpCode::Convolution, {x, w}, convolutionAttrs(strides, dilations));
+}
+
+Value convolution(const Value& x, const Zeros& zeros, const Value& w, const Dims& strides,
+                  const Dims& dilations) {
+  const auto isNone = [](const Dims& counts) {
+    return std::all_of(counts.begin(), counts.end(), [](int64_t count) { return count == 0; });
+  };
+  const auto& [low, high, interior] = zeros;
+  if (isNone(low) && isNone(high) && isNone(interior))
+    return convolution(x, w, strides, dilations);
+  return currentEmitter().convolution(x, padAttrs(x.dtype(), low, high, interior, Scalar(0.0)), w,
+                                      convolutionAttrs(strides, dilations));
 }
 
 Value windows(const Value& x, const Dims& axes, const Dims& sizes, const Dims& strides,

@@ -34,6 +34,12 @@ Value reduce(OpCode code, const Value& x, const Dims& axes);
 inline Value sum(const Value& x, const Dims& axes) { return reduce(OpCode::Sum, x, axes); }
 Value matmul(const Value& x, const Value& y);
 Value convolution(const Value& x, const Value& w, const Dims& strides, const Dims& dilations);
+/// The same of x with so many zeros around its elements and between them.
+struct Zeros {
+  Dims low, high, interior;
+};
+Value convolution(const Value& x, const Zeros& zeros, const Value& w, const Dims& strides,
+                  const Dims& dilations);
 Value windows(const Value& x, const Dims& axes, const Dims& sizes, const Dims& strides,
               const Dims& dilations);
 /// Into a tensor of `shape`.

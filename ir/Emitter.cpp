@@ -25,6 +25,10 @@ Values Emitter::fused(Fused code, ValueSpan operands, int64_t axis) {
     all.push_back(emitted::reverse(backwards, {axis}));
   return function.forth.function(all, axis);
 }
+Value Emitter::convolution(const Value& x, const Attrs& pad, const Value& w, const Attrs& attrs) {
+  const Value operands[] = {emit(OpCode::Pad, {&x, 1}, pad), w};
+  return emit(OpCode::Convolution, operands, attrs);
+}
 Values Emitter::control(const std::shared_ptr<const ControlFlow>&, ValueSpan) {
   throw Error("internal: this emitter takes no loops and no branches");
 }

@@ -87,6 +87,9 @@ public:
   virtual Values checkpoint(const Function& f, ValueSpan inputs);
   /// The operators of a fused function, unless the emitter has something better.
   virtual Values fused(Fused code, ValueSpan operands, int64_t axis);
+  /// x padded as `pad` says, and then convolved: two operators, unless the emitter has something
+  /// better.
+  virtual Value convolution(const Value& x, const Attrs& pad, const Value& w, const Attrs& attrs);
   /// A loop or a branch: one operation, not what it repeats.
   virtual Values control(const std::shared_ptr<const ControlFlow>& flow, ValueSpan operands);
 };

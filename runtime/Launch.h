@@ -41,8 +41,9 @@ void launchCumulative(OpCode code, std::span<const Strided> inputs, int64_t axis
 void launchFused(Fused code, std::span<const Strided> inputs, int64_t axis,
                  std::span<const Strided> outputs);
 void launchMatmul(const Strided& x, const Strided& y, const Strided& output);
-/// [n, g, c, l...] by [g, o, c, k...] into [n, g, o, p...], contiguous.
-void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
+/// [n, g, c, l...] by [g, o, c, k...] into [n, g, o, p...], contiguous. On the host x may have to
+/// be padded first, as `pad` says.
+void launchConvolution(const Strided& x, const Attrs* pad, const Strided& w, const Attrs& attrs,
                        const Strided& output);
 void launchOverlapAdd(const Strided& input, const Attrs& attrs, const Strided& output);
 /// Throws Error where an index is out of range. The output is contiguous.

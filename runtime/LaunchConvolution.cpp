@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "ir/TypeRules.h"
 #include "runtime/Buffer.h"
 #include "runtime/ConvolutionPlan.h"
+#include "runtime/ConvolutionPrograms.h"
 #include "runtime/KernelRegistry.h"
 #include "runtime/Launch.h"
 #include "runtime/LaunchNest.h"
@@ -112,21 +114,9 @@ void run(const ConvolutionProblem& problem, const ConvolutionTile& tile, const S
       [&](int64_t lo, int64_t hi) { kernel.host(args, params.data(), lo, hi); });
 }
 
-} // namespace
-
-void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
-                       const Strided& output) {
-  if (output.type->numel() == 0)
-    return;
-  if (x.type->shape[2] == 0)
-    return launchFill(Scalar(0), output);
+// By the kernels for any shape.
+void runKernels(const Strided& x, const Strided& w, const Attrs& attrs, const Strided& output) {
   const DType dtype = output.type->dtype;
-  if (output.onDevice && !cuda::findKernel(OpCode::Convolution, dtype, dtype, kStrided)) {
-    const Strided inputs[] = {x, w};
-    return cuda::runOnHost("convolution", inputs, output, [&](auto in, const Strided& out) {
-      launchConvolution(in[0], in[1], attrs, out);
-    });
-  }
   ConvolutionProblem problem{
       x.type->shape,   w.type->shape, output.type->shape, *x.strides, *w.strides,
       *output.strides, attrs.strides, attrs.dilations,    {},         {}};
@@ -147,6 +137,37 @@ void launchConvolution(const Strided& x, const Strided& w, const Attrs& attrs,
     };
     run(problem, tile, from(x, problem.xStrides), from(w, problem.wStrides), output, first > 0);
   }
+}
+
+} // namespace
+
+void launchConvolution(const Strided& x, const Attrs* pad, const Strided& w, const Attrs& attrs,
+                       const Strided& output) {
+  if (output.type->numel() == 0)
+    return;
+  if (x.type->shape[2] == 0)
+    return launchFill(Scalar(0), output);
+  const DType dtype = output.type->dtype;
+  if (output.onDevice && !cuda::findKernel(OpCode::Convolution, dtype, dtype, kStrided)) {
+    const Strided inputs[] = {x, w};
+    return cuda::runOnHost("convolution", inputs, output, [&](auto in, const Strided& out) {
+      launchConvolution(in[0], pad, in[1], attrs, out);
+    });
+  }
+  if (!output.onDevice)
+    if (auto* program = ConvolutionPrograms::global().find({x, w, attrs, pad, *output.type})) {
+      void* const inputs[] = {x.data, w.data};
+      void* const outputs[] = {output.data};
+      return program->run(inputs, outputs);
+    }
+  if (!pad)
+    return runKernels(x, w, attrs, output);
+  const TensorType type = inferType(OpCode::Pad, {x.type, 1}, *pad);
+  const Buffer buffer = Buffer::allocate(type.bytes());
+  const Dims strides = contiguousStrides(type.shape);
+  const Strided padded{buffer.data(), &type, &strides, true};
+  launchPad(x, *pad, padded);
+  runKernels(padded, w, attrs, output);
 }
 
 } // namespace diptych::runtime

@@ -101,7 +101,8 @@ struct Program {
   int64_t arenaBytes(int threads) const;
   /// Threads that the calling one would run it with.
   int threadsHere() const;
-  /// `inputs` and `outputs` are contiguous, of the types above; outputs do not overlap inputs, but
+  /// `inputs` and `outputs` are contiguous, but where inputs were given strides (layouts in
+  /// codegen::ScheduleOptions), of the types above; outputs do not overlap inputs, but
   /// for one that is its donor.
   /// Throws Error where a step reports that it failed.
   void run(std::span<void* const> inputs, std::span<void* const> outputs) const;

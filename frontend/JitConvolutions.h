@@ -1,0 +1,8 @@
+// Convolutions that eager mode has compiled (runtime/ConvolutionPrograms).
+#pragma once
+
+namespace diptych {
+
+void installConvolutionCompiler();
+
+} // namespace diptych
