@@ -12,6 +12,15 @@ using namespace mlir;
 // Innermost loops that are no longer than this are written out.
 static constexpr int64_t kUnrolled = 8;
 
+// Elements of S that rows read, if one row's are another's at a later step.
+static int64_t sharedOf(int64_t rows, const Size& sLeft, const ConvolutionSpec::Depth& loop) {
+  if (sLeft.isDynamic() || loop.left.isDynamic() || loop.left.is(0) || sLeft.is(0) ||
+      sLeft.value % loop.left.value != 0)
+    return 0;
+  const int64_t steps = std::abs(sLeft.value / loop.left.value);
+  return steps < loop.extent.value ? (rows - 1) * steps + loop.extent.value : 0;
+}
+
 // Short sums, where each step may ask for zeros, and innermost loops. Not where steps share
 // elements of S that would take the sums' registers: each is loaded once, and kept until the last
 // step.
@@ -30,8 +39,7 @@ bool ConvolutionEmitter::writesOut(const Tile& tile, size_t depth) const {
               : isCut || !isLast || !isWhole(last) || last.extent.value > kUnrolled)
     return false;
   const int registers = vectorRegisters(spec_.lanes * sizeOf(spec_.dtype));
-  const int64_t shared = spec_.sLeft == last.left ? tile.rows + last.extent.value - 1 : 0;
-  return tile.rows * tile.vectors + shared <= registers;
+  return tile.rows * tile.vectors + sharedOf(tile.rows, spec_.sLeft, last) <= registers;
 }
 
 ConvolutionEmitter::Place ConvolutionEmitter::stepped(const Place& at, size_t depth, Value steps) {
