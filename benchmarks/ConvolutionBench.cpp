@@ -3,6 +3,8 @@
 // of what its multipliers do at that moment.
 #include "benchmarks/Machine.h"
 
+#include "runtime/ConvolutionPrograms.h"
+
 namespace dt = diptych;
 using dt::Tensor;
 using dt::bench::agree;
@@ -195,6 +197,19 @@ void narrowLayer(benchmark::State& state, const Narrow& layer, dt::DType dtype, 
             ->UseRealTime();
   return true;
 }();
+
+// What whoever calls an eager convolution waits for when it is compiled, at a new size each time.
+void firstCall(benchmark::State& state) {
+  const dt::runtime::PatienceScope atOnce(0);
+  const Tensor w = dt::randn({32, 16, 3, 3});
+  int64_t columns = 40;
+  for (auto _ : state)
+    benchmark::DoNotOptimize(dt::conv2d(dt::randn({1, 16, 30, columns++}), w, {.padding = 1}));
+}
+BENCHMARK(firstCall)
+    ->Name("compile/eager_convolution")
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(8);
 
 BENCHMARK_CAPTURE(forward, eager_f64, dt::f64, false)->DenseRange(0, 2)->UseRealTime();
 BENCHMARK_CAPTURE(forward, jit_f64, dt::f64, true)->DenseRange(0, 2)->UseRealTime();

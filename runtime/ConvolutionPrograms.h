@@ -32,8 +32,8 @@ public:
   static ConvolutionPrograms& global();
 
   static void install(Compile compile);
-  /// The program for such a call; null while its kernels have taken less time than compiling would,
-  /// so that one is never waited for longer than twice. Safe to call from several threads.
+  /// The program for such a call; null while kernels have taken less time for it than compiling
+  /// would. Safe to call from several threads.
   ProgramRunner* find(const ConvolutionCall& call);
 
   /// Operations after which a program is made; returns what it was.

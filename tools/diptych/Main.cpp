@@ -32,6 +32,7 @@ Exit codes: 0 done, 1 a check failed, 2 wrong usage, 3 bad input file or program
 4 internal error.
 
 Environment: DIPTYCH_THREADS, threads of the library; DIPTYCH_CPU, v3 or v4, the eager kernels;
+DIPTYCH_EAGER_PROGRAMS=off, no compiled eager convolutions;
 DIPTYCH_CACHE_DIR, where machine code is kept, and DIPTYCH_CACHE=off; NO_COLOR, no colours. Progress goes to stderr, and only where that is a terminal.
 
 Examples:
