@@ -9,9 +9,9 @@ func.func private @conv(%x: tensor<2x1x3x9xf64>, %w: tensor<1x4x3x2xf64>) -> ten
 
 // CHECK-LABEL: @vjp
 // CHECK-SAME: (%[[X:[a-z0-9]+]]: tensor<2x1x3x9xf64>, %[[W:[a-z0-9]+]]: tensor<1x4x3x2xf64>, %[[DY:[a-z0-9]+]]:
-// CHECK: %[[SPREAD:.*]] = diptych.pad %[[DY]] {high = array<i64: 0, 0, 0, 2>, interior = array<i64: 0, 0, 0, 1>, low = array<i64: 0, 0, 0, 1>
 // CHECK: %[[TURNED:.*]] = diptych.reverse %[[W]] {axes = array<i64: 3>}
 // CHECK: %[[K:.*]] = diptych.transpose %[[TURNED]] {axes = array<i64: 0, 2, 1, 3>}
+// CHECK: %[[SPREAD:.*]] = diptych.pad %[[DY]] {high = array<i64: 0, 0, 0, 2>, interior = array<i64: 0, 0, 0, 1>, low = array<i64: 0, 0, 0, 1>
 // CHECK: %[[DX:.*]] = diptych.convolution %[[SPREAD]], %[[K]] {dilations = array<i64: 1>, strides = array<i64: 1>}
 // CHECK: %[[SEEN:.*]] = diptych.slice %[[X]] {limits = array<i64: 2, 1, 3, 8>
 // CHECK: %[[IMAGE:.*]] = diptych.transpose %[[SEEN]] {axes = array<i64: 2, 1, 0, 3>}

@@ -6,6 +6,8 @@
 #include "runtime/ThreadPool.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <iostream>
 #include <thread>
 
 namespace diptych::test {
@@ -131,6 +133,29 @@ TEST(ConvolutionPrograms, AreMadeByOneOfSeveralThreads) {
     thread.join();
   EXPECT_EQ(different, 0);
   EXPECT_EQ(ConvolutionPrograms::global().count(), before + 1);
+}
+
+// How many a new process makes for two calls.
+int madeHere(const char* choice) {
+  setenv("DIPTYCH_EAGER_PROGRAMS", choice, 1);
+  const Tensor x = drawn({1, 2, 10, 13}, f64), w = drawn({3, 2, 3, 3}, f64);
+  try {
+    conv2d(x, w);
+    conv2d(x, w);
+  } catch (const Error& error) {
+    std::cerr << error.what();
+    return -1;
+  }
+  return static_cast<int>(ConvolutionPrograms::global().count());
+}
+
+TEST(ConvolutionProgramsDeathTest, TheEnvironmentChooses) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto exits = [](int code) { return testing::ExitedWithCode(code); };
+  EXPECT_EXIT(exit(madeHere("off")), exits(0), "");
+  EXPECT_EXIT(exit(madeHere("always")), exits(1), "");
+  EXPECT_EXIT(exit(madeHere("sometimes") == -1 ? 2 : 0), exits(2),
+              "ConvolutionProgramsTest.cpp.*expected off or always, got \"sometimes\"");
 }
 
 } // namespace
