@@ -103,8 +103,8 @@ private:
   void partialRows(mlir::Value v0, int rows);
   Vectors heldRows(mlir::Value v0, int rows);
   Vectors longRows(mlir::Value v0, int rows);
-  Vectors partialStep(mlir::Value right, llvm::ArrayRef<mlir::Value> apart, mlir::Value k,
-                      mlir::Value count, mlir::ValueRange sums);
+  Vectors partialStep(mlir::Value right, llvm::ArrayRef<mlir::Value> apart, mlir::Value ahead,
+                      mlir::Value k, mlir::Value count, mlir::ValueRange sums);
 
   // MatmulOneRow.cpp: one row of S, all columns of V at once, perhaps of several batches.
   bool isOneRow() const;

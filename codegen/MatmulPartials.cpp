@@ -15,6 +15,9 @@ namespace {
 constexpr int kPartials = 16;
 // Of S that registers hold; what a tile of short rows reads.
 constexpr int64_t kHeldVectors = 20, kTileVectors = 32;
+// How far in front of short rows: of those in the last cache, of those in memory.
+constexpr int64_t kNear = 4096, kFar = 16384;
+constexpr int64_t kLine = 64;
 } // namespace
 
 // S as it is for every row, where k is so short that 32 registers hold it.
@@ -45,7 +48,6 @@ void MatmulEmitter::holdLeft() {
 
 // How far in front rows are fetched: more where they come from memory.
 static int64_t aheadBytes(const MatmulSpec& spec) {
-  constexpr int64_t kNear = 4096, kFar = 16384;
   if (spec.turned != runtime::Turned::ahead)
     return 0;
   const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
@@ -95,9 +97,9 @@ void MatmulEmitter::partialSums() {
 }
 
 // From k on, `count` of the 16, or all of them. `right`: where the first row begins in V; rows lie
-// `apart` bytes behind it.
-MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> apart, Value k,
-                                                  Value count, ValueRange sums) {
+// `apart` bytes behind it, and those that are asked for `ahead` bytes behind each, if any are.
+MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> apart, Value ahead,
+                                                  Value k, Value count, ValueRange sums) {
   Vectors next(sums);
   const int vectors = kPartials / spec_.lanes;
   for (int j = 0; j < vectors; ++j) {
@@ -113,8 +115,10 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> a
     Value left = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
     Value first = k_.address(right, spec_.dtype, at);
     for (size_t i = 0; i < apart.size(); ++i) {
-      Value row = k_.loadVector(k_.rowAddress(first, apart, static_cast<int>(i)), spec_.dtype,
-                                spec_.lanes, mask);
+      Value address = k_.rowAddress(first, apart, static_cast<int>(i));
+      if (ahead && from * sizeOf(spec_.dtype) % kLine == 0)
+        k_.prefetch(k_.byteAddress(address, ahead), KernelBuilder::Near::second);
+      Value row = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
       Value& sum = next[i * static_cast<size_t>(vectors) + static_cast<size_t>(j)];
       sum = math::FmaOp::create(k_.builder(), k_.loc(), row, left, sum);
     }
@@ -128,13 +132,16 @@ MatmulEmitter::Vectors MatmulEmitter::longRows(Value v0, int rows) {
   Value right = k_.address(k_.pointer(spec_.right.arg), spec_.dtype,
                            offset(spec_.right, nullptr, v0, nullptr));
   const Vectors apart = rowsApart(spec_.right.strides[2], rows);
+  Value ahead;
+  if (spec_.turned == runtime::Turned::ahead && aheadBytes(spec_) > kNear)
+    ahead = k_.mul(k_.size(spec_.right.strides[2]), k_.i64(rows * sizeOf(spec_.dtype)));
   Value depth = k_.sub(k1_, k0_), whole = k_.add(k0_, k_.roundDown(depth, kPartials));
   sums = k_.loop(k0_, whole, kPartials, sums, [&](Value k, ValueRange carried) {
-    return partialStep(right, apart, k, nullptr, carried);
+    return partialStep(right, apart, ahead, k, nullptr, carried);
   });
   const auto known = k_.known(depth);
   if (!known || *known % kPartials)
-    sums = partialStep(right, apart, whole, k_.sub(k1_, whole), sums);
+    sums = partialStep(right, apart, nullptr, whole, k_.sub(k1_, whole), sums);
   Vectors added;
   const size_t each = sums.size() / static_cast<size_t>(rows);
   for (size_t i = 0; i < sums.size(); i += each)

@@ -81,12 +81,14 @@ int rowsOfPartials(const MatmulSpec& spec, const ScheduleOptions& options) {
 }
 
 // Rows that are fetched in front, since the hardware does not run far enough ahead by itself: from
-// the last cache, unless vectors are split and prefetches take the place of loads; and short ones.
+// the last cache, unless vectors are split and prefetches take the place of loads; from memory
+// those of which one comes after the other, if they are short, and those that come side by side.
 bool isFetched(const MatmulSpec& spec, const ScheduleOptions& options) {
-  constexpr int64_t kLongRow = 1024;
+  constexpr int64_t kLongRow = 1024, kLeastSideBySide = 2048;
   const int64_t apart = spec.right.strides[2].value * sizeOf(spec.dtype);
+  const bool sideBySide = spec.k.value * sizeOf(spec.dtype) >= kLeastSideBySide;
   const bool isNear = apart * spec.v.value <= runtime::kLastCache;
-  return isNear ? !options.splitsVectors : apart < kLongRow;
+  return isNear ? !options.splitsVectors : apart < kLongRow || sideBySide;
 }
 
 // V is turned again for each tile, beside its multiplications. Tiles of one vector have so many

@@ -343,6 +343,8 @@ Value NestEmitter::load(const Access& access, bool vector) {
   const Size& stride = access.strides[spec_.vectorLoop];
   if (stride.is(1) && !mask_ && (access.ahead || fetchesRows_))
     fetch(access);
+  if (ahead_ && ahead_->contains(&access))
+    k_.prefetch(k_.byteAddress(address, ahead_->at(&access)), KernelBuilder::Near::second);
   return k_.loadLanes(address, access.dtype, lanes_, stride, mask_);
 }
 

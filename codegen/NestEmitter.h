@@ -98,6 +98,11 @@ private:
   void foldTiles(int depth);
   void sumTile(const Tile& tile);
   void sumBlock(const Tile& tile, mlir::Value from, mlir::Value end);
+  mlir::Value lengthOf(const Access& rows);
+  mlir::Value where(mlir::Value bytes, int64_t limit, mlir::Value few, mlir::Value more);
+  mlir::Value endOfFetched(const Access& rows, mlir::Value from, mlir::Value end);
+  using Ahead = llvm::DenseMap<const Access*, mlir::Value>; // bytes to what is asked for
+  Ahead rowsAhead(const Access& rows);
   void addRows(const Tile& tile, mlir::Value partial, mlir::Value row, int count);
   using Starts = llvm::DenseMap<const Access*, mlir::Value>; // of a row: places of column 0
   Starts startsOf(mlir::Value row);
@@ -135,6 +140,7 @@ private:
   bool inStrips_ = false;    // the last two loops stand the other way round
   llvm::DenseMap<const Access*, mlir::Value>* steps_ = nullptr; // places of several steps at once
   const Starts* starts_ = nullptr;                              // of the row at hand, in tiles
+  const Ahead* ahead_ = nullptr;                                // where rows of tiles are asked for
   llvm::DenseMap<const Line*, std::array<mlir::Value, 2>> carried_; // by lines that scan
   int turned_ = -1; // line that is read by square blocks and turned
 };
