@@ -120,6 +120,7 @@ void fusedRows(benchmark::State& state, dt::DType dtype) {
 Tensor columnSum(const Tensor& x) { return dt::sum(x, 0); }
 Tensor columnVariance(const Tensor& x) { return dt::var(x, 0); }
 Tensor columnArgmax(const Tensor& x) { return dt::argmax(x, 0).astype(x.dtype()); }
+Tensor rowSum(const Tensor& x) { return dt::sum(x, 1); }
 Tensor rowArgmax(const Tensor& x) { return dt::argmax(x, 1).astype(x.dtype()); }
 
 void columns(benchmark::State& state, Function f, int reads, dt::DType dtype, bool jitted) {
@@ -145,6 +146,7 @@ COLUMNS(eager_column_sums, columnSum, 1, false);
 COLUMNS(column_variance, columnVariance, 2, true);
 COLUMNS(column_argmax, columnArgmax, 1, true);
 COLUMNS(eager_column_argmax, columnArgmax, 1, false);
+COLUMNS(row_sums, rowSum, 1, true);
 COLUMNS(row_argmax, rowArgmax, 1, true);
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -165,7 +165,7 @@ void ArgEmitter::findIn(const Tile& tile) {
 void ArgEmitter::takeAll(const Tile& tile) {
   Value rows = k_.size(spec_.extents[last_]), first = k_.i64(1);
   Value streamed = endOfStreams(
-      k_, first, rows, {spec_.from.strides[last_], spec_.from.dtype, kRowsTogether, kCaches});
+      k_, first, rows, {rows, spec_.from.strides[last_], spec_.from.dtype, kRowsTogether, kCaches});
   k_.loop(first, streamed, kRowsTogether * kStreamRows, [&](Value row) {
     k_.loop(k_.i64(0), k_.i64(kStreamRows), 1,
             [&](Value i) { takeRows(tile, k_.add(row, i), kRowsTogether, kStreamRows); });

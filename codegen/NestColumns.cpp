@@ -21,9 +21,6 @@ constexpr size_t kRegisterLines = 6;
 // that share a partial and are read side by side, fewer for what is left.
 constexpr int64_t kTileBytes = 8192;
 constexpr int kRowsTogether[] = {8, 2};
-// Of rows from memory the next block is asked for, where it is no more than this, else the next row
-// of each stream.
-constexpr int64_t kBlockRows = int64_t{kRowsTogether[0]} * kPartials, kBlockAhead = 256 << 10;
 } // namespace
 
 void NestEmitter::foldColumns() {
@@ -289,12 +286,15 @@ void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
     from = until;
   };
   if (const Access* read = rowsOf(spec_)) {
-    const Ahead ahead = rowsAhead(*read);
+    Value all = k_.size(spec_.extents[last_]);
+    StreamedRows far{all, read->strides.back(), read->dtype, kRowsTogether[0]};
+    far.caches = runtime::kLastCache, far.fetched = true;
+    const Ahead ahead = aheadOf(rowsAhead(k_, far));
     ahead_ = &ahead;
-    inStreams(kRowsTogether[0], endOfFetched(*read, from, end));
+    inStreams(far.streams, endOfStreams(k_, from, end, far));
     ahead_ = nullptr;
     for (int rows : kRowsTogether)
-      inStreams(rows, endOfStreams(k_, from, end, {read->strides.back(), read->dtype, rows}));
+      inStreams(rows, endOfStreams(k_, from, end, {all, far.stride, far.dtype, rows}));
   }
   k_.loop(from, end, 1, [&](Value row) {
     Value p = arith::AndIOp::create(k_.builder(), k_.loc(), row, k_.i64(kPartials - 1));
@@ -302,39 +302,15 @@ void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
   });
 }
 
-// Bytes from a row to the next, whichever way.
-Value NestEmitter::lengthOf(const Access& rows) {
-  const Size& stride = rows.strides.back();
-  if (!stride.isDynamic())
-    return k_.i64(std::abs(stride.value) * sizeOf(rows.dtype));
-  Value apart = k_.mul(k_.size(stride), k_.i64(sizeOf(rows.dtype)));
-  return k_.max(apart, k_.sub(k_.i64(0), apart));
-}
-
-// Streams of rows from memory: the hardware follows them late and, if they are short, not at all.
-Value NestEmitter::endOfFetched(const Access& rows, Value from, Value end) {
-  Value until = k_.roundDown(k_.sub(end, from), kBlockRows);
-  Value bytes = k_.mul(k_.size(spec_.extents[last_]), lengthOf(rows));
-  return k_.add(from, where(bytes, runtime::kLastCache, k_.i64(0), until));
-}
-
-// `few` up to the limit, else `more`.
-Value NestEmitter::where(Value bytes, int64_t limit, Value few, Value more) {
-  if (const auto known = KernelBuilder::known(bytes))
-    return *known <= limit ? few : more;
-  return arith::SelectOp::create(k_.builder(), k_.loc(), k_.less(k_.i64(limit), bytes), more, few);
-}
-
-// How far behind what is read lies what is asked for.
-NestEmitter::Ahead NestEmitter::rowsAhead(const Access& rows) {
-  Value count = where(lengthOf(rows), kBlockAhead / kBlockRows, k_.i64(kBlockRows), k_.i64(1));
+// How many bytes behind what is read that lies which so many rows behind are read.
+NestEmitter::Ahead NestEmitter::aheadOf(Value rows) {
   Ahead ahead;
   for (const Line& line : spec_.lines) {
     auto* load = std::get_if<Line::Load>(&line.what);
     if (!load || !dependsOn(line, last_) || !load->from.strides[last_ - 1].is(1))
       continue;
-    Value apart = k_.mul(count, k_.size(load->from.strides[last_]));
-    ahead[&load->from] = k_.mul(apart, k_.i64(sizeOf(load->from.dtype)));
+    Value elements = k_.mul(rows, k_.size(load->from.strides[last_]));
+    ahead[&load->from] = k_.mul(elements, k_.i64(sizeOf(load->from.dtype)));
   }
   return ahead;
 }

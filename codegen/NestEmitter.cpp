@@ -12,6 +12,9 @@ using namespace mlir;
 
 // From this cost on a body is not written down a second time for the tail.
 static constexpr int kHeavyBody = 16;
+// Up to this cost a fold along rows takes several steps in a turn: to count them would keep more
+// rows from being under way, whose sums wait for themselves.
+static constexpr int kLightBody = 2, kStepsOfLight = 4;
 
 NestEmitter::NestEmitter(KernelBuilder& kernel, const NestSpec& spec, bool contract)
     : k_(kernel), spec_(spec), contract_(contract),
@@ -157,8 +160,18 @@ NestEmitter::Values NestEmitter::forVectors(Value from, Value to, const Values& 
   // What is left in the last turn: a number where that is known, and then so is its mask.
   auto restFrom = [&](Value i) { return count ? k_.i64(*count % lanes) : k_.sub(to, i); };
   if (spec_.cost() < kHeavyBody) {
-    Value mainEnd = k_.add(from, k_.roundDown(length, lanes));
-    const Values carried = k_.loop(from, mainEnd, lanes, init, body);
+    Value mainEnd = k_.add(from, k_.roundDown(length, lanes)), rest = from;
+    Values carried = init;
+    if (!init.empty() && spec_.cost() <= kLightBody) {
+      rest = k_.add(from, k_.roundDown(length, kStepsOfLight * lanes));
+      carried = k_.loop(from, rest, kStepsOfLight * lanes, carried, [&](Value i, ValueRange so) {
+        Values next(so);
+        for (int step = 0; step < kStepsOfLight; ++step)
+          next = body(k_.add(i, k_.i64(step * lanes)), next);
+        return next;
+      });
+    }
+    carried = k_.loop(rest, mainEnd, lanes, carried, body);
     return k_.loop(mainEnd, to, lanes, carried, [&](Value i, ValueRange values) {
       rest_ = restFrom(i);
       return masked([&] { return body(i, values); });

@@ -98,11 +98,8 @@ private:
   void foldTiles(int depth);
   void sumTile(const Tile& tile);
   void sumBlock(const Tile& tile, mlir::Value from, mlir::Value end);
-  mlir::Value lengthOf(const Access& rows);
-  mlir::Value where(mlir::Value bytes, int64_t limit, mlir::Value few, mlir::Value more);
-  mlir::Value endOfFetched(const Access& rows, mlir::Value from, mlir::Value end);
   using Ahead = llvm::DenseMap<const Access*, mlir::Value>; // bytes to what is asked for
-  Ahead rowsAhead(const Access& rows);
+  Ahead aheadOf(mlir::Value rows);
   void addRows(const Tile& tile, mlir::Value partial, mlir::Value row, int count);
   using Starts = llvm::DenseMap<const Access*, mlir::Value>; // of a row: places of column 0
   Starts startsOf(mlir::Value row);

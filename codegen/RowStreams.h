@@ -9,16 +9,21 @@ namespace diptych::codegen {
 /// Rows from one stream to the next.
 constexpr int kStreamRows = 16;
 
-/// Rows `stride` elements apart.
+/// `count` rows `stride` elements apart.
 struct StreamedRows {
+  mlir::Value count;
   const Size& stride;
   DType dtype;
   int streams;
-  int64_t caches = 0; // bytes of what is no stream: caches hold all of it
+  int64_t caches = 0;   // bytes of what is no stream: caches hold all of it
+  bool fetched = false; // memory is asked for rows in front
 };
-/// Up to where [from, end) is read in whole blocks of streams. Short rows are none, which would end
-/// before they are followed: these are read in order.
+/// Up to where [from, end) is read in whole blocks of streams. Short rows, which would end before
+/// they are followed, are none unless they are fetched: these are read in order.
 mlir::Value endOfStreams(KernelBuilder& kernel, mlir::Value from, mlir::Value end,
                          const StreamedRows& rows);
+/// How many rows behind a row that is read is the one to ask for: in the next block, if that is
+/// not large, else the next row.
+mlir::Value rowsAhead(KernelBuilder& kernel, const StreamedRows& rows);
 
 } // namespace diptych::codegen

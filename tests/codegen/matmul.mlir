@@ -167,3 +167,21 @@ func.func @held(%x: tensor<20000x40xf64>, %v: tensor<40x1xf64>) -> tensor<20000x
   %p = diptych.matmul %x, %v : tensor<20000x40xf64>, tensor<40x1xf64> -> tensor<20000x1xf64>
   return %p : tensor<20000x1xf64>
 }
+
+// Long rows side by side, from memory: each asks for a row that comes next. From a cache they come by themselves.
+// PARTS-LABEL: func.func @long_0
+// PARTS-COUNT-8: llvm.intr.prefetch{{.*}}hint = 2
+// SPLIT-LABEL: func.func @long_0
+// SPLIT-COUNT-16: llvm.intr.prefetch{{.*}}hint = 2
+func.func @long(%x: tensor<2048x2048xf64>, %v: tensor<2048x1xf64>) -> tensor<2048x1xf64> {
+  %p = diptych.matmul %x, %v : tensor<2048x2048xf64>, tensor<2048x1xf64> -> tensor<2048x1xf64>
+  return %p : tensor<2048x1xf64>
+}
+// PARTS-LABEL: func.func @long_near_0
+// PARTS-NOT: prefetch
+// SPLIT-LABEL: func.func @long_near_0
+// SPLIT-NOT: prefetch
+func.func @long_near(%x: tensor<400x2048xf64>, %v: tensor<2048x1xf64>) -> tensor<400x1xf64> {
+  %p = diptych.matmul %x, %v : tensor<400x2048xf64>, tensor<2048x1xf64> -> tensor<400x1xf64>
+  return %p : tensor<400x1xf64>
+}

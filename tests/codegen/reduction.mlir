@@ -94,3 +94,28 @@ func.func @numbers_of_rows(%x: tensor<50x100xf64>, %m: tensor<50xf64>, %s: tenso
   %t = diptych.sum %p {axes = array<i64: 1>} : tensor<50x100xf64> -> tensor<50xf64>
   return %t : tensor<50xf64>
 }
+
+// Columns in memory are read by 8 rows side by side, and each asks for a row that comes later: not what caches hold.
+// CHECK-LABEL: func.func @far_columns_0
+// CHECK-COUNT-8: llvm.intr.prefetch{{.*}}hint = 2
+// CHECK-NOT: prefetch
+// CHECK-LABEL: func.func @near_columns_0
+// CHECK-NOT: prefetch
+// CHECK-LABEL: func.func @light_rows_0
+func.func @far_columns(%x: tensor<6000x500xf64>) -> tensor<500xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<6000x500xf64> -> tensor<500xf64>
+  return %s : tensor<500xf64>
+}
+func.func @near_columns(%x: tensor<1000x300xf64>) -> tensor<300xf64> {
+  %s = diptych.sum %x {axes = array<i64: 0>} : tensor<1000x300xf64> -> tensor<300xf64>
+  return %s : tensor<300xf64>
+}
+
+// A light body along a row takes four steps in a turn.
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-4: arith.addf {{.*}} : vector<16xf32>
+// CHECK: scf.yield
+func.func @light_rows(%x: tensor<50x1000xf32>) -> tensor<50xf32> {
+  %s = diptych.sum %x {axes = array<i64: 1>} : tensor<50x1000xf32> -> tensor<50xf32>
+  return %s : tensor<50xf32>
+}

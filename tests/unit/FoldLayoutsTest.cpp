@@ -35,7 +35,7 @@ TEST_P(FoldLayouts, HaveTheSameBits) {
 TEST(FoldLayouts, LargeColumnsHaveTheBitsOfRows) {
   for (const dt::DType dtype : {dt::f64, dt::f32})
     for (const dt::Shape& shape :
-         std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {9001, 64}, {1100, 1024}}) {
+         std::vector<dt::Shape>{{4900, 260}, {70000, 17}, {9001, 64}, {1100, 1024}, {8333, 540}}) {
       SCOPED_TRACE(std::to_string(shape[0]) + " x " + std::to_string(shape[1]) + " of " +
                    dt::name(dtype));
       const dt::Tensor x = dt::randn(shape, dtype);
@@ -160,6 +160,7 @@ TEST(FoldLayouts, LargeColumnsHaveEagerBits) {
                                  {70000, 17},
                                  {2100, 512},
                                  {1000, 300},
+                                 {9001, 500},
                                  {270000, 9}})
     for (const dt::DType dtype : {dt::f64, dt::f32, dt::i64}) {
       const auto x = (100.0 * dt::randn(shape)).to(dtype);
