@@ -95,9 +95,9 @@ func.func @numbers_of_rows(%x: tensor<50x100xf64>, %m: tensor<50xf64>, %s: tenso
   return %t : tensor<50xf64>
 }
 
-// Columns in memory are read by 8 rows side by side, and each asks for a row that comes later: not what caches hold.
+// Columns in memory are read by 8 rows side by side, and each asks for a row that comes later, in whole vectors and in what is left: not what caches hold.
 // CHECK-LABEL: func.func @far_columns_0
-// CHECK-COUNT-8: llvm.intr.prefetch{{.*}}hint = 2
+// CHECK-COUNT-16: llvm.intr.prefetch{{.*}}hint = 2
 // CHECK-NOT: prefetch
 // CHECK-LABEL: func.func @near_columns_0
 // CHECK-NOT: prefetch
