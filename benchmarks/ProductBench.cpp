@@ -59,6 +59,7 @@ void shapes(benchmark::internal::Benchmark* b) {
                                                                             {2048, 2048, 1},
                                                                             {2500, 158, 1},
                                                                             {20000, 40, 1},
+                                                                            {200000, 40, 1},
                                                                             {40000, 158, 1}})
     b->Args(size);
   b->UseRealTime();
