@@ -115,10 +115,10 @@ MatmulEmitter::Vectors MatmulEmitter::partialStep(Value right, ArrayRef<Value> a
     Value left = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
     Value first = k_.address(right, spec_.dtype, at);
     for (size_t i = 0; i < apart.size(); ++i) {
-      Value address = k_.rowAddress(first, apart, static_cast<int>(i));
+      Value begin = k_.rowAddress(first, apart, static_cast<int>(i));
       if (ahead && from * sizeOf(spec_.dtype) % kLine == 0)
-        k_.prefetch(k_.byteAddress(address, ahead), KernelBuilder::Near::second);
-      Value row = k_.loadVector(address, spec_.dtype, spec_.lanes, mask);
+        k_.prefetch(k_.byteAddress(begin, ahead), KernelBuilder::Near::second);
+      Value row = k_.loadVector(begin, spec_.dtype, spec_.lanes, mask);
       Value& sum = next[i * static_cast<size_t>(vectors) + static_cast<size_t>(j)];
       sum = math::FmaOp::create(k_.builder(), k_.loc(), row, left, sum);
     }

@@ -302,7 +302,7 @@ void NestEmitter::sumBlock(const Tile& tile, Value from, Value end) {
   });
 }
 
-// How many bytes behind what is read that lies which so many rows behind are read.
+// How many bytes behind what is read lies that of so many rows later.
 NestEmitter::Ahead NestEmitter::aheadOf(Value rows) {
   Ahead ahead;
   for (const Line& line : spec_.lines) {

@@ -33,9 +33,8 @@ func.func @axpy(%x: tensor<1000xf64>, %y: tensor<1000xf64>, %z: tensor<1000xf64>
 // CHECK: scf.for
 // CHECK: llvm.load {{.*}} -> f64
 // CHECK: math.sqrt %{{.*}} : f64
-// CHECK: scf.for
-// CHECK-NOT: math.sqrt
 // CHECK: vector.broadcast
+// CHECK: scf.for
 // CHECK-NOT: math.sqrt
 // CHECK: arith.divf {{.*}} : vector<16xf64>
 // CHECK-NOT: math.sqrt
