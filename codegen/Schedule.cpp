@@ -114,6 +114,13 @@ const Storage& Scheduler::allocateResult(Operation* op) {
   return storages_[result] = newStorage(ir::tensorTypeOf(result.getType()));
 }
 
+const Storage& Scheduler::allocateResult(Operation* op, const Dims& strides) {
+  allocateResult(op);
+  Storage& storage = at(op->getResult(0));
+  storage.strides = strides;
+  return storage;
+}
+
 Storage Scheduler::contiguous(const Storage& storage) {
   if (storage.isContiguous()) {
     // Axes of size 1 may have any stride; here they get the one that reads as row-major.
@@ -261,6 +268,9 @@ void Scheduler::layOutResults() {
     if (origin.isOwn() && !llvm::is_sorted(origin.axes()))
       layouts_[origin.value()] = llvm::to_vector(origin.axes());
   }
+  for (auto convolution : block_.getOps<ir::ConvolutionOp>())
+    if (auto order = ir::orderOfReaders(convolution.getResult()); !llvm::is_sorted(order))
+      layouts_[convolution.getResult()] = std::move(order);
   for (auto sum : block_.getOps<ir::OverlapAddOp>()) {
     auto fusion = sum.getX().getDefiningOp<ir::FusionOp>();
     if (fusion && fusion.getKind() == "pointwise" && sum.getX().hasOneUse())
@@ -270,11 +280,7 @@ void Scheduler::layOutResults() {
 
 Storage Scheduler::laidOut(const TensorType& type, ArrayRef<int64_t> axes) {
   Storage storage = newStorage(type);
-  int64_t stride = 1;
-  for (int64_t axis : llvm::reverse(axes)) {
-    storage.strides[axis] = stride;
-    stride *= type.shape[axis];
-  }
+  storage.strides = stridesInOrder(type.shape, axes);
   return storage;
 }
 

@@ -87,7 +87,8 @@ void Scheduler::convolution(Operation* op) {
     const Storage& storage = at(op->getOperand(i));
     return storage.splat ? contiguous(storage) : storage;
   };
-  const TensorType type = ir::tensorTypeOf(op->getResult(0).getType());
+  Value result = op->getResult(0);
+  const TensorType type = ir::tensorTypeOf(result.getType());
   Storage x = whole_.contains(ir::Origin(op->getOperand(0)).value()) ? padded(op->getOperand(0))
                                                                      : operand(0);
   const Storage w = operand(1);
@@ -96,7 +97,7 @@ void Scheduler::convolution(Operation* op) {
                                       type.shape,
                                       x.strides,
                                       w.strides,
-                                      contiguousStrides(type.shape),
+                                      stridesInOrder(type.shape, layouts_.lookup(result)),
                                       attrs.strides,
                                       attrs.dilations,
                                       {},
@@ -104,16 +105,23 @@ void Scheduler::convolution(Operation* op) {
   findZeros(op->getOperand(0), problem);
   if (kernelGradient(op, problem, x, w))
     return;
-  const Storage to = allocateResult(op);
-  if (to.type.numel() == 0)
-    return;
-  if (x.type.shape[2] == 0) {
+  if (type.numel() == 0 || x.type.shape[2] == 0) {
+    const Storage to = allocateResult(op);
     Storage zero = to;
     zero.splat = Scalar(0.0);
-    return copy(zero, to);
+    return type.numel() == 0 ? void() : copy(zero, to);
   }
-  runtime::ConvolutionTile tile = tileOf(options_, to.type.dtype);
+  runtime::ConvolutionTile tile = tileOf(options_, type.dtype);
   runtime::ConvolutionPlan plan = planConvolution(problem, tile);
+  // As its readers see it only where that leaves operands their roles.
+  if (layouts_.contains(result)) {
+    runtime::ConvolutionProblem rowMajor = problem;
+    rowMajor.outStrides = contiguousStrides(type.shape);
+    runtime::ConvolutionPlan usual = planConvolution(rowMajor, tile);
+    if (choose(options_.choices, usual.kernelIsVector != plan.kernelIsVector))
+      problem = std::move(rowMajor), plan = std::move(usual);
+  }
+  const Storage to = allocateResult(op, problem.outStrides);
   if (options_.gpu) { // in one panel: tiles are cut when the kernel is emitted
     tile.rows = std::max(plan.s.extent, plan.v.extent);
     tile.width = plan.v.extent;

@@ -249,9 +249,10 @@ bool Scheduler::kernelGradient(Operation* op, runtime::ConvolutionProblem proble
     from.type.shape = copies->shape, from.strides = copies->from;
     const Storage rows = newStorage(from.type);
     copy(from, rows);
-    convolution(*partialSumsOf(copies->problem, x.type.dtype), w, rows, allocateResult(op));
+    convolution(*partialSumsOf(copies->problem, x.type.dtype), w, rows,
+                allocateResult(op, problem.outStrides));
   } else {
-    convolution(*partials, w, x, allocateResult(op));
+    convolution(*partials, w, x, allocateResult(op, problem.outStrides));
   }
   return true;
 }

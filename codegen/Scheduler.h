@@ -104,10 +104,12 @@ private:
   /// Axes from the outermost on lie in this order.
   Storage laidOut(const TensorType& type, llvm::ArrayRef<int64_t> axes);
   /// Memory for a kernel's result. What is returned by way of transposes lies as it is returned,
-  /// and windows as they are added up.
+  /// windows as they are added up, and convolutions as they are read.
   Storage resultStorage(mlir::Value result);
   /// The result's own contiguous memory.
   const Storage& allocateResult(mlir::Operation* op);
+  /// The same with these strides, without gaps.
+  const Storage& allocateResult(mlir::Operation* op, const Dims& strides);
   /// The value, row-major without gaps; copied where it is not.
   Storage contiguous(const Storage& storage);
   /// The same at the start of its buffer, for kernels that take no offset.

@@ -6,6 +6,16 @@
 
 namespace diptych::codegen {
 
+Dims stridesInOrder(const Shape& shape, llvm::ArrayRef<int64_t> axes) {
+  Dims strides = contiguousStrides(shape);
+  int64_t stride = 1;
+  for (int64_t axis : llvm::reverse(axes)) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
 bool Storage::isContiguous() const {
   int64_t expected = 1;
   for (int i = type.rank() - 1; i >= 0; --i) {

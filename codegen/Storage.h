@@ -17,6 +17,10 @@ struct Storage {
   bool isContiguous() const;
 };
 
+/// Of an array without gaps whose axes, from the outermost on, lie in this order; those of one
+/// element may be left out.
+Dims stridesInOrder(const Shape& shape, llvm::ArrayRef<int64_t> axes);
+
 /// For each axis of a value, the affine index: the sum of scale * loop over its terms, and offset.
 struct IndexMap {
   struct Term {

@@ -55,24 +55,58 @@ Origin::Origin(mlir::Value value)
   }
 }
 
-bool Origin::step() {
-  if (auto turned = value_.getDefiningOp<TransposeOp>()) {
-    for (int64_t& axis : axes_)
-      axis = turned.getAxes()[axis];
-    value_ = turned.getX();
-    return true;
-  }
-  auto same = value_.getDefiningOp<ReshapeOp>();
+// Of a transpose, or a reshape by axes of one element: the operand's axis for each of the result's;
+// for new ones any.
+static std::optional<llvm::SmallVector<int64_t>> renamedAxes(mlir::Operation* op) {
+  if (auto turned = llvm::dyn_cast_or_null<TransposeOp>(op))
+    return llvm::to_vector(turned.getAxes());
+  auto same = llvm::dyn_cast_or_null<ReshapeOp>(op);
   if (!same)
-    return false;
-  const Shape from = shapeOf(same.getX()), to = shapeOf(value_);
+    return std::nullopt;
+  const Shape from = shapeOf(same.getX()), to = shapeOf(same.getResult());
   if (!addsOnlyUnits(from, to))
+    return std::nullopt;
+  llvm::SmallVector<int64_t> axes(static_cast<size_t>(to.size()));
+  for (const auto [before, after] : llvm::zip_equal(properAxes(from), properAxes(to)))
+    axes[after] = before;
+  return axes;
+}
+
+bool Origin::step() {
+  mlir::Operation* op = value_.getDefiningOp();
+  const auto renamed = renamedAxes(op);
+  if (!renamed)
     return false;
-  const auto before = properAxes(from), after = properAxes(to);
   for (int64_t& axis : axes_)
-    axis = before[llvm::find(after, axis) - after.begin()];
-  value_ = same.getX();
+    axis = (*renamed)[axis];
+  value_ = op->getOperand(0);
   return true;
+}
+
+using Orders = llvm::SmallVector<llvm::SmallVector<int64_t>>;
+
+// How readers see a value whose proper axes are these of what it is made of.
+static void findOrders(mlir::Value value, const llvm::SmallVector<int64_t>& axes, Orders& orders) {
+  const auto proper = properAxes(shapeOf(value));
+  for (mlir::OpOperand& use : value.getUses()) {
+    mlir::Operation* user = use.getOwner();
+    if (auto fusion = llvm::dyn_cast<FusionOp>(user)) {
+      findOrders(fusion.getBody().getArgument(use.getOperandNumber()), axes, orders);
+    } else if (const auto renamed = renamedAxes(user)) {
+      llvm::SmallVector<int64_t> seen;
+      for (int64_t axis : properAxes(shapeOf(user->getResult(0))))
+        seen.push_back(axes[llvm::find(proper, (*renamed)[axis]) - proper.begin()]);
+      findOrders(user->getResult(0), seen, orders);
+    } else {
+      orders.push_back(axes);
+    }
+  }
+}
+
+llvm::SmallVector<int64_t> orderOfReaders(mlir::Value value) {
+  Orders orders;
+  findOrders(value, properAxes(shapeOf(value)), orders);
+  return orders.empty() || !llvm::all_equal(orders) ? llvm::SmallVector<int64_t>() : orders.front();
 }
 
 } // namespace diptych::ir

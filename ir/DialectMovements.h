@@ -19,6 +19,10 @@ struct Pieces {
 /// Of a concatenation, and of a pad along one axis that leaves no element out and nothing between.
 std::optional<Pieces> piecesOf(mlir::Operation* op);
 
+/// The axes of the value that have more than one element, in the order in which all that reads it
+/// sees them, outside kernels and in them; none where some see another.
+llvm::SmallVector<int64_t> orderOfReaders(mlir::Value value);
+
 /// Where the axes of a value come from: the value that a chain of transposes and of reshapes by
 /// axes of one element begins with.
 class Origin {
