@@ -10,7 +10,8 @@ using namespace mlir;
 
 namespace {
 
-constexpr int kSpatial = 3; // where spatial axes begin
+constexpr int kSpatial = 3;                    // where spatial axes begin
+constexpr int64_t kLongSum = 8 * kMatmulBlock; // from here on products may be cut along it
 // Terms of a block, as an axis is summed in.
 constexpr int64_t kPartialsBlock = 4096;
 
@@ -149,41 +150,47 @@ void Scheduler::products(Operation* op, const runtime::ConvolutionProblem& p, co
   spec.right = {1, dtype, {0, 0, p.wStrides[1], 1}, w.offset};
   // The side with whole vectors is V.
   const bool exchange = o % spec.lanes != 0 && n > o && axis.image == 1;
+  // Places first; or as readers see it, but where sums are long, whose parts have no gaps.
+  const bool asRead = layouts_.contains(op->getResult(0)) && axis.depth < kLongSum;
+  Dims strides = p.outStrides;
+  if (!asRead) {
+    strides = contiguousStrides(p.out);
+    for (int i = kSpatial; i < p.out.size(); ++i)
+      strides[i] *= n * o;
+    strides[0] = exchange ? 1 : o;
+    strides[2] = exchange ? n : 1;
+  }
   // Where places follow the channels in memory, both are rows.
-  const bool together = !exchange && axis.place == n * p.xStrides[0];
+  const bool together = !exchange && !asRead && axis.place == n * p.xStrides[0];
   const int64_t products = together ? 1 : axis.places;
   if (together)
     spec.s = axis.places * n;
+  spec.result = {2, dtype, {0, strides[0], strides[2], 0}, 0};
   if (exchange) {
     std::swap(spec.s, spec.v);
-    std::swap(spec.left.strides[1], spec.left.strides[2]);
-    std::swap(spec.right.strides[1], spec.right.strides[2]);
+    for (Access* access : {&spec.left, &spec.right, &spec.result})
+      std::swap(access->strides[1], access->strides[2]);
     std::swap(spec.left, spec.right);
   }
   Access& image = exchange ? spec.right : spec.left;
-  const Storage all = newStorage({dtype, {products, spec.s.value, spec.v.value}});
+  const Storage result = allocateResult(op, strides); // [n, 1, o, p...]
   for (int64_t place = 0; place < products; ++place) {
-    Storage one = all;
+    Storage one = result;
     one.type.shape = {spec.s.value, spec.v.value};
-    one.offset = place * n * o;
+    one.strides = {spec.result.strides[1].value, spec.result.strides[2].value};
     image.offset = x.offset;
     int64_t rest = place;
-    for (int i = p.out.size() - 1; i >= kSpatial; rest /= p.out[i--])
+    for (int i = p.out.size() - 1; i >= kSpatial; rest /= p.out[i--]) {
       image.offset.value += rest % p.out[i] * p.xStrides[i] * p.strides[i - kSpatial];
-    spec.result = {2, dtype, {0, spec.v, 1, 0}, one.offset};
+      one.offset += rest % p.out[i] * strides[i];
+    }
+    spec.result.offset = one.offset;
     ScheduledCall call;
     call.name = "matmul";
     call.flops = 2.0 * static_cast<double>(one.type.numel() * axis.depth);
-    call.buffers = {x.buffer, w.buffer, all.buffer};
+    call.buffers = {x.buffer, w.buffer, one.buffer};
     product(spec, std::move(call), one);
   }
-  Storage& result = storages_[op->getResult(0)] = all; // [n, 1, o, p...]
-  result.type.shape = p.out;
-  result.strides = contiguousStrides(p.out);
-  for (int i = kSpatial; i < p.out.size(); ++i)
-    result.strides[i] *= n * o;
-  result.strides[0] = exchange ? 1 : o;
-  result.strides[2] = exchange ? n : 1;
 }
 
 std::optional<ConvolutionSpec> Scheduler::partialSumsOf(const runtime::ConvolutionProblem& p,

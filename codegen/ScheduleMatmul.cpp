@@ -186,7 +186,8 @@ void Scheduler::product(MatmulSpec spec, ScheduledCall call, const Storage& to) 
   }
   const bool inParts = longSum || spec.partBlocks > 1;
   const bool turned =
-      !spec.upper && choose(options_.choices, !options_.gpu && (inParts || isWorthAHalf(spec)) &&
+      !spec.upper && choose(options_.choices, !options_.gpu && to.isContiguous() &&
+                                                  (inParts || isWorthAHalf(spec)) &&
                                                   isSymmetric(spec, call, !options_.contract));
   spec.upper = spec.upper || turned;
   if (spec.upper)

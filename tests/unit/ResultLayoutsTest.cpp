@@ -64,6 +64,67 @@ TEST(ResultLayouts, AddAMatrixToItsTranspose) {
   }
 }
 
+struct Layer {
+  std::vector<int64_t> x, w;
+};
+
+/// A step along what a convolution's gradient in its kernel gives, with an array of the kernel's.
+dt::Tensor moved(const dt::Tensor& x, const dt::Tensor& w) {
+  const auto loss = [&](const dt::Tensor& w) { return dt::sum(dt::square(dt::conv2d(x, w))); };
+  return w - 0.1 * dt::tanh(dt::grad(loss)(w));
+}
+
+// Their axes are exchanged on the way to the kernel's: with eager's bits, and read as one loop.
+TEST(ResultLayouts, ConvolutionsLieAsTheirReadersSeeThem) {
+  const Layer layers[] = {{{1, 20, 1, 40}, {8, 20, 1, 3}},  // a convolution
+                          {{1, 20, 1, 400}, {8, 20, 1, 3}}, // products, one for each place
+                          {{1, 37, 1, 400}, {5, 37, 1, 4}}, // of which the image is the vector
+                          {{1, 40, 1, 300}, {6, 40, 1, 1}}, // one
+                          {{1, 5, 1, 9000}, {3, 5, 1, 2}},  // whose sums have parts
+                          {{16, 2, 28, 28}, {8, 2, 3, 3}},  // sums along both operands
+                          {{9, 3, 30, 16}, {4, 3, 3, 3}},   // of a copied image
+                          {{2, 130, 5, 6}, {7, 130, 3, 3}}};
+  for (const Layer& layer : layers)
+    for (const dt::DType dtype : {dt::f64, dt::f32}) {
+      const dt::Tensor x = dt::randn(dt::Shape(layer.x)).astype(dtype);
+      const dt::Tensor w = dt::randn(dt::Shape(layer.w)).astype(dtype);
+      SCOPED_TRACE(w.type().str());
+      expectEagerBits(moved, x, w);
+      const auto jitted = dt::jit(moved);
+      EXPECT_TRUE(dt::allclose(jitted(x, w), moved(x, w), 1e-4, 1e-4));
+    }
+  for (const Layer& layer : {layers[0], layers[1], layers[2], layers[5]}) {
+    const auto jitted = dt::jit(moved);
+    const dt::Tensor w = dt::randn(dt::Shape(layer.w));
+    jitted(dt::randn(dt::Shape(layer.x)), w);
+    EXPECT_THAT(jitted.ir("plan"),
+                testing::ContainsRegex("tanh.*range " + std::to_string(w.type().numel()) + " "));
+  }
+}
+
+// Where readers see different orders, or another order would leave lanes idle, it stays row-major.
+TEST(ResultLayouts, ConvolutionsOfOtherReaders) {
+  const dt::Tensor x = dt::randn({2, 3, 9, 40}), w = dt::randn({5, 3, 3, 3});
+  expectEagerBits(
+      [](const dt::Tensor& x, const dt::Tensor& w) {
+        const dt::Tensor y = dt::conv2d(x, w), last = dt::permute(y, {0, 2, 3, 1});
+        return std::tuple(dt::exp(last), dt::exp(y), dt::sum(last, 3));
+      },
+      x, w);
+  for (const int64_t outputs : {1, 2, 16, 33})
+    expectEagerBits(
+        [](const dt::Tensor& x, const dt::Tensor& w) {
+          const dt::Tensor last = dt::permute(dt::conv2d(x, w), {0, 2, 3, 1});
+          return std::tuple(dt::relu(last + 1.0), dt::sum(dt::exp(last), 0));
+        },
+        x, dt::randn({outputs, 3, 3, 3}));
+  const auto returned = [](const dt::Tensor& x, const dt::Tensor& w) {
+    return dt::permute(dt::conv2d(x, w), {2, 0, 3, 1});
+  };
+  expectEagerBits(returned, x, w);
+  expectEagerBits(returned, x, dt::randn({32, 3, 3, 3}));
+}
+
 // Copies of a long body are bounded: 13 exponentials of 8 vectors once took a second to compile.
 TEST(ResultLayouts, FoldsOfHeavyBodiesStaySmall) {
   const auto f = dt::jit([](const dt::Tensor& x) { return dt::logsumexp(x, -1); });
