@@ -1,193 +1,215 @@
-// Random models: a number of one vector of parameters, slices of which are matrices and vectors
-// that meet in products, sums and movements. Operators that are drawn one by one seldom multiply
-// what depends on the same parameters; here most do, and Hessians are compared. A failure prints
-// its seed.
+// Derivatives of random models, in every way of asking for them: strict in every way of running has
+// eager mode's bits, standard is near, on any number of threads and in little memory. A failure
+// prints its seed.
+#include "Functions.h"
+#include "Models.h"
 #include "Seeds.h"
-#include "tests/unit/SameBits.h"
 
-#include <random>
+#include <diptych/Jit.h>
 
-namespace diptych::test {
+#include "tests/ops/Agreement.h"
+#include "tests/ops/Samples.h"
+#include "tests/unit/Threads.h"
+
+namespace diptych::fuzz {
 namespace {
 
-class Draw {
-public:
-  explicit Draw(uint64_t seed) : engine_(seed) {}
-  int64_t below(int64_t n) {
-    return static_cast<int64_t>(engine_() % static_cast<uint64_t>(std::max<int64_t>(1, n)));
-  }
-  bool oneOf(int64_t n) { return below(n) == 0; }
-  /// In [-1, 1].
-  double number() { return static_cast<double>(below(2001)) / 1000 - 1; }
-  Tensor array(const Shape& shape) {
-    std::vector<double> numbers(static_cast<size_t>(shape.product()));
-    for (double& x : numbers)
-      x = number();
-    return tensor(numbers, shape);
-  }
-  /// A divisor of n.
-  int64_t divisor(int64_t n) {
-    int64_t result = 1;
-    for (int64_t d = 2; d <= n; ++d)
-      if (n % d == 0 && oneOf(2))
-        result = d;
-    return result;
-  }
-
-private:
-  std::mt19937_64 engine_;
+/// A model and which of its arguments is differentiated, in a way that is drawn.
+struct Question {
+  Model model;
+  Tensors arguments;
+  std::string name;
+  Function answer; ///< of the arguments
 };
 
-/// Values of a model so far.
-class Pool {
-public:
-  explicit Pool(Draw& draw) : draw_(draw) {}
-  void add(const Tensor& value) {
-    if (value.numel() > 0)
-      values_.push_back(value.numel() <= 2000 ? value : tanh(mean(value)));
-  }
-  /// One of them, of the last three half of the time.
-  const Tensor& any() {
-    const auto count = static_cast<int64_t>(values_.size());
-    const int64_t from = draw_.oneOf(2) ? std::max<int64_t>(0, count - 3) : 0;
-    return values_[static_cast<size_t>(from + draw_.below(count - from))];
-  }
-  /// Elements of one of them in another shape.
-  Tensor as(const Shape& shape) {
-    Tensor all = flatten(any());
-    while (all.numel() < shape.product())
-      all = concatenate({all, all}, 0);
-    const int64_t at = draw_.below(all.numel() - shape.product() + 1);
-    return reshape(slice(all, 0, at, at + shape.product()), shape);
-  }
+// The model as a function of argument k, the others staying what they are.
+auto inArgument(const Model& model, const Tensors& all, size_t k) {
+  return [=](const Tensor& x) {
+    Tensors arguments = all;
+    arguments[k] = x;
+    return model(arguments);
+  };
+}
 
-private:
-  Draw& draw_;
-  std::vector<Tensor> values_;
+Tensor likeIt(const Tensor& x, double phase) {
+  return reshape(sin(arange(static_cast<double>(x.numel())) + phase), x.shape()).to(x.dtype());
+}
+
+Tensor batchOf(const Tensor& x) { return stack({x, 0.7 * x, x + 0.1}); }
+
+using Way = Tensors (*)(const Model& model, const Tensors& arguments, size_t k, size_t l);
+
+struct NamedWay {
+  const char* name;
+  Way way;
+  int64_t most = 300; ///< elements of the argument
 };
 
-Tensor squashed(Draw& draw, const Tensor& x) {
-  switch (draw.below(6)) {
-  case 0: return tanh(x);
-  case 1: return sin(x);
-  case 2: return sigmoid(x);
-  case 3: return exp(-1.0 * square(x));
-  case 4: return x / (1.0 + square(x));
-  default: return 0.5 * x;
-  }
+Tensor hessianOf(const Model& model, const Tensors& all, size_t k) {
+  return hessian(inArgument(model, all, k))(all[k]);
 }
 
-// The vector in slices side by side, some of them matrices; or overlapping; or by an index.
-void addParts(Draw& draw, Pool& pool, const Tensor& p) {
-  const int64_t n = p.numel();
-  if (draw.oneOf(6)) {
-    std::vector<int64_t> places(7);
-    for (int64_t& place : places)
-      place = draw.below(n);
-    pool.add(take(p, tensor(places), 0));
-    pool.add(slice(p, 0, draw.below(n), n));
-    return;
-  }
-  for (int64_t at = 0, count = 1 + draw.below(6); at < n && count > 0; --count) {
-    const int64_t size = count == 1 ? n - at : 1 + draw.below((n - at) * 2 / 3 + 1);
-    const Tensor part = slice(p, 0, at, std::min(n, at + size));
-    const int64_t rows = draw.divisor(part.numel());
-    pool.add(draw.oneOf(2) ? reshape(part, {rows, part.numel() / rows}) : part);
-    at += size;
-  }
-  if (draw.oneOf(4))
-    pool.add(p);
+// Of the gradient in argument k, in argument l.
+template <class Jacobian>
+Tensor blockOf(const Model& model, const Tensors& all, size_t k, size_t l, Jacobian jacobian) {
+  return jacobian([&](const Tensor& y) {
+    Tensors arguments = all;
+    arguments[l] = y;
+    return grad(inArgument(model, arguments, k))(arguments[k]);
+  })(all[l]);
 }
 
-// A batch of examples meets x as a layer's matrix.
-Tensor layer(Draw& draw, const Tensor& x) {
-  const int64_t in = draw.divisor(x.numel());
-  const Shape examples = draw.oneOf(3) ? Shape{1 + draw.below(4), 1 + draw.below(5), in}
-                                       : Shape{1 + draw.below(9), in};
-  const Tensor y = matmul(draw.array(examples), reshape(x, {in, x.numel() / in}));
-  return draw.oneOf(3) ? y * softmax(y, -1) : y;
+constexpr NamedWay kWays[] = {
+    {"hessian", [](const Model& m, const Tensors& all, size_t k,
+                   size_t) { return Tensors{hessianOf(m, all, k)}; }},
+    {"hessian", [](const Model& m, const Tensors& all, size_t k,
+                   size_t) { return Tensors{hessianOf(m, all, k)}; }},
+    {"gradients", [](const Model& m, const Tensors& all, size_t, size_t) { return grad(m)(all); },
+     100000},
+    {"jacfwd of grad",
+     [](const Model& m, const Tensors& all, size_t k, size_t l) {
+       return Tensors{blockOf(m, all, k, l, [](auto f) { return jacfwd(f); })};
+     }},
+    {"jacrev of grad",
+     [](const Model& m, const Tensors& all, size_t k, size_t l) {
+       return Tensors{blockOf(m, all, k, l, [](auto f) { return jacrev(f); })};
+     }},
+    {"hvp",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{hvp(inArgument(m, all, k))(all[k], likeIt(all[k], 0.3))};
+     },
+     100000},
+    {"grad of grad",
+     [](const Model& m, const Tensors& all, size_t, size_t) {
+       return grad([&](const Tensors& x) {
+         const Tensors g = grad(m)(x);
+         Tensor total = m(x);
+         for (const Tensor& each : g)
+           total = total + sum(each * likeIt(each, 0.7));
+         return total;
+       })(all);
+     },
+     100000},
+    {"third",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{grad([&](const Tensor& x) {
+         const Tensor h = hessian(inArgument(m, all, k))(x);
+         return sum(h * likeIt(h, 0.1));
+       })(all[k])};
+     },
+     40},
+    {"vmap of grad",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{vmap(grad(inArgument(m, all, k)))(batchOf(all[k]))};
+     }},
+    {"vmap of hessian",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{vmap(hessian(inArgument(m, all, k)))(batchOf(all[k]))};
+     },
+     70},
+    {"jacfwd",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{jacfwd([&](const Tensor& x) {
+         Tensors arguments = all;
+         arguments[k] = x;
+         return m.array(arguments);
+       })(all[k])};
+     }},
+    {"jacrev",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{jacrev([&](const Tensor& x) {
+         Tensors arguments = all;
+         arguments[k] = x;
+         return m.array(arguments);
+       })(all[k])};
+     }},
+    {"hessian in chunks",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       return Tensors{hessian(inArgument(m, all, k), 0, {.chunk_size = 7})(all[k])};
+     }},
+    {"newton",
+     [](const Model& m, const Tensors& all, size_t k, size_t) {
+       const auto f = inArgument(m, all, k);
+       const Tensor h = hessian(f)(all[k]), g = flatten(grad(f)(all[k]));
+       const Tensor square = reshape(h, {g.numel(), g.numel()});
+       return Tensors{matmul(square, g), matmul(transpose(square), square), sum(square, {0})};
+     }},
+};
+
+Question questionOf(uint64_t seed) {
+  Draw draw(seed + 2);
+  Question q{{seed, draw.oneOf(5) ? DType::f32 : DType::f64}, {}, {}, {}};
+  q.arguments = q.model.arguments();
+  const auto k = static_cast<size_t>(draw.below(static_cast<int64_t>(q.arguments.size())));
+  const auto l = static_cast<size_t>(draw.below(static_cast<int64_t>(q.arguments.size())));
+  const NamedWay* way = nullptr;
+  do
+    way = &kWays[draw.below(std::size(kWays))];
+  while (q.arguments[k].numel() > way->most || q.arguments[l].numel() > way->most);
+  q.name = way->name;
+  q.answer = [model = q.model, way, k, l](ValueSpan inputs) {
+    return valuesOf(way->way(model, tensorsOf(inputs), k, l));
+  };
+  return q;
 }
 
-// Of a matrix.
-Tensor weighted(Draw& draw, Pool& pool, const Tensor& x) {
-  const Tensor rows = unsqueeze(pool.as({x.shape(0)}), 1), columns = pool.as({x.shape(1)});
-  switch (draw.below(3)) {
-  case 0: return sum(rows * x * columns, {draw.below(2)});
-  case 1: return 0.1 * matmul(transpose(x), rows * x);
-  default: return matmul(x, transpose(x)) / static_cast<double>(x.shape(1));
-  }
-}
-
-Tensor moved(Draw& draw, Pool& pool, const Tensor& x) {
-  const int64_t axis = draw.below(x.rank()), n = x.shape(axis);
-  switch (draw.below(4)) {
-  case 0: return transpose(x, 0, x.rank() - 1);
-  case 1: return concatenate({x, pool.as(x.shape())}, axis);
-  case 2: return slice(x, axis, 1, n) - slice(x, axis, 0, n - 1);
-  default: {
-    const Tensor places = tensor(std::vector<int64_t>{draw.below(n), draw.below(n), draw.below(n)});
-    return scatter_add(x, places, take(x, places, axis), axis);
-  }
-  }
-}
-
-Tensor step(Draw& draw, Pool& pool) {
-  const Tensor x = pool.any();
-  switch (draw.below(9)) {
-  case 0: return squashed(draw, x);
-  case 1: return layer(draw, x);
-  case 2:
-  case 3: return x * pool.as(x.shape());
-  case 4: return x + pool.as(x.shape());
-  case 5: return mean(x) * x;
-  case 6: return outer(pool.as({3}), pool.as({2}));
-  case 7:
-    if (x.rank() == 1 && x.numel() < 40)
-      return square(unsqueeze(x, 1) - unsqueeze(x, 0));
-    return x.rank() == 2 ? weighted(draw, pool, x) : softmax(flatten(x), 0);
-  default: return x.rank() == 0 ? squashed(draw, x) : moved(draw, pool, x);
-  }
-}
-
-struct Model {
-  uint64_t seed;
-  Tensor operator()(const Tensor& p) const {
-    Draw draw(seed);
-    Pool pool(draw);
-    addParts(draw, pool, p);
-    for (int64_t steps = 3 + draw.below(12); steps > 0; --steps)
-      pool.add(step(draw, pool));
-    Tensor total = zeros({});
-    for (int64_t terms = 1 + draw.below(4); terms > 0; --terms) {
-      const Tensor x = pool.any();
-      const Tensor q =
-          draw.oneOf(2) ? sum(square(squashed(draw, x))) : sum(x) * sum(squashed(draw, x));
-      total = total + (draw.oneOf(3) ? squashed(draw, q) * q : q);
+// How far the answer moves where rounding moves the arguments: standard may do that to it too.
+std::string nearDifference(const Question& q, const Values& got, const Values& expected) {
+  const double unit = q.model.dtype == DType::f64 ? 1e-15 : 1e-7;
+  std::vector<double> sways(expected.size(), 0);
+  for (const double rounding : {unit, -unit, 3 * unit}) {
+    Tensors moved;
+    for (const Tensor& argument : q.arguments)
+      moved.push_back(argument * (1.0 + rounding * likeIt(argument, rounding / unit)));
+    const Values other = q.answer(valuesOf(moved));
+    for (size_t i = 0; i < sways.size(); ++i) {
+      const std::vector<double> x = suite::numbersOf(other[i]), y = suite::numbersOf(expected[i]);
+      for (size_t at = 0; at < x.size(); ++at)
+        sways[i] = std::max(sways[i], std::abs(x[at] - y[at]));
     }
-    return total;
   }
-};
+  for (size_t i = 0; i < sways.size(); ++i)
+    if (std::isfinite(sways[i]))
+      if (const std::string found = suite::nearDifference(
+              Values{got[i]}, Values{expected[i]}, {0, 1e3 * unit + 100 * sways[i], 1e6 * unit});
+          !found.empty())
+        return "result " + std::to_string(i) + ": " + found;
+  return {};
+}
 
-double largest(const Tensor& x) { return max(abs(x)).item<double>(); }
+// Where memory is short arrays are computed again, which changes no bit.
+std::string inLittleMemory(const Question& q, const Values& expected, int64_t peak) {
+  const auto f = [&q](const Tensors& x) { return tensorsOf(q.answer(valuesOf(x))); };
+  try {
+    const auto small = jit(f, {.memoryLimit = peak - peak / 5});
+    return suite::bitDifference(valuesOf(small(q.arguments)), expected);
+  } catch (const Error&) {
+    return {}; // arguments and results alone may be as many bytes
+  }
+}
 
 struct Models : testing::TestWithParam<int64_t> {};
 
-// What rounding of the parameters does to a Hessian, standard numerics may do to it too.
-TEST_P(Models, HaveTheHessiansOfEagerMode) {
+TEST_P(Models, AreDifferentiatedAlikeInEveryWay) {
   const auto seed = static_cast<uint64_t>(GetParam());
-  const Model model{seed};
-  Draw draw(seed + 1);
-  const Tensor p = 1.5 * draw.array({10 + draw.below(draw.oneOf(5) ? 150 : 50)});
-  const auto H = hessian(model);
-  const Tensor expected = H(p);
-  double tolerance = 1e-9 * largest(expected);
-  for (const double rounding : {1e-15, -1e-15, 3e-15})
-    tolerance = std::max(tolerance, 100 * largest(H(p * (1.0 + rounding)) - expected));
-  EXPECT_LE(largest(jit(H)(p) - expected), tolerance) << "seed " << seed;
-  EXPECT_TRUE(sameBits(jit(H, {.numerics = Numerics::strict})(p), expected)) << "seed " << seed;
+  const Question q = questionOf(seed);
+  SCOPED_TRACE("seed " + std::to_string(seed) + ", " + q.name);
+  const Values arguments = valuesOf(q.arguments), expected = q.answer(arguments);
+  EXPECT_EQ(suite::strictDifference(q.answer, arguments), "");
+  const auto f = [&q](const Tensors& x) { return tensorsOf(q.answer(valuesOf(x))); };
+  const auto standard = jit(f);
+  const Values got = valuesOf(standard(q.arguments));
+  EXPECT_EQ(nearDifference(q, got, expected), "");
+  if (seed % 4 == 0)
+    EXPECT_EQ(inLittleMemory(q, got, standard.stats().peakBytes), "") << "little memory";
+  {
+    const test::Threads three(3);
+    EXPECT_EQ(suite::bitDifference(valuesOf(standard(q.arguments)), got), "") << "three threads";
+    EXPECT_EQ(suite::bitDifference(q.answer(arguments), expected), "") << "eager, three threads";
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fuzz, Models, fuzz::seeds(), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Fuzz, Models, seeds(), testing::PrintToStringParamName());
 
 } // namespace
-} // namespace diptych::test
+} // namespace diptych::fuzz
