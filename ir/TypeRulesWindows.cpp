@@ -42,6 +42,13 @@ int64_t windowCount(const OpInfo& op, int64_t extent, int64_t size, int64_t stri
   return (extent - span) / stride + 1;
 }
 
+// Whether so many windows end within the extent; divided, so that no product overflows.
+bool windowsFit(int64_t extent, int64_t count, int64_t size, int64_t stride, int64_t dilation) {
+  if (extent < 1 || count < 1 || size < 1 || size - 1 > (extent - 1) / dilation)
+    return false;
+  return count - 1 <= (extent - spanOf(size, dilation)) / stride;
+}
+
 } // namespace
 
 TensorType windows(const OpInfo& op, Types operands, const Attrs& attrs) {
@@ -77,11 +84,9 @@ TensorType overlapAdd(const OpInfo& op, Types operands, const Attrs& attrs) {
       fits = x.shape[from] == attrs.shape[i];
       continue;
     }
-    const int64_t count = x.shape[from], size = x.shape[from + 1];
+    fits = windowsFit(attrs.shape[i], x.shape[from], x.shape[from + 1], attrs.strides[which],
+                      attrs.dilations[which]);
     ++from;
-    fits =
-        count > 0 && size > 0 &&
-        attrs.shape[i] >= (count - 1) * attrs.strides[which] + spanOf(size, attrs.dilations[which]);
   }
   if (!fits)
     fail(op, "windows [o, k] that fit axes " + attrs.axes.str() + " of " + attrs.shape.str(),

@@ -51,6 +51,9 @@ TEST(ConvolutionErrors, WindowsAndPooling) {
   EXPECT_ERROR_HERE(dt::windows(dt::ones({2, 2, 2, 2, 2}), {0, 1, 2, 3}, 2), "rank 8 at most");
   EXPECT_ERROR_HERE(dt::overlap_add(dt::ones({4, 3}), {5}, 0), "overlap_add: expected windows",
                     "f64[4,3]");
+  // A span of 2^64 + 1 elements is not one of one element.
+  const dt::Tensor endless = dt::broadcast_to(dt::ones({1, 1}), {1, (int64_t{1} << 40) + 1});
+  EXPECT_ERROR_HERE(dt::overlap_add(endless, {3}, 0, 1, 1 << 24), "overlap_add: expected windows");
   EXPECT_ERROR_HERE(dt::max_pool2d(x, 7), "max_pool2d: expected an extent of at least 7");
   EXPECT_ERROR_HERE(dt::max_pool2d(x, 3, {.padding = 2}), "at most half the window");
   EXPECT_ERROR_HERE(dt::max_pool3d(dt::ones({2, 2}), 2), "max_pool3d: expected a tensor of rank 3");
