@@ -1,6 +1,8 @@
 // Steps that compute: functions of elements, products, sums, and functions that are called.
 #include "Models.h"
 
+#include <diptych/Jit.h>
+
 namespace diptych::fuzz {
 
 // At no point of these is there a kink where what models compute lies exactly.
@@ -129,43 +131,61 @@ Tensor reduced(Draw& draw, Pool&, const Tensor& x) {
   }
 }
 
-// A function of x and another by way of a transform, a loop or a rule.
+namespace {
+
+// By a rule of its own, which no function has where it does not weigh b twice: Hessians are then
+// not symmetric.
+Tensor ruled(Draw& draw, const Tensor& x, const Tensor& y) {
+  const double weight = draw.oneOf(2) ? 2.0 : 1.3;
+  const auto f = [](const Tensor& a, const Tensor& b) { return sin(a) * b + square(b); };
+  if (draw.oneOf(2))
+    return custom_vjp(f, [=](const Tensor& a, const Tensor& b, const Tensor&, const Tensor& cot) {
+      return std::tuple(cos(a) * b * cot, (sin(a) + weight * b) * cot);
+    })(x, y);
+  return custom_jvp(
+      f, [=](const Tensor& a, const Tensor& b, const Tensor&, const Tensor& da, const Tensor& db) {
+        return cos(a) * b * da + (sin(a) + weight * b) * db;
+      })(x, y);
+}
+
+// Steps of a loop, or of one branch.
+Tensor controlled(Draw& draw, const Tensor& x, const Tensor& y, const Tensor& c) {
+  switch (draw.below(3)) {
+  case 0:
+    return fori_loop(
+        0, 3, [&](const Tensor&, const Tensor& s) { return 0.5 * s + sin(s * x) * c; }, y);
+  case 1:
+    return cond(
+        gt(mean(x), 0.01 + 0.1 * draw.number()),
+        [](const Tensor& a, const Tensor& b) { return sin(a) * b + square(b); },
+        [](const Tensor& a, const Tensor& b) { return b * sigmoid(a); }, x, y);
+  default: {
+    if (x.rank() == 0)
+      return sin(x) * y;
+    const auto body = [](const Tensor& s, const std::pair<Tensor, Tensor>& ab) {
+      const Tensor next = tanh(0.5 * s + ab.first * ab.second);
+      return std::pair(next, next * ab.first);
+    };
+    return scan(body, select(y, 0, 0), std::pair(x, c), {.reverse = draw.oneOf(2)}).second;
+  }
+  }
+}
+
+} // namespace
+
 Tensor called(Draw& draw, Pool& pool, const Tensor& x) {
   const Tensor y = pool.as(x.shape()), c = draw.array(x.shape());
-  const auto f = [](const Tensor& a, const Tensor& b) { return sin(a) * b + square(b); };
-  switch (draw.below(10)) {
+  const auto f = [c](const Tensor& a, const Tensor& b) { return sin(a) * b + mean(square(b)) * c; };
+  switch (draw.below(9)) {
   case 0: return checkpoint(f)(x, y);
   case 1:
-    return custom_jvp(
-        f, [](const Tensor& a, const Tensor& b, const Tensor&, const Tensor& da, const Tensor& db) {
-          return cos(a) * b * da + (sin(a) + 2.0 * b) * db;
-        })(x, y);
-  case 2:
-    return custom_vjp(f, [](const Tensor& a, const Tensor& b, const Tensor&, const Tensor& cot) {
-      return std::tuple(cos(a) * b * cot, (sin(a) + 2.0 * b) * cot);
-    })(x, y);
+  case 2: return ruled(draw, x, y);
   case 3: return grad([&](const Tensor& a) { return sum(c * f(a, y)) * mean(tanh(a)); })(x);
   case 4: return jvp(f)(x, c, y).second;
   case 5:
     return vmap([&](const Tensor& a) { return a * mean(tanh(a)) + mean(y); })(unsqueeze(x, 0));
-  case 6:
-    return x.rank() == 0 ? f(x, y)
-                         : scan(
-                               [](const Tensor& s, const std::pair<Tensor, Tensor>& ab) {
-                                 const Tensor next = tanh(0.5 * s + ab.first * ab.second);
-                                 return std::pair(next, next * ab.first);
-                               },
-                               select(y, 0, 0), std::pair(x, c))
-                               .second;
-  case 7:
-    return fori_loop(
-        0, 3, [&](const Tensor&, const Tensor& s) { return 0.5 * s + sin(s * x) * c; }, y);
-  case 8:
-    return cond(
-        gt(mean(x), 0.01 + 0.1 * draw.number()),
-        [&](const Tensor& a, const Tensor& b) { return f(a, b); },
-        [](const Tensor& a, const Tensor& b) { return b * sigmoid(a); }, x, y);
-  default: return x + stop_gradient(y) * y;
+  case 6: return draw.jits() ? jit(f)(x, y) : x + stop_gradient(y) * y;
+  default: return controlled(draw, x, y, c);
   }
 }
 

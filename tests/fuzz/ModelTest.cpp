@@ -138,7 +138,7 @@ constexpr NamedWay kWays[] = {
 
 Question questionOf(uint64_t seed) {
   Draw draw(seed + 2);
-  Question q{{seed, draw.oneOf(5) ? DType::f32 : DType::f64}, {}, {}, {}};
+  Question q{{seed, draw.oneOf(5) ? DType::f32 : DType::f64, draw.oneOf(5)}, {}, {}, {}};
   q.arguments = q.model.arguments();
   const auto k = static_cast<size_t>(draw.below(static_cast<int64_t>(q.arguments.size())));
   const auto l = static_cast<size_t>(draw.below(static_cast<int64_t>(q.arguments.size())));
@@ -195,7 +195,9 @@ TEST_P(Models, AreDifferentiatedAlikeInEveryWay) {
   const Question q = questionOf(seed);
   SCOPED_TRACE("seed " + std::to_string(seed) + ", " + q.name);
   const Values arguments = valuesOf(q.arguments), expected = q.answer(arguments);
-  EXPECT_EQ(suite::strictDifference(q.answer, arguments), "");
+  // From the second order on a call adds cotangents in another order (design.md, random programs).
+  if (!q.model.jits)
+    EXPECT_EQ(suite::strictDifference(q.answer, arguments), "");
   const auto f = [&q](const Tensors& x) { return tensorsOf(q.answer(valuesOf(x))); };
   const auto standard = jit(f);
   const Values got = valuesOf(standard(q.arguments));

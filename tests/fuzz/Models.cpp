@@ -112,7 +112,7 @@ Tensors Model::arguments() const {
 }
 
 Tensor Model::operator()(const Tensors& arguments) const {
-  Draw draw(seed, dtype);
+  Draw draw(seed, dtype, jits);
   Pool pool = stepsOf(draw, arguments);
   Tensor total = zeros({}, dtype);
   for (int64_t terms = 1 + draw.below(4); terms > 0; --terms) {
@@ -125,7 +125,7 @@ Tensor Model::operator()(const Tensors& arguments) const {
 }
 
 Tensor Model::array(const Tensors& arguments) const {
-  Draw draw(seed, dtype);
+  Draw draw(seed, dtype, jits);
   Pool pool = stepsOf(draw, arguments);
   const Tensor x = pool.any();
   return x.numel() <= 100 ? x : slice(flatten(x), 0, 0, 100);

@@ -13,7 +13,8 @@ using Tensors = std::vector<Tensor>;
 
 class Draw {
 public:
-  explicit Draw(uint64_t seed, DType dtype = DType::f64) : engine_(seed), dtype_(dtype) {}
+  explicit Draw(uint64_t seed, DType dtype = DType::f64, bool jits = false)
+      : engine_(seed), dtype_(dtype), jits_(jits) {}
   int64_t below(int64_t n) {
     return static_cast<int64_t>(engine_() % static_cast<uint64_t>(std::max<int64_t>(1, n)));
   }
@@ -28,10 +29,13 @@ public:
   /// From 1 to 65: many beside what a vector or a tile holds.
   int64_t extent();
   int64_t axis(const Tensor& x) { return below(x.rank()); }
+  /// Whether functions within are jitted.
+  bool jits() const { return jits_; }
 
 private:
   std::mt19937_64 engine_;
   DType dtype_;
+  bool jits_;
 };
 
 /// Values of a model so far.
@@ -65,6 +69,7 @@ Tensor called(Draw& draw, Pool& pool, const Tensor& x);
 struct Model {
   uint64_t seed;
   DType dtype = DType::f64;
+  bool jits = false; ///< It has steps that are compiled where it is eager.
 
   /// What it is a function of: one vector, or up to three arrays.
   Tensors arguments() const;
