@@ -250,13 +250,15 @@ private:
     dropUnread(chosen);
   }
 
-  /// Of the calls that run again, those whose results nobody read before run then alone.
+  /// Of the calls that run again, those whose results nobody read before run then alone. What they
+  /// make for themselves may have later readers, which read what was made first.
   void dropUnread(const Candidate& chosen) {
     std::vector<size_t> dropped; // from the last
     const auto isRead = [&](size_t id) {
+      const bool isRenewed = llvm::is_contained(chosen.made, static_cast<int>(id));
       return schedule_.buffers[id].kind != Kind::Temporary ||
              llvm::any_of(users_[id], [&](size_t user) {
-               return user < chosen.before && !llvm::is_contained(dropped, user);
+               return (user < chosen.before || !isRenewed) && !llvm::is_contained(dropped, user);
              });
     };
     for (size_t i : llvm::reverse(chosen.calls)) {

@@ -72,6 +72,24 @@ void addParts(Draw& draw, Pool& pool, const Tensor& p) {
     pool.add(p);
 }
 
+// What meets its neighbours only, some of them from the other end: Hessians of few diagonals.
+Tensor nearStep(Draw& draw, Pool& pool) {
+  const Tensor x = flatten(pool.any());
+  const int64_t n = x.numel(), apart = draw.below(std::min<int64_t>(n, 4));
+  const Tensor left = slice(x, 0, 0, n - apart), right = slice(x, 0, apart, n);
+  switch (draw.below(9)) {
+  case 0: return left * squashed(draw, right);
+  case 1: return right - (draw.oneOf(2) ? square(left) : left);
+  case 2: return roll(x, 1 + apart, 0) * x;
+  case 3: return pad(x, {{apart, draw.below(3)}});
+  case 4: return slice(x, 0, apart, n, 1 + draw.below(3));
+  case 5: return x * draw.array({n});
+  case 6: return draw.oneOf(3) ? flip(x) * x : concatenate({right, left * left}, 0);
+  case 7: return mean(windows(x, {0}, 1 + apart), {1});
+  default: return squashed(draw, x);
+  }
+}
+
 Tensor step(Draw& draw, Pool& pool) {
   constexpr ModelStep steps[] = {product, product, product, reduced,   moved,
                                  moved,   indexed, rolled,  convolved, called};
@@ -85,13 +103,16 @@ Tensor step(Draw& draw, Pool& pool) {
 
 Pool stepsOf(Draw& draw, const Tensors& arguments) {
   Pool pool(draw, draw.oneOf(12) ? 20000 : 1500);
+  const bool isNear = draw.oneOf(6);
   for (const Tensor& argument : arguments)
-    if (argument.rank() == 1)
+    if (isNear)
+      pool.add(argument);
+    else if (argument.rank() == 1)
       addParts(draw, pool, argument);
     else
       pool.add(argument);
   for (int64_t steps = 3 + draw.below(12); steps > 0; --steps)
-    pool.add(step(draw, pool));
+    pool.add(isNear ? nearStep(draw, pool) : step(draw, pool));
   return pool;
 }
 

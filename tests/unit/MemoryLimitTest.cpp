@@ -150,5 +150,24 @@ TEST(Peaks, W8NeedsHalfOfEagers) {
     expectHalfOfAStep(steps::FactorCnn(), steps::FactorCnn::batch(n));
 }
 
+// A kernel made norms, which are computed again for Z behind the peak, and u, which is read at the
+// end: u was then made by nobody.
+TEST(MemoryLimit, WhatAKernelThatRunsAgainMadeBesideKeepsItsMaker) {
+  const auto f = [](const Tensor& x, const Tensor& w, const Tensor& y, const Tensor& q) {
+    const Tensor u = sin(x * w), norms = sum(u * u, {1}, true);
+    const Tensor Z = cumsum(norms * slice(q, 0, 0, 1), 1);
+    const Tensor m = matmul(y, q), n = matmul(tanh(m), q), o = matmul(n + m, q);
+    const Tensor last = matmul(Z, q) * matmul(o + m + n, q) + matmul(o + n, q);
+    return sum(u * tanh(slice(last, 1, 0, 16)), {1});
+  };
+  manual_seed(1);
+  const Tensor x = randn({1024, 16}), w = randn({1024, 16});
+  const Tensor y = randn({1024, 256}), q = 0.1 * randn({256, 256});
+  const auto any = jit(f);
+  const Tensor expected = any(x, w, y, q);
+  const int64_t limit = any.stats().peakBytes / 10 * 9;
+  EXPECT_TRUE(sameBits(jit(f, {.memoryLimit = limit})(x, w, y, q), expected));
+}
+
 } // namespace
 } // namespace diptych::test
