@@ -109,7 +109,9 @@ void Scheduler::convolution(Operation* op) {
     const Storage to = allocateResult(op);
     Storage zero = to;
     zero.splat = Scalar(0.0);
-    return type.numel() == 0 ? void() : copy(zero, to);
+    if (type.numel() > 0)
+      copy(zero, to);
+    return;
   }
   runtime::ConvolutionTile tile = tileOf(options_, type.dtype);
   runtime::ConvolutionPlan plan = planConvolution(problem, tile);

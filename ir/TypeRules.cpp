@@ -2,6 +2,7 @@
 #include "ir/TypeRules.h"
 
 #include <cmath>
+#include <sstream>
 
 namespace diptych {
 
@@ -17,6 +18,13 @@ TensorType inferType(OpCode code, std::span<const TensorType> operands, const At
   return result;
 }
 
+// std::to_string writes 1e-7 as 0.000000, and 1e300 in full.
+static std::string text(double number) {
+  std::ostringstream out;
+  out << number;
+  return out.str();
+}
+
 Scalar castTo(DType dtype, Scalar value) {
   if (isFloat(dtype)) {
     const double number = value.asDouble();
@@ -29,11 +37,10 @@ Scalar castTo(DType dtype, Scalar value) {
   }
   if (!value.isInteger && value.floating != std::floor(value.floating))
     throw Error(
-        "a " + std::string(name(dtype)) + " tensor cannot take the number " +
-        std::to_string(value.floating) +
+        "a " + std::string(name(dtype)) + " tensor cannot take the number " + text(value.floating) +
         ": a number does not change a tensor's dtype; convert the tensor with astype first");
   if (!value.isInteger && !(std::abs(value.floating) < 9.2e18))
-    throw Error("the number " + std::to_string(value.floating) + " does not fit " + name(dtype));
+    throw Error("the number " + text(value.floating) + " does not fit " + name(dtype));
   const int64_t integer = value.asInteger();
   if (dtype == DType::boolean)
     return Scalar(static_cast<int64_t>(integer != 0));

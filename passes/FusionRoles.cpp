@@ -7,7 +7,7 @@ namespace diptych::passes {
 
 using namespace mlir;
 
-// With fewer side by side, lanes of the whole kernel would be idle.
+// With fewer side by side, lanes of the whole kernel would be idle. Kernels rely on two at least.
 static constexpr int64_t kLeastChains = 4;
 static constexpr int64_t kLeastRun = 64;
 

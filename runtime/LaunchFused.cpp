@@ -50,6 +50,7 @@ struct Arguments {
   int64_t params[1 + kMostArgs];
   int count = 0;
 
+  explicit Arguments(int64_t n) { params[0] = n; }
   void add(Element* at, int64_t stride) {
     params[1 + count] = stride;
     args[count++] = at;
@@ -172,7 +173,7 @@ void FusedCall::run(const Piece& piece, Element* scratch) const {
     scratch += size;
   };
   auto next = operands_.begin();
-  Arguments back{.params = {n_}}, forth{.params = {n_}};
+  Arguments back(n_), forth(n_);
   for (int i = 0; i < function_.back.operands(); ++i)
     add(back, *next++, true);
   for (int i = 0; i < function_.back.results; ++i)

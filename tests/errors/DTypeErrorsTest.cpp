@@ -24,6 +24,8 @@ TEST(DTypeErrors, TwoTensorsHaveOneDType) {
 TEST(DTypeErrors, NumbersDoNotChangeATensorsDType) {
   EXPECT_ERROR_HERE(counts * 0.5, "i32", "0.5", "astype");
   EXPECT_ERROR_HERE(counts + (int64_t{1} << 40), "does not fit i32");
+  EXPECT_ERROR_HERE(counts + 1e300, "the number 1e+300 does not fit i32");
+  EXPECT_ERROR_HERE(counts + 1e-7, "cannot take the number 1e-07");
   EXPECT_ERROR_HERE(dt::full({2}, 0.5, dt::i64), "i64", "0.5");
   EXPECT_ERROR_HERE(dt::pad(counts, {{1, 1}}, 0.5), "i32", "0.5");
 }
