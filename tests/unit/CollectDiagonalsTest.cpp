@@ -1,18 +1,10 @@
 // Derivatives of elementwise work on slices of a vector: a few diagonals, and what is made of them.
+#include "tests/unit/KeepsTheValue.h"
 #include "tests/unit/SameBits.h"
 
-#include "ReferenceEmitter.h"
-#include "ir/Dialect.h"
-#include "mlir/IR/Verifier.h"
-#include "mlir/Parser/Parser.h"
-#include "passes/Interpreter.h"
-#include "passes/Passes.h"
-
-#include <filesystem>
 #include <random>
 #include <sstream>
 
-namespace dt = diptych;
 using namespace diptych;
 using namespace diptych::test;
 
@@ -25,32 +17,7 @@ void expectClose(const Tensor& got, const Tensor& expected) {
 }
 
 TEST(CollectDiagonals, KeepsTheValue) {
-  mlir::MLIRContext context;
-  dt::ir::loadDialects(context);
-  const auto path = std::filesystem::path(DIPTYCH_TEST_DIR) / "passes/collect-diagonals.mlir";
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(path.string(), &context);
-  ASSERT_TRUE(module);
-  dt::reference::ReferenceEmitter numbers;
-  const dt::EmitterScope scope(numbers);
-  int changed = 0;
-  for (mlir::func::FuncOp function : module->getOps<mlir::func::FuncOp>()) {
-    SCOPED_TRACE(function.getName().str());
-    dt::Values inputs;
-    for (const dt::TensorType& type : dt::ir::tensorTypesOf(function.getArgumentTypes())) {
-      std::vector<double> data;
-      for (int64_t i = 0; i < type.numel(); ++i)
-        data.push_back(1.5 + std::sin(static_cast<double>(1 + i * (3 + i))));
-      inputs.push_back(dt::reference::tensor(type, data));
-    }
-    const auto before = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
-    changed += dt::passes::collectDiagonals(function);
-    ASSERT_TRUE(mlir::succeeded(mlir::verify(function)));
-    const auto after = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
-    ASSERT_EQ(before.size(), after.size());
-    for (size_t i = 0; i < before.size(); ++i)
-      EXPECT_NEAR(before[i], after[i], 1e-13 * (1 + std::abs(before[i])));
-  }
-  EXPECT_EQ(changed, 9);
+  EXPECT_EQ(expectKeptValues("collect-diagonals.mlir", passes::collectDiagonals), 9);
 }
 
 /// A vector of a vector, by steps that keep its Jacobian a few diagonals.

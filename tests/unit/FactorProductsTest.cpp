@@ -1,55 +1,21 @@
 // Sums of products that are summed without being written out: the same numbers, and the programs
 // that this is for. Products of matrices that compute an operand, and symmetric ones.
+#include "tests/unit/KeepsTheValue.h"
 #include "tests/unit/SameBits.h"
 
-#include "ReferenceEmitter.h"
-#include "ir/Dialect.h"
-#include "mlir/IR/Verifier.h"
-#include "mlir/Parser/Parser.h"
-#include "passes/Interpreter.h"
-#include "passes/Passes.h"
 #include "runtime/ThreadPool.h"
 #include "tools/study/ClosedForms.h"
-
-#include <filesystem>
 
 namespace dt = diptych;
 using namespace diptych::test;
 
 namespace {
 
-dt::Values someInputs(mlir::func::FuncOp function) {
-  dt::Values inputs;
-  for (const dt::TensorType& type : dt::ir::tensorTypesOf(function.getArgumentTypes())) {
-    std::vector<double> data;
-    for (int64_t i = 0; i < type.numel(); ++i)
-      data.push_back(1.5 + std::sin(static_cast<double>(1 + i * (3 + i))));
-    inputs.push_back(dt::reference::tensor(type, data));
-  }
-  return inputs;
-}
-
 TEST(FactorProducts, KeepsTheValue) {
-  mlir::MLIRContext context;
-  dt::ir::loadDialects(context);
-  const auto path = std::filesystem::path(DIPTYCH_TEST_DIR) / "passes/factor-products.mlir";
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(path.string(), &context);
-  ASSERT_TRUE(module);
-  dt::reference::ReferenceEmitter numbers;
-  const dt::EmitterScope scope(numbers);
-  int changed = 0;
-  for (mlir::func::FuncOp function : module->getOps<mlir::func::FuncOp>()) {
-    SCOPED_TRACE(function.getName().str());
-    const dt::Values inputs = someInputs(function);
-    const auto before = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
-    changed += dt::passes::factorProducts(function, 0);
-    ASSERT_TRUE(mlir::succeeded(mlir::verify(function)));
-    const auto after = dt::reference::dataOf(dt::passes::interpret(function, inputs)[0]);
-    ASSERT_EQ(before.size(), after.size());
-    for (size_t i = 0; i < before.size(); ++i)
-      EXPECT_NEAR(before[i], after[i], 1e-13 * (1 + std::abs(before[i])));
-  }
-  EXPECT_EQ(changed, 11);
+  const auto pass = [](mlir::func::FuncOp function) {
+    return dt::passes::factorProducts(function, 0);
+  };
+  EXPECT_EQ(expectKeptValues("factor-products.mlir", pass), 11);
 }
 
 // Beside an operand that is large enough to look at.
