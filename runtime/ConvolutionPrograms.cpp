@@ -1,9 +1,11 @@
 // The table of programs, and when one is worth making.
 #include "runtime/ConvolutionPrograms.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace diptych::runtime {
@@ -79,12 +81,8 @@ ConvolutionPrograms::Key ConvolutionPrograms::keyOf(const ConvolutionCall& call)
 }
 
 size_t ConvolutionPrograms::Hash::operator()(const Key& key) const {
-  uint64_t hash = 0;
-  for (const int64_t word : key) {
-    hash = (hash ^ static_cast<uint64_t>(word)) * 0x9E3779B97F4A7C15u;
-    hash ^= hash >> 29;
-  }
-  return hash;
+  const auto* bytes = reinterpret_cast<const char*>(key.data());
+  return std::hash<std::string_view>()({bytes, key.size() * sizeof(key[0])});
 }
 
 ProgramRunner* ConvolutionPrograms::find(const ConvolutionCall& call) {

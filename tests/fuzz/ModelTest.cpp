@@ -31,6 +31,15 @@ auto inArgument(const Model& model, const Tensors& all, size_t k) {
   };
 }
 
+// Likewise of what it sums up at last.
+auto arrayOf(const Model& model, const Tensors& all, size_t k) {
+  return [=](const Tensor& x) {
+    Tensors arguments = all;
+    arguments[k] = x;
+    return model.array(arguments);
+  };
+}
+
 Tensor likeIt(const Tensor& x, double phase) {
   return reshape(sin(arange(static_cast<double>(x.numel())) + phase), x.shape()).to(x.dtype());
 }
@@ -107,22 +116,10 @@ constexpr NamedWay kWays[] = {
        return Tensors{vmap(hessian(inArgument(m, all, k)))(batchOf(all[k]))};
      },
      70},
-    {"jacfwd",
-     [](const Model& m, const Tensors& all, size_t k, size_t) {
-       return Tensors{jacfwd([&](const Tensor& x) {
-         Tensors arguments = all;
-         arguments[k] = x;
-         return m.array(arguments);
-       })(all[k])};
-     }},
-    {"jacrev",
-     [](const Model& m, const Tensors& all, size_t k, size_t) {
-       return Tensors{jacrev([&](const Tensor& x) {
-         Tensors arguments = all;
-         arguments[k] = x;
-         return m.array(arguments);
-       })(all[k])};
-     }},
+    {"jacfwd", [](const Model& m, const Tensors& all, size_t k,
+                  size_t) { return Tensors{jacfwd(arrayOf(m, all, k))(all[k])}; }},
+    {"jacrev", [](const Model& m, const Tensors& all, size_t k,
+                  size_t) { return Tensors{jacrev(arrayOf(m, all, k))(all[k])}; }},
     {"hessian in chunks",
      [](const Model& m, const Tensors& all, size_t k, size_t) {
        return Tensors{hessian(inArgument(m, all, k), 0, {.chunk_size = 7})(all[k])};
